@@ -1,0 +1,117 @@
+//go:build cgo && ((linux && (amd64 || arm64)) || (darwin && arm64) || (windows && amd64))
+
+package xla
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+const (
+	builtWithCgo = true
+	noCgo        = ""
+)
+
+// go-xla downloads plugins when a backend is opened, unless told not to: here, and for programs that this one starts.
+func init() {
+	xla.EnableAutoInstall(false)
+	if err := os.Setenv(xla.NoAutoInstallEnv, "1"); err != nil {
+		panic(fmt.Errorf("xla: cannot set %s: %w", xla.NoAutoInstallEnv, err))
+	}
+}
+
+// openPlugin loads a plugin and opens a new client of it, on which a first computation has succeeded for CUDA.
+func openPlugin(path, kind string) (*Opened, error) {
+	if err := checkLibrary(path); err != nil {
+		return nil, err
+	}
+	var o *Opened
+	err := guard(func() (err error) {
+		o, err = newClient(path, kind)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func newClient(path, kind string) (*Opened, error) {
+	// go-xla guesses from the path whether buffers are shared with the host: say it, for folders named "cpu".
+	config := path + ",noshared_buffers"
+	if kind == CPU {
+		config = path + ",shared_buffers"
+	} else {
+		quietDriverCheck(path)
+	}
+	backend, err := xla.NewWithOptions(config, nil)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := pjrt.GetPlugin(path)
+	if err != nil {
+		backend.Finalize()
+		return nil, err
+	}
+	major, minor := loaded.Version()
+	o := &Opened{Backend: backend, Kind: kind, Plugin: path, Version: fmt.Sprintf("%d.%d", major, minor)}
+	if err := o.check(); err != nil {
+		o.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// check makes sure of a device. CUDA also computes something, for its plugin opens without the libraries that it needs.
+func (o *Opened) check() error {
+	if o.Backend.NumDevices() < 1 {
+		return errors.New("the plugin has no device")
+	}
+	if o.Kind != CUDA {
+		return nil
+	}
+	_, err := graph.ExecOnce(o.Backend, func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }, [][]float32{{1, 2}, {3, 4}})
+	if err != nil {
+		return fmt.Errorf("a first computation failed, are NVIDIA's libraries (cuBLAS, cuDNN) installed? %w", err)
+	}
+	return nil
+}
+
+// quietDriverCheck stops go-xla's ten lines of warning about a folder "nvidia" that only its own installer makes.
+func quietDriverCheck(path string) {
+	const checks = "GOPJRT_CUDA_CHECKS"
+	beside := filepath.Join(filepath.Dir(filepath.Dir(path)), "nvidia")
+	if info, err := os.Stat(beside); err == nil && info.IsDir() || os.Getenv(checks) != "" {
+		return
+	}
+	_ = os.Setenv(checks, "0") // a failure costs no more than the warning
+}
+
+// checkLibrary refuses what would make the loader print warnings or crash: a truncated file, or one that is no plugin.
+func checkLibrary(path string) error {
+	if strings.Contains(path, ",") {
+		return errors.New("go-xla cannot open a path with a comma; move the plugin")
+	}
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	return checkELF(path)
+}
+
+// deviceNames lists the devices of a backend as its plugin describes them.
+func deviceNames(backend compute.Backend) []string {
+	out := make([]string, backend.NumDevices())
+	for i := range out {
+		out[i] = backend.DeviceDescription(compute.DeviceNum(i))
+	}
+	return out
+}
