@@ -21,7 +21,7 @@ type Target interface {
 	Reference() Reference
 }
 
-// Reference holds known values of a target on the mean-free subspace, orthonormal measure, with their standard errors.
+// Reference holds known values of a target on the mean-free subspace with its orthonormal measure, and their standard errors.
 // Known is false where no value is known, and the numbers then mean nothing.
 type Reference struct {
 	Known        bool

@@ -1,0 +1,88 @@
+package particle
+
+import (
+	"math"
+	"slices"
+)
+
+// Pairs lists the pairs i < j of n particles, i first: (0,1), (0,2), …, (1,2), …
+func Pairs(n int) [][2]int {
+	pairs := make([][2]int, 0, n*(n-1)/2)
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			pairs = append(pairs, [2]int{i, j})
+		}
+	}
+	return pairs
+}
+
+// Distance is |x_i − x_j| in one configuration x [n*d].
+func Distance(x []float64, d, i, j int) float64 {
+	sum := 0.0
+	for k := range d {
+		diff := x[i*d+k] - x[j*d+k]
+		sum += diff * diff
+	}
+	return math.Sqrt(sum)
+}
+
+// Distances returns the distances of all pairs i < j of one configuration x [n*d], in the order of Pairs.
+func Distances(x []float64, d int) []float64 {
+	n := len(x) / d
+	out := make([]float64, 0, n*(n-1)/2)
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			out = append(out, Distance(x, d, i, j))
+		}
+	}
+	return out
+}
+
+// SortedDistances returns the pair distances of x [n*d] in rising order: the same for every rotated, reflected,
+// translated or relabelled copy of x.
+func SortedDistances(x []float64, d int) []float64 {
+	out := Distances(x, d)
+	slices.Sort(out)
+	return out
+}
+
+// Translate adds shift [d] to every particle of x [n*d], in place.
+func Translate(x, shift []float64) {
+	d := len(shift)
+	for k := range x {
+		x[k] += shift[k%d]
+	}
+}
+
+// Relabel returns a copy of x [n*d] whose particle i is particle perm[i] of x.
+func Relabel(x []float64, d int, perm []int) []float64 {
+	out := make([]float64, len(x))
+	for i, from := range perm {
+		copy(out[i*d:(i+1)*d], x[from*d:(from+1)*d])
+	}
+	return out
+}
+
+// Rotate applies the matrix r [d*d], row-major, to every particle of x [n*d], in place: x_i becomes r·x_i.
+func Rotate(x, r []float64, d int) {
+	var fixed [3]float64
+	rotated := fixed[:]
+	if d > len(fixed) {
+		rotated = make([]float64, d)
+	}
+	for i := 0; i < len(x); i += d {
+		for row := range d {
+			rotated[row] = 0
+			for col := range d {
+				rotated[row] += r[row*d+col] * x[i+col]
+			}
+		}
+		copy(x[i:i+d], rotated)
+	}
+}
+
+// Rotation2 is the counter-clockwise rotation of the plane by angle (radians), row-major [4].
+func Rotation2(angle float64) []float64 {
+	sin, cos := math.Sincos(angle)
+	return []float64{cos, -sin, sin, cos}
+}

@@ -1,0 +1,136 @@
+package target
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// coincident is added to squared distances under a square root in graphs, whose slope is infinite at zero.
+const coincident = 1e-12
+
+// DoubleWell is a system of N particles in D dimensions whose every pair sits in a double well of their distance:
+//
+//	u(x) = Σ_{i<j} [a (d_ij − d0) + b (d_ij − d0)² + c (d_ij − d0)⁴] / kT
+//
+// Pairs count once. Lengths are in the unit of D0; KT = 0 stands for 1. (bgflow writes a for c and c for a.)
+type DoubleWell struct {
+	N, D        int
+	A, B, C, D0 float64
+	KT          float64
+}
+
+// DW4 is the four-particle double well in the plane of arXiv:2006.02425, with the constants in use elsewhere.
+func DW4() DoubleWell {
+	return DoubleWell{N: 4, D: 2, A: 0, B: -4, C: 0.9, D0: 4, KT: 1}
+}
+
+// Name is "dw4" for DW4's constants and "double-well-NxD" for others.
+func (t DoubleWell) Name() string {
+	if t.normalised() == DW4() {
+		return "dw4"
+	}
+	return fmt.Sprintf("%s-%dx%d", KindDoubleWell, t.N, t.D)
+}
+
+// Particles is n.
+func (t DoubleWell) Particles() int { return t.N }
+
+// Dim is d.
+func (t DoubleWell) Dim() int { return t.D }
+
+// Cutoff is the distance of the barrier, D0: pairs beyond it are long.
+func (t DoubleWell) Cutoff() float64 { return t.D0 }
+
+// Validate returns an error where the particles or constants make no Boltzmann distribution.
+func (t DoubleWell) Validate() error {
+	if err := validateSize(t.N, t.D); err != nil {
+		return err
+	}
+	if err := validateFinite(t.Name(), t.A, t.B, t.C, t.D0, t.KT); err != nil {
+		return err
+	}
+	binds := t.C > 0 || t.C == 0 && (t.B > 0 || t.B == 0 && t.A > 0)
+	if !binds || t.KT < 0 {
+		return fmt.Errorf("target: double well with a=%g, b=%g, c=%g, kt=%g has no Boltzmann distribution; give c > 0 and kt > 0",
+			t.A, t.B, t.C, t.KT)
+	}
+	return nil
+}
+
+// Energy returns u [batch] of x [batch, n, d].
+func (t DoubleWell) Energy(x *graph.Node) *graph.Node {
+	r := graph.AddScalar(particle.PairDistances(x, coincident), -t.D0)
+	square := graph.Square(r)
+	pairs := graph.Mul(square, graph.AddScalar(graph.MulScalar(square, t.C), t.B))
+	if t.A != 0 {
+		pairs = graph.Add(pairs, graph.MulScalar(r, t.A))
+	}
+	return graph.MulScalar(graph.ReduceSum(pairs, -1), 1/orOne(t.KT))
+}
+
+// EnergyForces returns u of x [n*d] and, where forces is not nil, writes −∇u [n*d] into it.
+func (t DoubleWell) EnergyForces(x, forces []float64) float64 {
+	clear(forces)
+	beta, u := 1/orOne(t.KT), 0.0
+	for i := range t.N {
+		for j := i + 1; j < t.N; j++ {
+			d := particle.Distance(x, t.D, i, j)
+			r := d - t.D0
+			u += r * (t.A + r*(t.B+r*r*t.C))
+			if forces != nil && d > 0 {
+				slope := t.A + r*(2*t.B+4*t.C*r*r)
+				addPairForce(forces, x, t.D, i, j, -slope*beta/d)
+			}
+		}
+	}
+	return u * beta
+}
+
+// Reference returns DW4's values: log Z and entropy by thermodynamic integration, ⟨u⟩ from independent chains.
+func (t DoubleWell) Reference() Reference {
+	if t.normalised() != DW4() {
+		return Reference{}
+	}
+	return Reference{Known: true, LogZ: 29.667, LogZError: 0.001, Entropy: 7.127, EntropyError: 0.001, MeanEnergy: -22.540}
+}
+
+func (t DoubleWell) normalised() DoubleWell {
+	t.KT = orOne(t.KT)
+	return t
+}
+
+// addPairForce adds scale·(x_i − x_j) to the force on i and takes it from that on j.
+func addPairForce(forces, x []float64, d, i, j int, scale float64) {
+	for k := range d {
+		f := scale * (x[i*d+k] - x[j*d+k])
+		forces[i*d+k] += f
+		forces[j*d+k] -= f
+	}
+}
+
+// orOne reads the zero value of a scale as 1.
+func orOne(v float64) float64 {
+	if v == 0 {
+		return 1
+	}
+	return v
+}
+
+func validateSize(n, d int) error {
+	if n < 2 || d < 1 {
+		return fmt.Errorf("target: %d particles in %d dimensions are no system; give n >= 2 and d >= 1", n, d)
+	}
+	return nil
+}
+
+func validateFinite(name string, constants ...float64) error {
+	for _, v := range constants {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("target: %s has a constant that is %g; give finite numbers", name, v)
+		}
+	}
+	return nil
+}

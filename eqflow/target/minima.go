@@ -1,0 +1,172 @@
+package target
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// sameShape is the largest difference of sorted pair distances, in units of length, between copies of one minimum.
+const sameShape = 1e-2
+
+// Minimum is a local minimum of a target's energy.
+type Minimum struct {
+	Energy    float64
+	X         []float64 // [n*d], mean-free
+	Distances []float64 // sorted pair distances: the shape
+	Found     int       // how many starts ended here
+}
+
+// Search says how Minima looks for minima; its zero value is good for few particles.
+type Search struct {
+	Starts int     // relaxations, 300 where zero
+	Spread float64 // standard deviation of the starting coordinates, 3 where zero
+	Seed   uint64
+}
+
+var minimaCache sync.Map // of searchKey to []Minimum
+
+type searchKey struct {
+	target Target
+	search Search
+}
+
+// Minima returns the distinct local minima of t that relaxation from random starts finds, lowest energy first.
+//
+// Copies by rotation, reflection and relabelling count as one. The same search gives the same list, and a repeated
+// one is answered from memory. Larger clusters have far more minima than any search finds.
+func Minima(t Target, search Search) ([]Minimum, error) {
+	if search.Starts == 0 {
+		search.Starts = 300
+	}
+	if search.Spread == 0 {
+		search.Spread = 3
+	}
+	key := searchKey{t, search}
+	cacheable := reflect.ValueOf(t).Comparable()
+	if cacheable {
+		if known, ok := minimaCache.Load(key); ok {
+			return cloneMinima(known.([]Minimum)), nil
+		}
+	}
+	relaxed := make([]Minimum, search.Starts)
+	failures := make([]error, search.Starts)
+	parallel(search.Starts, func(i int) {
+		relaxed[i], failures[i] = relaxFrom(t, search, uint64(i))
+	})
+	minima := distinct(relaxed)
+	if len(minima) == 0 {
+		return nil, fmt.Errorf("target: no minimum of %s from %d starts; give another spread: %w", t.Name(), search.Starts, failures[0])
+	}
+	if cacheable {
+		minimaCache.Store(key, cloneMinima(minima))
+	}
+	return minima, nil
+}
+
+func relaxFrom(t Target, search Search, start uint64) (Minimum, error) {
+	rng := rand.New(rand.NewPCG(search.Seed, start))
+	x := make([]float64, t.Particles()*t.Dim())
+	for k := range x {
+		x[k] = search.Spread * rng.NormFloat64()
+	}
+	x, u, err := Relax(t, x)
+	if err != nil {
+		return Minimum{}, err
+	}
+	return Minimum{Energy: u, X: x, Distances: particle.SortedDistances(x, t.Dim()), Found: 1}, nil
+}
+
+// distinct sorts relaxed configurations by energy and merges those of one shape; failed ones, without X, drop out.
+func distinct(relaxed []Minimum) []Minimum {
+	relaxed = slices.DeleteFunc(relaxed, func(m Minimum) bool { return m.X == nil })
+	slices.SortStableFunc(relaxed, func(a, b Minimum) int {
+		if a.Energy < b.Energy {
+			return -1
+		} else if a.Energy > b.Energy {
+			return 1
+		}
+		return 0
+	})
+	var minima []Minimum
+	for _, m := range relaxed {
+		if at := shapeIndex(minima, m.Distances); at >= 0 {
+			minima[at].Found++
+		} else {
+			minima = append(minima, m)
+		}
+	}
+	return minima
+}
+
+// shapeIndex returns the index of the minimum with these sorted distances, or −1.
+func shapeIndex(minima []Minimum, distances []float64) int {
+	return slices.IndexFunc(minima, func(m Minimum) bool {
+		for k, d := range m.Distances {
+			if math.Abs(d-distances[k]) > sameShape {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Basin returns the index in minima of the one to which x [n*d] relaxes, and −1 if it is none of them.
+func Basin(t Target, minima []Minimum, x []float64) int {
+	relaxed, _, err := Relax(t, x)
+	if err != nil {
+		return -1
+	}
+	return shapeIndex(minima, particle.SortedDistances(relaxed, t.Dim()))
+}
+
+// Basins returns, for every configuration, the index in minima of its basin, over all cores.
+//
+// Only thermal configurations count: those whose energy lies within kT (in units of kT, 6 say) of their minimum.
+// Others get −1: any spread-out cloud relaxes to every minimum.
+func Basins(t Target, minima []Minimum, batch particle.Batch, within float64) []int {
+	ceiling := math.Inf(-1)
+	for _, m := range minima {
+		ceiling = max(ceiling, m.Energy+within)
+	}
+	basins := make([]int, batch.Len())
+	parallel(batch.Len(), func(i int) {
+		basins[i] = -1
+		u := t.EnergyForces(batch.At(i), nil)
+		if u > ceiling {
+			return
+		}
+		if at := Basin(t, minima, batch.At(i)); at >= 0 && u <= minima[at].Energy+within {
+			basins[i] = at
+		}
+	})
+	return basins
+}
+
+func cloneMinima(minima []Minimum) []Minimum {
+	out := slices.Clone(minima)
+	for i := range out {
+		out[i].X, out[i].Distances = slices.Clone(out[i].X), slices.Clone(out[i].Distances)
+	}
+	return out
+}
+
+// parallel calls do(0 … n−1) over all cores.
+func parallel(n int, do func(i int)) {
+	workers := min(n, runtime.GOMAXPROCS(0))
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() {
+			for i := w; i < n; i += workers {
+				do(i)
+			}
+		})
+	}
+	group.Wait()
+}
