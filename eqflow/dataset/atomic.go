@@ -1,0 +1,84 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// writeAtomic puts data at path in one step: readers see the old file or the whole new one, never half of it.
+func writeAtomic(path string, data []byte, overwrite bool) error {
+	if err := checkTarget(path, overwrite); err != nil {
+		return err
+	}
+	// os.CreateTemp would make the file private; opening it ourselves leaves the permissions to the user's umask.
+	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
+	if err := writeSynced(temp, data); err != nil {
+		os.Remove(temp)
+		return fmt.Errorf("dataset: cannot write %s: %w; check space and permissions", path, err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		os.Remove(temp)
+		return fmt.Errorf("dataset: cannot put %s in place: %w; check permissions", path, err)
+	}
+	return nil
+}
+
+// checkTarget refuses a path that may not be written: a folder, an existing file unless asked, a missing parent.
+func checkTarget(path string, overwrite bool) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return wrong(path, "is a folder; name a file in it")
+	case err == nil && !overwrite:
+		return wrong(path, "%w; give another name, or --force to replace it", fs.ErrExist)
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return wrong(path, "cannot be looked at (%w); check the path and permissions", err)
+	}
+	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
+		return wrong(path, "its folder does not exist; make it with mkdir -p %s", filepath.Dir(path))
+	}
+	return nil
+}
+
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// openFile opens a regular file for reading and tells its size.
+func openFile(path string) (*os.File, int64, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, 0, wrong(path, "%w; check the name", fs.ErrNotExist)
+	case err != nil:
+		return nil, 0, wrong(path, "cannot be looked at (%w); check the path and permissions", err)
+	case info.IsDir():
+		return nil, 0, wrong(path, "is a folder; name a file in it")
+	case !info.Mode().IsRegular():
+		return nil, 0, wrong(path, "is not a regular file; copy it to one first")
+	case info.Size() == 0:
+		return nil, 0, wrong(path, "is empty (0 bytes); write it again")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, wrong(path, "cannot be opened (%w); check permissions", err)
+	}
+	return f, info.Size(), nil
+}

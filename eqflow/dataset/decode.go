@@ -1,0 +1,120 @@
+package dataset
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+)
+
+// decoder fills one slice of an Array from the bytes of its values.
+type decoder func(a *Array, raw []byte, order binary.ByteOrder) error
+
+// decoders lists the element types that can be read, by NumPy's kind and size, each into the closest type of Array.
+var decoders = map[string]decoder{
+	"f2":  toF32(2, func(o binary.ByteOrder, b []byte) float32 { return half(o.Uint16(b)) }),
+	"f4":  toF32(4, func(o binary.ByteOrder, b []byte) float32 { return math.Float32frombits(o.Uint32(b)) }),
+	"f8":  toF64(8, func(o binary.ByteOrder, b []byte) float64 { return math.Float64frombits(o.Uint64(b)) }),
+	"f12": extended(12),
+	"f16": extended(16),
+	"b1":  toU8,
+	"u1":  toU8,
+	"i1":  toI64(1, func(_ binary.ByteOrder, b []byte) int64 { return int64(int8(b[0])) }),
+	"i2":  toI64(2, func(o binary.ByteOrder, b []byte) int64 { return int64(int16(o.Uint16(b))) }),
+	"i4":  toI64(4, func(o binary.ByteOrder, b []byte) int64 { return int64(int32(o.Uint32(b))) }),
+	"i8":  toI64(8, func(o binary.ByteOrder, b []byte) int64 { return int64(o.Uint64(b)) }),
+	"u2":  toI64(2, func(o binary.ByteOrder, b []byte) int64 { return int64(o.Uint16(b)) }),
+	"u4":  toI64(4, func(o binary.ByteOrder, b []byte) int64 { return int64(o.Uint32(b)) }),
+	"u8":  uint64s,
+}
+
+func toF32(size int, one func(binary.ByteOrder, []byte) float32) decoder {
+	return func(a *Array, raw []byte, order binary.ByteOrder) error {
+		a.F32 = each(raw, size, order, one)
+		return nil
+	}
+}
+
+func toF64(size int, one func(binary.ByteOrder, []byte) float64) decoder {
+	return func(a *Array, raw []byte, order binary.ByteOrder) error {
+		a.F64 = each(raw, size, order, one)
+		return nil
+	}
+}
+
+func toI64(size int, one func(binary.ByteOrder, []byte) int64) decoder {
+	return func(a *Array, raw []byte, order binary.ByteOrder) error {
+		a.I64 = each(raw, size, order, one)
+		return nil
+	}
+}
+
+func toU8(a *Array, raw []byte, _ binary.ByteOrder) error {
+	a.U8 = raw
+	return nil
+}
+
+func uint64s(a *Array, raw []byte, order binary.ByteOrder) error {
+	a.I64 = each(raw, 8, order, func(o binary.ByteOrder, b []byte) int64 { return int64(o.Uint64(b)) })
+	if slices.ContainsFunc(a.I64, func(v int64) bool { return v < 0 }) {
+		return errors.New("holds unsigned integers over 2^63; save it with .astype('float64')")
+	}
+	return nil
+}
+
+// extended reads the x87 long double: a 64-bit significand with an explicit leading bit, then sign and exponent, then
+// padding to the size. Other machines call other formats float128; they fail the check of the leading bit.
+func extended(size int) decoder {
+	return func(a *Array, raw []byte, order binary.ByteOrder) error {
+		valid := true
+		a.F64 = each(raw, size, order, func(o binary.ByteOrder, b []byte) float64 {
+			if o == binary.BigEndian {
+				b = slices.Clone(b)
+				slices.Reverse(b)
+			}
+			significand, top := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint16(b[8:])
+			exponent := int(top & 0x7fff)
+			valid = valid && (exponent == 0 || significand>>63 == 1)
+			return longDouble(significand, exponent, top>>15 == 1)
+		})
+		if !valid {
+			return errors.New("holds long doubles of another kind of machine; save it with .astype('float64')")
+		}
+		return nil
+	}
+}
+
+func longDouble(significand uint64, exponent int, negative bool) float64 {
+	v := math.Ldexp(float64(significand), exponent-16383-63)
+	if exponent == 0x7fff {
+		v = math.Inf(1)
+		if significand<<1 != 0 {
+			v = math.NaN()
+		}
+	}
+	if negative {
+		return -v
+	}
+	return v
+}
+
+// half widens an IEEE 754 binary16 number.
+func half(bits uint16) float32 {
+	sign := uint32(bits>>15) << 31
+	exponent, fraction := uint32(bits>>10)&0x1f, uint32(bits)&0x3ff
+	switch exponent {
+	case 0: // zero and subnormal: fraction · 2^-24
+		return math.Float32frombits(sign | math.Float32bits(float32(fraction)/(1<<24)))
+	case 0x1f:
+		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
+	}
+	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
+}
+
+func each[T any](raw []byte, size int, order binary.ByteOrder, one func(binary.ByteOrder, []byte) T) []T {
+	out := make([]T, len(raw)/size)
+	for i := range out {
+		out[i] = one(order, raw[i*size:(i+1)*size])
+	}
+	return out
+}

@@ -1,0 +1,231 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/sbinet/npyio/npy"
+)
+
+// maxHeader bounds the text before the values. NumPy itself refuses headers over 10 000 bytes.
+const maxHeader = 1 << 16
+
+// maxElements keeps shape × element size far from overflow; the file's own size bounds memory.
+const maxElements = 1 << 48
+
+var (
+	errNotNumPy  = errors.New("is not a NumPy file (no \\x93NUMPY at its start); save it with numpy.save or numpy.savez")
+	errTruncated = errors.New("ends before its last value; it was cut off, so copy or write it again")
+)
+
+// unsupportedType is an element type that has no place in Array: complex numbers, text, records, pickled objects.
+type unsupportedType string
+
+func (t unsupportedType) Error() string {
+	return fmt.Sprintf("holds elements of type %q; save it with .astype('float64')", string(t))
+}
+
+// header is what stands before the values of an .npy file.
+type header struct {
+	kind    byte // f, i, u or b
+	size    int  // bytes of one element
+	order   binary.ByteOrder
+	fortran bool
+	shape   []int
+	count   int
+}
+
+var elementType = regexp.MustCompile(`^([<>|=]?)([fiub])(\d{1,2})$`)
+
+// readHeader reads and checks the header, through npyio.
+func readHeader(r io.Reader) (header, error) {
+	text, err := headerBytes(r)
+	if err != nil {
+		return header{}, err
+	}
+	raw, err := npyioHeader(text)
+	if err != nil {
+		return header{}, err
+	}
+	m := elementType.FindStringSubmatch(raw.Descr.Type)
+	if m == nil {
+		return header{}, unsupportedType(raw.Descr.Type)
+	}
+	size, _ := strconv.Atoi(m[3])
+	h := header{kind: m[2][0], size: size, order: binary.LittleEndian, fortran: raw.Descr.Fortran, shape: raw.Descr.Shape, count: 1}
+	if m[1] == ">" {
+		h.order = binary.BigEndian
+	}
+	if decoders[h.typeName()] == nil {
+		return header{}, unsupportedType(raw.Descr.Type)
+	}
+	for _, n := range h.shape {
+		if n < 0 || (n > 0 && h.count > maxElements/n) {
+			return header{}, fmt.Errorf("claims the impossible shape %v; its header is damaged, so write it again", h.shape)
+		}
+		h.count *= n
+	}
+	return h, nil
+}
+
+// headerBytes returns the file's bytes up to the first value, and reads no more of an absurd header than maxHeader.
+func headerBytes(r io.Reader) ([]byte, error) {
+	start := make([]byte, 8, 256)
+	if _, err := io.ReadFull(r, start); err != nil || !bytes.HasPrefix(start, npy.Magic[:]) {
+		return nil, errNotNumPy
+	}
+	width := 2
+	if start[6] >= 2 {
+		width = 4
+	}
+	length := make([]byte, 4)
+	if _, err := io.ReadFull(r, length[:width]); err != nil {
+		return nil, errTruncated
+	}
+	n := binary.LittleEndian.Uint32(length)
+	if n > maxHeader {
+		return nil, fmt.Errorf("claims a header of %d bytes; it is damaged, so write it again", n)
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, errTruncated
+	}
+	return append(append(start, length[:width]...), text...), nil
+}
+
+// npyioHeader lets npyio parse the header. Its parser slices by position and panics on a damaged dictionary, and of its
+// Read for slices the values are not taken: it ignores Fortran order, short reads and the end of the file, and knows
+// neither float16 nor long double.
+func npyioHeader(text []byte) (h npy.Header, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("has a damaged header; write it again with numpy.save")
+		}
+	}()
+	r, err := npy.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return h, fmt.Errorf("has a header that cannot be read (%s); write it again with numpy.save",
+			strings.TrimPrefix(err.Error(), "npy: "))
+	}
+	return r.Header, nil
+}
+
+func (h header) typeName() string { return string(h.kind) + strconv.Itoa(h.size) }
+
+// readNpy reads one array. size is how many bytes r claims to hold; the values are read as they come, so that a false
+// claim costs no memory.
+func readNpy(r io.Reader, size int64, name string) (Array, error) {
+	h, err := readHeader(r)
+	if err != nil {
+		return Array{}, err
+	}
+	want := int64(h.count) * int64(h.size)
+	if want > size {
+		return Array{}, errTruncated
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, want))
+	if err != nil {
+		return Array{}, fmt.Errorf("cannot be read (%w); it is damaged, so copy or write it again", err)
+	}
+	if int64(len(raw)) < want {
+		return Array{}, errTruncated
+	}
+	a := Array{Name: name, Shape: h.shape}
+	if err := decoders[h.typeName()](&a, raw, h.order); err != nil {
+		return Array{}, err
+	}
+	if h.fortran && len(h.shape) > 1 {
+		a.toRowMajor()
+	}
+	return a, nil
+}
+
+// toRowMajor reorders values that lie with the first index fastest.
+func (a *Array) toRowMajor() {
+	a.F32 = rowMajor(a.F32, a.Shape)
+	a.F64 = rowMajor(a.F64, a.Shape)
+	a.I64 = rowMajor(a.I64, a.Shape)
+	a.U8 = rowMajor(a.U8, a.Shape)
+}
+
+func rowMajor[T any](in []T, shape []int) []T {
+	if len(in) == 0 {
+		return in
+	}
+	strides := make([]int, len(shape))
+	step := 1
+	for k, n := range shape {
+		strides[k] = step
+		step *= n
+	}
+	out := make([]T, len(in))
+	index, from := make([]int, len(shape)), 0
+	for i := range out {
+		out[i] = in[from]
+		for k := len(shape) - 1; k >= 0; k-- {
+			index[k]++
+			from += strides[k]
+			if index[k] < shape[k] {
+				break
+			}
+			from -= index[k] * strides[k]
+			index[k] = 0
+		}
+	}
+	return out
+}
+
+// appendNpy appends the array as a version 1.0 .npy file, little-endian, C order, its values aligned to 64 bytes as NumPy
+// does. npyio cannot write more than two dimensions.
+func appendNpy(buf []byte, a Array) []byte {
+	start := len(buf)
+	buf = append(buf, npy.Magic[:]...)
+	buf = append(buf, 1, 0, 0, 0)
+	buf = fmt.Appendf(buf, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", a.descr(), shapeText(a.Shape))
+	for (len(buf)-start+1)%64 != 0 {
+		buf = append(buf, ' ')
+	}
+	buf = append(buf, '\n')
+	binary.LittleEndian.PutUint16(buf[start+8:], uint16(len(buf)-start-10))
+	var err error
+	for _, values := range []any{a.F32, a.F64, a.I64, a.U8} {
+		if buf, err = binary.Append(buf, binary.LittleEndian, values); err != nil {
+			panic(err) // unreachable: all four have a fixed size
+		}
+	}
+	return buf
+}
+
+func (a Array) descr() string {
+	switch {
+	case a.F32 != nil:
+		return "<f4"
+	case a.I64 != nil:
+		return "<i8"
+	case a.U8 != nil:
+		return "|u1"
+	}
+	return "<f8"
+}
+
+func shapeText(shape []int) string {
+	text := strings.Builder{}
+	text.WriteByte('(')
+	for k, n := range shape {
+		if k > 0 {
+			text.WriteByte(' ')
+		}
+		text.WriteString(strconv.Itoa(n))
+		if k < len(shape)-1 || k == 0 {
+			text.WriteByte(',')
+		}
+	}
+	text.WriteByte(')')
+	return text.String()
+}
