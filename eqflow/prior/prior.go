@@ -1,0 +1,43 @@
+// Package prior holds the distributions that flows start from.
+package prior
+
+import (
+	"math"
+	"math/rand/v2"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// MeanFree is the standard normal on the mean-free subspace of n particles in d dimensions, invariant under rotation,
+// reflection and relabelling. Its (n−1)·d degrees of freedom have the subspace's orthonormal measure, so that
+// log p(z) = −|z|²/2 − (n−1)·d/2·ln 2π. Source: arXiv:1910.00753.
+type MeanFree struct{ N, D int }
+
+// DegreesOfFreedom is (n−1)·d.
+func (p MeanFree) DegreesOfFreedom() int { return (p.N - 1) * p.D }
+
+// normaliser is the log-density at the origin, in nats.
+func (p MeanFree) normaliser() float64 {
+	return -0.5 * float64(p.DegreesOfFreedom()) * math.Log(2*math.Pi)
+}
+
+// Entropy is the differential entropy in nats.
+func (p MeanFree) Entropy() float64 {
+	return 0.5 * float64(p.DegreesOfFreedom()) * (1 + math.Log(2*math.Pi))
+}
+
+// LogProb returns the log-density [batch] of mean-free z [batch, n, d], in nats.
+func (p MeanFree) LogProb(z *Node) *Node {
+	return AddScalar(MulScalar(ReduceSum(Mul(z, z), 1, 2), -0.5), p.normaliser())
+}
+
+// Sample draws size configurations. The same source gives the same draws on every machine.
+func (p MeanFree) Sample(rng *rand.Rand, size int) particle.Batch {
+	b := particle.NewBatch(size, p.N, p.D)
+	for i := range b.X {
+		b.X[i] = rng.NormFloat64()
+	}
+	return b.RemoveMean()
+}
