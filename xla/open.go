@@ -189,15 +189,9 @@ func label(kind string) string {
 
 // openKind opens the first plugin of a kind that works.
 func openKind(kind, why string) (*Opened, error) {
-	missing := &missingError{kind: kind}
-	if !builtWithCgo {
-		missing.obstacle = noCgo
+	missing := &missingError{kind: kind, obstacle: obstacle(kind)}
+	if missing.obstacle != "" {
 		return nil, missing
-	}
-	if kind == CUDA {
-		if missing.obstacle = cudaObstacle(); missing.obstacle != "" {
-			return nil, missing
-		}
 	}
 	var plugins []plugin
 	plugins, missing.looked = search(kind)
@@ -222,17 +216,12 @@ func openPath(path, why string) (*Opened, error) {
 	if err != nil || info.IsDir() {
 		return nil, &SpecError{fmt.Sprintf("xla: there is no plugin file %s; `eqflow xla` lists the plugins of this machine", abs)}
 	}
-	if !builtWithCgo {
-		return nil, fmt.Errorf("xla: %s cannot be opened: %s; use the backend \"go\"", abs, noCgo)
-	}
 	kind := kindOf(abs)
 	if kind == "" {
 		kind = CPU
 	}
-	if kind == CUDA {
-		if obstacle := cudaObstacle(); obstacle != "" {
-			return nil, fmt.Errorf("xla: the CUDA plugin %s cannot be used: %s; use the backend \"cpu\" or \"go\"", abs, obstacle)
-		}
+	if obstacle := obstacle(kind); obstacle != "" {
+		return nil, fmt.Errorf("xla: %s cannot be opened: %s; use the backend \"auto\"", abs, obstacle)
 	}
 	o, err := openPlugin(abs, kind)
 	if err != nil {
