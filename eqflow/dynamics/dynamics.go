@@ -25,6 +25,14 @@ type System struct {
 	DType dtypes.DType // Float32 where it is not set; Float64 for checks
 }
 
+// FloatType is DType with its default filled in.
+func (s System) FloatType() dtypes.DType {
+	if s.DType == dtypes.Float64 {
+		return dtypes.Float64
+	}
+	return dtypes.Float32
+}
+
 // variable creates a parameter from draw, or reads the one that exists, as a node of g.
 func (s System) variable(scope *model.Scope, g *Graph, name string, draw func() float64, dims ...int) *Node {
 	size := 1

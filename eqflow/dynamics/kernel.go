@@ -23,6 +23,10 @@ type Kernel struct {
 	Width       float64 // first width of the distance RBFs; default 0.5
 	TimeCentres int     // time RBFs, evenly over [0, 1]; default 10
 	TimeWidth   float64 // first width of the time RBFs; default 0.3
+	// PublishedSlope takes φ' and the divergence as bgflow computes them. They regularise the square of the RBFs' sum
+	// where the derivative has the square of the regularised sum, and take d for r²/d: not the exact divergence beyond
+	// the outermost centre. For comparing with programs that do the same.
+	PublishedSlope bool
 }
 
 // WithDefaults fills the zero fields in.
@@ -141,7 +145,7 @@ func (f *kernelField) At(t, x *Node) (v, div *Node) {
 	dr := MulScalar(Mul(Mul(u, Mul(inverse, inverse)), r), -2)
 	weighted := Reshape(w, k, 1, batch)
 	total := func(a *Node) *Node { return ReduceSum(a, 0) }
-	phi := newRatio(total(r), total(Mul(weighted, r)), total(dr), total(Mul(weighted, dr)))
+	phi := f.ratio(total(r), total(Mul(weighted, r)), total(dr), total(Mul(weighted, dr)))
 	v, div = f.assemble(pairs, Add(phi.value, BroadcastToShape(ExpandAxes(constant, 0), phi.value.Shape())), phi.slope)
 	return TransposeAllDims(v, 2, 0, 1), div
 }

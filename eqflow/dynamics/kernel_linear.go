@@ -79,31 +79,48 @@ func (f *kernelField) spread(a *Node) *Node {
 // assemble makes the velocity [n, d, batch] and the divergence [batch] from φ and φ' [pairs, batch].
 func (f *kernelField) assemble(p pairGeometry, phi, slope *Node) (v, div *Node) {
 	v = f.toParticles(Mul(p.difference, f.spread(phi)))
-	// r·∂d/∂r = r²/d; each pair counts for both of its particles.
-	perPair := Add(Mul(Div(p.square, p.distance), slope), Mul(phi, scalar(phi, float64(f.system.D))))
+	lever, _ := f.lever(p)
+	// Each pair counts for both of its particles.
+	perPair := Add(Mul(lever, slope), Mul(phi, scalar(phi, float64(f.system.D))))
 	return v, Mul(sumRows(perPair), scalar(perPair, 2))
 }
 
-// ratio is a normalised sum value = w/(ε+s) and its derivative slope by the distance, with what the pullback reuses.
-type ratio struct {
-	value, slope *Node
-	inverse      *Node // 1/(ε+s)
-	ds, dw, w    *Node
+// lever is r·∂d/∂r = r²/d = d − ε/d [pairs, batch], with its derivative by d.
+func (f *kernelField) lever(p pairGeometry) (lever, derivative *Node) {
+	d := p.distance
+	if f.config.PublishedSlope {
+		return d, OnesLike(d)
+	}
+	return Div(p.square, d), Add(scalar(d, 1), Div(scalar(d, regulariser), Mul(d, d)))
 }
 
-func newRatio(s, w, ds, dw *Node) ratio {
+// ratio is a normalised sum value = w/(ε+s) and its slope by the distance, dw/(ε+s) − w·ds·q with q = 1/(ε+s)².
+type ratio struct {
+	value, slope *Node
+	w, dw, ds    *Node
+	inverse      *Node // 1/(ε+s)
+	q, dq        *Node // q and its derivative by s
+}
+
+func (f *kernelField) ratio(s, w, ds, dw *Node) ratio {
 	inverse := Reciprocal(Add(s, scalar(s, regulariser)))
-	value := Mul(w, inverse)
-	return ratio{value, Mul(Sub(dw, Mul(value, ds)), inverse), inverse, ds, dw, w}
+	q := Mul(inverse, inverse)
+	dq := Mul(Mul(q, inverse), scalar(s, -2))
+	if f.config.PublishedSlope {
+		q = Reciprocal(Add(Mul(s, s), scalar(s, regulariser)))
+		dq = Mul(Mul(Mul(q, q), s), scalar(s, -2))
+	}
+	slope := Sub(Mul(dw, inverse), Mul(Mul(w, ds), q))
+	return ratio{Mul(w, inverse), slope, w, dw, ds, inverse, q, dq}
 }
 
 // pull returns the cotangents of s, w, ds and dw.
-func (q ratio) pull(gValue, gSlope *Node) (gs, gw, gds, gdw *Node) {
-	gdw = Mul(gSlope, q.inverse)
-	gds = Neg(Mul(gdw, q.value))
-	direct := Sub(gValue, Mul(gdw, q.ds)) // cotangent of value
-	gw = Mul(direct, q.inverse)
-	gs = Neg(Add(Mul(gw, q.value), Mul(gdw, q.slope)))
+func (r ratio) pull(gValue, gSlope *Node) (gs, gw, gds, gdw *Node) {
+	gdw = Mul(gSlope, r.inverse)
+	gds = Neg(Mul(gSlope, Mul(r.w, r.q)))
+	gw = Sub(Mul(gValue, r.inverse), Mul(gSlope, Mul(r.ds, r.q)))
+	gInverse := Add(Mul(gValue, r.w), Mul(gSlope, r.dw))
+	gs = Neg(Add(Mul(gInverse, Mul(r.inverse, r.inverse)), Mul(gSlope, Mul(Mul(r.w, r.ds), r.dq))))
 	return gs, gw, gds, gdw
 }
 
@@ -124,7 +141,7 @@ type evaluation struct {
 	flat            *Node // distances [1, pairs·batch]
 	rbf             *Node // [K, pairs·batch]
 	q               [6]*Node
-	ratio           ratio
+	ratio           ratio // shadows the method that makes it
 	phi             *Node // [pairs, batch]
 }
 
@@ -139,7 +156,7 @@ func (f *kernelField) evaluate(moments, constant, widths, y *Node) *evaluation {
 		e.q[k] = Reshape(SliceAxis(sums, 0, AxisRange(k, k+1)), f.pairs, batch)
 	}
 	d := e.pairs.distance
-	e.ratio = newRatio(e.q[0], e.q[1], Sub(Mul(d, e.q[2]), e.q[3]), Sub(Mul(d, e.q[4]), e.q[5]))
+	e.ratio = f.ratio(e.q[0], e.q[1], Sub(Mul(d, e.q[2]), e.q[3]), Sub(Mul(d, e.q[4]), e.q[5]))
 	e.phi = Add(e.ratio.value, constant)
 	return e
 }
@@ -162,11 +179,10 @@ func (e *evaluation) pull(gv, gdiv *Node) (gy *Node, gRows []*Node) {
 	batch := d.Shape().Dimensions[1]
 	gpair := e.toPairs(gv)
 	twice := BroadcastToDims(ExpandAxes(Mul(gdiv, scalar(gdiv, 2)), 0), e.kernelField.pairs, batch)
-	lever := Div(p.square, d)
+	lever, dlever := e.lever(p)
 	gphi := Add(e.dot(gpair, p.difference), Mul(twice, scalar(twice, float64(e.system.D))))
 	gslope := Mul(twice, lever)
-	// lever = d − ε/d, so its derivative by d is 1 + ε/d².
-	gd := Mul(Mul(twice, e.ratio.slope), Add(scalar(d, 1), Div(scalar(d, regulariser), Mul(d, d))))
+	gd := Mul(Mul(twice, e.ratio.slope), dlever)
 
 	gs, gw, gds, gdw := e.ratio.pull(gphi, gslope)
 	gd = Add(gd, Add(Mul(gds, e.q[2]), Mul(gdw, e.q[4])))

@@ -92,7 +92,7 @@ func (c *continuous) integrate(y *Node, t0, t1 float64) ode.Solution {
 		tables[j] = field.Tables(c.Solver.StageTimes(j, t0, t1, c.Steps))
 	}
 	if c.Unrolled || !ode.CanLoop(y.Graph()) {
-		return ode.Fixed(c.Solver, tableRate(field, tables), y, t0, t1, c.Steps)
+		return c.unrolled(tableRate(field, tables), y, t0, t1)
 	}
 	loop := ode.Loop{
 		Method: c.Solver, Steps: c.Steps, T0: t0, T1: t1, Rate: field.Linear(),
@@ -100,6 +100,25 @@ func (c *continuous) integrate(y *Node, t0, t1 float64) ode.Solution {
 	}
 	return loop.Solve(tables, y)
 }
+
+// unrolled solves chunk by chunk, for the cache's sake and for that of sums in float32: the Go backend adds one after the
+// other.
+func (c *continuous) unrolled(rate ode.Rate, y *Node, t0, t1 float64) ode.Solution {
+	batch, chunks := y.Shape().Dimensions[2], min(c.chunks(y), maxUnrolledChunks)
+	if batch%chunks != 0 {
+		chunks = 1
+	}
+	ys, integrals, penalties := make([]*Node, chunks), make([]*Node, chunks), make([]*Node, chunks)
+	for k := range chunks {
+		part := SliceAxis(y, 2, AxisRange(k*batch/chunks, (k+1)*batch/chunks))
+		sol := ode.Fixed(c.Solver, rate, part, t0, t1, c.Steps)
+		ys[k], integrals[k], penalties[k] = sol.Y, sol.Integral, sol.Penalty
+	}
+	return ode.Solution{Y: Concatenate(ys, 2), Integral: Concatenate(integrals, 0), Penalty: Concatenate(penalties, 0)}
+}
+
+// maxUnrolledChunks bounds the size of unrolled graphs.
+const maxUnrolledChunks = 8
 
 // tableRate evaluates a tabulated field in an unrolled solve.
 func tableRate(field dynamics.Tabulated, tables [][]*Node) ode.Rate {

@@ -1,0 +1,67 @@
+package dynamics
+
+import (
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// MLP is a plain vector field on the mean-free subspace, for comparison: no symmetry but translation's. Its divergence is
+// exact, from one forward-mode pass along each of the (n−1)·d directions.
+type MLP struct {
+	Hidden int // width of each hidden layer; default 64
+	Layers int // hidden layers; default 2
+}
+
+// WithDefaults fills the zero fields in.
+func (m MLP) WithDefaults() MLP {
+	return MLP{Hidden: orInt(m.Hidden, 64), Layers: orInt(m.Layers, 2)}
+}
+
+// Validate returns an error if a size is out of range.
+func (m MLP) Validate() error {
+	m = m.WithDefaults()
+	if m.Hidden < 1 || m.Layers < 1 {
+		return fmt.Errorf("dynamics: MLP field has %d layers of %d; give at least one of one", m.Layers, m.Hidden)
+	}
+	return nil
+}
+
+type mlpField struct {
+	system System
+	basis  *Node // [n·d, (n−1)·d]
+	net    Perceptron
+}
+
+// Bind implements Config.
+func (m MLP) Bind(scope *model.Scope, g *Graph, system System) Field {
+	m = m.WithDefaults()
+	basis := particle.MeanFreeBasis(system.N, system.D)
+	f := &mlpField{system: system, basis: ConstAsDType(g, system.FloatType(), basis)}
+	widths := []int{len(basis[0]) + 1}
+	for range m.Layers {
+		widths = append(widths, m.Hidden)
+	}
+	f.net = BindPerceptron(scope, g, system, append(widths, len(basis[0])), 0.1)
+	return f
+}
+
+// At implements Field.
+func (f *mlpField) At(t, x *Node) (v, div *Node) {
+	batch, n, d := x.Shape().Dimensions[0], f.system.N, f.system.D
+	y := DotProduct(Reshape(x, batch, n*d), f.basis)
+	free := y.Shape().Dimensions[1]
+	input := Concatenate([]*Node{y, ExpandAxes(t, -1)}, 1)
+	identity := make([][]float64, free)
+	for k := range identity {
+		identity[k] = make([]float64, free+1)
+		identity[k][k] = 1
+	}
+	tangents := BroadcastToDims(ExpandAxes(ConstAsDType(x.Graph(), x.DType(), identity), 0), batch, free, free+1)
+	out, along := f.net.ApplyAlong(input, tangents)
+	div = ReduceSum(Mul(along, Slice(tangents, AxisRange(), AxisRange(), AxisRange(0, free))), 1, 2)
+	return Reshape(DotProduct(out, Transpose(f.basis, 0, 1)), batch, n, d), div
+}
