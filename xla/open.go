@@ -6,6 +6,7 @@
 package xla
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -216,10 +217,7 @@ func openPath(path, why string) (*Opened, error) {
 	if err != nil || info.IsDir() {
 		return nil, &SpecError{fmt.Sprintf("xla: there is no plugin file %s; `eqflow xla` lists the plugins of this machine", abs)}
 	}
-	kind := kindOf(abs)
-	if kind == "" {
-		kind = CPU
-	}
+	kind := cmp.Or(kindOf(abs), CPU)
 	if obstacle := obstacle(kind); obstacle != "" {
 		return nil, fmt.Errorf("xla: %s cannot be opened: %s; use the backend \"auto\"", abs, obstacle)
 	}

@@ -76,6 +76,10 @@ func (o *Opened) check() error {
 	if o.Backend.NumDevices() < 1 {
 		return errors.New("the plugin has no device")
 	}
+	device := strings.ToLower(o.Backend.DeviceDescription(0))
+	if o.Kind == CPU && (strings.Contains(device, "cuda") || strings.Contains(device, "gpu")) {
+		return errors.New("it computes on a GPU, which its file's name must tell: link it as pjrt_c_api_cuda_plugin.so")
+	}
 	if o.Kind != CUDA {
 		return nil
 	}

@@ -22,7 +22,7 @@ type place struct {
 func search(kind string) (plugins []plugin, looked []string) {
 	seen := map[string]bool{}
 	for _, p := range places(kind) {
-		looked = append(looked, p.pattern+" ("+p.source+")")
+		looked = append(looked, p.pattern)
 		for _, path := range matches(p.pattern) {
 			if kindOf(path) != kind && p.source != envOf(kind) {
 				continue

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/eqflow/gonb-eqflow/xla"
+)
+
+// The exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitInput       = 2
+	exitInterrupted = 130 // 128 + SIGINT, as shells have it
+)
+
+// inputError marks an error as the user's to mend: wrong flags, or files that cannot be what they should.
+type inputError struct{ error }
+
+func (e inputError) Unwrap() error { return e.error }
+
+// inputErrorf makes an error that ends the program with exit code 2.
+func inputErrorf(format string, arguments ...any) error {
+	return inputError{fmt.Errorf(format, arguments...)}
+}
+
+// asInput marks an existing error as wrong input; nil stays nil.
+func asInput(err error) error {
+	if err == nil {
+		return nil
+	}
+	return inputError{err}
+}
+
+// exitCode is what the program ends with after err.
+func exitCode(err error) int {
+	var input inputError
+	var spec *xla.SpecError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &input), errors.As(err, &spec):
+		return exitInput
+	}
+	return exitFailed
+}
+
+// oneLine brings an error into one line of bounded length, without the stack that GoMLX's errors carry.
+func oneLine(err error) string {
+	const longest = 2000
+	var parts []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	text := strings.Join(parts, "; ")
+	if runes := []rune(text); len(runes) > longest {
+		text = string(runes[:longest]) + " …"
+	}
+	return text
+}
