@@ -67,13 +67,10 @@ func (c *continuous) Forward(z *Node) Image { return c.solve(z, 0, 1) }
 // Inverse implements Bijection.
 func (c *continuous) Inverse(x *Node) Image { return c.solve(x, 1, 0) }
 
-// Field is the bound vector field, for what needs the velocity alone.
-func (c *continuous) Velocity(t, x *Node) *Node {
-	v, _ := c.field.At(t, x)
-	return v
-}
+// Between implements Partial.
+func (c *continuous) Between(x *Node, t0, t1 float64) Image { return c.solve(x, t0, t1) }
 
-// At is the bound vector field with its divergence.
+// At implements Partial.
 func (c *continuous) At(t, x *Node) (v, div *Node) { return c.field.At(t, x) }
 
 func (c *continuous) solve(x *Node, t0, t1 float64) Image {

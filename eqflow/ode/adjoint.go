@@ -303,7 +303,9 @@ func startAt(i *Node, rank int) []*Node {
 	return start
 }
 
-func zeros(g *Graph, dtype dtypes.DType, dims ...int) *Node { return Zeros(g, shapes.Make(dtype, dims...)) }
+func zeros(g *Graph, dtype dtypes.DType, dims ...int) *Node {
+	return Zeros(g, shapes.Make(dtype, dims...))
+}
 
 func stopAll(nodes []*Node) []*Node {
 	out := make([]*Node, len(nodes))

@@ -1,0 +1,159 @@
+package eqflow
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+)
+
+// Check holds an NLL against finer solves and against what is known. A likelihood that training pushed below the truth by
+// way of the solver changes when the solver's steps do.
+type Check struct {
+	NLL         float64 `json:"nll"`    // nats, as trained
+	NLL2        float64 `json:"nll_2n"` // with twice the solver's steps
+	NLL4        float64 `json:"nll_4n"` // with four times as many
+	Error       float64 `json:"nll_error"`
+	Trustworthy bool    `json:"trustworthy"`
+	Why         string  `json:"why"`
+}
+
+// Report is the evaluation of a model.
+type Report struct {
+	System string `json:"system"`
+	N      int    `json:"n"` // configurations scored
+	Check
+	Samples      int     `json:"samples"`     // drawn for the weights
+	ESS          float64 `json:"ess"`         // Kish's effective share of the samples, in [0, 1]
+	LogZ         float64 `json:"log_z"`       // nats, from the mean weight
+	LogZError    float64 `json:"log_z_error"` // bootstrap
+	Energy       float64 `json:"energy"`      // reweighted ⟨u⟩, kT
+	EnergyError  float64 `json:"energy_error"`
+	Virial       float64 `json:"virial"` // reweighted ⟨x·∇u⟩; (n−1)·d for a correct sample of a scale-free prior
+	VirialError  float64 `json:"virial_error"`
+	KnownLogZ    float64 `json:"known_log_z,omitempty"`   // from elsewhere, where known
+	KnownEntropy float64 `json:"known_entropy,omitempty"` // the lowest honest NLL on equilibrium data
+}
+
+// Evaluation says how to evaluate.
+type Evaluation struct {
+	Samples int    // drawn for weights; default 20 000, negative for none
+	Seed    uint64 // of the draws
+	// Equilibrium says that the data are a fair sample of the target, whose entropy then bounds the NLL from below. Data
+	// of a single metastable state may lie lower.
+	Equilibrium bool
+	// Bootstrap is the number of resamplings for errors; default 200.
+	Bootstrap int
+}
+
+// tolerance is how far the NLL may move with finer solver steps, and how far it may fall below the entropy beyond its
+// own error, in nats.
+const tolerance = 0.02
+
+// Evaluate scores data, draws samples and judges both.
+func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
+	r := Report{System: m.Target.Name(), N: data.Len()}
+	known := m.Target.Reference()
+	if known.Known {
+		r.KnownLogZ, r.KnownEntropy = known.LogZ, known.Entropy
+	}
+	if data.Len() == 0 {
+		return r, fmt.Errorf("eqflow: no configurations to evaluate on")
+	}
+	if err := data.Validate(); err != nil {
+		return r, err
+	}
+	var err error
+	if r.Check, err = m.CheckNLL(data, e.Equilibrium); err != nil {
+		return r, err
+	}
+	if e.Samples = orDefault(e.Samples, 20000); e.Samples > 0 {
+		samples, err := m.Sample(e.Samples, e.Seed)
+		if err != nil {
+			return r, err
+		}
+		m.weighIn(&r, samples, stats.Bootstrap{Resamples: orDefault(e.Bootstrap, 200), Seed: e.Seed})
+	}
+	return r, nil
+}
+
+// CheckNLL scores data at n, 2n and 4n solver steps, and says whether the figure may be trusted.
+func (m *Model) CheckNLL(data particle.Batch, equilibrium bool) (Check, error) {
+	n := m.SolverSteps()
+	logProb, err := m.LogProb(data, 0)
+	if err != nil {
+		return Check{}, err
+	}
+	c := Check{}
+	c.NLL, c.Error = meanAndError(logProb)
+	c.NLL = -c.NLL
+	c.NLL2, c.NLL4 = c.NLL, c.NLL
+	if n > 0 {
+		if c.NLL2, err = m.NLL(data, 2*n); err != nil {
+			return c, err
+		}
+		if c.NLL4, err = m.NLL(data, 4*n); err != nil {
+			return c, err
+		}
+	}
+	c.judge(m.Target.Reference().Entropy, equilibrium && m.Target.Reference().Known)
+	return c, nil
+}
+
+func meanAndError(v []float64) (mean, err float64) {
+	for _, x := range v {
+		mean += x / float64(len(v))
+	}
+	for _, x := range v {
+		err += (x - mean) * (x - mean)
+	}
+	return mean, math.Sqrt(err) / float64(len(v))
+}
+
+// judge fills the verdict in.
+func (c *Check) judge(entropy float64, bounded bool) {
+	spread := max(math.Abs(c.NLL2-c.NLL), math.Abs(c.NLL4-c.NLL))
+	switch {
+	case math.IsNaN(c.NLL + c.NLL2 + c.NLL4):
+		c.Why = "the NLL is not a number"
+	case !(spread <= tolerance):
+		c.Why = fmt.Sprintf("the solver's steps disagree: NLL %.3f, %.3f with twice and %.3f with four times the steps", c.NLL, c.NLL2, c.NLL4)
+	case bounded && c.NLL4 < entropy-tolerance-3*c.Error:
+		c.Why = fmt.Sprintf("the NLL %.3f lies under the target's entropy %.3f, which no density can do on a fair sample", c.NLL4, entropy)
+	default:
+		c.Trustworthy = true
+		c.Why = fmt.Sprintf("finer solves agree within %.4f nats", spread)
+		if bounded {
+			c.Why += fmt.Sprintf(", and the NLL stays above the entropy %.3f", entropy)
+		}
+	}
+}
+
+// weighIn adds what the weights tell, and takes the verdict back if they contradict it.
+func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
+	r.Samples = s.X.Len()
+	r.ESS = stats.KishESS(s.LogWeight) / float64(r.Samples)
+	z := stats.LogZ(s.LogWeight, boot)
+	u := stats.Mean(s.Energy, s.LogWeight, boot)
+	v := stats.Mean(m.virials(s.X), s.LogWeight, boot)
+	r.LogZ, r.LogZError, r.Energy, r.EnergyError, r.Virial, r.VirialError = z.Value, z.Error, u.Value, u.Error, v.Value, v.Error
+	known := m.Target.Reference()
+	if r.Trustworthy && known.Known && math.Abs(r.LogZ-known.LogZ) > 5*math.Hypot(r.LogZError, known.LogZError)+tolerance {
+		r.Trustworthy = false
+		r.Why = fmt.Sprintf("log Z from the weights, %.3f ± %.3f, contradicts the known %.3f: states are missing or the density is wrong", r.LogZ, r.LogZError, known.LogZ)
+	}
+}
+
+// virials returns x·∇u of each configuration.
+func (m *Model) virials(x particle.Batch) []float64 {
+	out := make([]float64, x.Len())
+	forces := make([]float64, x.N*x.D)
+	for i := range out {
+		m.Target.EnergyForces(x.At(i), forces)
+		for k, c := range x.At(i) {
+			out[i] -= c * forces[k]
+		}
+	}
+	return out
+}

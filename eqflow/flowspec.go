@@ -1,0 +1,75 @@
+package eqflow
+
+import (
+	"fmt"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/ode"
+)
+
+// FlowSpec is a flow's description as data, for model folders: exactly one of its flows is set.
+type FlowSpec struct {
+	Kernel   *dynamics.Kernel `json:"kernel,omitempty"`
+	MLP      *dynamics.MLP    `json:"mlp,omitempty"`
+	Coupling *flow.Coupling   `json:"realnvp,omitempty"`
+	Solver   string           `json:"solver,omitempty"` // of a continuous flow
+	Steps    int              `json:"solver_steps,omitempty"`
+}
+
+// FlowNames lists the flows that NamedFlow knows.
+var FlowNames = []string{"kernel", "mlp", "realnvp"}
+
+// NamedFlow returns a flow with its defaults: "kernel" (the equivariant flow), "mlp" or "realnvp".
+func NamedFlow(name string) (flow.Config, error) {
+	switch name {
+	case "kernel":
+		return flow.Continuous{Field: dynamics.Kernel{}}, nil
+	case "mlp":
+		return flow.Continuous{Field: dynamics.MLP{}}, nil
+	case "realnvp":
+		return flow.Coupling{}, nil
+	}
+	return nil, &SettingsError{fmt.Sprintf("no flow %q; use one of %v", name, FlowNames)}
+}
+
+// SpecOfFlow describes a flow with all defaults filled in.
+func SpecOfFlow(c flow.Config) (FlowSpec, error) {
+	switch c := c.(type) {
+	case flow.Coupling:
+		c = c.WithDefaults()
+		return FlowSpec{Coupling: &c}, nil
+	case flow.Continuous:
+		c = c.WithDefaults()
+		spec := FlowSpec{Solver: c.Solver.Name, Steps: c.Steps}
+		switch f := c.Field.(type) {
+		case dynamics.Kernel:
+			f = f.WithDefaults()
+			spec.Kernel = &f
+			return spec, nil
+		case dynamics.MLP:
+			f = f.WithDefaults()
+			spec.MLP = &f
+			return spec, nil
+		}
+	}
+	return FlowSpec{}, fmt.Errorf("eqflow: %T cannot be kept in a folder; leave Run.Folder empty and use the model while it lives", c)
+}
+
+// Config returns the flow that the spec describes.
+func (s FlowSpec) Config() (flow.Config, error) {
+	if s.Coupling != nil {
+		return *s.Coupling, nil
+	}
+	solver, err := ode.ByName(s.Solver)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case s.Kernel != nil:
+		return flow.Continuous{Field: *s.Kernel, Solver: solver, Steps: s.Steps}, nil
+	case s.MLP != nil:
+		return flow.Continuous{Field: *s.MLP, Solver: solver, Steps: s.Steps}, nil
+	}
+	return nil, fmt.Errorf("eqflow: the description names no flow; train the model again")
+}

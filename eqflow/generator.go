@@ -1,0 +1,287 @@
+package eqflow
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/prior"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+// Generator describes a Boltzmann generator: what it samples, and the flow from the mean-free normal prior to it.
+type Generator struct {
+	Target target.Target
+	Flow   flow.Config // default flow.Continuous{}: the kernel field through RK4
+	Seed   uint64      // of the first parameters
+}
+
+// Validate returns an error that names what is missing or out of range.
+func (g Generator) Validate() error {
+	if g.Target == nil {
+		return fmt.Errorf("eqflow: the generator has no target; set Target, for example target.DW4()")
+	}
+	if g.Flow == nil {
+		return nil
+	}
+	return g.Flow.Validate()
+}
+
+// Model is a generator on a backend: its parameters, and the compiled programs that use them. It is not safe for
+// concurrent use; models on backends of their own run side by side.
+type Model struct {
+	Generator
+	Prior   prior.MeanFree
+	backend compute.Backend
+	store   *model.Store
+	steps   int    // training steps taken
+	scope   string // of the parameters in use
+	// programs are compiled on first use, by what they do and the solver steps they take.
+	programs map[program]*model.Exec
+}
+
+// program names a compiled graph: what it does, in how many solver steps, with the parameters of which scope.
+type program struct {
+	name  string
+	steps int
+	scope string
+}
+
+// New creates the model with the parameters that the generator's seed draws.
+func New(backend compute.Backend, g Generator) (*Model, error) {
+	if err := g.Validate(); err != nil {
+		return nil, err
+	}
+	if g.Flow == nil {
+		g.Flow = flow.Continuous{}
+	}
+	m := &Model{
+		Generator: g, backend: backend, store: model.NewStore(), scope: scopeFlow, programs: map[program]*model.Exec{},
+		Prior: prior.MeanFree{N: g.Target.Particles(), D: g.Target.Dim()},
+	}
+	// One evaluation creates the parameters, and shows what a graph of this flow would fail at.
+	_, err := m.LogProb(m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 1), 0)
+	return m, err
+}
+
+// Trained is the number of training steps that the parameters have behind them.
+func (m *Model) Trained() int { return m.steps }
+
+// Parameters is the number of trainable parameters.
+func (m *Model) Parameters() int {
+	return m.store.RootScope().At(scopeFlow).NumParameters()
+}
+
+// Backend is where the model computes.
+func (m *Model) Backend() compute.Backend { return m.backend }
+
+// blockSize is how many configurations the compiled programs take at a time.
+const blockSize = 1024
+
+// withSteps returns the flow with its solver at the given steps; 0 leaves it as trained. Flows without a solver ignore it.
+func withSteps(c flow.Config, steps int) flow.Config {
+	if f, ok := c.(flow.Continuous); ok && steps > 0 {
+		f.Steps = steps
+		return f
+	}
+	return c
+}
+
+// SolverSteps is the number of solver steps of the flow as trained, 0 for flows without a solver.
+func (m *Model) SolverSteps() int {
+	if f, ok := m.Flow.(flow.Continuous); ok {
+		return f.WithDefaults().Steps
+	}
+	return 0
+}
+
+// bind binds the flow in a graph.
+func (m *Model) bind(scope *model.Scope, g *Graph, steps int, parameters string) flow.Bijection {
+	system := flow.System{N: m.Prior.N, D: m.Prior.D, Seed: m.Seed}
+	return withSteps(m.Flow, steps).Bind(scope.At("%s", parameters), g, system)
+}
+
+// compiled returns the program that build makes, compiled on its first call.
+func (m *Model) compiled(key program, build func(flow.Bijection, *Node) []*Node) (*model.Exec, error) {
+	if exec, ok := m.programs[key]; ok {
+		return exec, nil
+	}
+	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, x *Node) []*Node {
+		return build(m.bind(scope, x.Graph(), key.steps, key.scope), x)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("eqflow: cannot prepare %s: %w", key.name, err)
+	}
+	exec.SetMaxCache(8)
+	m.programs[key] = exec
+	return exec, nil
+}
+
+// apply runs a program over a batch, block by block, and hands over each block's results. A short last block is padded
+// with copies of its first configuration, so that one compiled program serves all.
+func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, *Node) []*Node, take func(from, to int, results [][]float64)) error {
+	if x.N != m.Prior.N || x.D != m.Prior.D {
+		return fmt.Errorf("eqflow: configurations of %d particles in %d dimensions do not fit %s, which has %d in %d",
+			x.N, x.D, m.Target.Name(), m.Prior.N, m.Prior.D)
+	}
+	key.scope = m.scope
+	exec, err := m.compiled(key, build)
+	if err != nil {
+		return err
+	}
+	for from := 0; from < x.Len(); from += blockSize {
+		to := min(from+blockSize, x.Len())
+		results, err := exec.Call(m.block(x.Slice(from, to), paddedSize(x.Len())))
+		if err != nil {
+			return fmt.Errorf("eqflow: %s failed: %w", key.name, err)
+		}
+		take(from, to, hostBlocks(results, to-from))
+	}
+	return nil
+}
+
+// paddedSize is the block size for a batch of the given length: few sizes, so that few programs are compiled.
+func paddedSize(length int) int {
+	if length <= 16 {
+		return 16
+	}
+	return blockSize
+}
+
+// block turns configurations, means removed, into a tensor [size, n, d].
+func (m *Model) block(x particle.Batch, size int) *tensors.Tensor {
+	width := x.N * x.D
+	flat := make([]float32, size*width)
+	one := make([]float64, width)
+	for i := range size {
+		copy(one, x.At(min(i, x.Len()-1)))
+		particle.RemoveMean(one, x.D)
+		for k, v := range one {
+			flat[i*width+k] = float32(v)
+		}
+	}
+	return tensors.FromFlatDataAndDimensions(flat, size, x.N, x.D)
+}
+
+// hostBlocks copies results [size, ...] to the host and cuts the padding off.
+func hostBlocks(results []*tensors.Tensor, keep int) [][]float64 {
+	out := make([][]float64, len(results))
+	for k, r := range results {
+		if r.DType() != dtypes.Float32 {
+			panic(fmt.Sprintf("eqflow: result of type %s", r.DType()))
+		}
+		values := tensors.MustCopyFlatData[float32](r)
+		values = values[:len(values)/r.Shape().Dimensions[0]*keep]
+		out[k] = make([]float64, len(values))
+		for i, v := range values {
+			out[k][i] = float64(v)
+		}
+		r.MustFinalizeAll()
+	}
+	return out
+}
+
+// LogProb returns the log-density of each configuration under the model, in nats, with the flow solved in the given
+// number of steps (0: as trained). Centres of mass are removed first.
+func (m *Model) LogProb(x particle.Batch, steps int) ([]float64, error) {
+	_, logProb, err := m.ToPrior(x, steps)
+	return logProb, err
+}
+
+// NLL returns the mean negative log-likelihood of configurations, in nats, solved as LogProb does.
+func (m *Model) NLL(x particle.Batch, steps int) (float64, error) {
+	logProb, err := m.LogProb(x, steps)
+	total := 0.0
+	for _, v := range logProb {
+		total -= v
+	}
+	return total / float64(len(logProb)), err
+}
+
+// ToPrior maps configurations back to the prior and returns them with their log-density, in nats.
+func (m *Model) ToPrior(x particle.Batch, steps int) (z particle.Batch, logProb []float64, err error) {
+	z = particle.NewBatch(x.Len(), x.N, x.D)
+	logProb = make([]float64, x.Len())
+	err = m.apply(program{name: "the inverse flow", steps: steps}, x, func(f flow.Bijection, x *Node) []*Node {
+		image := f.Inverse(x)
+		return []*Node{image.X, Add(m.Prior.LogProb(image.X), image.LogDet)}
+	}, func(from, to int, r [][]float64) {
+		copy(z.Slice(from, to).X, r[0])
+		copy(logProb[from:to], r[1])
+	})
+	return z, logProb, err
+}
+
+// Samples are draws from a model with what reweighting needs.
+type Samples struct {
+	X         particle.Batch
+	LogQ      []float64 // log-density under the model, nats
+	Energy    []float64 // reduced energy u of the target
+	LogWeight []float64 // −u − log q: unnormalised log importance weight
+}
+
+// Sample draws n configurations, the same for the same seed.
+func (m *Model) Sample(n int, seed uint64) (Samples, error) {
+	return m.SampleSteps(n, seed, 0)
+}
+
+// SampleSteps is Sample with the flow solved in the given number of steps.
+func (m *Model) SampleSteps(n int, seed uint64, steps int) (Samples, error) {
+	z := m.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
+	x, logQ, err := m.FromPrior(z, steps)
+	return m.weigh(x, logQ), err
+}
+
+// FromPrior maps prior configurations to the target's and returns them with their log-density, in nats.
+func (m *Model) FromPrior(z particle.Batch, steps int) (x particle.Batch, logProb []float64, err error) {
+	x = particle.NewBatch(z.Len(), z.N, z.D)
+	logProb = make([]float64, z.Len())
+	err = m.apply(program{name: "the flow", steps: steps}, z, func(f flow.Bijection, z *Node) []*Node {
+		image := f.Forward(z)
+		return []*Node{image.X, Sub(m.Prior.LogProb(z), image.LogDet)}
+	}, func(from, to int, r [][]float64) {
+		copy(x.Slice(from, to).X, r[0])
+		copy(logProb[from:to], r[1])
+	})
+	return x, logProb, err
+}
+
+// weigh adds energies, in plain Go and float64, and log-weights.
+func (m *Model) weigh(x particle.Batch, logQ []float64) Samples {
+	s := Samples{X: x, LogQ: logQ, Energy: make([]float64, x.Len()), LogWeight: make([]float64, x.Len())}
+	for i := range s.Energy {
+		s.Energy[i] = m.Target.EnergyForces(x.At(i), nil)
+		s.LogWeight[i] = -s.Energy[i] - logQ[i]
+	}
+	return s
+}
+
+// Path solves the flow from prior configurations to the target's and returns it at the given number of frames, evenly
+// spaced in flow time, both ends included.
+func (m *Model) Path(z particle.Batch, frames int) ([]particle.Batch, error) {
+	f, ok := m.Flow.(flow.Continuous)
+	if !ok || frames < 2 {
+		return nil, fmt.Errorf("eqflow: a path needs a continuous flow and at least 2 frames, not %T and %d", m.Flow, frames)
+	}
+	path := []particle.Batch{z.Clone().RemoveMean()}
+	for k := range frames - 1 {
+		from, to := float64(k)/float64(frames-1), float64(k+1)/float64(frames-1)
+		next := particle.NewBatch(z.Len(), z.N, z.D)
+		steps := max(1, f.WithDefaults().Steps*2/(frames-1))
+		err := m.apply(program{name: fmt.Sprintf("the flow from %g to %g", from, to), steps: steps}, path[k], func(b flow.Bijection, x *Node) []*Node {
+			return []*Node{b.(flow.Partial).Between(x, from, to).X}
+		}, func(from, to int, r [][]float64) { copy(next.Slice(from, to).X, r[0]) })
+		if err != nil {
+			return nil, err
+		}
+		path = append(path, next)
+	}
+	return path, nil
+}

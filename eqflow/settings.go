@@ -1,0 +1,120 @@
+package eqflow
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Objective names what training minimises.
+type Objective string
+
+// The objectives.
+const (
+	// Likelihood is the mean negative log-likelihood of the data, with the stage penalty that keeps it honest.
+	Likelihood Objective = "likelihood"
+	// Energy is the reverse Kullback–Leibler divergence, from the target's energy alone: it needs no data.
+	Energy Objective = "energy"
+	// Mixture is EnergyShare of Energy and the rest of Likelihood.
+	Mixture Objective = "mixture"
+	// FlowMatching regresses the field on the straight lines from independent prior draws to data (Lipman et al.,
+	// arXiv:2210.02747); it solves no differential equation. Continuous flows only.
+	FlowMatching Objective = "flow-matching"
+)
+
+// Objectives lists all of them.
+var Objectives = []Objective{Likelihood, Energy, Mixture, FlowMatching}
+
+// Settings of a training run. Zero fields take the defaults, which suit DW4 and LJ13.
+type Settings struct {
+	Objective    Objective `json:"objective"`     // default Likelihood
+	Steps        int       `json:"steps"`         // optimiser steps; default 4000
+	Batch        int       `json:"batch"`         // configurations per step; default 256
+	LearningRate float64   `json:"learning_rate"` // Adam's, at its highest; default 5e-3
+	FinalRate    float64   `json:"final_rate"`    // share of LearningRate that the cosine schedule ends at; default 0.01
+	WarmUp       int       `json:"warm_up"`       // steps of linear warm-up; default 50
+	Clip         float64   `json:"clip"`          // bound on the gradient's global norm; default 20
+	// Penalty weighs the disagreement of the solver's twin stages. Without it training by likelihood exploits the solver:
+	// the NLL falls below the target's entropy and means nothing. Default 1; negative for none.
+	Penalty     float64 `json:"penalty"`
+	EnergyShare float64 `json:"energy_share"` // of Mixture; default 0.5
+	// EnergyCut is the reduced energy above which Energy grows only by its logarithm, so that overlaps do not blow up.
+	// Default 100.
+	EnergyCut float64 `json:"energy_cut"`
+	// Augment turns, reflects and relabels every training configuration at random: symmetry by data, for flows without it.
+	Augment bool `json:"augment"`
+	// Average is the decay of the moving average of the parameters that the trained model gets. Default 0.999; negative
+	// for none.
+	Average float64 `json:"average"`
+	Seed    uint64  `json:"seed"` // of batches and prior draws
+	// ValidateEvery is the number of steps between evaluations on the validation data, where there are any; default Steps/20.
+	ValidateEvery int `json:"validate_every"`
+	// EarlyStop keeps the parameters that did best on the validation data rather than the last.
+	EarlyStop bool `json:"early_stop"`
+	// CheckpointEvery is the number of steps between checkpoints, where training has a folder; default 500.
+	CheckpointEvery int `json:"checkpoint_every"`
+}
+
+// WithDefaults fills the zero fields in.
+func (s Settings) WithDefaults() Settings {
+	s.Objective = orDefault(s.Objective, Likelihood)
+	s.Steps = orDefault(s.Steps, 4000)
+	s.Batch = orDefault(s.Batch, 256)
+	s.LearningRate = orDefault(s.LearningRate, 5e-3)
+	s.FinalRate = orDefault(s.FinalRate, 0.01)
+	s.WarmUp = orDefault(s.WarmUp, 50)
+	s.Clip = orDefault(s.Clip, 20)
+	s.Penalty = orDefault(s.Penalty, 1)
+	s.EnergyShare = orDefault(s.EnergyShare, 0.5)
+	s.EnergyCut = orDefault(s.EnergyCut, 100)
+	s.Average = orDefault(s.Average, 0.999)
+	s.ValidateEvery = orDefault(s.ValidateEvery, max(1, s.Steps/20))
+	s.CheckpointEvery = orDefault(s.CheckpointEvery, 500)
+	return s
+}
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// SettingsError names a setting out of range.
+type SettingsError struct{ message string }
+
+func (e *SettingsError) Error() string { return "eqflow: " + e.message }
+
+// check returns a *SettingsError that names the first setting out of range.
+func (s Settings) check() error {
+	s = s.WithDefaults()
+	bad := func(format string, args ...any) error { return &SettingsError{fmt.Sprintf(format, args...)} }
+	switch {
+	case !slices.Contains(Objectives, s.Objective):
+		return bad("no objective %q; use one of %v", s.Objective, Objectives)
+	case s.Steps < 1 || s.Batch < 1:
+		return bad("%d steps with batches of %d; give at least 1 of each", s.Steps, s.Batch)
+	case !(s.LearningRate > 0) || math.IsInf(s.LearningRate, 0):
+		return bad("learning rate %g; give a positive number, 5e-3 to start with", s.LearningRate)
+	case s.FinalRate < 0 || s.FinalRate > 1 || s.EnergyShare < 0 || s.EnergyShare > 1 || s.Average >= 1:
+		return bad("final rate %g, energy share %g and average %g must lie between 0 and 1", s.FinalRate, s.EnergyShare, s.Average)
+	}
+	return nil
+}
+
+// rate is the learning rate of a step: linear warm-up, then a cosine down to FinalRate of the highest.
+func (s Settings) rate(step int) float64 {
+	if step < s.WarmUp {
+		return s.LearningRate * float64(step+1) / float64(s.WarmUp)
+	}
+	progress := float64(step-s.WarmUp) / float64(max(1, s.Steps-s.WarmUp))
+	low := s.FinalRate * s.LearningRate
+	return low + (s.LearningRate-low)*(1+math.Cos(math.Pi*progress))/2
+}
+
+// needsData tells whether the objective learns from configurations.
+func (s Settings) needsData() bool { return s.Objective != Energy }
+
+// needsPrior tells whether the objective draws from the prior.
+func (s Settings) needsPrior() bool { return s.Objective != Likelihood }

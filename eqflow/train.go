@@ -1,0 +1,292 @@
+package eqflow
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// Data is what training learns from and is watched with.
+type Data struct {
+	Train particle.Batch
+	// Validation is scored every Settings.ValidateEvery steps, where it is not empty.
+	Validation particle.Batch
+}
+
+// Record is one point of a learning curve.
+type Record struct {
+	Step       int     `json:"step"`
+	Loss       float64 `json:"loss"`                 // mean over the steps since the last record, nats
+	Validation float64 `json:"validation,omitempty"` // NLL of the validation data, nats; 0 where there are none
+	Seconds    float64 `json:"seconds"`              // since training began, over all its sessions
+}
+
+// Progress is what a running training tells.
+type Progress struct {
+	Step, Steps int
+	Loss        float64 // mean of the last steps
+	Rate        float64 // steps per second, compiling left out
+	Left        time.Duration
+}
+
+// Run is a training run: where it keeps its checkpoints and whom it tells.
+type Run struct {
+	Settings
+	// Folder takes checkpoints and the finished model; a run whose folder holds a checkpoint of the same system, flow and
+	// settings goes on from there, to the same numbers. Empty keeps nothing.
+	Folder string
+	// Report is called after every step. It may be nil.
+	Report func(Progress)
+}
+
+// History is what a training run was.
+type History struct {
+	Records []Record `json:"records"`
+	Steps   int      `json:"steps"` // taken
+	// Best is the step whose parameters the model has: the last, or the best on validation. 0 while none is known.
+	Best    int     `json:"best"`
+	BestNLL float64 `json:"best_nll"` // of the validation data at the best step, with early stopping
+	Seconds float64 `json:"seconds"`  // over all sessions
+	Compile float64 `json:"compile"`  // seconds of the first step of this session, mostly compiling
+}
+
+// Train fits the model. It stops when ctx ends, with the work kept and ctx's error; at the first loss that is not finite,
+// with an error that says so; and after Settings.Steps steps.
+func (m *Model) Train(ctx context.Context, data Data, run Run) (History, error) {
+	run.Settings = run.Settings.WithDefaults()
+	if err := m.checkRun(data, run); err != nil {
+		return History{}, err
+	}
+	t, err := newTrainer(m, data, run)
+	if err != nil {
+		return History{}, err
+	}
+	return t.run(ctx)
+}
+
+func (m *Model) checkRun(data Data, run Run) error {
+	if err := run.Settings.check(); err != nil {
+		return err
+	}
+	if _, partial := m.Flow.(flow.Continuous); run.Objective == FlowMatching && !partial {
+		return &SettingsError{fmt.Sprintf("flow matching needs a continuous flow, not %T; train it by likelihood", m.Flow)}
+	}
+	for _, b := range []particle.Batch{data.Train, data.Validation} {
+		if b.Len() == 0 {
+			continue
+		}
+		if b.N != m.Prior.N || b.D != m.Prior.D {
+			return fmt.Errorf("eqflow: data of %d particles in %d dimensions do not fit %s, which has %d in %d",
+				b.N, b.D, m.Target.Name(), m.Prior.N, m.Prior.D)
+		}
+		if err := b.Validate(); err != nil {
+			return err
+		}
+	}
+	if run.needsData() && data.Train.Len() == 0 {
+		return fmt.Errorf("eqflow: training by %s needs data, and there are none; make some with eqflow mcmc", run.Objective)
+	}
+	return nil
+}
+
+// trainer is a run in progress.
+type trainer struct {
+	*Model
+	Run
+	data    Data
+	feed    *feed
+	step    *model.Exec
+	history History
+	started time.Time
+	sum     float64 // of losses since the last record
+	count   int
+	done    bool      // the folder holds the finished run
+	warm    time.Time // when the first step, which compiles, was over
+	warmAt  int
+}
+
+func newTrainer(m *Model, data Data, run Run) (*trainer, error) {
+	t := &trainer{Model: m, Run: run, data: data, feed: newFeed(m, data.Train, run.Settings)}
+	adam := optimizer.Adam().LearningRate(run.LearningRate).Done()
+	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, inputs []*Node) []*Node {
+		x, z, times, rate, decay := inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]
+		g := x.Graph()
+		scope.Store().SetTraining(g, true)
+		loss := m.loss(run.Settings, m.bind(scope, g, 0, scopeFlow), x, z, times)
+		optimizer.LearningRateVar(scope, loss.DType(), run.LearningRate).SetNodeValue(rate)
+		gradients := clipped(scope.BuildTrainableVariablesGradientsGraph(loss), run.Clip)
+		adam.(gradientUpdater).UpdateGraphWithGradients(scope, gradients, loss.DType())
+		if run.Average > 0 {
+			m.moveAverage(g, decay)
+		}
+		return []*Node{loss}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("eqflow: cannot prepare training: %w", err)
+	}
+	t.step = exec
+	if err := m.copyParameters(scopeAverage, scopeFlow); err != nil {
+		return nil, err
+	}
+	return t, t.resume()
+}
+
+// gradientUpdater is what GoMLX's optimisers offer to those who have their gradients already.
+type gradientUpdater interface {
+	UpdateGraphWithGradients(scope *model.Scope, gradients []*Node, lossDType dtypes.DType)
+}
+
+// clipped scales all gradients so that their joint norm stays within the bound.
+func clipped(gradients []*Node, bound float64) []*Node {
+	if bound <= 0 {
+		return gradients
+	}
+	var square *Node
+	for _, g := range gradients {
+		s := ReduceAllSum(Mul(g, g))
+		if square == nil {
+			square = s
+		} else {
+			square = Add(square, s)
+		}
+	}
+	size := Sqrt(square)
+	factor := Min(ScalarOne(size.Graph(), size.DType()), Div(Scalar(size.Graph(), size.DType(), bound), AddScalar(size, 1e-12)))
+	out := make([]*Node, len(gradients))
+	for k, g := range gradients {
+		out[k] = Mul(g, factor)
+	}
+	return out
+}
+
+// run takes the steps that are left.
+func (t *trainer) run(ctx context.Context) (History, error) {
+	if t.done {
+		return t.history, nil
+	}
+	t.started = time.Now().Add(-time.Duration(t.history.Seconds * float64(time.Second)))
+	for t.steps < t.Steps {
+		if err := ctx.Err(); err != nil {
+			return t.history, t.interrupted(err)
+		}
+		if err := t.once(); err != nil {
+			return t.history, err
+		}
+		if err := t.keep(); err != nil {
+			return t.history, err
+		}
+	}
+	return t.history, t.finish()
+}
+
+// once takes one step.
+func (t *trainer) once() error {
+	begin := time.Now()
+	results, err := t.step.Call(t.feed.inputs(t.steps)...)
+	if err != nil {
+		return fmt.Errorf("eqflow: training step %d failed: %w", t.steps+1, err)
+	}
+	loss := float64(tensors.ToScalar[float32](results[0]))
+	results[0].MustFinalizeAll()
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return fmt.Errorf("eqflow: the loss is %g at step %d; lower the learning rate (now %g), or look for overlapping particles in the data. The last checkpoint is from before",
+			loss, t.steps+1, t.LearningRate)
+	}
+	t.steps++
+	if t.warm.IsZero() {
+		t.warm, t.warmAt, t.history.Compile = time.Now(), t.steps, time.Since(begin).Seconds()
+	}
+	t.sum, t.count = t.sum+loss, t.count+1
+	t.history.Steps = t.steps
+	t.history.Seconds = time.Since(t.started).Seconds()
+	t.tell()
+	return nil
+}
+
+// tell reports the progress.
+func (t *trainer) tell() {
+	if t.Report == nil {
+		return
+	}
+	p := Progress{Step: t.steps, Steps: t.Steps, Loss: t.sum / float64(t.count)}
+	if done := t.steps - t.warmAt; done > 0 {
+		p.Rate = float64(done) / time.Since(t.warm).Seconds()
+		p.Left = time.Duration(float64(t.Steps-t.steps) / p.Rate * float64(time.Second))
+	}
+	t.Report(p)
+}
+
+// keep records, validates and saves when it is time to.
+func (t *trainer) keep() error {
+	if t.steps%t.ValidateEvery == 0 || t.steps == t.Steps {
+		if err := t.record(); err != nil {
+			return err
+		}
+	}
+	if t.Folder != "" && t.steps%t.CheckpointEvery == 0 && t.steps < t.Steps {
+		return t.save()
+	}
+	return nil
+}
+
+// record adds a point to the learning curve, and remembers the parameters if they are the best so far.
+func (t *trainer) record() error {
+	r := Record{Step: t.steps, Loss: t.sum / float64(t.count), Seconds: t.history.Seconds}
+	t.sum, t.count = 0, 0
+	if t.data.Validation.Len() > 0 {
+		nll, err := t.score(t.data.Validation)
+		if err != nil {
+			return err
+		}
+		r.Validation = nll
+		if t.EarlyStop && (t.history.Best == 0 || nll < t.history.BestNLL) {
+			t.history.Best, t.history.BestNLL = t.steps, nll
+			if err := t.copyParameters(scopeBest, t.reads()); err != nil {
+				return err
+			}
+		}
+	}
+	t.history.Records = append(t.history.Records, r)
+	return nil
+}
+
+// finish gives the model its final parameters and saves it.
+func (t *trainer) finish() error {
+	from := t.reads()
+	if t.history.Best > 0 {
+		from = scopeBest
+	} else {
+		t.history.Best = t.steps
+	}
+	if from != scopeFlow {
+		if err := t.copyParameters(scopeFlow, from); err != nil {
+			return err
+		}
+	}
+	if t.Folder == "" {
+		return nil
+	}
+	return t.saveFinished()
+}
+
+// interrupted keeps the work of a run that was told to stop.
+func (t *trainer) interrupted(cause error) error {
+	if t.Folder == "" {
+		return fmt.Errorf("eqflow: training stopped at step %d of %d: %w", t.steps, t.Steps, cause)
+	}
+	if err := t.save(); err != nil {
+		return err
+	}
+	return fmt.Errorf("eqflow: training stopped at step %d of %d, kept in %s; the same command goes on from there: %w",
+		t.steps, t.Steps, t.Folder, cause)
+}
