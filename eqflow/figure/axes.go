@@ -1,0 +1,172 @@
+package figure
+
+import (
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Axes frames a plot. The zero value labels nothing and takes its ranges from the data.
+type Axes struct {
+	Name   string // of the file; from Title if empty
+	Title  string
+	X, Y   string // what the axes show, with units: "pair distance", "u / kT"
+	LogX   bool
+	LogY   bool
+	XRange [2]float64 // from, to; both zero: all data
+	YRange [2]float64
+	XMarks []Mark // vertical reference lines
+	YMarks []Mark // horizontal reference lines
+	// Diagonal draws y = x, for values that should agree.
+	Diagonal bool
+	Width    int // pixels; 900 if zero
+	Height   int // pixels; 430 if zero
+}
+
+// Mark is a dashed reference line with a label beside it, such as the entropy under a likelihood.
+type Mark struct {
+	At    float64
+	Label string
+}
+
+func (a Axes) name() string {
+	if a.Name == "" {
+		return a.Title
+	}
+	return a.Name
+}
+
+func (a Axes) fail(format string, args ...any) Figure { return failed(a.name(), format, args...) }
+
+// figure wraps a painter in the size asked for.
+func (a Axes) figure(paint func(draw.Canvas)) Figure {
+	w, h := a.Width, a.Height
+	if w == 0 {
+		w = defaultWidth
+	}
+	if h == 0 {
+		h = defaultHeight
+	}
+	return Figure{Name: a.name(), width: vg.Length(w) * px, height: vg.Length(h) * px, paint: paint}
+}
+
+// span is a closed range of numbers, empty at first.
+type span struct{ min, max float64 }
+
+func emptySpan() span { return span{math.Inf(1), math.Inf(-1)} }
+
+func (s *span) add(values ...float64) {
+	for _, v := range values {
+		s.min, s.max = math.Min(s.min, v), math.Max(s.max, v)
+	}
+}
+
+// padded widens the range by a share on either side, so that data do not touch the frame.
+func (s span) padded(share float64, log bool) span {
+	if log {
+		f := math.Pow(s.max/s.min, share)
+		if s.min == s.max {
+			f = 2
+		}
+		return span{s.min / f, s.max * f}
+	}
+	by := (s.max - s.min) * share
+	if by == 0 {
+		by = math.Max(math.Abs(s.max)*0.1, 0.5)
+	}
+	return span{s.min - by, s.max + by}
+}
+
+// choose takes the range asked for, else the data's.
+func choose(asked [2]float64, data span, share float64, log bool) span {
+	if asked != [2]float64{} {
+		return span{math.Min(asked[0], asked[1]), math.Max(asked[0], asked[1])}
+	}
+	return data.padded(share, log)
+}
+
+// drawing is a gonum plotter made of a function; x and y map data to the canvas.
+type drawing func(c draw.Canvas, x, y func(float64) vg.Length)
+
+// Plot implements plot.Plotter.
+func (d drawing) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	d(c, x, y)
+}
+
+// plot builds the frame with grid and reference lines around the drawings.
+func (a Axes) plot(x, y span, drawings ...drawing) *plot.Plot {
+	p := plot.New()
+	p.BackgroundColor = nil
+	dress(&p.X, a.X, x, a.LogX)
+	dress(&p.Y, a.Y, y, a.LogY)
+	p.Y.Label.Padding = 6 * px
+	p.X.Label.Padding = 3 * px
+	grid := plotter.NewGrid()
+	grid.Horizontal = line(px, gridInk, false)
+	grid.Vertical = grid.Horizontal
+	p.Add(grid)
+	for _, d := range drawings {
+		p.Add(d)
+	}
+	p.Add(a.marks(x, y))
+	return p
+}
+
+func dress(axis *plot.Axis, label string, s span, log bool) {
+	axis.Min, axis.Max = s.min, s.max
+	axis.Padding = 0
+	axis.Label.Text = label
+	x, y := axis.Label.TextStyle, axis.Tick.Label
+	axis.Label.TextStyle, axis.Tick.Label = style(labelSize, ink), style(tickSize, ink)
+	axis.Label.TextStyle.XAlign, axis.Label.TextStyle.YAlign = x.XAlign, x.YAlign
+	axis.Tick.Label.XAlign, axis.Tick.Label.YAlign = y.XAlign, y.YAlign
+	axis.LineStyle = line(px, axisInk, false)
+	axis.Tick.LineStyle = axis.LineStyle
+	axis.Tick.Length = 5 * px
+	axis.Tick.Marker = niceTicks{}
+	if log {
+		axis.Scale = plot.LogScale{}
+		axis.Tick.Marker = logTicks{}
+	}
+}
+
+// marks draws the reference lines over the data, their labels on a pale ground so that they stay readable.
+func (a Axes) marks(xs, ys span) drawing {
+	return func(c draw.Canvas, x, y func(float64) vg.Length) {
+		s := line(1.5*px, axisInk, true)
+		if a.Diagonal {
+			from, to := math.Max(xs.min, ys.min), math.Min(xs.max, ys.max)
+			c.StrokeLines(s, c.ClipLinesXY([]vg.Point{{X: x(from), Y: y(from)}, {X: x(to), Y: y(to)}})...)
+		}
+		for _, m := range a.YMarks {
+			if m.At >= ys.min && m.At <= ys.max {
+				c.StrokeLine2(s, c.Min.X, y(m.At), c.Max.X, y(m.At))
+				note(c, vg.Point{X: c.Max.X - 4*px, Y: y(m.At) + 3*px}, m.Label, draw.XRight)
+			}
+		}
+		for _, m := range a.XMarks {
+			if m.At >= xs.min && m.At <= xs.max {
+				c.StrokeLine2(s, x(m.At), c.Min.Y, x(m.At), c.Max.Y)
+				note(c, vg.Point{X: x(m.At) + 5*px, Y: c.Max.Y - 18*px}, m.Label, draw.XLeft)
+			}
+		}
+	}
+}
+
+// note writes a small label on translucent paper.
+func note(c draw.Canvas, at vg.Point, txt string, align draw.XAlignment) {
+	if txt == "" {
+		return
+	}
+	s := style(tickSize, ink)
+	s.XAlign = align
+	box := s.Rectangle(txt).Add(at)
+	box.Min.X -= 2 * px
+	box.Max.X += 2 * px
+	fill(c, box, translucent(paper, 0.8))
+	c.FillText(s, at, txt)
+}

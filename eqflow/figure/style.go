@@ -1,0 +1,91 @@
+package figure
+
+import (
+	"image/color"
+
+	xfont "golang.org/x/image/font"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// The colours of Okabe and Ito, "Color Universal Design" (2008), in the order of use; their yellow is too pale on white.
+var palette = []color.NRGBA{
+	{0x00, 0x72, 0xB2, 0xFF}, // blue
+	{0xD5, 0x5E, 0x00, 0xFF}, // vermillion
+	{0x00, 0x9E, 0x73, 0xFF}, // bluish green
+	{0xCC, 0x79, 0xA7, 0xFF}, // reddish purple
+	{0xE6, 0x9F, 0x00, 0xFF}, // orange
+	{0x56, 0xB4, 0xE9, 0xFF}, // sky blue
+	{0x33, 0x33, 0x33, 0xFF}, // near black
+}
+
+var (
+	paper   = color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}
+	ink     = color.NRGBA{0x26, 0x26, 0x26, 0xFF}
+	axisInk = color.NRGBA{0x80, 0x80, 0x80, 0xFF}
+	gridInk = color.NRGBA{0xE4, 0xE4, 0xE4, 0xFF}
+	backing = color.NRGBA{0xF6, 0xF7, 0xF8, 0xFF}
+)
+
+// Color is the i-th colour of every figure's series, from 0, repeating after the last.
+func Color(i int) color.NRGBA { return palette[i%len(palette)] }
+
+// mix blends share of b into a.
+func mix(a, b color.NRGBA, share float64) color.NRGBA {
+	blend := func(x, y uint8) uint8 { return uint8(float64(x)*(1-share) + float64(y)*share + 0.5) }
+	return color.NRGBA{blend(a.R, b.R), blend(a.G, b.G), blend(a.B, b.B), 0xFF}
+}
+
+func translucent(c color.NRGBA, alpha float64) color.NRGBA {
+	c.A = uint8(255*alpha + 0.5)
+	return c
+}
+
+const (
+	titleSize = 16 * px
+	labelSize = 14 * px
+	tickSize  = 13 * px
+)
+
+// style is the text style of a size.
+func style(size vg.Length, c color.Color) text.Style {
+	f := font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, size)
+	return text.Style{Color: c, Font: f, XAlign: draw.XLeft, YAlign: draw.YBottom, Handler: markup{plot.DefaultTextHandler.Cache()}}
+}
+
+func bold(size vg.Length) text.Style {
+	s := style(size, ink)
+	s.Font.Weight = xfont.WeightBold
+	return s
+}
+
+func fill(c draw.Canvas, r vg.Rectangle, clr color.Color) {
+	c.SetColor(clr)
+	c.Fill(r.Path())
+}
+
+func disc(c draw.Canvas, center vg.Point, radius vg.Length, clr color.Color) {
+	var p vg.Path
+	p.Move(vg.Point{X: center.X + radius, Y: center.Y})
+	p.Arc(center, radius, 0, 6.283185307179586)
+	p.Close()
+	c.SetColor(clr)
+	c.Fill(p)
+}
+
+func line(width vg.Length, clr color.Color, dashed bool) draw.LineStyle {
+	s := draw.LineStyle{Width: width, Color: clr}
+	if dashed {
+		s.Dashes = []vg.Length{6 * px, 4 * px}
+	}
+	return s
+}
+
+// centred writes text around a point, horizontally in its middle, vertically with the given alignment.
+func centred(c draw.Canvas, s text.Style, at vg.Point, up text.YAlignment, txt string) {
+	s.XAlign, s.YAlign = draw.XCenter, up
+	c.FillText(s, at, txt)
+}

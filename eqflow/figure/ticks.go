@@ -1,0 +1,105 @@
+package figure
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot"
+)
+
+// niceTicks marks multiples of 1, 2 or 5 times a power of ten, about six of them.
+type niceTicks struct{}
+
+// Ticks implements plot.Ticker.
+func (niceTicks) Ticks(min, max float64) []plot.Tick {
+	step := niceStep((max - min) / 6)
+	var ticks []plot.Tick
+	for k := math.Ceil(min/step - 1e-9); k*step <= max+1e-9*step; k++ {
+		v := k * step
+		ticks = append(ticks, plot.Tick{Value: v, Label: number(v, step)})
+	}
+	return ticks
+}
+
+// niceStep rounds up to 1, 2 or 5 times a power of ten.
+func niceStep(rough float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(rough)))
+	for _, f := range []float64{1, 2, 5} {
+		if rough <= f*power*1.0001 {
+			return f * power
+		}
+	}
+	return 10 * power
+}
+
+// number writes v with the digits that a step needs; very large and small ones as a·10^b.
+func number(v, step float64) string {
+	if v == 0 || math.Abs(v) < step/1e6 {
+		return "0"
+	}
+	if size := math.Abs(v); size >= 1e5 || step < 1e-4 {
+		exponent := math.Floor(math.Log10(size) + 1e-12)
+		factor := math.Pow(10, exponent)
+		digits := max(0, int(exponent)-int(math.Floor(math.Log10(step)+1e-9)))
+		mantissa := strconv.FormatFloat(v/factor, 'f', digits, 64)
+		return minus(mantissa) + "×" + power(int(exponent))
+	}
+	digits := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
+	return minus(strconv.FormatFloat(v, 'f', digits, 64))
+}
+
+func power(exponent int) string { return fmt.Sprintf("10^{%s}", minus(strconv.Itoa(exponent))) }
+
+// minus sets a true minus sign.
+func minus(number string) string { return strings.Replace(number, "-", "−", 1) }
+
+// logTicks marks decades, and what lies between them where there are few.
+type logTicks struct{}
+
+// Ticks implements plot.Ticker.
+func (logTicks) Ticks(min, max float64) []plot.Tick {
+	first, last := int(math.Floor(math.Log10(min))), int(math.Ceil(math.Log10(max)))
+	decades := math.Log10(max / min)
+	if decades < 1 {
+		return niceTicks{}.Ticks(min, max)
+	}
+	every := 1 + (last-first)/9
+	var ticks []plot.Tick
+	for e := first; e <= last; e++ {
+		for f := 1.0; f < 10; f++ {
+			v := f * math.Pow(10, float64(e))
+			if v < min*(1-1e-9) || v > max*(1+1e-9) || (f > 1 && decades > 6) {
+				continue
+			}
+			ticks = append(ticks, plot.Tick{Value: v, Label: logLabel(int(f), e, decades, every)})
+		}
+	}
+	return ticks
+}
+
+// logLabel labels every so many decades, and 2 and 5 where the axis has fewer than two and a half.
+func logLabel(f, e int, decades float64, every int) string {
+	switch {
+	case f == 1 && e%every != 0, f != 1 && (decades >= 2.5 || (f != 2 && f != 5)):
+		return ""
+	case e >= -2 && e <= 3:
+		return strconv.FormatFloat(float64(f)*math.Pow(10, float64(e)), 'g', 3, 64)
+	case f == 1:
+		return power(e)
+	}
+	return strconv.Itoa(f) + "×" + power(e)
+}
+
+// named marks categories at 0, 1, 2, …
+type named []string
+
+// Ticks implements plot.Ticker.
+func (n named) Ticks(min, max float64) []plot.Tick {
+	ticks := make([]plot.Tick, len(n))
+	for i, label := range n {
+		ticks[i] = plot.Tick{Value: float64(i), Label: label}
+	}
+	return ticks
+}
