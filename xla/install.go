@@ -40,8 +40,10 @@ func isPartial(path string) bool {
 //
 // The pinned wheel is downloaded with pip, compared with its SHA-256, unpacked beside its final place and renamed as the
 // last step, so that there is a whole plugin or none, whatever happens meanwhile; what a killed installation has left
-// is removed by the next one. A plugin that is already there is left alone. A kind that does not exist is a *SpecError;
-// other errors say what to do, and context.Canceled can be found in the error after a cancellation.
+// is removed by the next one. A plugin that is already there is left alone.
+//
+// A kind that does not exist and a Wheel that is not the pinned one are a *SpecError; other errors say what to do, and
+// wrap context.Canceled after a cancellation.
 func Install(ctx context.Context, kind string, options InstallOptions) (Installation, error) {
 	w, err := wheelFor(kind)
 	if err != nil {
@@ -111,6 +113,9 @@ func (w wheel) bring(ctx context.Context, folder string, options InstallOptions)
 		}
 	}
 	if err := w.verify(ctx, file, report); err != nil {
+		if options.Wheel != "" {
+			err = &SpecError{err.Error()}
+		}
 		return orCancelled(ctx, err)
 	}
 	tree := filepath.Join(work, "tree")

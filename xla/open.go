@@ -70,10 +70,10 @@ func (o *Opened) Close() {
 	_ = guard(func() error { o.Backend.Finalize(); return nil })
 }
 
-// SpecError says that the spec given to Open names no backend: the caller's mistake, not the machine's.
+// SpecError says that what was asked of Open or Install does not exist: the caller's mistake, not the machine's.
 type SpecError struct{ message string }
 
-// Error says what is wrong with the spec and what specs there are.
+// Error says what is wrong with the request, and what may be asked for.
 func (e *SpecError) Error() string { return e.message }
 
 // Open returns a working backend for a spec: "auto" (also ""), "cuda", "cpu", "go", or the path of a PJRT plugin.

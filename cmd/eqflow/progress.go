@@ -83,7 +83,7 @@ func (p *progress) Finish() {
 // line is what a plain progress report says after some time.
 func (p *progress) line(elapsed time.Duration) string {
 	text := fmt.Sprintf("%s: %s of %s", p.description, p.count(p.done), p.count(p.total))
-	rate := float64(p.done-p.first) / elapsed.Seconds()
+	rate := float64(p.done-max(p.first, 0)) / elapsed.Seconds()
 	if rate <= 0 {
 		return text
 	}
