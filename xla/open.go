@@ -158,6 +158,9 @@ func openGo(why string) (*Opened, error) {
 
 // openAuto tries the kinds in order and keeps the reasons why the better ones were not to be had.
 func openAuto() (*Opened, error) {
+	if !builtWithCgo {
+		return openGo(noCgo)
+	}
 	var reasons []string
 	for _, kind := range []string{CUDA, CPU} {
 		o, err := openKind(kind, "")

@@ -28,7 +28,7 @@ func (w wheel) download(ctx context.Context, work string, report reporter) (stri
 		"--progress-bar", "off", "--retries", "1", "--timeout", "30")
 	command := exec.CommandContext(ctx, pip[0], arguments...)
 	// pip downloads into its temporary folder first: below work, its growing file can be measured and is cleaned with it.
-	command.Env = append(os.Environ(), "TMPDIR="+work, "PYTHONWARNINGS=ignore")
+	command.Env = append(os.Environ(), "TMPDIR="+work, "PYTHONWARNINGS=ignore", "PIP_REQUIRE_VIRTUALENV=0")
 	command.WaitDelay = 2 * time.Second
 	var said bytes.Buffer
 	command.Stdout, command.Stderr = &said, &said
@@ -47,8 +47,8 @@ func (w wheel) download(ctx context.Context, work string, report reporter) (stri
 }
 
 func (w wheel) byHand() string {
-	return fmt.Sprintf("download %s from https://pypi.org/project/%s/%s/#files elsewhere and run `eqflow xla install --wheel %s`",
-		w.file(), w.project, w.version, w.file())
+	return fmt.Sprintf("download %s from https://pypi.org/project/%s/%s/#files elsewhere and run `eqflow xla install %s --wheel %s`",
+		w.file(), w.project, w.version, w.kind, w.file())
 }
 
 // findPip returns the first pip that starts: a Python without pip is common, and so is a name that leads nowhere.

@@ -10,7 +10,7 @@ import (
 
 const (
 	builtWithCgo = false
-	noCgo        = "this build has no cgo (built with CGO_ENABLED=0, without a C compiler, or for a platform without XLA)"
+	noCgo        = "this build has no cgo, which XLA needs: build with CGO_ENABLED=1 and a C compiler"
 )
 
 func openPlugin(string, string) (*Opened, error) { return nil, errors.New(noCgo) }

@@ -16,6 +16,7 @@ const (
 
 // wheel is a Python package with a plugin, pinned to one file by its hash. Python itself is not needed to use it.
 type wheel struct {
+	kind             string // what Install calls it
 	project, version string
 	platform         string // pip's tag
 	sha256           string
@@ -29,18 +30,18 @@ type wheel struct {
 // (the only one on PyPI, and tested here), 0.108 for CUDA.
 var wheels = map[string]wheel{
 	InstallCPU: {
-		project: "xla-cpu-pjrt", version: "0.0.1", platform: "manylinux_2_27_x86_64", size: 63461052,
+		kind: InstallCPU, project: "xla-cpu-pjrt", version: "0.0.1", platform: "manylinux_2_27_x86_64", size: 63461052,
 		sha256:  "55837b6b7b47daa717f2d9a5a03563ea0ceaa338d06a81a1e2d3f060d960decc",
 		library: "xla_plugins/xla_cpu_pjrt/xla_cpu_pjrt.so", librarySize: 259_284_552,
 	},
 	InstallCUDA12: {
-		project: "jax-cuda12-pjrt", version: "0.10.1", platform: "manylinux_2_27_x86_64", size: 164_801_423,
+		kind: InstallCUDA12, project: "jax-cuda12-pjrt", version: "0.10.1", platform: "manylinux_2_27_x86_64", size: 164_801_423,
 		sha256:  "4c50a469f1b7c2fbba278d5b6932fe33de41f833b333cae28151422ec456857d",
 		library: "jax_plugins/xla_cuda12/xla_cuda_plugin.so", librarySize: 463_213_664,
 		note: nvidiaNote("cuda12"),
 	},
 	InstallCUDA13: {
-		project: "jax-cuda13-pjrt", version: "0.10.1", platform: "manylinux_2_27_x86_64", size: 119_552_553,
+		kind: InstallCUDA13, project: "jax-cuda13-pjrt", version: "0.10.1", platform: "manylinux_2_27_x86_64", size: 119_552_553,
 		sha256:  "af8042c7697fb6faa0cc4851d4f5e0504878ea1f6b6fc067255f449016336a6f",
 		library: "jax_plugins/xla_cuda13/xla_cuda_plugin.so", librarySize: 392_920_672,
 		note: nvidiaNote("cuda13"),
