@@ -1,0 +1,106 @@
+package mcmc
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+const (
+	// metropolisAcceptance and malaAcceptance are where adaptation aims: the best shares in many dimensions
+	// (Roberts, Gelman and Gilks 1997; Roberts and Rosenthal 1998).
+	metropolisAcceptance = 0.234
+	malaAcceptance       = 0.574
+)
+
+// Metropolis moves all coordinates at once by N(0, Sigma²), means removed.
+type Metropolis struct {
+	Sigma   float64    // in the target's unit of length
+	Allowed Constraint // nil: everywhere
+}
+
+// Validate asks for a positive step.
+func (k Metropolis) Validate() error { return validateScale("Metropolis sigma", k.Sigma) }
+
+// Init starts a chain at x.
+func (k Metropolis) Init(t target.Target, x []float64) (*State, error) {
+	return newState(t, x, k.Sigma, false, k.Allowed)
+}
+
+// Step proposes one move.
+func (k Metropolis) Step(rng *rand.Rand, s *State) Info {
+	for i, x := range s.X {
+		s.proposal[i] = x + s.Scale*rng.NormFloat64()
+	}
+	particle.RemoveMean(s.proposal, s.target.Dim())
+	inside := k.Allowed == nil || k.Allowed(s.proposal)
+	accepted := false
+	if inside {
+		u := s.target.EnergyForces(s.proposal, nil)
+		// −ln of a uniform draw is exponential; a NaN compares false and is rejected.
+		if accepted = s.Beta*(u-s.U) <= rng.ExpFloat64(); accepted {
+			s.X, s.proposal, s.U = s.proposal, s.X, u
+		}
+	}
+	info := s.outcome(accepted, inside)
+	s.adapt(accepted, metropolisAcceptance)
+	return info
+}
+
+// MALA is the Metropolis-adjusted Langevin algorithm: a step along the forces and noise, corrected to be exact.
+//
+//	x' = x + ½ h² f(x) + h ξ,  f = −∇u,  ξ mean-free normal
+type MALA struct {
+	H       float64    // step length, in the target's unit of length
+	Allowed Constraint // nil: everywhere
+}
+
+// Validate asks for a positive step.
+func (k MALA) Validate() error { return validateScale("MALA h", k.H) }
+
+// Init starts a chain at x.
+func (k MALA) Init(t target.Target, x []float64) (*State, error) {
+	return newState(t, x, k.H, true, k.Allowed)
+}
+
+// Step proposes one move.
+func (k MALA) Step(rng *rand.Rand, s *State) Info {
+	for i := range s.X {
+		s.proposal[i] = s.Scale * rng.NormFloat64()
+	}
+	particle.RemoveMean(s.proposal, s.target.Dim())
+	drift, forth := s.Scale*s.Scale/2*s.Beta, 0.0
+	for i, x := range s.X {
+		noise := s.proposal[i]
+		forth += noise * noise
+		s.proposal[i] = x + drift*s.Forces[i] + noise
+	}
+	inside := k.Allowed == nil || k.Allowed(s.proposal)
+	accepted := false
+	if inside {
+		u := s.target.EnergyForces(s.proposal, s.slopes)
+		back := 0.0
+		for i, x := range s.X {
+			noise := x - s.proposal[i] - drift*s.slopes[i]
+			back += noise * noise
+		}
+		cost := s.Beta*(u-s.U) + (back-forth)/(2*s.Scale*s.Scale)
+		if accepted = cost <= rng.ExpFloat64(); accepted {
+			s.X, s.proposal, s.U = s.proposal, s.X, u
+			s.Forces, s.slopes = s.slopes, s.Forces
+		}
+	}
+	info := s.outcome(accepted, inside)
+	s.adapt(accepted, malaAcceptance)
+	return info
+}
+
+func validateScale(what string, v float64) error {
+	if !(v > 0) || math.IsInf(v, 0) {
+		return fmt.Errorf("mcmc: %s = %g moves nothing; give a positive length", what, v)
+	}
+	return nil
+}
