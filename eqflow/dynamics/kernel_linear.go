@@ -89,7 +89,7 @@ func (f *kernelField) assemble(p pairGeometry, phi, slope *Node) (v, div *Node) 
 func (f *kernelField) lever(p pairGeometry) (lever, derivative *Node) {
 	d := p.distance
 	if f.config.PublishedSlope {
-		return d, OnesLike(d)
+		return d, BroadcastToShape(scalar(d, 1), d.Shape())
 	}
 	return Div(p.square, d), Add(scalar(d, 1), Div(scalar(d, regulariser), Mul(d, d)))
 }
@@ -103,11 +103,11 @@ type ratio struct {
 }
 
 func (f *kernelField) ratio(s, w, ds, dw *Node) ratio {
-	inverse := Reciprocal(Add(s, scalar(s, regulariser)))
+	inverse := Div(scalar(s, 1), Add(s, scalar(s, regulariser)))
 	q := Mul(inverse, inverse)
 	dq := Mul(Mul(q, inverse), scalar(s, -2))
 	if f.config.PublishedSlope {
-		q = Reciprocal(Add(Mul(s, s), scalar(s, regulariser)))
+		q = Div(scalar(s, 1), Add(Mul(s, s), scalar(s, regulariser)))
 		dq = Mul(Mul(Mul(q, q), s), scalar(s, -2))
 	}
 	slope := Sub(Mul(dw, inverse), Mul(Mul(w, ds), q))
