@@ -24,6 +24,8 @@ type Axes struct {
 	Diagonal bool
 	Width    int // pixels; 900 if zero
 	Height   int // pixels; 430 if zero
+
+	noVertical bool // no vertical grid lines: the horizontal axis has categories
 }
 
 // Mark is a dashed reference line with a label beside it, such as the entropy under a likelihood.
@@ -88,13 +90,27 @@ func choose(asked [2]float64, data span, share float64, log bool) span {
 	return data.padded(share, log)
 }
 
-// drawing is a gonum plotter made of a function; x and y map data to the canvas.
+// drawing draws data; x and y map them to the canvas.
 type drawing func(c draw.Canvas, x, y func(float64) vg.Length)
 
+// scaled is a drawing as a gonum plotter. Logarithmic axes are linear ones of log10: gonum's own logarithmic scale takes
+// the middle of the data for the middle of the axis when it makes room for the label.
+type scaled struct {
+	draw       drawing
+	logX, logY bool
+}
+
 // Plot implements plot.Plotter.
-func (d drawing) Plot(c draw.Canvas, p *plot.Plot) {
+func (s scaled) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	d(c, x, y)
+	s.draw(c, logarithmic(x, s.logX), logarithmic(y, s.logY))
+}
+
+func logarithmic(to func(float64) vg.Length, log bool) func(float64) vg.Length {
+	if !log {
+		return to
+	}
+	return func(v float64) vg.Length { return to(math.Log10(v)) }
 }
 
 // plot builds the frame with grid and reference lines around the drawings.
@@ -107,12 +123,14 @@ func (a Axes) plot(x, y span, drawings ...drawing) *plot.Plot {
 	p.X.Label.Padding = 3 * px
 	grid := plotter.NewGrid()
 	grid.Horizontal = line(px, gridInk, false)
-	grid.Vertical = grid.Horizontal
+	if grid.Vertical = grid.Horizontal; a.noVertical {
+		grid.Vertical.Color = nil
+	}
 	p.Add(grid)
 	for _, d := range drawings {
-		p.Add(d)
+		p.Add(scaled{d, a.LogX, a.LogY})
 	}
-	p.Add(a.marks(x, y))
+	p.Add(scaled{a.marks(x, y), a.LogX, a.LogY})
 	return p
 }
 
@@ -129,7 +147,7 @@ func dress(axis *plot.Axis, label string, s span, log bool) {
 	axis.Tick.Length = 5 * px
 	axis.Tick.Marker = niceTicks{}
 	if log {
-		axis.Scale = plot.LogScale{}
+		axis.Min, axis.Max = math.Log10(s.min), math.Log10(s.max)
 		axis.Tick.Marker = logTicks{}
 	}
 }

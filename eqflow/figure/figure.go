@@ -70,7 +70,7 @@ func (f Figure) PNG() ([]byte, error) {
 	for _, dpi := range resolutions {
 		buf.Reset()
 		encoder := png.Encoder{CompressionLevel: png.BestCompression}
-		if err := encoder.Encode(&buf, f.image(dpi)); err != nil {
+		if err := encoder.Encode(&buf, quantize(256, f.image(dpi))[0]); err != nil {
 			return nil, fmt.Errorf("figure: %q cannot be encoded: %w; is memory short?", f.Name, err)
 		}
 		if buf.Len() <= maxBytes {
@@ -81,12 +81,12 @@ func (f Figure) PNG() ([]byte, error) {
 }
 
 // image draws at a resolution.
-func (f Figure) image(dpi int) image.Image {
+func (f Figure) image(dpi int) *image.RGBA {
 	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dpi))
 	c := draw.New(canvas)
 	fill(c, c.Rectangle, paper)
 	f.paint(draw.Crop(c, 6*px, -10*px, 6*px, -6*px))
-	return canvas.Image()
+	return canvas.Image().(*image.RGBA) // what vgimg makes when it is given no image
 }
 
 // Save writes the picture to a file in an existing or new folder, replacing an older one, and returns its path.

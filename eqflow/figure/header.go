@@ -64,7 +64,7 @@ func middle(box vg.Rectangle) (from, to vg.Point) {
 // block is the thumbnail of bars and filled areas.
 func block(box vg.Rectangle) vg.Rectangle {
 	return vg.Rectangle{
-		Min: vg.Point{X: box.Min.X + 8*px, Y: box.Min.Y + 4*px},
-		Max: vg.Point{X: box.Max.X - 4*px, Y: box.Max.Y - 4*px},
+		Min: vg.Point{X: box.Min.X, Y: box.Min.Y + 4*px},
+		Max: vg.Point{X: box.Max.X, Y: box.Max.Y - 4*px},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -31,35 +32,43 @@ type Series struct {
 
 // Lines draws curves, with bands or error bars where a series has them.
 func Lines(a Axes, series ...Series) Figure {
+	var entries []entry
+	for i, s := range series {
+		entries = append(entries, entry{s.Name, s.thumb(s.color(i))})
+	}
+	return a.lines(series, entries)
+}
+
+// lines draws the series under a given legend, and further drawings over them.
+func (a Axes) lines(series []Series, entries []entry, over ...drawing) Figure {
+	if len(series) == 0 {
+		return a.fail("no series; give at least one")
+	}
 	xs, ys := emptySpan(), emptySpan()
 	for i, s := range series {
 		if err := s.check(a, &xs, &ys); err != nil {
-			return a.fail("series %d %q: %w", i+1, s.Name, err)
+			return a.fail("series %d %q %w", i+1, s.Name, err)
 		}
-	}
-	if len(series) == 0 {
-		return a.fail("no series; give at least one")
 	}
 	xs, ys = choose(a.XRange, xs, 0.02, a.LogX), choose(a.YRange, ys, 0.05, a.LogY)
 	if (a.LogX && xs.min <= 0) || (a.LogY && ys.min <= 0) {
 		return a.fail("a range that begins at or below zero on a logarithmic axis; begin above")
 	}
 	var drawings []drawing
-	var entries []entry
 	for i, s := range series {
 		clr := s.color(i)
 		drawings = append(drawings, s.band(clr, ys), s.curve(clr))
-		entries = append(entries, entry{s.Name, s.thumb(clr)})
 	}
-	return a.figure(framed(a.Title, entries, a.plot(xs, ys, drawings...)))
+	return a.figure(framed(a.Title, entries, a.plot(xs, ys, append(drawings, over...)...)))
 }
 
 // Scatter draws clouds of points, translucent where there are many.
 func Scatter(a Axes, series ...Series) Figure {
-	for i := range series {
-		series[i].Style = Points
+	points := slices.Clone(series)
+	for i := range points {
+		points[i].Style = Points
 	}
-	return Lines(a, series...)
+	return Lines(a, points...)
 }
 
 func (s Series) color(i int) color.NRGBA {

@@ -44,6 +44,9 @@ func number(v, step float64) string {
 		factor := math.Pow(10, exponent)
 		digits := max(0, int(exponent)-int(math.Floor(math.Log10(step)+1e-9)))
 		mantissa := strconv.FormatFloat(v/factor, 'f', digits, 64)
+		if strings.Contains(mantissa, ".") {
+			mantissa = strings.TrimRight(strings.TrimRight(mantissa, "0"), ".")
+		}
 		return minus(mantissa) + "×" + power(int(exponent))
 	}
 	digits := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
@@ -55,22 +58,26 @@ func power(exponent int) string { return fmt.Sprintf("10^{%s}", minus(strconv.It
 // minus sets a true minus sign.
 func minus(number string) string { return strings.Replace(number, "-", "−", 1) }
 
-// logTicks marks decades, and what lies between them where there are few.
+// logTicks marks decades on an axis of log10, and what lies between them where there are few.
 type logTicks struct{}
 
 // Ticks implements plot.Ticker.
 func (logTicks) Ticks(min, max float64) []plot.Tick {
-	first, last := int(math.Floor(math.Log10(min))), int(math.Ceil(math.Log10(max)))
-	decades := math.Log10(max / min)
+	first, last := int(math.Floor(min)), int(math.Ceil(max))
+	decades := max - min
 	if decades < 1 {
-		return niceTicks{}.Ticks(min, max)
+		ticks := niceTicks{}.Ticks(math.Pow(10, min), math.Pow(10, max))
+		for i := range ticks {
+			ticks[i].Value = math.Log10(ticks[i].Value)
+		}
+		return ticks
 	}
 	every := 1 + (last-first)/9
 	var ticks []plot.Tick
 	for e := first; e <= last; e++ {
 		for f := 1.0; f < 10; f++ {
-			v := f * math.Pow(10, float64(e))
-			if v < min*(1-1e-9) || v > max*(1+1e-9) || (f > 1 && decades > 6) {
+			v := math.Log10(f) + float64(e)
+			if v < min-1e-9 || v > max+1e-9 || (f > 1 && decades > 6) {
 				continue
 			}
 			ticks = append(ticks, plot.Tick{Value: v, Label: logLabel(int(f), e, decades, every)})
@@ -85,7 +92,7 @@ func logLabel(f, e int, decades float64, every int) string {
 	case f == 1 && e%every != 0, f != 1 && (decades >= 2.5 || (f != 2 && f != 5)):
 		return ""
 	case e >= -2 && e <= 3:
-		return strconv.FormatFloat(float64(f)*math.Pow(10, float64(e)), 'g', 3, 64)
+		return strconv.FormatFloat(float64(f)*math.Pow(10, float64(e)), 'f', max(0, -e), 64)
 	case f == 1:
 		return power(e)
 	}

@@ -1,0 +1,161 @@
+package figure
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"strconv"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// BarSeries is one colour of bars, one bar per label. A value of NaN leaves its place empty.
+type BarSeries struct {
+	Name       string
+	Values     []float64
+	Err        []float64 // half-length of error bars; nil for none
+	ShowValues bool      // writes the number over each bar
+}
+
+// Bars draws groups of bars, one group per label. On a logarithmic axis bars begin a little under the smallest value, and
+// zeros are written as such.
+func Bars(a Axes, labels []string, series ...BarSeries) Figure {
+	if len(labels) == 0 || len(series) == 0 {
+		return a.fail("%d labels and %d series; give at least one of each", len(labels), len(series))
+	}
+	ys := emptySpan()
+	for _, s := range series {
+		if err := s.check(a, len(labels), &ys); err != nil {
+			return a.fail("series %q: %w", s.Name, err)
+		}
+	}
+	ys = a.barRange(ys)
+	xs := span{-0.5, float64(len(labels)) - 0.5}
+	var drawings []drawing
+	var entries []entry
+	for i, s := range series {
+		drawings = append(drawings, s.bars(a.LogY, i, len(series), ys))
+		entries = append(entries, entry{s.Name, stepThumb(true, Color(i))})
+	}
+	a.noVertical = true
+	p := a.plot(xs, ys, drawings...)
+	p.X.Tick.Marker = named(labels)
+	p.X.Tick.Color = color.Transparent
+	return a.figure(framed(a.Title, entries, p))
+}
+
+func (s BarSeries) check(a Axes, n int, ys *span) error {
+	if len(s.Values) != n || (s.Err != nil && len(s.Err) != n) {
+		return fmt.Errorf("has %d values and %d errors for %d labels; give one for each", len(s.Values), len(s.Err), n)
+	}
+	for i, v := range s.Values {
+		if math.IsNaN(v) {
+			continue
+		}
+		low, high := v-s.err(i), v+s.err(i)
+		if !finite(low) || !finite(high) {
+			return fmt.Errorf("value %d is %g ± %g; leave it out as NaN", i, v, s.err(i))
+		}
+		if a.LogY && v < 0 {
+			return fmt.Errorf("value %d is %g and has no place on a logarithmic axis; use a linear one", i, v)
+		}
+		if !a.LogY || v > 0 {
+			ys.add(v, high)
+		}
+		if !a.LogY || low > 0 {
+			ys.add(low)
+		}
+	}
+	return nil
+}
+
+// err is the error of a value, 0 where there is none.
+func (s BarSeries) err(i int) float64 {
+	if s.Err == nil {
+		return 0
+	}
+	return s.Err[i]
+}
+
+// barRange holds zero on a linear axis, and leaves room for numbers over the bars.
+func (a Axes) barRange(ys span) span {
+	if ys.min > ys.max {
+		ys = span{1, 1} // all values are zero or missing
+	}
+	if a.YRange != [2]float64{} {
+		return choose(a.YRange, ys, 0, a.LogY)
+	}
+	if a.LogY {
+		return span{ys.min / 2, ys.max * math.Pow(ys.max/ys.min, 0.08) * 1.3}
+	}
+	ys.add(0)
+	room := 0.09 * (ys.max - ys.min)
+	if ys.max > 0 {
+		ys.max += room
+	}
+	if ys.min < 0 {
+		ys.min -= room
+	}
+	return ys
+}
+
+// bars draws series number i of count.
+func (s BarSeries) bars(log bool, i, count int, ys span) drawing {
+	return func(c draw.Canvas, x, y func(float64) vg.Length) {
+		group := x(1) - x(0)
+		width := min(group*0.78/vg.Length(count), 70*px)
+		base := ys.min
+		if !log {
+			base = math.Max(ys.min, math.Min(0, ys.max))
+		}
+		for k, v := range s.Values {
+			left := x(float64(k)) + width*(vg.Length(i)-vg.Length(count)/2)
+			if math.IsNaN(v) {
+				continue
+			}
+			top := base
+			if !log || v > 0 {
+				top = math.Max(ys.min, math.Min(v, ys.max))
+			}
+			bar := vg.Rectangle{Min: vg.Point{X: left + px, Y: min(y(base), y(top))}, Max: vg.Point{X: left + width - px, Y: max(y(base), y(top))}}
+			fill(c, bar, Color(i))
+			s.annotate(c, bar, k, v < 0, log, ys, y)
+		}
+		c.StrokeLine2(line(px, axisInk, false), c.Min.X, y(base), c.Max.X, y(base))
+	}
+}
+
+// annotate adds the error bar and the number.
+func (s BarSeries) annotate(c draw.Canvas, bar vg.Rectangle, k int, below, log bool, ys span, y func(float64) vg.Length) {
+	center := (bar.Min.X + bar.Max.X) / 2
+	v, e := s.Values[k], s.err(k)
+	end := bar.Max.Y
+	if below {
+		end = bar.Min.Y
+	}
+	if e > 0 {
+		low, high := math.Max(v-e, ys.min), math.Min(v+e, ys.max)
+		errorBar(c, vg.Point{X: center, Y: y(low)}, vg.Point{X: center, Y: y(high)}, mix(Color(6), paper, 0.1))
+		if end = y(high); below {
+			end = y(low)
+		}
+	}
+	if !s.ShowValues && !(log && v == 0) {
+		return
+	}
+	txt := style(12*px, ink)
+	if below {
+		centred(c, txt, vg.Point{X: center, Y: end - px}, draw.YTop, short(v))
+		return
+	}
+	centred(c, txt, vg.Point{X: center, Y: end + 4*px}, draw.YBottom, short(v))
+}
+
+// short writes whole numbers in full and others to three digits.
+func short(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) < 1e6 {
+		return minus(strconv.FormatFloat(v, 'f', 0, 64))
+	}
+	return minus(strconv.FormatFloat(v, 'g', 3, 64))
+}

@@ -1,0 +1,97 @@
+package figure
+
+import (
+	"image"
+	"math"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+const (
+	maxFilmBytes = 600_000
+	filmPanel    = 220 * px // the largest side of one of several panels
+)
+
+// filmQualities are resolution in dots per inch and number of colours, best first: a film has many pictures.
+var filmQualities = []struct{ resolution, colors int }{{144, 256}, {96, 24}}
+
+// Film draws frames of configurations as an endless animated PNG that lasts so many seconds; 0 means 6. All frames have the
+// same configurations in the same panels and to the same scale. subtitles, one per frame or nil, stand under the panels:
+// flow time, temperature.
+func Film(g Gallery, seconds float64, subtitles []string, frames ...particle.Batch) Figure {
+	if len(frames) == 0 {
+		return failed(g.name(), "no frames; give at least one")
+	}
+	if subtitles != nil && len(subtitles) != len(frames) {
+		return failed(g.name(), "%d subtitles for %d frames; give one for each", len(subtitles), len(frames))
+	}
+	all := particle.Batch{N: frames[0].N, D: frames[0].D}
+	for k, f := range frames {
+		if f.N != all.N || f.D != all.D || f.Len() != frames[0].Len() {
+			return failed(g.name(), "frame %d has %d × [%d, %d], frame 0 has %d × [%d, %d]; give all the same shape",
+				k, f.Len(), f.N, f.D, frames[0].Len(), all.N, all.D)
+		}
+		if err := g.check(f); err != nil {
+			return failed(g.name(), "frame %d: %w", k, err)
+		}
+		all.X = append(all.X, f.X...)
+	}
+	scale := g.settled(all)
+	g.Radius, g.Extent = g.settled(frames[len(frames)-1]).Radius, scale.Extent
+	if seconds == 0 {
+		seconds = 6
+	}
+	delay := int(math.Max(20, math.Min(60_000, 1000*seconds/float64(len(frames)))))
+	film, err := g.encode(delay, subtitles, frames)
+	if err != nil {
+		return failed(g.name(), "%w", err)
+	}
+	return Figure{Name: g.name(), film: film}
+}
+
+// encode takes the best quality that keeps the film small.
+func (g Gallery) encode(delay int, subtitles []string, frames []particle.Batch) ([]byte, error) {
+	var film []byte
+	for _, q := range filmQualities {
+		var err error
+		pictures := g.pictures(q.resolution, subtitles, frames)
+		if film, err = encodeAPNG(quantize(q.colors, pictures...), delay); err != nil {
+			return nil, err
+		}
+		if len(film) <= maxFilmBytes {
+			break
+		}
+	}
+	return film, nil
+}
+
+// pictures draws every frame.
+func (g Gallery) pictures(resolution int, subtitles []string, frames []particle.Batch) []*image.RGBA {
+	g = g.settled(frames[0])
+	side, rows := g.layout(frames[0].Len())
+	if g.Columns > 1 {
+		side = min(side, filmPanel)
+	}
+	const subtitle = 22 * px
+	out := make([]*image.RGBA, len(frames))
+	for k, b := range frames {
+		f := Figure{
+			width:  vg.Length(g.Columns)*side + 16*px,
+			height: vg.Length(rows)*g.rowHeight(side) + g.titleHeight() + 12*px,
+			paint:  func(c draw.Canvas) { g.paint(c, b) },
+		}
+		if subtitles != nil {
+			f.height += subtitle
+			f.paint = func(c draw.Canvas) {
+				c.FillText(style(labelSize, ink), vg.Point{X: c.Min.X + 4*px, Y: c.Min.Y + 3*px}, subtitles[k])
+				c.Min.Y += subtitle
+				g.paint(c, b)
+			}
+		}
+		out[k] = f.image(resolution)
+	}
+	return out
+}

@@ -1,0 +1,105 @@
+package figure
+
+import (
+	"bytes"
+	"encoding/gob"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/janpfeifer/gonb/gonbui/protocol"
+)
+
+const cellEnv = "EQFLOW_TEST_CELL"
+
+// TestMain lets this test binary play the cell of a notebook: gonbui decides at start whether it is in one.
+func TestMain(m *testing.M) {
+	if os.Getenv(cellEnv) != "" {
+		cell()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func cell() {
+	p := NewProgress("training", 2)
+	p.Update(1, "loss 3")
+	p.Done("loss 2")
+	MustShow(everyKind()["lines"], NewTable([]string{"a"}, []any{1}))
+}
+
+// kernel answers a cell as GoNB does, and returns what it was sent to show.
+func kernel(t *testing.T, in, out string) []protocol.DisplayData {
+	t.Helper()
+	r, err := os.Open(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	w, err := os.OpenFile(out, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	answers := gob.NewEncoder(w)
+	decoder := gob.NewDecoder(r)
+	var shown []protocol.DisplayData
+	for {
+		var d protocol.DisplayData
+		if decoder.Decode(&d) != nil {
+			return shown
+		}
+		sync, ok := d.Data[protocol.MIMECommValue].(protocol.CommValue)
+		if !ok {
+			shown = append(shown, d)
+			continue
+		}
+		if err := answers.Encode(&protocol.CommValue{Address: protocol.GonbuiSyncAckAddress, Value: sync.Value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestShowInANotebook(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("named pipes")
+	}
+	dir := t.TempDir()
+	in, out, figures := filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "figures")
+	for _, pipe := range []string{in, out} {
+		if err := exec.Command("mkfifo", pipe).Run(); err != nil {
+			t.Skip("no mkfifo: ", err)
+		}
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), cellEnv+"=1", FiguresEnv+"="+figures, protocol.GONB_PIPE_ENV+"="+in, protocol.GONB_PIPE_BACK_ENV+"="+out)
+	var text bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &text, &text
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	shown := kernel(t, in, out)
+	if err := cmd.Wait(); err != nil || text.Len() > 0 {
+		t.Fatalf("the cell ended with %v and printed %q", err, text.String())
+	}
+	if len(shown) != 4 {
+		t.Fatalf("%d displays, want 4: %v", len(shown), shown)
+	}
+	first, last := shown[0], shown[1]
+	if first.DisplayID == "" || first.DisplayID != last.DisplayID || !strings.Contains(last.Data[protocol.MIMETextHTML].(string), "training done  loss 2") {
+		t.Errorf("progress: %v, then %v", first, last)
+	}
+	if _, err := png.Decode(bytes.NewReader(shown[2].Data[protocol.MIMEImagePNG].([]byte))); err != nil {
+		t.Errorf("the picture: %v", err)
+	}
+	if html := shown[3].Data[protocol.MIMETextHTML].(string); !strings.HasPrefix(html, "<table>") {
+		t.Errorf("the table: %s", html)
+	}
+	if _, err := os.Stat(filepath.Join(figures, "t.png")); err != nil {
+		t.Errorf("no copy of the figure: %v", err)
+	}
+}

@@ -1,0 +1,121 @@
+package figure
+
+import (
+	"fmt"
+	"html"
+	"strings"
+	"unicode/utf8"
+)
+
+// Table is rows of text under headers: HTML in a notebook, aligned columns elsewhere.
+type Table struct {
+	Headers []string
+	Rows    [][]string
+}
+
+// NewTable makes a table of any values; floats come with four digits. Rows shorter than the headers are filled up.
+func NewTable(headers []string, rows ...[]any) Table {
+	t := Table{Headers: headers}
+	for _, row := range rows {
+		cells := make([]string, max(len(headers), len(row)))
+		for i, v := range row {
+			switch v := v.(type) {
+			case float64:
+				cells[i] = minus(fmt.Sprintf("%.4g", v))
+			case float32:
+				cells[i] = minus(fmt.Sprintf("%.4g", v))
+			default:
+				cells[i] = fmt.Sprint(v)
+			}
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+	return t
+}
+
+// String aligns the columns with spaces: numbers to the right, text to the left.
+func (t Table) String() string {
+	var b strings.Builder
+	widths := make([]int, t.columns())
+	for _, row := range append([][]string{t.Headers}, t.Rows...) {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	write := func(row []string) {
+		var text strings.Builder
+		for i, width := range widths {
+			cell := ""
+			if i < len(row) {
+				cell = row[i]
+			}
+			pad := strings.Repeat(" ", width-utf8.RuneCountInString(cell))
+			if t.numeric(i) {
+				text.WriteString(pad + cell + "  ")
+			} else {
+				text.WriteString(cell + pad + "  ")
+			}
+		}
+		b.WriteString(strings.TrimRight(text.String(), " ") + "\n")
+	}
+	write(t.Headers)
+	rules := make([]string, len(widths))
+	for i, width := range widths {
+		rules[i] = strings.Repeat("─", width)
+	}
+	write(rules)
+	for _, row := range t.Rows {
+		write(row)
+	}
+	return b.String()
+}
+
+// HTML is the table without style sheets, which an untrusted notebook would drop.
+func (t Table) HTML() string {
+	var b strings.Builder
+	b.WriteString("<table>\n<thead><tr>")
+	for i, h := range t.Headers {
+		fmt.Fprintf(&b, `<th style="text-align:%s">%s</th>`, t.align(i), html.EscapeString(h))
+	}
+	b.WriteString("</tr></thead>\n<tbody>\n")
+	for _, row := range t.Rows {
+		b.WriteString("<tr>")
+		for i, cell := range row {
+			fmt.Fprintf(&b, `<td style="text-align:%s">%s</td>`, t.align(i), html.EscapeString(cell))
+		}
+		b.WriteString("</tr>\n")
+	}
+	b.WriteString("</tbody>\n</table>")
+	return b.String()
+}
+
+func (t Table) columns() int {
+	n := len(t.Headers)
+	for _, row := range t.Rows {
+		n = max(n, len(row))
+	}
+	return n
+}
+
+func (t Table) align(column int) string {
+	if t.numeric(column) {
+		return "right"
+	}
+	return "left"
+}
+
+// numeric tells whether every cell of a column that is not empty begins like a number.
+func (t Table) numeric(column int) bool {
+	some := false
+	for _, row := range t.Rows {
+		if column >= len(row) || row[column] == "" || row[column] == "–" {
+			continue
+		}
+		digits := strings.TrimLeft(row[column], "+-−≤≥<>~ ")
+		if digits == "" || digits[0] < '0' || digits[0] > '9' {
+			return false
+		}
+		some = true
+	}
+	return some
+}
