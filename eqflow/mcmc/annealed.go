@@ -17,13 +17,15 @@ import (
 //
 //	u_λ(x) = (1−λ) |x|²/(2 Spread²) + λ u(x),  λ = (k/Rungs)^Power
 //
-// Each chain's log-weight is unbiased for Z. The zero value of every field stands for a good default.
+// Each chain's weight is unbiased for Z. The zero value of every field stands for a default that is good for DW4 (log Z
+// to ± 0.01). A system that collapses on the way, as LJ13 with ordered pairs, needs tens of thousands of rungs: where
+// few chains carry the weight (ESS), the estimate tends to lie low and its error says too little.
 type Annealing struct {
 	Chains   int     // 16000
 	Rungs    int     // 1000
 	Steps    int     // Metropolis steps at each rung, 1
 	Spread   float64 // width of the normal, in the unit of length; about the target's own width
-	Power    float64 // 3, and 5 for Lennard-Jones: steps are fine near the normal, where u is large
+	Power    float64 // 3: steps are fine near the normal, where u is large
 	Sigma    float64 // step length, Equilibrium's where zero
 	Seed     uint64
 	Progress func(done, total int) // chains done and to do; calls do not overlap
@@ -84,7 +86,7 @@ func (a Annealing) withDefaults(t target.Target) Annealing {
 	orInt(&a.Rungs, 1000)
 	orInt(&a.Steps, 1)
 	orFloat(&a.Spread, p.spread)
-	orFloat(&a.Power, p.power)
+	orFloat(&a.Power, 3)
 	orFloat(&a.Sigma, p.sigma)
 	return a
 }

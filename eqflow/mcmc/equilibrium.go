@@ -82,7 +82,6 @@ type profile struct {
 	chains, burn, thin   int     // at most chains; steps
 	hottest, temperature float64 // lowest beta of tempering; ratio of neighbours
 	spread               float64 // of a normal as wide as the target
-	power                float64 // of the annealing's schedule
 	start                Start
 }
 
@@ -97,7 +96,7 @@ func profileOf(t target.Target) profile {
 		return profile{
 			auto: SamplerMetropolis, sigma: 0.35 * unit * shrink, h: 0.25 * unit * shrink,
 			chains: 4000, burn: 6000, thin: 500, hottest: 0.2, temperature: 0.67,
-			spread: 2.3 * unit, power: 3, start: NormalStart(3 * unit),
+			spread: 2.3 * unit, start: NormalStart(3 * unit),
 		}
 	case target.LennardJones:
 		rm := t.Rm
@@ -106,7 +105,7 @@ func profileOf(t target.Target) profile {
 		}
 		return profile{
 			auto: SamplerMALA, sigma: 0.05 * rm * shrink, h: 0.05 * rm,
-			chains: 1000, burn: 10000, thin: 500, hottest: 0.5, temperature: 0.85, spread: 1, power: 5,
+			chains: 1000, burn: 10000, thin: 500, hottest: 0.5, temperature: 0.85, spread: 1,
 			// A ball that holds n close-packed particles has about this width.
 			start: RelaxedStart(t, 0.4*rm*math.Cbrt(n)),
 		}
@@ -117,12 +116,12 @@ func profileOf(t target.Target) profile {
 		}
 		return profile{
 			auto: SamplerMALA, sigma: width * shrink, h: width, chains: 4000, burn: 500, thin: 20,
-			hottest: 0.5, temperature: 0.7, spread: width, power: 3, start: NormalStart(width),
+			hottest: 0.5, temperature: 0.7, spread: width, start: NormalStart(width),
 		}
 	}
 	return profile{
 		auto: SamplerMetropolis, sigma: 0.3 * shrink, h: 0.2 * shrink, chains: 4000, burn: 10000, thin: 1000,
-		hottest: 0.2, temperature: 0.67, spread: 1, power: 3, start: RelaxedStart(t, 1),
+		hottest: 0.2, temperature: 0.67, spread: 1, start: RelaxedStart(t, 1),
 	}
 }
 
