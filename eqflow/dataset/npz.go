@@ -30,12 +30,11 @@ func EncodeArrays(arrays Arrays) ([]byte, error) {
 	for _, a := range arrays {
 		data := appendNpy(nil, a)
 		// Sizes in the local header, not in a descriptor behind the data: simple .npz readers look only there.
-		w, err := z.CreateRaw(&zip.FileHeader{
-			Name: a.Name + ".npy", Method: zip.Store, ModifiedDate: 1<<5 | 1, // 1 January 1980, as NumPy's own
-			CRC32:              crc32.ChecksumIEEE(data),
-			CompressedSize64:   uint64(len(data)),
-			UncompressedSize64: uint64(len(data)),
-		})
+		h := &zip.FileHeader{Name: a.Name + ".npy", Method: zip.Store, CRC32: crc32.ChecksumIEEE(data),
+			CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data))}
+		//lint:ignore SA1019 CreateRaw takes no other date.
+		h.ModifiedDate = 1<<5 | 1 // 1 January 1980, as NumPy's own
+		w, err := z.CreateRaw(h)
 		if err != nil {
 			return nil, fmt.Errorf("dataset: array %q: %w; choose a shorter name", a.Name, err)
 		}

@@ -17,50 +17,71 @@ func encodeAPNG(frames []*image.Paletted, delay int) ([]byte, error) {
 	if len(frames) == 0 {
 		return nil, errors.New("no frames; give at least one")
 	}
-	first, err := chunks(frames[0])
-	if err != nil {
+	a := &animation{delay: uint16(delay)}
+	if err := a.first(frames[0], len(frames)); err != nil {
 		return nil, err
 	}
-	out := bytes.NewBufferString("\x89PNG\r\n\x1a\n")
-	var data [][]byte
-	for _, c := range first {
-		switch c.kind {
-		case "IDAT":
-			data = append(data, c.data)
-		case "IEND":
-		default:
-			writeChunk(out, c.kind, c.data)
-		}
-	}
-	writeChunk(out, "acTL", words(uint32(len(frames)), 0))
-	sequence := uint32(0)
-	control := func(r image.Rectangle) {
-		fcTL := words(sequence, uint32(r.Dx()), uint32(r.Dy()), uint32(r.Min.X), uint32(r.Min.Y))
-		fcTL = binary.BigEndian.AppendUint16(fcTL, uint16(delay))
-		fcTL = binary.BigEndian.AppendUint16(fcTL, 1000)
-		writeChunk(out, "fcTL", append(fcTL, 0, 0)) // keep what was drawn; replace, not blend
-		sequence++
-	}
-	control(frames[0].Bounds())
-	for _, d := range data {
-		writeChunk(out, "IDAT", d)
-	}
 	for k, frame := range frames[1:] {
-		r := changed(frames[k], frame)
-		control(r)
-		parts, err := chunks(cropped(frame, r))
-		if err != nil {
+		if err := a.next(frame, changed(frames[k], frame)); err != nil {
 			return nil, err
 		}
-		for _, c := range parts {
-			if c.kind == "IDAT" {
-				writeChunk(out, "fdAT", append(words(sequence), c.data...))
-				sequence++
-			}
+	}
+	writeChunk(&a.out, "IEND", nil)
+	return a.out.Bytes(), nil
+}
+
+// animation is an animated PNG in the making.
+type animation struct {
+	out      bytes.Buffer
+	delay    uint16
+	sequence uint32 // of the next fcTL or fdAT
+}
+
+// first writes header and palette, the number of frames, and the frame that is also the still picture.
+func (a *animation) first(frame *image.Paletted, count int) error {
+	parts, err := chunks(frame)
+	if err != nil {
+		return err
+	}
+	a.out.WriteString("\x89PNG\r\n\x1a\n")
+	announced := false
+	for _, c := range parts {
+		if c.kind == "IEND" {
+			break
+		}
+		if c.kind == "IDAT" && !announced {
+			writeChunk(&a.out, "acTL", words(uint32(count), 0))
+			a.control(frame.Bounds())
+			announced = true
+		}
+		writeChunk(&a.out, c.kind, c.data)
+	}
+	return nil
+}
+
+// next writes the part of a frame in which it differs from the one before.
+func (a *animation) next(frame *image.Paletted, r image.Rectangle) error {
+	parts, err := chunks(cropped(frame, r))
+	if err != nil {
+		return err
+	}
+	a.control(r)
+	for _, c := range parts {
+		if c.kind == "IDAT" {
+			writeChunk(&a.out, "fdAT", append(words(a.sequence), c.data...))
+			a.sequence++
 		}
 	}
-	writeChunk(out, "IEND", nil)
-	return out.Bytes(), nil
+	return nil
+}
+
+// control says where and how long the frame that follows is shown: over the one before, replacing it.
+func (a *animation) control(r image.Rectangle) {
+	data := words(a.sequence, uint32(r.Dx()), uint32(r.Dy()), uint32(r.Min.X), uint32(r.Min.Y))
+	data = binary.BigEndian.AppendUint16(data, a.delay)
+	data = binary.BigEndian.AppendUint16(data, 1000)
+	writeChunk(&a.out, "fcTL", append(data, 0, 0))
+	a.sequence++
 }
 
 type chunk struct {
