@@ -1,0 +1,205 @@
+// Package protocol is what the notebooks have in common: the data sets, recipes and claims of the experiments, kept in one
+// folder so that a notebook goes on where another stopped. It is the notebooks' edge: what fails panics, and the cell is red.
+package protocol
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/xla"
+)
+
+// The environment that `eqflow reproduce` sets and a person may.
+const (
+	EnvOut   = "EQFLOW_OUT"   // folder of data, models and claims; default "work" beside the notebook
+	EnvQuick = "EQFLOW_QUICK" // "1": one seed and short training
+)
+
+// Lab is a notebook's workplace.
+type Lab struct {
+	Notebook string // "03"
+	Quick    bool
+	Seeds    []uint64
+	System   target.DoubleWell
+	folder   string
+	backend  *xla.Opened
+}
+
+// Open returns the workplace of the notebook with the given number and says which backend computes.
+func Open(notebook string) *Lab {
+	l := &Lab{Notebook: notebook, Quick: os.Getenv(EnvQuick) == "1", Seeds: []uint64{1, 2, 3}, System: target.DW4()}
+	l.folder = cmp.Or(os.Getenv(EnvOut), "work")
+	if l.Quick {
+		l.Seeds = l.Seeds[:1]
+	}
+	l.backend = must(xla.Open(xla.Auto))
+	return l
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Backend tells what computes, and why.
+func (l *Lab) Backend() *xla.Opened { return l.backend }
+
+func (l *Lab) path(parts ...string) string {
+	mode := "full"
+	if l.Quick {
+		mode = "quick"
+	}
+	return filepath.Join(append([]string{l.folder, mode + "-" + l.backend.Kind}, parts...)...)
+}
+
+// cached reads a data set that an earlier cell made, or makes and keeps it.
+func (l *Lab) cached(name string, seed uint64, draw func(progress func(done, total int)) (particle.Batch, error)) particle.Batch {
+	path := l.path("data", name+".npz")
+	if set, err := dataset.Read(path, l.System.N, l.System.D); err == nil {
+		return set.Batch
+	}
+	bar := figure.NewProgress("sampling "+name, 0)
+	batch := must(draw(func(done, total int) { bar.Update(done, "of %d", total) }))
+	bar.Done("sampled %s: %d configurations", name, batch.Len())
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		panic(err)
+	}
+	manifest := dataset.Manifest{System: l.System.Name(), Seed: seed, CreatedBy: "eqflow notebooks/protocol"}
+	if err := dataset.Write(path, dataset.Set{Batch: batch, Manifest: manifest}, true); err != nil {
+		panic(err)
+	}
+	return batch
+}
+
+// Equilibrium returns n configurations of independent chains.
+func (l *Lab) Equilibrium(name string, n int, seed uint64) particle.Batch {
+	return l.cached(name, seed, func(progress func(done, total int)) (particle.Batch, error) {
+		b, _, err := mcmc.Equilibrium(context.Background(), l.System, n, mcmc.Auto, seed, progress)
+		return b, err
+	})
+}
+
+// Job is one training: a recipe with its seed and data.
+type Job struct {
+	Recipe
+	Seed uint64
+	Data eqflow.Data
+}
+
+// Trained is what a Job became.
+type Trained struct {
+	Job
+	*eqflow.Model
+	History eqflow.History
+}
+
+// Train does the jobs, two at a time on backends of their own, or takes up what an earlier cell has trained.
+func (l *Lab) Train(jobs ...Job) []Trained {
+	out := make([]Trained, len(jobs))
+	failures := make([]error, len(jobs))
+	lanes := make(chan struct{}, 2)
+	bar := figure.NewProgress("training", 0)
+	var wait sync.WaitGroup
+	for i, job := range jobs {
+		wait.Go(func() {
+			lanes <- struct{}{}
+			defer func() { <-lanes }()
+			out[i], failures[i] = l.train(job, bar)
+		})
+	}
+	wait.Wait()
+	if err := errors.Join(failures...); err != nil {
+		panic(err)
+	}
+	bar.Done("%d generators are trained", len(jobs))
+	return out
+}
+
+func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
+	name := fmt.Sprintf("%s-%d", job.Name, job.Seed)
+	backend, err := xla.Open(xla.Auto)
+	if err != nil {
+		return Trained{}, err
+	}
+	settings := job.Settings
+	settings.Seed = job.Seed
+	run := eqflow.Run{Settings: settings, Folder: l.path("models", name), Report: func(p eqflow.Progress) {
+		bar.Update(p.Step, "%s: step %d of %d, loss %.3f, %.0f steps/s, %s left", name, p.Step, p.Steps, p.Loss, p.Rate, p.Left.Round(1e9))
+	}}
+	for {
+		model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: l.System, Flow: job.Flow, Seed: job.Seed})
+		if err != nil {
+			return Trained{}, err
+		}
+		history, err := model.Train(context.Background(), job.Data, run)
+		if !errors.Is(err, eqflow.ErrOtherModel) {
+			return Trained{job, model, history}, err
+		}
+		// The recipe has changed since this folder was written.
+		if err := os.RemoveAll(run.Folder); err != nil {
+			return Trained{}, err
+		}
+	}
+}
+
+// Seeds makes a recipe's jobs, one for each of the lab's seeds.
+func (l *Lab) Jobs(r Recipe, data eqflow.Data) []Job {
+	var jobs []Job
+	for _, seed := range l.Seeds {
+		jobs = append(jobs, Job{r, seed, data})
+	}
+	return jobs
+}
+
+// Claim is a statement of the paper or of the project, with the number that was measured for it.
+type Claim struct {
+	Notebook string `json:"notebook"`
+	Claim    string `json:"claim"`
+	Target   string `json:"target"`
+	Measured string `json:"measured"`
+	Held     bool   `json:"held"`
+}
+
+// Claim keeps a claim for the summary, and shows it.
+func (l *Lab) Claim(claim, target string, held bool, format string, args ...any) {
+	c := Claim{l.Notebook, claim, target, fmt.Sprintf(format, args...), held}
+	path := filepath.Join(l.folder, "claims", l.Notebook+".json")
+	var claims []Claim
+	if text, err := os.ReadFile(path); err == nil {
+		_ = json.Unmarshal(text, &claims) // a damaged file is written anew
+	}
+	claims = append(without(claims, claim), c)
+	text := must(json.MarshalIndent(claims, "", " "))
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, append(text, '\n'), 0o644)); err != nil {
+		panic(err)
+	}
+	verdict := "not held"
+	if held {
+		verdict = "held"
+	}
+	figure.MustShow(figure.NewTable([]string{"claim", "target", "measured", ""}, []any{claim, target, c.Measured, verdict}))
+}
+
+func without(claims []Claim, claim string) []Claim {
+	var kept []Claim
+	for _, c := range claims {
+		if c.Claim != claim {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
