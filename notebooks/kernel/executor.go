@@ -1,0 +1,183 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Execution says how a notebook is executed.
+type Execution struct {
+	Tools  Toolchain
+	Folder string   // where the notebook lies: its cells' working folder
+	Env    []string // further variables, "NAME=value"
+	// Progress hears of every cell's start and of the last line that it shows. It may be nil.
+	Progress func(cell, cells int, line string)
+}
+
+// CellError is a cell that failed.
+type CellError struct {
+	Cell, Cells int // counted from 1
+	Source      string
+	Text        string // what the kernel said
+}
+
+// Error shows the cell's source and its error.
+func (e *CellError) Error() string {
+	return fmt.Sprintf("kernel: cell %d of %d failed:\n%s\n\n%s", e.Cell, e.Cells, indent(e.Source), indent(e.Text))
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
+}
+
+// grace is how long an interrupted cell gets to end.
+const grace = 10 * time.Second
+
+// Execute runs all code cells in a kernel of their own and stores their outputs in the notebook, up to the first that
+// fails: then the error is a *CellError. Outputs are stored also of what was interrupted or failed.
+func Execute(ctx context.Context, nb *Notebook, e Execution) error {
+	session, err := StartSession(ctx, e.Tools, e.Folder, e.Env)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	nb.ClearOutputs()
+	cells := nb.CodeCells()
+	for i, cell := range cells {
+		tell := func(line string) {
+			if e.Progress != nil {
+				e.Progress(i+1, len(cells), line)
+			}
+		}
+		tell("")
+		out := &collector{tell: tell}
+		count, err := session.execute(ctx, cell.Source(), grace, out.take)
+		cell.setResult(out.final(), count)
+		switch {
+		case out.failure != "":
+			return &CellError{i + 1, len(cells), cell.Source(), out.failure}
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// collector gathers a cell's outputs in nbformat's form.
+type collector struct {
+	outputs []map[string]any
+	ids     []string // display id of each output, if it has one
+	failure string
+	tell    func(line string)
+}
+
+// take adds one published message.
+func (c *collector) take(m message) {
+	switch m.Header.Type {
+	case "stream":
+		c.stream(text(m.Content["name"]), text(m.Content["text"]))
+	case "display_data", "execute_result":
+		c.display(m.Content)
+	case "update_display_data":
+		c.update(m.Content)
+	case "error":
+		c.failure = strings.TrimSpace(text(m.Content["ename"]) + ": " + text(m.Content["evalue"]) + "\n" + c.streamed("stderr"))
+		c.add(map[string]any{"output_type": "error", "ename": m.Content["ename"], "evalue": m.Content["evalue"], "traceback": m.Content["traceback"]}, "")
+	}
+}
+
+func text(v any) string { s, _ := v.(string); return s }
+
+func (c *collector) add(output map[string]any, id string) {
+	c.outputs, c.ids = append(c.outputs, output), append(c.ids, id)
+}
+
+// stream appends text to the last output, if that is the same stream.
+func (c *collector) stream(name, more string) {
+	if line := lastLine(more); line != "" {
+		c.tell(line)
+	}
+	if n := len(c.outputs); n > 0 && c.outputs[n-1]["output_type"] == "stream" && c.outputs[n-1]["name"] == name {
+		c.outputs[n-1]["text"] = text(c.outputs[n-1]["text"]) + more
+		return
+	}
+	c.add(map[string]any{"output_type": "stream", "name": name, "text": more}, "")
+}
+
+func (c *collector) streamed(name string) string {
+	var b strings.Builder
+	for _, o := range c.outputs {
+		if o["output_type"] == "stream" && o["name"] == name {
+			b.WriteString(text(o["text"]))
+		}
+	}
+	return b.String()
+}
+
+func displayID(content map[string]any) string {
+	transient, _ := content["transient"].(map[string]any)
+	return text(transient["display_id"])
+}
+
+func (c *collector) display(content map[string]any) {
+	data, _ := content["data"].(map[string]any)
+	c.tellData(data)
+	if id := displayID(content); id != "" {
+		for k := range c.ids {
+			if c.ids[k] == id {
+				c.outputs[k]["data"] = data
+				return
+			}
+		}
+	}
+	c.add(map[string]any{"output_type": "display_data", "data": data, "metadata": map[string]any{}}, displayID(content))
+}
+
+// update replaces the output that was displayed with the same id.
+func (c *collector) update(content map[string]any) { c.display(content) }
+
+var tags = regexp.MustCompile(`<[^>]*>`)
+
+func (c *collector) tellData(data map[string]any) {
+	if page, ok := data["text/html"].(string); ok && len(page) < 2000 {
+		if line := lastLine(html.UnescapeString(tags.ReplaceAllString(page, " "))); line != "" {
+			c.tell(line)
+		}
+	}
+}
+
+func lastLine(s string) string {
+	lines := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
+	for i := len(lines) - 1; i >= 0; i-- {
+		if line := strings.TrimSpace(lines[i]); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// final returns the outputs as a notebook stores them: long texts as lists of lines, displays without content left out.
+func (c *collector) final() []any {
+	outputs := []any{}
+	for _, o := range c.outputs {
+		if o["output_type"] == "stream" {
+			o["text"] = splitLines(text(o["text"]))
+		}
+		if data, ok := o["data"].(map[string]any); ok {
+			if len(data) == 0 || (len(data) == 1 && strings.TrimSpace(tags.ReplaceAllString(text(data["text/html"]), "")) == "" && data["text/html"] != nil) {
+				continue
+			}
+			for kind, v := range data {
+				if s, ok := v.(string); ok && strings.HasPrefix(kind, "text/") {
+					data[kind] = splitLines(s)
+				}
+			}
+		}
+		outputs = append(outputs, o)
+	}
+	return outputs
+}
