@@ -16,6 +16,8 @@ import (
 
 // commands are the subcommands, in the order in which the help lists them; each has a file of its own.
 var commands = []func() *cobra.Command{
+	newReproduceCommand,
+	newMcmcCommand,
 	newXLACommand,
 }
 

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
+	"github.com/eqflow/gonb-eqflow/notebooks/protocol"
+	"github.com/eqflow/gonb-eqflow/xla"
+)
+
+const reproduceHelp = `Reproduces the experiments of arXiv:1910.00753: executes the notebooks of this clone through
+GoNB, without Jupyter, and prints every claim with its target and what was measured.
+
+It builds GoNB, installs the XLA CPU plugin if it is missing and can be had (else it computes
+on the Go backend, with smaller settings), and leaves in the output folder the executed
+notebooks, figures/, results.json, and work/ with data and trained models. What is done already
+is not done again: run the same command after an interrupt, and it goes on.
+
+The full run takes about 25 minutes on two cores with XLA; --quick, with one seed and short
+training, under 5. A claim that does not hold is printed as such; the exit code is 1 if a cell
+fails, and with --strict also if a claim does not hold.`
+
+// reproduction is one run of the command.
+type reproduction struct {
+	quick, strict, force bool
+	out, backend         string
+	only                 []string
+
+	root   string
+	tools  kernel.Toolchain
+	stderr io.Writer
+}
+
+func newReproduceCommand() *cobra.Command {
+	var r reproduction
+	cmd := &cobra.Command{
+		Use:     "reproduce",
+		Short:   "Reproduce the paper's experiments in notebooks, and check its claims",
+		Long:    reproduceHelp,
+		Example: "  eqflow reproduce\n  eqflow reproduce --quick\n  eqflow reproduce --only 03,04 --out out/again",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r.stderr = cmd.ErrOrStderr()
+			return r.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	addBackendFlag(cmd, &r.backend)
+	flags := cmd.Flags()
+	flags.BoolVar(&r.quick, "quick", false, "one seed and short training, to see that everything works")
+	flags.StringVar(&r.out, "out", "", "the output `folder` (default out/full or out/quick in the clone)")
+	flags.StringSliceVar(&r.only, "only", nil, "run only the notebooks with these `numbers`, such as 03,04")
+	flags.BoolVar(&r.force, "force", false, "execute also the notebooks that are done")
+	flags.BoolVar(&r.strict, "strict", false, "exit with 1 if a claim does not hold")
+	return cmd
+}
+
+func (r *reproduction) run(ctx context.Context, stdout io.Writer) error {
+	names, err := r.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	for i, name := range names {
+		if err := r.notebook(ctx, name, i, len(names)); err != nil {
+			return err
+		}
+	}
+	return r.summarise(stdout, time.Since(start))
+}
+
+// prepare finds the clone, the backend, GoNB and the notebooks.
+func (r *reproduction) prepare(ctx context.Context) (names []string, err error) {
+	if r.root, err = kernel.FindRoot("."); err != nil {
+		return nil, asInput(err)
+	}
+	if r.out == "" {
+		r.out = filepath.Join(r.root, "out", map[bool]string{false: "full", true: "quick"}[r.quick])
+	}
+	if r.out, err = filepath.Abs(r.out); err != nil {
+		return nil, err
+	}
+	if names, err = r.names(); err != nil {
+		return nil, err
+	}
+	if err := r.ensureBackend(ctx); err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(r.stderr, "eqflow: building GoNB (about a minute on a fresh machine)")
+	if r.tools, err = kernel.BuildToolchain(ctx, r.root, ""); err != nil {
+		return nil, err
+	}
+	return names, os.MkdirAll(filepath.Join(r.out, "figures"), 0o755)
+}
+
+// names lists the notebooks to run.
+func (r *reproduction) names() ([]string, error) {
+	paths, err := filepath.Glob(filepath.Join(r.root, "notebooks", "0*.ipynb"))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, p := range paths {
+		if name := filepath.Base(p); len(r.only) == 0 || slices.Contains(r.only, name[:2]) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, inputErrorf("no notebook with the numbers %v in %s; see notebooks/README.md", r.only, filepath.Join(r.root, "notebooks"))
+	}
+	return names, nil
+}
+
+// ensureBackend opens what was asked for, and installs the CPU plugin first if it is what auto lacks.
+func (r *reproduction) ensureBackend(ctx context.Context) error {
+	opened, err := xla.Open(r.backend)
+	if err != nil {
+		return err
+	}
+	if !opened.IsXLA() && r.backend == xla.Auto && os.Getenv(xla.EnvBackend) == "" {
+		fmt.Fprintln(r.stderr, "eqflow: installing the XLA CPU plugin (66 MB)")
+		if _, err := xla.Install(ctx, xla.CPU, xla.InstallOptions{}); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			fmt.Fprintf(r.stderr, "eqflow: no XLA (%s); going on with the Go backend and smaller settings\n", oneLine(err))
+		}
+		opened.Close()
+		if opened, err = xla.Open(r.backend); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(r.stderr, "eqflow: computing with", opened)
+	opened.Close()
+	return nil
+}
+
+// notebook executes one notebook into the output folder, unless that is done.
+func (r *reproduction) notebook(ctx context.Context, name string, i, of int) error {
+	nb, err := kernel.Load(filepath.Join(r.root, "notebooks", name))
+	if err != nil {
+		return err
+	}
+	stamp, err := r.stamp(nb)
+	if err != nil {
+		return err
+	}
+	done := filepath.Join(r.out, "work", "done", name)
+	if text, err := os.ReadFile(done); err == nil && string(text) == stamp && !r.force {
+		fmt.Fprintf(r.stderr, "eqflow: %s is done (%d of %d)\n", name, i+1, of)
+		return nil
+	}
+	line := newStatus(r.stderr, fmt.Sprintf("%s (%d of %d)", strings.TrimSuffix(name, ".ipynb"), i+1, of))
+	start := time.Now()
+	err = kernel.Execute(ctx, nb, kernel.Execution{
+		Tools: r.tools, Folder: filepath.Join(r.root, "notebooks"), Env: r.environment(),
+		Progress: func(cell, cells int, text string) { line.show("cell %d of %d  %s", cell, cells, text) },
+	})
+	line.end("%s", time.Since(start).Round(time.Second))
+	if err := errors.Join(err, nb.Save(filepath.Join(r.out, name))); err != nil {
+		var cell *kernel.CellError
+		if errors.As(err, &cell) {
+			fmt.Fprintf(r.stderr, "eqflow: %s, %v\n", name, cell)
+			return fmt.Errorf("%s failed in cell %d; the notebook so far is %s", name, cell.Cell, filepath.Join(r.out, name))
+		}
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(done), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(done, []byte(stamp), 0o644)
+}
+
+func (r *reproduction) environment() []string {
+	quick := ""
+	if r.quick {
+		quick = "1"
+	}
+	env := []string{
+		protocol.EnvOut + "=" + filepath.Join(r.out, "work"), protocol.EnvQuick + "=" + quick,
+		"EQFLOW_FIGURES=" + filepath.Join(r.out, "figures"),
+	}
+	if r.backend != xla.Auto {
+		env = append(env, xla.EnvBackend+"="+r.backend)
+	}
+	return env
+}
+
+// stamp identifies what a notebook was executed with: its cells, the code of this clone, and the settings.
+func (r *reproduction) stamp(nb *kernel.Notebook) (string, error) {
+	source, err := kernel.SourceHash(r.root)
+	if err != nil {
+		return "", err
+	}
+	var cells strings.Builder
+	for _, c := range nb.CodeCells() {
+		cells.WriteString(c.Source())
+	}
+	return fmt.Sprintf("%s\nquick %t\nbackend %s\n%s", source, r.quick, r.backend, cells.String()), nil
+}
+
+// results is the content of results.json.
+type results struct {
+	Quick   bool             `json:"quick"`
+	Backend string           `json:"backend"`
+	Seconds float64          `json:"seconds"` // of this run
+	Held    int              `json:"held"`
+	Claims  []protocol.Claim `json:"claims"`
+}
+
+// summarise gathers the claims, prints them and writes results.json.
+func (r *reproduction) summarise(stdout io.Writer, took time.Duration) error {
+	all := results{Quick: r.quick, Backend: r.backend, Seconds: took.Seconds()}
+	if opened, err := xla.Open(r.backend); err == nil {
+		all.Backend = opened.String()
+		opened.Close()
+	}
+	files, err := filepath.Glob(filepath.Join(r.out, "work", "claims", "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		var claims []protocol.Claim
+		if err := json.Unmarshal(text, &claims); err != nil {
+			return fmt.Errorf("%s is damaged (%w); run again with --force", file, err)
+		}
+		all.Claims = append(all.Claims, claims...)
+	}
+	printClaims(stdout, &all)
+	path := filepath.Join(r.out, "results.json")
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\n%d of %d claims held. Notebooks, figures and results.json are in %s\n", all.Held, len(all.Claims), r.out)
+	if r.strict && all.Held < len(all.Claims) {
+		return fmt.Errorf("%d claims did not hold", len(all.Claims)-all.Held)
+	}
+	return nil
+}
+
+func printClaims(out io.Writer, all *results) {
+	for _, c := range all.Claims {
+		verdict := "NOT HELD"
+		if c.Held {
+			verdict = "held"
+			all.Held++
+		}
+		fmt.Fprintf(out, "%s  %-8s  %s\n%14sto reach %s; measured %s\n", c.Notebook, verdict, c.Claim, "", c.Target, c.Measured)
+	}
+}
