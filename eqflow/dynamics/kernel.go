@@ -114,11 +114,13 @@ func (f *kernelField) folded(t *Node) (weights, constant *Node) {
 }
 
 // moments stacks, for weights w [K, len], the six rows that one Dot with R turns into sums: Σ R, Σ w R, and the two
-// halves of the derivative of each, Σ c(d−μ) R with c = −2/width². It returns [len, 6, K].
+// halves of the derivative of each, Σ c(d−μ) R with c = −2/width². Distances and centres are taken from the middle of
+// the range, which halves what float32 loses in the difference. It returns [len, 6, K].
 func (f *kernelField) moments(w *Node) *Node {
 	g, dtype := w.Graph(), w.DType()
 	c := ExpandAxes(MulScalar(Mul(f.inverse, f.inverse), -2), -1)
-	cmu := Mul(c, column(g, dtype, f.centres()))
+	half := f.config.MaxDistance / 2
+	cmu := Mul(c, column(g, dtype, evenly(-half, half, f.config.Centres)))
 	one := OnesLike(w)
 	return TransposeAllDims(Stack([]*Node{one, w, Mul(c, one), Mul(cmu, one), Mul(w, c), Mul(w, cmu)}, 0), 2, 0, 1)
 }

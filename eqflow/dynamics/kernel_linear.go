@@ -155,10 +155,16 @@ func (f *kernelField) evaluate(moments, constant, widths, y *Node) *evaluation {
 	for k := range e.q {
 		e.q[k] = Reshape(SliceAxis(sums, 0, AxisRange(k, k+1)), f.pairs, batch)
 	}
-	d := e.pairs.distance
+	d := e.fromMiddle()
 	e.ratio = f.ratio(e.q[0], e.q[1], Sub(Mul(d, e.q[2]), e.q[3]), Sub(Mul(d, e.q[4]), e.q[5]))
 	e.phi = Add(e.ratio.value, constant)
 	return e
+}
+
+// fromMiddle returns the distances from the middle of the centres [pairs, batch], as moments has them.
+func (e *evaluation) fromMiddle() *Node {
+	d := e.pairs.distance
+	return Sub(d, scalar(d, e.config.MaxDistance/2))
 }
 
 // offsets returns d − μ [K, pairs·batch].
@@ -186,7 +192,8 @@ func (e *evaluation) pull(gv, gdiv *Node) (gy *Node, gRows []*Node) {
 
 	gs, gw, gds, gdw := e.ratio.pull(gphi, gslope)
 	gd = Add(gd, Add(Mul(gds, e.q[2]), Mul(gdw, e.q[4])))
-	gq := []*Node{gs, gw, Mul(d, gds), Neg(gds), Mul(d, gdw), Neg(gdw)}
+	from := e.fromMiddle()
+	gq := []*Node{gs, gw, Mul(from, gds), Neg(gds), Mul(from, gdw), Neg(gdw)}
 	for k := range gq {
 		gq[k] = Reshape(gq[k], 1, e.kernelField.pairs*batch)
 	}

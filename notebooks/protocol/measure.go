@@ -215,7 +215,8 @@ func (l *Lab) PairShares(x particle.Batch, logW []float64) []stats.Estimate {
 	for i := range classes {
 		classes[i] = target.LongPairs(x.At(i), x.D, l.System.Cutoff())
 	}
-	return stats.Shares(classes, 6, logW, stats.Bootstrap{Seed: 1})
+	// All six pairs long at once hardly occurs, and has no known share.
+	return stats.Shares(classes, 7, logW, stats.Bootstrap{Seed: 1})[:6]
 }
 
 // KnownShares are DW4's, from long reference chains.
