@@ -36,7 +36,7 @@ func bare(t *testing.T) (cache string) {
 // product computes [[1 2][3 4]]², whose first row is 7 10.
 func product(t *testing.T, o *xla.Opened) {
 	t.Helper()
-	got, err := graph.ExecOnce(o.Backend, func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }, [][]float32{{1, 2}, {3, 4}})
+	got, err := graph.CallOnce(o.Backend, func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }, [][]float32{{1, 2}, {3, 4}})
 	if err != nil {
 		t.Fatalf("%s does not compute: %v", o, err)
 	}

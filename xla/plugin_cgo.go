@@ -83,7 +83,7 @@ func (o *Opened) check() error {
 	if o.Kind != CUDA {
 		return nil
 	}
-	_, err := graph.ExecOnce(o.Backend, func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }, [][]float32{{1, 2}, {3, 4}})
+	_, err := graph.CallOnce(o.Backend, func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }, [][]float32{{1, 2}, {3, 4}})
 	if err != nil {
 		return fmt.Errorf("a first computation failed, are NVIDIA's libraries (cuBLAS, cuDNN) installed? %w", err)
 	}

@@ -147,7 +147,7 @@ func TestGraphGeometry(t *testing.T) {
 	defer backend.Finalize()
 	const batch, n, d = 2, 4, 3
 	x := draw(rand.New(rand.NewPCG(5, 1)), batch*n*d)
-	out, err := graph.ExecOnceN(backend, func(x *graph.Node) []*graph.Node {
+	out, err := graph.CallOnceN(backend, func(x *graph.Node) []*graph.Node {
 		return []*graph.Node{PairDifferences(x), PairDistances(x, 0), Displacements(x), MeanFree(x)}
 	}, tensors.FromFlatDataAndDimensions(x, batch, n, d))
 	if err != nil {

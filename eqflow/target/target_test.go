@@ -99,7 +99,7 @@ func graphEnergy[T float32 | float64](t *testing.T, backend compute.Backend, tar
 		flat[k] = T(v)
 	}
 	x := tensors.FromFlatDataAndDimensions(flat, batch.Len(), batch.N, batch.D)
-	out, err := graph.ExecOnceN(backend, func(x *graph.Node) []*graph.Node {
+	out, err := graph.CallOnceN(backend, func(x *graph.Node) []*graph.Node {
 		u := target.Energy(x)
 		return []*graph.Node{u, graph.Gradient(graph.ReduceAllSum(u), x)[0]}
 	}, x)

@@ -123,11 +123,11 @@ func (s *Session) connect(ctx context.Context) error {
 	s.stdin, s.iopub = zmq4.NewDealer(life, retry, attempts), zmq4.NewSub(life, retry, attempts)
 	for port, socket := range map[int]zmq4.Socket{1: s.shell, 2: s.iopub, 3: s.stdin, 4: s.control} {
 		if err := socket.Dial(fmt.Sprintf("ipc://%s-%d", filepath.Join(s.dir, "s"), port)); err != nil {
-			return fmt.Errorf("kernel: GoNB does not listen: %w; its log says:", err)
+			return fmt.Errorf("kernel: GoNB does not listen: %w; its log follows", err)
 		}
 	}
 	if err := s.iopub.SetOption(zmq4.OptionSubscribe, ""); err != nil {
-		return fmt.Errorf("kernel: cannot listen to GoNB: %w; its log says:", err)
+		return fmt.Errorf("kernel: cannot listen to GoNB: %w; its log follows", err)
 	}
 	go s.receive(s.iopub, s.published)
 	go s.receive(s.shell, s.replies)
@@ -210,7 +210,7 @@ func (s *Session) reply(ctx context.Context, id string) (message, error) {
 		case <-s.process.done:
 			return message{}, errDied
 		case <-ctx.Done():
-			return message{}, fmt.Errorf("kernel: GoNB gave no answer: %w; its log says:", ctx.Err())
+			return message{}, fmt.Errorf("kernel: GoNB gave no answer: %w; its log follows", ctx.Err())
 		}
 	}
 }

@@ -138,7 +138,7 @@ func (l *Lab) found(t Trained, minima []target.Minimum) figure.Figure {
 		batch.X = append(batch.X, s.X.At(i)...)
 		captions = append(captions, fmt.Sprintf("u = %.2f", s.Energy[i]))
 	}
-	return figure.Particles(figure.Gallery{Title: t.Name + missing, Captions: captions, Bond: bond, Extent: 5}, batch)
+	return figure.Particles(figure.Gallery{Title: t.Name + missing, Captions: captions, Bond: bond, Extent: 5, Columns: 5}, batch)
 }
 
 // WeightsTable shows what the importance weights of each generator say.
