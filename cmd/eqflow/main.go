@@ -18,6 +18,12 @@ import (
 var commands = []func() *cobra.Command{
 	newReproduceCommand,
 	newMcmcCommand,
+	newTrainCommand,
+	newSampleCommand,
+	newEvalCommand,
+	newTrainCommand,
+	newSampleCommand,
+	newEvalCommand,
 	newXLACommand,
 }
 

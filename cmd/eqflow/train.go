@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+const trainHelp = `Trains a Boltzmann generator on configurations, and keeps it in a folder: model.npz with
+parameters and settings, history.json with the learning curve, and checkpoint.npz while the
+training runs. Ctrl-C stops cleanly; the same command goes on from there, to the same numbers
+as an uninterrupted run on the same backend.
+
+Flows: kernel (equivariant continuous flow, the default), mlp (continuous, no symmetry) and
+realnvp (coupling layers, no symmetry; --augment gives it symmetric data).
+Objectives: likelihood (of the data, with the penalty that keeps the solver honest), energy
+(reverse KL, needs no data), mixture of the two, flow-matching.`
+
+// trainOptions are the flags of "eqflow train".
+type trainOptions struct {
+	system                   systemFlags
+	data, validation, out    string
+	flow, objective, backend string
+	settings                 eqflow.Settings
+	asJSON                   bool
+}
+
+// newTrainCommand trains a generator.
+func newTrainCommand() *cobra.Command {
+	var o trainOptions
+	cmd := &cobra.Command{
+		Use:     "train --system NAME --data FILE --out DIR",
+		Short:   "Train a Boltzmann generator",
+		Long:    trainHelp,
+		Example: "  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz\n  eqflow train --system dw4 --data dw4.npz --out model\n  eqflow train --system dw4 --data dw4.npz --flow realnvp --augment --steps 20000 --learning-rate 2e-3 --out nbg",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	o.system.add(cmd)
+	addBackendFlag(cmd, &o.backend)
+	addJSONFlag(cmd, &o.asJSON)
+	d, s := eqflow.Settings{}.WithDefaults(), &o.settings
+	flags := cmd.Flags()
+	flags.StringVar(&o.data, "data", "", "the `file` of configurations to learn from: .npz, .npy or .xyz")
+	flags.StringVar(&o.validation, "validation", "", "a `file` of configurations to watch the training with")
+	flags.StringVar(&o.out, "out", "", "the model's `folder`")
+	flags.StringVar(&o.flow, "flow", "kernel", "kernel, mlp or realnvp")
+	flags.StringVar((*string)(&s.Objective), "objective", string(d.Objective), "likelihood, energy, mixture or flow-matching")
+	flags.IntVar(&s.Steps, "steps", d.Steps, "optimiser steps")
+	flags.IntVar(&s.Batch, "batch", d.Batch, "configurations per step")
+	flags.Float64Var(&s.LearningRate, "learning-rate", d.LearningRate, "of Adam, at its highest")
+	flags.Float64Var(&s.Penalty, "penalty", d.Penalty, "weight of the solver's stage disagreement (negative: none)")
+	flags.BoolVar(&s.Augment, "augment", false, "turn, reflect and relabel every configuration at random")
+	flags.BoolVar(&s.EarlyStop, "early-stop", false, "keep what does best on --validation")
+	flags.Uint64Var(&s.Seed, "seed", 1, "of the first parameters and the batches")
+	if err := cmd.MarkFlagRequired("out"); err != nil {
+		panic(err)
+	}
+	return cmd
+}
+
+func (o *trainOptions) run(cmd *cobra.Command) error {
+	t, _, err := o.system.target(cmd)
+	if err != nil {
+		return asInput(err)
+	}
+	config, err := eqflow.NamedFlow(o.flow)
+	if err != nil {
+		return asInput(err)
+	}
+	data, err := o.read(t)
+	if err != nil {
+		return asInput(err)
+	}
+	backend, err := openBackend(cmd, o.backend)
+	if err != nil {
+		return err
+	}
+	defer backend.Close()
+	model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: t, Flow: config, Seed: o.settings.Seed})
+	if err != nil {
+		return err
+	}
+	bar := newProgress(int64(o.settings.Steps), "training")
+	history, err := model.Train(cmd.Context(), data, eqflow.Run{Settings: o.settings, Folder: o.out, Report: func(p eqflow.Progress) {
+		bar.Describe(fmt.Sprintf("training: loss %.3f", p.Loss))
+		bar.Set(int64(p.Step))
+	}})
+	bar.Finish()
+	if err != nil {
+		return modelError(err)
+	}
+	return o.show(cmd.OutOrStdout(), model, history)
+}
+
+// read reads the data and refuses those of another system.
+func (o *trainOptions) read(t target.Target) (data eqflow.Data, err error) {
+	if o.data != "" {
+		if data.Train, err = readFor(t, o.data); err != nil {
+			return data, err
+		}
+	} else if eqflow.Objective(o.settings.Objective) != eqflow.Energy {
+		return data, fmt.Errorf("--data FILE is missing; make one with eqflow mcmc, or train with --objective energy")
+	}
+	if o.validation != "" {
+		data.Validation, err = readFor(t, o.validation)
+	} else if o.settings.EarlyStop {
+		err = fmt.Errorf("--early-stop needs --validation FILE")
+	}
+	return data, err
+}
+
+// readFor reads configurations that are to be of the given target.
+func readFor(t target.Target, path string) (particle.Batch, error) {
+	set, err := dataset.Read(path, t.Particles(), t.Dim())
+	if err != nil {
+		return particle.Batch{}, err
+	}
+	if other := set.Manifest.System; other != "" && other != t.Name() {
+		return particle.Batch{}, fmt.Errorf("%s holds configurations of %s, not of %s; choose --system %s or another file", path, other, t.Name(), other)
+	}
+	return set.Batch, nil
+}
+
+// modelError marks what the user can mend.
+func modelError(err error) error {
+	var settings *eqflow.SettingsError
+	if errors.Is(err, eqflow.ErrOtherModel) || errors.Is(err, dataset.ErrInput) || errors.As(err, &settings) {
+		return asInput(err)
+	}
+	return err
+}
+
+// trained is the summary of a training.
+type trained struct {
+	Folder     string  `json:"folder"`
+	Parameters int     `json:"parameters"`
+	Steps      int     `json:"steps"`
+	Best       int     `json:"best"`
+	Loss       float64 `json:"loss"`
+	Validation float64 `json:"validation,omitempty"`
+	Seconds    float64 `json:"seconds"`
+}
+
+func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h eqflow.History) error {
+	s := trained{Folder: o.out, Parameters: model.Parameters(), Steps: h.Steps, Best: h.Best, Seconds: h.Seconds}
+	if n := len(h.Records); n > 0 {
+		s.Loss, s.Validation = h.Records[n-1].Loss, h.Records[n-1].Validation
+	}
+	if o.asJSON {
+		return writeJSON(out, s)
+	}
+	fmt.Fprintf(out, "trained   %d steps in %s, %d parameters\nloss      %.4f over the last steps\n", s.Steps,
+		time.Duration(s.Seconds*1e9).Round(time.Second), s.Parameters, s.Loss)
+	if s.Validation != 0 {
+		fmt.Fprintf(out, "NLL       %.4f on the validation data\n", s.Validation)
+	}
+	fmt.Fprintf(out, "folder    %s\n\nJudge it before use: eqflow eval --model %s --data FILE\n", s.Folder, s.Folder)
+	return nil
+}
+
+// loadModel opens a backend and the model of a folder. The caller closes the backend through done.
+func loadModel(cmd *cobra.Command, spec, folder string) (model *eqflow.Model, done func(), err error) {
+	backend, err := openBackend(cmd, spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	model, _, err = eqflow.Load(backend.Backend, folder)
+	if err != nil {
+		backend.Close()
+		return nil, nil, modelError(err)
+	}
+	return model, backend.Close, context.Cause(cmd.Context())
+}
