@@ -45,7 +45,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = inputErrorf("%w (`%s --help` shows how it is used)", err, command.CommandPath())
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "eqflow: "+oneLine(err))
+		fmt.Fprintln(stderr, "eqflow: "+strings.TrimPrefix(oneLine(err), "eqflow: "))
 	}
 	return exitCode(err)
 }
