@@ -21,9 +21,6 @@ var commands = []func() *cobra.Command{
 	newTrainCommand,
 	newSampleCommand,
 	newEvalCommand,
-	newTrainCommand,
-	newSampleCommand,
-	newEvalCommand,
 	newXLACommand,
 }
 
