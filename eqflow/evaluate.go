@@ -51,6 +51,9 @@ type Evaluation struct {
 // own error, in nats.
 const tolerance = 0.02
 
+// leastESS is the share under which weighted averages hang on a handful of samples.
+const leastESS = 0.01
+
 // Evaluate scores data, draws samples and judges both.
 func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
 	r := Report{System: m.Target.Name(), N: data.Len()}
@@ -138,6 +141,9 @@ func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
 	u := stats.Mean(s.Energy, s.LogWeight, boot)
 	v := stats.Mean(m.virials(s.X), s.LogWeight, boot)
 	r.LogZ, r.LogZError, r.Energy, r.EnergyError, r.Virial, r.VirialError = z.Value, z.Error, u.Value, u.Error, v.Value, v.Error
+	if r.Trustworthy && r.ESS < leastESS {
+		r.Why += fmt.Sprintf("; but an ESS of %.2g %% makes log Z and averages from the weights unreliable", 100*r.ESS)
+	}
 	known := m.Target.Reference()
 	if r.Trustworthy && known.Known && math.Abs(r.LogZ-known.LogZ) > 5*math.Hypot(r.LogZError, known.LogZError)+tolerance {
 		r.Trustworthy = false

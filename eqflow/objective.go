@@ -50,7 +50,7 @@ func penalised(s Settings, loss *Node, image flow.Image) *Node {
 
 // matchingLoss is ⟨|v(x_t, t) − (x − z)|²⟩ with x_t = (1−t) z + t x.
 func matchingLoss(f flow.Partial, x, z, t *Node) *Node {
-	at := BroadcastToShape(ExpandAxes(t, -1, -1), x.Shape())
+	at := BroadcastToShape(ExpandAxes(t, 1, 2), x.Shape())
 	v, _ := f.At(t, Add(Mul(OneMinus(at), z), Mul(at, x)))
 	miss := Sub(v, Sub(x, z))
 	return ReduceAllMean(ReduceSum(Mul(miss, miss), 1, 2))

@@ -86,8 +86,8 @@ type SettingsError struct{ message string }
 
 func (e *SettingsError) Error() string { return "eqflow: " + e.message }
 
-// check returns a *SettingsError that names the first setting out of range.
-func (s Settings) check() error {
+// Validate returns a *SettingsError that names the first setting out of range.
+func (s Settings) Validate() error {
 	s = s.WithDefaults()
 	bad := func(format string, args ...any) error { return &SettingsError{fmt.Sprintf(format, args...)} }
 	switch {

@@ -75,7 +75,7 @@ func (m *Model) Train(ctx context.Context, data Data, run Run) (History, error) 
 }
 
 func (m *Model) checkRun(data Data, run Run) error {
-	if err := run.Settings.check(); err != nil {
+	if err := run.Settings.Validate(); err != nil {
 		return err
 	}
 	if _, partial := m.Flow.(flow.Continuous); run.Objective == FlowMatching && !partial {
@@ -248,6 +248,9 @@ func (t *trainer) record() error {
 		if err != nil {
 			return err
 		}
+		if math.IsNaN(nll) || nll > worstNLL {
+			nll = worstNLL // data far outside: JSON and comparisons want a number
+		}
 		r.Validation = nll
 		if t.EarlyStop && (t.history.Best == 0 || nll < t.history.BestNLL) {
 			t.history.Best, t.history.BestNLL = t.steps, nll
@@ -259,6 +262,9 @@ func (t *trainer) record() error {
 	t.history.Records = append(t.history.Records, r)
 	return nil
 }
+
+// worstNLL stands for the NLL of validation data that the model gives no density to.
+const worstNLL = 1e30
 
 // finish gives the model its final parameters and saves it.
 func (t *trainer) finish() error {

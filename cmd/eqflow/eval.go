@@ -3,6 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"math"
+	"reflect"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +45,7 @@ func newEvalCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), report)
+				return writeJSON(cmd.OutOrStdout(), nullable(reflect.ValueOf(report)))
 			}
 			showReport(cmd.OutOrStdout(), report)
 			return nil
@@ -61,6 +65,25 @@ func newEvalCommand() *cobra.Command {
 		}
 	}
 	return cmd
+}
+
+// nullable is a struct of numbers as JSON has it: null for what is not finite, which JSON has no number for.
+func nullable(report reflect.Value) map[string]any {
+	out := map[string]any{}
+	for i := range report.NumField() {
+		field, value := report.Type().Field(i), report.Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous:
+			maps.Copy(out, nullable(value))
+		case options == "omitempty" && value.IsZero():
+		case value.Kind() == reflect.Float64 && (math.IsNaN(value.Float()) || math.IsInf(value.Float(), 0)):
+			out[name] = nil
+		default:
+			out[name] = value.Interface()
+		}
+	}
+	return out
 }
 
 func showReport(out io.Writer, r eqflow.Report) {

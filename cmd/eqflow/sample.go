@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -77,11 +78,14 @@ func writeSamples(path string, model *eqflow.Model, s eqflow.Samples, seed uint6
 	if err != nil {
 		return err
 	}
-	return dataset.Write(path, dataset.Set{
+	set := dataset.Set{
 		Batch:    s.X,
 		Manifest: dataset.Manifest{System: model.Target.Name(), Spec: text, Seed: seed, CreatedBy: "eqflow sample"},
-		Arrays: dataset.Arrays{
+	}
+	if filepath.Ext(path) != ".npy" { // which has room for the configurations alone
+		set.Arrays = dataset.Arrays{
 			dataset.Float64("log_q", s.LogQ), dataset.Float64("u", s.Energy), dataset.Float64("log_w", s.LogWeight),
-		},
-	}, force)
+		}
+	}
+	return dataset.Write(path, set, force)
 }

@@ -77,6 +77,9 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return asInput(err)
 	}
+	if err := o.settings.Validate(); err != nil {
+		return asInput(err)
+	}
 	data, err := o.read(t)
 	if err != nil {
 		return asInput(err)
@@ -90,12 +93,18 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	bar := newProgress(int64(o.settings.Steps), "training")
+	fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: compiling")
+	var bar *progress // begins with the first step: compiling says nothing about the speed
 	history, err := model.Train(cmd.Context(), data, eqflow.Run{Settings: o.settings, Folder: o.out, Report: func(p eqflow.Progress) {
+		if bar == nil {
+			bar = newProgress(int64(p.Steps), "training")
+		}
 		bar.Describe(fmt.Sprintf("training: loss %.3f", p.Loss))
 		bar.Set(int64(p.Step))
 	}})
-	bar.Finish()
+	if bar != nil {
+		bar.Finish()
+	}
 	if err != nil {
 		return modelError(err)
 	}

@@ -58,6 +58,8 @@ func Execute(ctx context.Context, nb *Notebook, e Execution) error {
 		count, err := session.execute(ctx, cell.Source(), grace, out.take)
 		cell.setResult(out.final(), count)
 		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("kernel: stopped in cell %d of %d: %w", i+1, len(cells), ctx.Err())
 		case out.failure != "":
 			return &CellError{i + 1, len(cells), cell.Source(), out.failure}
 		case err != nil:

@@ -1,0 +1,136 @@
+package dynamics_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
+)
+
+const batch, n, d = 6, 4, 3
+
+func system() dynamics.System {
+	return dynamics.System{N: n, D: d, Seed: 3, DType: dtypes.Float64}
+}
+
+// inputs are configurations, some of them wide apart, and times.
+func inputs() (x, t []float64) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	x, t = make([]float64, batch*n*d), make([]float64, batch)
+	for i := range x {
+		x[i] = 3 * rng.NormFloat64()
+	}
+	for i := range t {
+		t[i] = rng.Float64()
+	}
+	return x, t
+}
+
+// evaluate runs a graph of the bound field at configurations and times.
+func evaluate(t *testing.T, config dynamics.Config, x, times []float64, build func(f dynamics.Field, x, t *Node) []*Node) [][]float64 {
+	t.Helper()
+	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), func(scope *model.Scope, x, at *Node) []*Node {
+		return build(config.Bind(scope.At("field"), x.Graph(), system()), x, at)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := exec.Call(tensors.FromFlatDataAndDimensions(x, batch, n, d), tensors.FromFlatDataAndDimensions(times, batch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out [][]float64
+	for _, r := range results {
+		out = append(out, tensors.MustCopyFlatData[float64](r))
+	}
+	return out
+}
+
+func velocity(f dynamics.Field, x, t *Node) []*Node {
+	v, div := f.At(t, x)
+	return []*Node{v, div}
+}
+
+func near(t *testing.T, what string, got, want []float64, tolerance float64) {
+	t.Helper()
+	scale := 0.0
+	for _, w := range want {
+		scale = max(scale, math.Abs(w))
+	}
+	for i := range want {
+		if !(math.Abs(got[i]-want[i]) <= tolerance*scale) {
+			t.Fatalf("%s: %g, want %g, at %d", what, got[i], want[i], i)
+		}
+	}
+}
+
+var fields = map[string]dynamics.Config{"kernel": dynamics.Kernel{}, "mlp": dynamics.MLP{Hidden: 16}}
+
+func TestDivergenceIsTheTraceOfTheJacobian(t *testing.T) {
+	x, times := inputs()
+	for name, config := range fields {
+		out := evaluate(t, config, x, times, func(f dynamics.Field, x, at *Node) []*Node {
+			_, div := f.At(at, x)
+			return []*Node{div, dynamics.ExactDivergence(func(x *Node) *Node { v, _ := f.At(at, x); return v }, x)}
+		})
+		near(t, name, out[0], out[1], 1e-10)
+	}
+}
+
+// Each row of the tables must give what At gives at that time.
+func TestTablesAgreeWithAt(t *testing.T) {
+	x, times := inputs()
+	for i := range times {
+		times[i] = 0.3
+	}
+	out := evaluate(t, dynamics.Kernel{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
+		v, div := f.At(at, x)
+		tabulated := f.(dynamics.Tabulated)
+		var rows []*Node
+		for _, table := range tabulated.Tables([]float64{0.9, 0.3}) {
+			rows = append(rows, Reshape(SliceAxis(table, 0, AxisElem(1)), table.Shape().Dimensions[1:]...))
+		}
+		k, l, _ := tabulated.Linear()(rows, TransposeAllDims(x, 1, 2, 0))
+		return []*Node{v, div, TransposeAllDims(k, 2, 0, 1), l}
+	})
+	near(t, "velocity", out[2], out[0], 1e-11)
+	near(t, "divergence", out[3], out[1], 1e-11)
+}
+
+func TestKernelKeepsTheSymmetries(t *testing.T) {
+	x, times := inputs()
+	want := evaluate(t, dynamics.Kernel{}, x, times, velocity)
+	rng := rand.New(rand.NewPCG(4, 4))
+	rotation, perm := particle.RandomRotation(rng, d, true), []int{2, 0, 3, 1}
+	move := func(v []float64, shift float64) []float64 {
+		b := particle.Batch{X: append([]float64(nil), v...), N: n, D: d}
+		for i := range b.Len() {
+			copy(b.At(i), particle.Relabel(b.At(i), d, perm))
+			particle.Rotate(b.At(i), rotation, d)
+			particle.Translate(b.At(i), []float64{shift, -shift, 2 * shift})
+		}
+		return b.X
+	}
+	got := evaluate(t, dynamics.Kernel{}, move(x, 1.5), times, velocity)
+	near(t, "velocity", got[0], move(want[0], 0), 1e-11)
+	near(t, "divergence", got[1], want[1], 1e-11)
+	for i := range batch {
+		for k := range d {
+			sum := 0.0
+			for p := range n {
+				sum += want[0][(i*n+p)*d+k]
+			}
+			if math.Abs(sum) > 1e-12 {
+				t.Errorf("the centre of mass moves by %g", sum)
+			}
+		}
+	}
+}
