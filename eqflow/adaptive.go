@@ -1,0 +1,83 @@
+package eqflow
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/ode"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// LogProbAdaptive is LogProb by an adaptive solve with Dopri5: a check on the fixed steps that shares nothing with them but
+// the field. It returns the log-densities in nats and the largest number of steps that a block of configurations took.
+func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb []float64, steps int, err error) {
+	if _, ok := m.Flow.(flow.Continuous); !ok {
+		return nil, 0, fmt.Errorf("eqflow: %T has no solver to adapt; use LogProb", m.Flow)
+	}
+	step, err := model.NewExec(m.backend, m.store, m.dopriStep)
+	if err != nil {
+		return nil, 0, fmt.Errorf("eqflow: cannot prepare the adaptive solve: %w", err)
+	}
+	defer step.Finalize()
+	width := x.N * x.D
+	for from := 0; from < x.Len(); from += blockSize {
+		to := min(from+blockSize, x.Len())
+		state := []*tensors.Tensor{m.block(x.Slice(from, to), paddedSize(x.Len())), tensors.FromFlatDataAndDimensions(make([]float32, paddedSize(x.Len())), paddedSize(x.Len()))}
+		var tried []*tensors.Tensor
+		count, err := control.Drive(ode.Dopri5.Order, 1, 0, func(t, h float64) (float64, error) {
+			var err error
+			if tried, err = step.Call(state[0], state[1], float32(t), float32(h)); err != nil {
+				return 0, fmt.Errorf("eqflow: the adaptive solve failed: %w", err)
+			}
+			return float64(tensors.ToScalar[float32](tried[2])), nil
+		}, func() { state = tried[:2] })
+		if err != nil {
+			return nil, steps, err
+		}
+		steps = max(steps, count)
+		z, integral := tensors.MustCopyFlatData[float32](state[0]), tensors.MustCopyFlatData[float32](state[1])
+		for i := range to - from {
+			logProb = append(logProb, m.priorLogProb(z[i*width:(i+1)*width])+float64(integral[i]))
+		}
+	}
+	return logProb, steps, nil
+}
+
+// priorLogProb is the prior's log-density of one configuration [n·d], in plain Go.
+func (m *Model) priorLogProb(z []float32) float64 {
+	square := 0.0
+	for _, v := range z {
+		square += float64(v) * float64(v)
+	}
+	return -square/2 - float64(m.Prior.DegreesOfFreedom())/2*math.Log(2*math.Pi)
+}
+
+// dopriStep is one step of Dopri5 for states x [B, n, d] and integrals [B], with the largest estimated error of any.
+func (m *Model) dopriStep(scope *model.Scope, inputs []*Node) []*Node {
+	x, integral, t, h := inputs[0], inputs[1], inputs[2], inputs[3]
+	field := m.bind(scope, x.Graph(), 0, m.scope).(flow.Partial)
+	method := ode.Dopri5
+	ks, ls := make([]*Node, method.Stages()), make([]*Node, method.Stages())
+	sum := func(weights []float64, of []*Node) *Node {
+		total := ZerosLike(of[0])
+		for j, w := range weights {
+			total = Add(total, MulScalar(of[j], w))
+		}
+		return Mul(total, h)
+	}
+	for j := range ks {
+		at := x
+		if j > 0 {
+			at = Add(x, sum(method.A[j], ks))
+		}
+		time := Add(t, MulScalar(h, method.C[j]))
+		ks[j], ls[j] = field.At(BroadcastToDims(time, x.Shape().Dimensions[0]), at)
+	}
+	fault := Max(ReduceAllMax(Abs(sum(method.Error, ks))), ReduceAllMax(Abs(sum(method.Error, ls))))
+	return []*Node{Add(x, sum(method.B, ks)), Add(integral, sum(method.B, ls)), fault}
+}
