@@ -94,7 +94,9 @@ func stir(t *testing.T, exec *model.Exec, store *model.Store) {
 		for i := range value {
 			value[i] += 0.05 * rng.NormFloat64()
 		}
-		v.MustSetValue(tensors.FromFlatDataAndDimensions(value, v.Shape().Dimensions...))
+		if err := v.SetValue(tensors.FromFlatDataAndDimensions(value, v.Shape().Dimensions...)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
