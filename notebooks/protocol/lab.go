@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
@@ -55,8 +56,10 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// Backend tells what computes, and why.
-func (l *Lab) Backend() *xla.Opened { return l.backend }
+// Backend tells what computes, and why, without the paths of this machine.
+func (l *Lab) Backend() string {
+	return strings.ReplaceAll(l.backend.String(), l.backend.Plugin, filepath.Base(l.backend.Plugin))
+}
 
 func (l *Lab) path(parts ...string) string {
 	mode := "full"

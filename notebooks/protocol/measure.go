@@ -116,11 +116,13 @@ type Symmetry struct {
 	LogProb float64 // largest |log q(g x) − log q(x)| over the spread of log q
 }
 
-// SymmetryErrors tests a model on n of its own samples under random rotations, reflections, relabellings and translations.
-func SymmetryErrors(m *eqflow.Model, n int, seed uint64) []Symmetry {
+// SymmetryErrors tests a model under random rotations, reflections, relabellings and translations: the flow on prior draws,
+// the density on as many configurations x of the system.
+func SymmetryErrors(m *eqflow.Model, x particle.Batch, seed uint64) []Symmetry {
 	rng := rand.New(rand.NewPCG(seed, 8))
+	n := x.Len()
 	z := m.Prior.Sample(rng, n)
-	x, _ := must2(m.FromPrior(z, 0))
+	fz, _ := must2(m.FromPrior(z, 0))
 	logQ := must(m.LogProb(x, 0))
 	d := z.D
 	angle := func() []float64 { return particle.Rotation2(2 * math.Pi * rng.Float64()) }
@@ -145,15 +147,16 @@ func SymmetryErrors(m *eqflow.Model, n int, seed uint64) []Symmetry {
 	}
 	var out []Symmetry
 	for _, g := range moves {
-		zg, xg := z.Clone(), x.Clone()
+		zg, fzg, xg := z.Clone(), fz.Clone(), x.Clone()
 		for i := range n {
 			move := g.move()
 			move(zg.At(i))
+			move(fzg.At(i))
 			move(xg.At(i))
 		}
 		fg, _ := must2(m.FromPrior(zg, 0))
 		out = append(out, Symmetry{g.name,
-			largest(fg.X, xg.Clone().RemoveMean().X) / deviation(x.X),
+			largest(fg.X, fzg.RemoveMean().X) / deviation(fz.X),
 			largest(must(m.LogProb(xg, 0)), logQ) / deviation(logQ)})
 	}
 	return out

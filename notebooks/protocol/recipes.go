@@ -35,7 +35,7 @@ func kernelFlow() flow.Config { return flow.Continuous{Field: dynamics.Kernel{},
 
 // EqBG is the equivariant generator for the data of one trajectory.
 func (l *Lab) EqBG() Recipe {
-	return Recipe{"eqBG", kernelFlow(), eqflow.Settings{Steps: l.steps(2200, 500)}}
+	return Recipe{"eqBG", kernelFlow(), eqflow.Settings{Steps: l.steps(1200, 500)}}
 }
 
 // EqBGAll is the equivariant generator for equilibrium data of all states.
