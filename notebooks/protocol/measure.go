@@ -114,6 +114,7 @@ type Symmetry struct {
 	Name    string
 	Flow    float64 // largest |flow(g z) − g flow(z)| over the spread of flow(z)
 	LogProb float64 // largest |log q(g x) − log q(x)| over the spread of log q
+	Typical float64 // root mean square of the same
 }
 
 // SymmetryErrors tests a model under random rotations, reflections, relabellings and translations: the flow on prior draws,
@@ -155,11 +156,19 @@ func SymmetryErrors(m *eqflow.Model, x particle.Batch, seed uint64) []Symmetry {
 			move(xg.At(i))
 		}
 		fg, _ := must2(m.FromPrior(zg, 0))
-		out = append(out, Symmetry{g.name,
-			largest(fg.X, fzg.RemoveMean().X) / deviation(fz.X),
-			largest(must(m.LogProb(xg, 0)), logQ) / deviation(logQ)})
+		logQg, spread := must(m.LogProb(xg, 0)), deviation(logQ)
+		out = append(out, Symmetry{g.name, largest(fg.X, fzg.RemoveMean().X) / deviation(fz.X), largest(logQg, logQ) / spread, rootMeanSquare(logQg, logQ) / spread})
 	}
 	return out
+}
+
+// WorstSymmetry is the largest of SymmetryErrors over the transformations.
+func WorstSymmetry(m *eqflow.Model, x particle.Batch, seed uint64) Symmetry {
+	worst := Symmetry{Name: "any"}
+	for _, s := range SymmetryErrors(m, x, seed) {
+		worst.Flow, worst.LogProb, worst.Typical = max(worst.Flow, s.Flow), max(worst.LogProb, s.LogProb), max(worst.Typical, s.Typical)
+	}
+	return worst
 }
 
 func must2[A, B any](a A, b B, err error) (A, B) {
@@ -175,6 +184,14 @@ func largest(a, b []float64) float64 {
 		m = max(m, math.Abs(a[i]-b[i]))
 	}
 	return m
+}
+
+func rootMeanSquare(a, b []float64) float64 {
+	sum := 0.0
+	for i := range a {
+		sum += (a[i] - b[i]) * (a[i] - b[i]) / float64(len(a))
+	}
+	return math.Sqrt(sum)
 }
 
 func deviation(v []float64) float64 {
