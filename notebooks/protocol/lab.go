@@ -168,6 +168,9 @@ func (l *Lab) Jobs(r Recipe, data eqflow.Data) []Job {
 	return jobs
 }
 
+// Shown is the target of what is shown as it comes, without being claimed.
+const Shown = "shown as it comes"
+
 // Claim is a statement of the paper or of the project, with the number that was measured for it.
 type Claim struct {
 	Notebook string `json:"notebook"`
@@ -190,11 +193,18 @@ func (l *Lab) Claim(claim, target string, held bool, format string, args ...any)
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, append(text, '\n'), 0o644)); err != nil {
 		panic(err)
 	}
-	verdict := "not held"
-	if held {
-		verdict = "held"
+	figure.MustShow(figure.NewTable([]string{"claim", "target", "measured", ""}, []any{claim, target, c.Measured, c.Verdict()}))
+}
+
+// Verdict is "held", "not held", or "shown" for what is not claimed.
+func (c Claim) Verdict() string {
+	switch {
+	case c.Target == Shown:
+		return "shown"
+	case c.Held:
+		return "held"
 	}
-	figure.MustShow(figure.NewTable([]string{"claim", "target", "measured", ""}, []any{claim, target, c.Measured, verdict}))
+	return "not held"
 }
 
 func without(claims []Claim, claim string) []Claim {
