@@ -47,6 +47,7 @@ func Execute(ctx context.Context, nb *Notebook, e Execution) error {
 	defer session.Close()
 	nb.ClearOutputs()
 	cells := nb.CodeCells()
+	displays := map[string]map[string]any{}
 	for i, cell := range cells {
 		tell := func(line string) {
 			if e.Progress != nil {
@@ -54,7 +55,7 @@ func Execute(ctx context.Context, nb *Notebook, e Execution) error {
 			}
 		}
 		tell("")
-		out := &collector{tell: tell}
+		out := &collector{tell: tell, displays: displays}
 		count, err := session.execute(ctx, cell.Source(), grace, out.take)
 		cell.setResult(out.final(), count)
 		switch {
@@ -71,10 +72,10 @@ func Execute(ctx context.Context, nb *Notebook, e Execution) error {
 
 // collector gathers a cell's outputs in nbformat's form.
 type collector struct {
-	outputs []map[string]any
-	ids     []string // display id of each output, if it has one
-	failure string
-	tell    func(line string)
+	outputs  []map[string]any
+	displays map[string]map[string]any // by display id, of all cells: a later cell may update an earlier one's
+	failure  string
+	tell     func(line string)
 }
 
 // take adds one published message.
@@ -88,15 +89,13 @@ func (c *collector) take(m message) {
 		c.update(m.Content)
 	case "error":
 		c.failure = strings.TrimSpace(text(m.Content["ename"]) + ": " + text(m.Content["evalue"]) + "\n" + c.streamed("stderr"))
-		c.add(map[string]any{"output_type": "error", "ename": m.Content["ename"], "evalue": m.Content["evalue"], "traceback": m.Content["traceback"]}, "")
+		c.add(map[string]any{"output_type": "error", "ename": m.Content["ename"], "evalue": m.Content["evalue"], "traceback": m.Content["traceback"]})
 	}
 }
 
 func text(v any) string { s, _ := v.(string); return s }
 
-func (c *collector) add(output map[string]any, id string) {
-	c.outputs, c.ids = append(c.outputs, output), append(c.ids, id)
-}
+func (c *collector) add(output map[string]any) { c.outputs = append(c.outputs, output) }
 
 // stream appends text to the last output, if that is the same stream.
 func (c *collector) stream(name, more string) {
@@ -107,7 +106,7 @@ func (c *collector) stream(name, more string) {
 		c.outputs[n-1]["text"] = text(c.outputs[n-1]["text"]) + more
 		return
 	}
-	c.add(map[string]any{"output_type": "stream", "name": name, "text": more}, "")
+	c.add(map[string]any{"output_type": "stream", "name": name, "text": more})
 }
 
 func (c *collector) streamed(name string) string {
@@ -128,19 +127,37 @@ func displayID(content map[string]any) string {
 func (c *collector) display(content map[string]any) {
 	data, _ := content["data"].(map[string]any)
 	c.tellData(data)
+	output := map[string]any{"output_type": "display_data", "data": stored(data), "metadata": map[string]any{}}
 	if id := displayID(content); id != "" {
-		for k := range c.ids {
-			if c.ids[k] == id {
-				c.outputs[k]["data"] = data
-				return
-			}
+		if c.displays[id] != nil {
+			c.update(content)
+			return
 		}
+		c.displays[id] = output
 	}
-	c.add(map[string]any{"output_type": "display_data", "data": data, "metadata": map[string]any{}}, displayID(content))
+	c.add(output)
 }
 
-// update replaces the output that was displayed with the same id.
-func (c *collector) update(content map[string]any) { c.display(content) }
+// update replaces the content of what was displayed with the same id; without such a display there is nothing to update.
+func (c *collector) update(content map[string]any) {
+	data, _ := content["data"].(map[string]any)
+	c.tellData(data)
+	if output := c.displays[displayID(content)]; output != nil {
+		output["data"] = stored(data)
+	}
+}
+
+// stored is a display's data as a notebook stores it: texts as lists of lines.
+func stored(data map[string]any) map[string]any {
+	lines := make(map[string]any, len(data))
+	for kind, v := range data {
+		lines[kind] = v
+		if s, ok := v.(string); ok && strings.HasPrefix(kind, "text/") {
+			lines[kind] = splitLines(s)
+		}
+	}
+	return lines
+}
 
 var tags = regexp.MustCompile(`<[^>]*>`)
 
@@ -162,24 +179,33 @@ func lastLine(s string) string {
 	return ""
 }
 
-// final returns the outputs as a notebook stores them: long texts as lists of lines, displays without content left out.
+// final returns the outputs as a notebook stores them. Displays whose text was emptied are left out.
 func (c *collector) final() []any {
 	outputs := []any{}
 	for _, o := range c.outputs {
 		if o["output_type"] == "stream" {
-			o["text"] = splitLines(text(o["text"]))
+			o["text"] = splitLines(overwritten(text(o["text"])))
 		}
-		if data, ok := o["data"].(map[string]any); ok {
-			if len(data) == 0 || (len(data) == 1 && strings.TrimSpace(tags.ReplaceAllString(text(data["text/html"]), "")) == "" && data["text/html"] != nil) {
-				continue
-			}
-			for kind, v := range data {
-				if s, ok := v.(string); ok && strings.HasPrefix(kind, "text/") {
-					data[kind] = splitLines(s)
-				}
-			}
+		if data, ok := o["data"].(map[string]any); ok && isBlank(data) {
+			continue
 		}
 		outputs = append(outputs, o)
 	}
 	return outputs
+}
+
+func isBlank(data map[string]any) bool {
+	for kind, v := range data {
+		if !strings.HasPrefix(kind, "text/") || strings.TrimSpace(joinText(v)) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+var returned = regexp.MustCompile(`[^\n]*\r+([^\r\n])`)
+
+// overwritten applies carriage returns as a terminal does, so that a progress bar leaves its last state alone.
+func overwritten(s string) string {
+	return returned.ReplaceAllString(strings.ReplaceAll(s, "\r\n", "\n"), "$1")
 }

@@ -35,7 +35,8 @@ func execute(t *testing.T, ctx context.Context, nb *kernel.Notebook, progress fu
 func output(c *kernel.Cell) string {
 	var b strings.Builder
 	for _, o := range c.Outputs() {
-		for _, line := range o.(map[string]any)["text"].([]any) {
+		lines, _ := o.(map[string]any)["text"].([]any) // an error has none
+		for _, line := range lines {
 			b.WriteString(line.(string))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,10 @@ import (
 
 // startTimeout is how long GoNB gets to answer its first request.
 const startTimeout = 30 * time.Second
+
+// interruptEvery repeats an interrupt, since a cell that still compiles has no program to take it. A program gets the
+// first one only.
+const interruptEvery = 200 * time.Millisecond
 
 // fastLinking is GOFLAGS for cells: no stamp of the version control, no symbol table, Go's own linker, which halves the
 // time from a cell's start to its first line.
@@ -34,7 +39,8 @@ type Session struct {
 	id      string
 
 	shell, control, stdin, iopub zmq4.Socket
-	published, replies           chan message
+	published, replies, asked    chan message
+	life                         context.Context
 	stop                         context.CancelFunc
 	sendMu                       sync.Mutex
 }
@@ -61,7 +67,8 @@ func StartSession(ctx context.Context, tools Toolchain, folder string, env []str
 	if err != nil {
 		return nil, fmt.Errorf("kernel: no temporary folder: %w; set TMPDIR to one that can be written", err)
 	}
-	s := &Session{dir: dir, key: []byte(token()), id: token(), published: make(chan message, 1024), replies: make(chan message, 16)}
+	s := &Session{dir: dir, key: []byte(token()), id: token(),
+		published: make(chan message, 1024), replies: make(chan message, 16), asked: make(chan message, 16)}
 	if err := s.launch(tools, folder, env); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -98,14 +105,19 @@ func (s *Session) launch(tools Toolchain, folder string, env []string) error {
 		return fmt.Errorf("kernel: cannot write GoNB's log: %w", err)
 	}
 	defer log.Close()
-	temporary := filepath.Join(s.dir, "tmp")
-	if err := os.Mkdir(temporary, 0o700); err != nil {
-		return fmt.Errorf("kernel: no temporary folder: %w", err)
-	}
 	environment := append(os.Environ(), "PATH="+tools.Dir+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"TMPDIR="+temporary, "GOFLAGS="+fastLinking, "GOMLX_NO_AUTO_INSTALL=1", "GONB_DIR="+folder)
+		"TMPDIR="+s.dir, "GOFLAGS="+goFlags(), "GOMLX_NO_AUTO_INSTALL=1", "GONB_DIR="+folder)
 	s.process, err = startProcess(filepath.Join(tools.Dir, "gonb"), []string{"--kernel", file, "-raw_error"}, folder, append(environment, env...), log)
 	return err
+}
+
+// goFlags adds fast linking to the user's own flags, where it is known to work and they do not choose otherwise.
+func goFlags() string {
+	flags := os.Getenv("GOFLAGS")
+	if runtime.GOOS != "linux" || strings.Contains(flags, "-ldflags") {
+		return flags
+	}
+	return strings.TrimSpace(flags + " " + fastLinking)
 }
 
 func (s *Session) log() string {
@@ -116,11 +128,13 @@ func (s *Session) log() string {
 // connect opens the sockets and asks for the kernel's info until it answers.
 func (s *Session) connect(ctx context.Context) error {
 	life, stop := context.WithCancel(context.Background())
-	s.stop = stop
+	s.life, s.stop = life, stop
+	// GoNB addresses replies and questions to the identity that sent the cell, whatever the socket.
+	id := zmq4.WithID(zmq4.SocketIdentity(s.id))
 	retry := zmq4.WithDialerRetry(100 * time.Millisecond)
 	attempts := zmq4.WithDialerMaxRetries(int(startTimeout / (100 * time.Millisecond)))
-	s.shell, s.control = zmq4.NewDealer(life, retry, attempts), zmq4.NewDealer(life, retry, attempts)
-	s.stdin, s.iopub = zmq4.NewDealer(life, retry, attempts), zmq4.NewSub(life, retry, attempts)
+	s.shell, s.control = zmq4.NewDealer(life, id, retry, attempts), zmq4.NewDealer(life, id, retry, attempts)
+	s.stdin, s.iopub = zmq4.NewDealer(life, id, retry, attempts), zmq4.NewSub(life, retry, attempts)
 	for port, socket := range map[int]zmq4.Socket{1: s.shell, 2: s.iopub, 3: s.stdin, 4: s.control} {
 		if err := socket.Dial(fmt.Sprintf("ipc://%s-%d", filepath.Join(s.dir, "s"), port)); err != nil {
 			return fmt.Errorf("kernel: GoNB does not listen: %w; its log follows", err)
@@ -131,13 +145,14 @@ func (s *Session) connect(ctx context.Context) error {
 	}
 	go s.receive(s.iopub, s.published)
 	go s.receive(s.shell, s.replies)
-	id, err := s.send(s.shell, "kernel_info_request", map[string]any{})
+	go s.receive(s.stdin, s.asked)
+	request, err := s.send(s.shell, "kernel_info_request", map[string]any{})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	_, err = s.reply(ctx, id)
+	_, err = s.reply(ctx, request)
 	return err
 }
 
@@ -148,8 +163,14 @@ func (s *Session) receive(socket zmq4.Socket, to chan<- message) {
 		if err != nil {
 			return
 		}
-		if m, ok := s.parse(raw.Frames); ok {
-			to <- m
+		m, ok := s.parse(raw.Frames)
+		if !ok {
+			continue
+		}
+		select {
+		case to <- m:
+		case <-s.life.Done():
+			return
 		}
 	}
 }
@@ -225,7 +246,7 @@ func (s *Session) execute(ctx context.Context, code string, grace time.Duration,
 		return 0, err
 	}
 	done := ctx.Done()
-	var giveUp <-chan time.Time
+	var again, giveUp <-chan time.Time
 	for {
 		select {
 		case m := <-s.published:
@@ -233,18 +254,39 @@ func (s *Session) execute(ctx context.Context, code string, grace time.Duration,
 				continue
 			}
 			if m.Header.Type == "status" && m.Content["execution_state"] == "idle" {
+				s.drain(id, publish)
 				return s.finished(ctx, id, grace)
 			}
 			publish(m)
 		case <-s.process.done:
 			return 0, fmt.Errorf("%w in the middle of a cell\n%s", errDied, s.log())
+		case <-s.asked: // nobody is there to type: an empty line
+			_, err = s.send(s.stdin, "input_reply", map[string]any{"value": ""})
 		case <-done:
-			done, giveUp = nil, time.After(grace)
-			if _, err := s.send(s.control, "interrupt_request", map[string]any{}); err != nil {
-				return 0, err
-			}
+			done, again, giveUp = nil, time.Tick(interruptEvery), time.After(grace)
+			_, err = s.send(s.control, "interrupt_request", map[string]any{})
+		case <-again:
+			_, err = s.send(s.control, "interrupt_request", map[string]any{})
 		case <-giveUp:
 			return 0, fmt.Errorf("kernel: the cell went on for %s after the interrupt: %w", grace, ctx.Err())
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// drain hands over what comes after the idle status: GoNB reads displays from a pipe of their own, which may lag.
+func (s *Session) drain(id string, publish func(message)) {
+	const quiet = 30 * time.Millisecond
+	for {
+		select {
+		case m := <-s.published:
+			if m.Parent.ID == id && m.Header.Type != "status" {
+				publish(m)
+			}
+		case <-time.After(quiet):
+			return
 		}
 	}
 }
