@@ -12,21 +12,38 @@ type Adaptive struct {
 	MaxSteps  int     // tried steps; default 1000
 }
 
+// Validate returns an error if a setting is out of range.
+func (a Adaptive) Validate() error {
+	if !(a.Tolerance >= 0) || a.MaxSteps < 0 {
+		return fmt.Errorf("ode: tolerance %g with at most %d steps; give positive ones, or 0 for the defaults", a.Tolerance, a.MaxSteps)
+	}
+	return nil
+}
+
+// WithDefaults fills the zero fields in.
+func (a Adaptive) WithDefaults() Adaptive {
+	if a.Tolerance == 0 {
+		a.Tolerance = 1e-5
+	}
+	if a.MaxSteps == 0 {
+		a.MaxSteps = 1000
+	}
+	return a
+}
+
 // Drive walks from t0 to t1. try makes a step from t of length h and returns its estimated error; accept keeps the step
 // that was tried last. order is the method's. It returns the number of accepted steps. Steps grow and shrink by the usual
 // rule, h·0.9·(tolerance/error)^(1/order) (Hairer, Nørsett and Wanner, Solving ODEs I, II.4).
 func (a Adaptive) Drive(order int, t0, t1 float64, try func(t, h float64) (float64, error), accept func()) (steps int, err error) {
-	tolerance, most := a.Tolerance, a.MaxSteps
-	if tolerance == 0 {
-		tolerance = 1e-5
+	if err := a.Validate(); err != nil {
+		return 0, err
 	}
-	if most == 0 {
-		most = 1000
-	}
+	a = a.WithDefaults()
 	t, h := t0, (t1-t0)/20
-	for range most {
-		if math.Abs(t1-t) < 1e-9*math.Abs(t1-t0) {
-			return steps, nil
+	arrived := func() bool { return math.Abs(t1-t) <= 1e-9*math.Abs(t1-t0) }
+	for tried := 0; !arrived(); tried++ {
+		if tried == a.MaxSteps {
+			return steps, fmt.Errorf("ode: no end after %d steps at tolerance %g; give a larger one, or look at the field", tried, a.Tolerance)
 		}
 		if math.Abs(h) > math.Abs(t1-t) {
 			h = t1 - t
@@ -38,12 +55,12 @@ func (a Adaptive) Drive(order int, t0, t1 float64, try func(t, h float64) (float
 		if math.IsNaN(fault) {
 			fault = math.Inf(1)
 		}
-		if fault <= tolerance {
+		if fault <= a.Tolerance {
 			accept()
 			t += h
 			steps++
 		}
-		h *= min(5, max(0.2, 0.9*math.Pow(tolerance/max(fault, 1e-30), 1/float64(order))))
+		h *= min(5, max(0.2, 0.9*math.Pow(a.Tolerance/max(fault, 1e-30), 1/float64(order))))
 	}
-	return steps, fmt.Errorf("ode: no end after %d steps at tolerance %g; give a larger one, or look at the field", most, tolerance)
+	return steps, nil
 }

@@ -58,3 +58,23 @@ func TestOrderOfEveryMethod(t *testing.T) {
 		}
 	}
 }
+
+func TestWrongTableausAreRefused(t *testing.T) {
+	implicit, short, late := ode.RK4, ode.RK4, ode.RK4
+	implicit.A = [][]float64{{}, {0.5}, {0, 0.5}, {0, 0, 0.5, 0.5}}
+	short.C = []float64{0, 0.5, 0.5}
+	late.C = []float64{0, 0.5, 0.6, 1}
+	for _, bad := range []ode.Tableau{implicit, short, late, {}} {
+		if bad.Validate() == nil {
+			t.Errorf("%+v is taken", bad)
+		}
+	}
+	if _, err := ode.ByName("rk5"); err == nil {
+		t.Error("there is no rk5")
+	}
+	for _, method := range ode.Tableaus {
+		if got, err := ode.ByName(method.Name); err != nil || got.Name != method.Name || got.Source == "" {
+			t.Errorf("%s by name is %+v, %v", method.Name, got, err)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package flow_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/prior"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
+)
+
+// logProbs returns log q, in float64, of configurations under a flow whose parameters are far from their start: its fresh
+// ones would nearly make it the identity, which has every symmetry.
+func logProbs(t *testing.T, config flow.Config, batches ...particle.Batch) [][]float64 {
+	t.Helper()
+	p := prior.MeanFree{N: batches[0].N, D: batches[0].D}
+	store := model.NewStore()
+	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, store, func(scope *model.Scope, x *Node) *Node {
+		image := config.Bind(scope.At("flow"), x.Graph(), flow.System{N: p.N, D: p.D, Seed: 2, DType: dtypes.Float64}).Inverse(x)
+		return Add(p.LogProb(image.X), image.LogDet)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := func(b particle.Batch) []float64 {
+		out, err := exec.Call1(tensors.FromFlatDataAndDimensions(b.X, b.Len(), b.N, b.D))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tensors.MustCopyFlatData[float64](out)
+	}
+	call(batches[0])
+	rng := rand.New(rand.NewPCG(9, 9))
+	for v := range store.IterVariables() {
+		value := tensors.MustCopyFlatData[float64](v.MustValue())
+		for i := range value {
+			value[i] += 0.1 * rng.NormFloat64()
+		}
+		if err := v.SetValue(tensors.FromFlatDataAndDimensions(value, v.Shape().Dimensions...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out [][]float64
+	for _, b := range batches {
+		out = append(out, call(b))
+	}
+	return out
+}
+
+// The kernel's flow gives a configuration and its turned, reflected and relabelled copies one density; the others do not.
+func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	x := prior.MeanFree{N: 4, D: 2}.Sample(rng, 5)
+	moved := func(move func(x []float64)) particle.Batch {
+		b := x.Clone()
+		for i := range b.Len() {
+			move(b.At(i))
+		}
+		return b
+	}
+	batches := []particle.Batch{
+		x,
+		moved(func(x []float64) { particle.Rotate(x, particle.Rotation2(1.1), 2) }),
+		moved(func(x []float64) { particle.Rotate(x, []float64{-1, 0, 0, 1}, 2) }),
+		moved(func(x []float64) { copy(x, particle.Relabel(x, 2, []int{3, 0, 1, 2})) }),
+	}
+	what := []string{"", "turned", "reflected", "relabelled"}
+	for _, c := range []struct {
+		name      string
+		config    flow.Config
+		symmetric bool
+	}{
+		{"kernel", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, true},
+		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 4}, false},
+		{"coupling", flow.Coupling{Blocks: 4, Hidden: 8}, false},
+	} {
+		logQ := logProbs(t, c.config, batches...)
+		for k := 1; k < len(batches); k++ {
+			change := 0.0
+			for i := range logQ[0] {
+				change = max(change, math.Abs(logQ[k][i]-logQ[0][i]))
+			}
+			if c.symmetric != (change < 1e-11) || !c.symmetric && change < 1e-2 {
+				t.Errorf("%s: log q of %s configurations changes by %g", c.name, what[k], change)
+			}
+		}
+	}
+}
