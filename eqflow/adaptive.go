@@ -19,33 +19,58 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 	if _, ok := m.Flow.(flow.Continuous); !ok {
 		return nil, 0, fmt.Errorf("eqflow: %T has no solver to adapt; use LogProb", m.Flow)
 	}
+	if err := m.fits(x); err != nil {
+		return nil, 0, err
+	}
 	step, err := model.NewExec(m.backend, m.store, m.dopriStep)
 	if err != nil {
 		return nil, 0, fmt.Errorf("eqflow: cannot prepare the adaptive solve: %w", err)
 	}
 	defer step.Finalize()
-	width := x.N * x.D
 	for from := 0; from < x.Len(); from += blockSize {
 		to := min(from+blockSize, x.Len())
-		state := []*tensors.Tensor{m.block(x.Slice(from, to), paddedSize(x.Len())), tensors.FromFlatDataAndDimensions(make([]float32, paddedSize(x.Len())), paddedSize(x.Len()))}
-		var tried []*tensors.Tensor
-		count, err := control.Drive(ode.Dopri5.Order, 1, 0, func(t, h float64) (float64, error) {
-			var err error
-			if tried, err = step.Call(state[0], state[1], float32(t), float32(h)); err != nil {
-				return 0, fmt.Errorf("eqflow: the adaptive solve failed: %w", err)
-			}
-			return float64(tensors.ToScalar[float32](tried[2])), nil
-		}, func() { state = tried[:2] })
+		z, integral, count, err := m.driveBlock(step, m.block(x.Slice(from, to), paddedSize(x.Len())), control)
 		if err != nil {
 			return nil, steps, err
 		}
 		steps = max(steps, count)
-		z, integral := tensors.MustCopyFlatData[float32](state[0]), tensors.MustCopyFlatData[float32](state[1])
+		width := x.N * x.D
 		for i := range to - from {
 			logProb = append(logProb, m.priorLogProb(z[i*width:(i+1)*width])+float64(integral[i]))
 		}
 	}
 	return logProb, steps, nil
+}
+
+// driveBlock solves a block of configurations [size, n, d] back to the prior, with the integral of the divergence along.
+func (m *Model) driveBlock(step *model.Exec, x *tensors.Tensor, control ode.Adaptive) (z, integral []float32, steps int, err error) {
+	size := x.Shape().Dimensions[0]
+	state := []*tensors.Tensor{x, tensors.FromFlatDataAndDimensions(make([]float32, size), size)}
+	var tried []*tensors.Tensor
+	steps, err = control.Drive(ode.Dopri5.Order, 1, 0, func(t, h float64) (float64, error) {
+		release(tried)
+		if tried, err = step.Call(state[0], state[1], float32(t), float32(h)); err != nil {
+			return 0, fmt.Errorf("eqflow: the adaptive solve failed: %w", err)
+		}
+		return float64(tensors.ToScalar[float32](tried[2])), nil
+	}, func() {
+		release(state)
+		tried[2].MustFinalizeAll()
+		state, tried = tried[:2], nil
+	})
+	defer release(state)
+	defer release(tried)
+	if err != nil {
+		return nil, nil, steps, err
+	}
+	return tensors.MustCopyFlatData[float32](state[0]), tensors.MustCopyFlatData[float32](state[1]), steps, nil
+}
+
+// release frees tensors at once, rather than when the garbage collector finds them.
+func release(all []*tensors.Tensor) {
+	for _, t := range all {
+		t.MustFinalizeAll()
+	}
 }
 
 // priorLogProb is the prior's log-density of one configuration [n·d], in plain Go.

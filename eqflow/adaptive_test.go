@@ -6,17 +6,24 @@ import (
 	"testing"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/xla"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// The adaptive solve and many fixed steps must tell the same log-densities, on both backends.
+// The adaptive solve and many fixed steps must tell the same log-densities, on both backends, of a flow that training has
+// moved away from the identity.
 func TestAdaptiveAgreesWithManySteps(t *testing.T) {
+	x, folder := data(t), t.TempDir()
+	trained := newModel(t, xlatest.OpenGo(t), small)
+	if _, err := trained.Train(context.Background(), eqflow.Data{Train: x}, eqflow.Run{Settings: settings(20), Folder: folder}); err != nil {
+		t.Fatal(err)
+	}
 	xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
-		x := data(t)
-		m := newModel(t, backend, small)
-		if _, err := m.Train(context.Background(), eqflow.Data{Train: x}, eqflow.Run{Settings: settings(10)}); err != nil {
+		m, _, err := eqflow.Load(backend.Backend, folder)
+		if err != nil {
 			t.Fatal(err)
 		}
 		few := x.Slice(0, 10)
@@ -24,14 +31,30 @@ func TestAdaptiveAgreesWithManySteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, steps, err := m.LogProbAdaptive(few, ode.Adaptive{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range want {
-			if math.Abs(got[i]-want[i]) > 1e-3 {
-				t.Errorf("log q is %g in %d adaptive steps, %g in 80 fixed ones", got[i], steps, want[i])
+		for _, control := range []ode.Adaptive{{}, {Tolerance: 1e-6}} {
+			got, steps, err := m.LogProbAdaptive(few, control)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range want {
+				if math.Abs(got[i]-want[i]) > 1e-3 {
+					t.Errorf("log q is %g in %d adaptive steps, %g in 80 fixed ones", got[i], steps, want[i])
+				}
 			}
 		}
 	})
+}
+
+func TestAdaptiveRefusesWhatItCannotSolve(t *testing.T) {
+	backend := xlatest.OpenGo(t)
+	m, x := newModel(t, backend, small), particle.NewBatch(3, 4, 2)
+	if _, _, err := newModel(t, backend, flow.Coupling{Blocks: 2, Hidden: 4}).LogProbAdaptive(x, ode.Adaptive{}); err == nil {
+		t.Error("a coupling flow has no solver")
+	}
+	if _, _, err := m.LogProbAdaptive(particle.NewBatch(3, 5, 2), ode.Adaptive{}); err == nil {
+		t.Error("five particles do not fit four")
+	}
+	if _, _, err := m.LogProbAdaptive(x, ode.Adaptive{Tolerance: -1}); err == nil {
+		t.Error("a negative tolerance was taken")
+	}
 }

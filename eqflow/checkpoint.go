@@ -206,7 +206,7 @@ func Load(backend compute.Backend, folder string) (*Model, History, error) {
 	if err := m.restore(arrays, doc); err != nil {
 		return nil, History{}, err
 	}
-	if _, averaged := arrays.Get(scopeAverage + "/weights"); averaged {
+	if unfinished := filepath.Base(path) == checkpointFile; unfinished && doc.Settings != nil && doc.Settings.Average > 0 {
 		err = m.copyParameters(scopeFlow, scopeAverage)
 	}
 	return m, doc.History, err

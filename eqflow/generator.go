@@ -124,12 +124,20 @@ func (m *Model) compiled(key program, build func(flow.Bijection, *Node) []*Node)
 	return exec, nil
 }
 
-// apply runs a program over a batch, block by block, and hands over each block's results. A short last block is padded
-// with copies of its first configuration, so that one compiled program serves all.
-func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, *Node) []*Node, take func(from, to int, results [][]float64)) error {
+// fits returns an error if configurations have another shape than the target's.
+func (m *Model) fits(x particle.Batch) error {
 	if x.N != m.Prior.N || x.D != m.Prior.D {
 		return fmt.Errorf("eqflow: configurations of %d particles in %d dimensions do not fit %s, which has %d in %d",
 			x.N, x.D, m.Target.Name(), m.Prior.N, m.Prior.D)
+	}
+	return nil
+}
+
+// apply runs a program over a batch, block by block, and hands over each block's results. A short last block is padded
+// with copies of its first configuration, so that one compiled program serves all.
+func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, *Node) []*Node, take func(from, to int, results [][]float64)) error {
+	if err := m.fits(x); err != nil {
+		return err
 	}
 	key.scope = m.scope
 	exec, err := m.compiled(key, build)

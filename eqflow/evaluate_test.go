@@ -1,0 +1,126 @@
+package eqflow
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
+)
+
+// The verdicts on likelihoods: DW4's entropy is 7.127, and an NLL of 3.77 that becomes 11.6 with more steps is what training
+// without the stage penalty was seen to give.
+func TestVerdicts(t *testing.T) {
+	const entropy = 7.127
+	for _, c := range []struct {
+		name      string
+		check     Check
+		bounded   bool
+		want      bool
+		says      string
+		doesntSay string
+	}{
+		{"honest", Check{NLL: 8.044, NLL2: 8.046, NLL4: 8.046, Error: 0.01}, true, true, "above the entropy", ""},
+		{"solver exploited", Check{NLL: 3.77, NLL2: 7.5, NLL4: 11.6, Error: 0.01}, true, false, "steps disagree", ""},
+		{"disagreeing at 4n only", Check{NLL: 8, NLL2: 8, NLL4: 8.1}, false, false, "steps disagree", ""},
+		{"below the entropy", Check{NLL: 6.89, NLL2: 6.89, NLL4: 6.89, Error: 0.01}, true, false, "under the target's entropy", ""},
+		{"below it by chance", Check{NLL: 7.0, NLL2: 7.0, NLL4: 7.0, Error: 0.05}, true, true, "above the entropy", ""},
+		{"one state's data", Check{NLL: 6.89, NLL2: 6.89, NLL4: 6.89, Error: 0.01}, false, true, "finer solves agree", "entropy"},
+		{"NaN", Check{NLL: 8, NLL2: math.NaN(), NLL4: 8}, true, false, "not a number", ""},
+		{"infinite", Check{NLL: math.Inf(1), NLL2: math.Inf(1), NLL4: math.Inf(1)}, true, false, "", ""},
+	} {
+		c.check.judge(entropy, c.bounded)
+		if c.check.Trustworthy != c.want || !strings.Contains(c.check.Why, c.says) ||
+			c.doesntSay != "" && strings.Contains(c.check.Why, c.doesntSay) {
+			t.Errorf("%s: trustworthy is %t, %q", c.name, c.check.Trustworthy, c.check.Why)
+		}
+	}
+}
+
+func harmonicModel(t *testing.T, k float64) *Model {
+	t.Helper()
+	m, err := New(xlatest.OpenGo(t).Backend, Generator{
+		Target: target.Harmonic{N: 4, D: 2, K: k}, Seed: 1,
+		Flow: flow.Continuous{Field: dynamics.Kernel{Centres: 8, TimeCentres: 3}, Steps: 4},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// An untrained flow is nearly the identity: with a trap of strength 1.3, the prior's draws have weights of a known mean,
+// log Z = −(n−1)d/2 · ln(1.3/2π), and reweighting brings ⟨u⟩ to (n−1)d/2 and the virial to (n−1)d.
+func TestWeightsRecoverWhatIsKnown(t *testing.T) {
+	m := harmonicModel(t, 1.3)
+	x := m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 200)
+	for i := range x.X {
+		x.X[i] /= math.Sqrt(1.3)
+	}
+	r, err := m.Evaluate(x, Evaluation{Samples: 4000, Equilibrium: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 3 * math.Log(2*math.Pi/1.3)
+	if math.Abs(r.LogZ-want) > 5*r.LogZError || math.Abs(r.Energy-3) > 5*r.EnergyError || math.Abs(r.Virial-6) > 5*r.VirialError {
+		t.Errorf("log Z %g ± %g, want %g; energy %g ± %g, want 3; virial %g ± %g, want 6",
+			r.LogZ, r.LogZError, want, r.Energy, r.EnergyError, r.Virial, r.VirialError)
+	}
+	if !r.Trustworthy || r.KnownLogZ == 0 || math.Abs(r.KnownLogZ-want) > 1e-12 || r.N != 200 || r.Samples != 4000 {
+		t.Errorf("report is %+v", r)
+	}
+}
+
+// Data narrower than the target's own score below its entropy: as a fair sample they are not to be believed.
+func TestNarrowDataAreNotBelieved(t *testing.T) {
+	m := harmonicModel(t, 1)
+	x := m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 300)
+	for i := range x.X {
+		x.X[i] *= 0.1
+	}
+	for _, equilibrium := range []bool{true, false} {
+		c, err := m.CheckNLL(x, equilibrium)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Trustworthy == equilibrium {
+			t.Errorf("as equilibrium data %t: trustworthy is %t, %s", equilibrium, c.Trustworthy, c.Why)
+		}
+	}
+}
+
+// Weights whose log Z misses the known one by far take the verdict back.
+func TestWrongLogZTakesTheVerdictBack(t *testing.T) {
+	m := harmonicModel(t, 1)
+	s, err := m.Sample(500, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.LogWeight {
+		s.LogWeight[i] -= 1
+	}
+	r := Report{Check: Check{Trustworthy: true}}
+	m.weighIn(&r, s, stats.Bootstrap{Resamples: 50})
+	if r.Trustworthy || !strings.Contains(r.Why, "contradicts") {
+		t.Errorf("trustworthy is %t: %s", r.Trustworthy, r.Why)
+	}
+}
+
+func TestEvaluateRefusesWhatItCannotScore(t *testing.T) {
+	m := harmonicModel(t, 1)
+	broken := m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 3)
+	broken.X[7] = math.Inf(1)
+	for what, x := range map[string]particle.Batch{
+		"none": {N: 4, D: 2}, "infinite": broken, "another shape": particle.NewBatch(3, 3, 2),
+	} {
+		if _, err := m.Evaluate(x, Evaluation{Samples: -1}); err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+}
