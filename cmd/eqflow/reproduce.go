@@ -160,6 +160,10 @@ func (r *reproduction) notebook(ctx context.Context, name string, i, of int) err
 		fmt.Fprintf(r.stderr, "eqflow: %s is done (%d of %d)\n", name, i+1, of)
 		return nil
 	}
+	// What an earlier version of the notebook claimed is no longer claimed.
+	if err := removeIfThere(filepath.Join(r.out, "work", "claims", name[:2]+".json")); err != nil {
+		return err
+	}
 	line := newStatus(r.stderr, fmt.Sprintf("%s (%d of %d)", strings.TrimSuffix(name, ".ipynb"), i+1, of))
 	start := time.Now()
 	err = kernel.Execute(ctx, nb, kernel.Execution{
@@ -179,6 +183,13 @@ func (r *reproduction) notebook(ctx context.Context, name string, i, of int) err
 		return err
 	}
 	return os.WriteFile(done, []byte(stamp), 0o644)
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (r *reproduction) environment() []string {
