@@ -61,7 +61,7 @@ type History struct {
 }
 
 // Train fits the model. It stops when ctx ends, with the work kept and ctx's error; at the first loss that is not finite,
-// with an error that says so; and after Settings.Steps steps.
+// with an error that says so; and when the model has Settings.Steps steps behind it, those of earlier calls included.
 func (m *Model) Train(ctx context.Context, data Data, run Run) (History, error) {
 	run.Settings = run.Settings.WithDefaults()
 	if err := m.checkRun(data, run); err != nil {
@@ -173,6 +173,9 @@ func clipped(gradients []*Node, bound float64) []*Node {
 func (t *trainer) run(ctx context.Context) (History, error) {
 	if t.done {
 		return t.history, nil
+	}
+	if t.steps >= t.Steps {
+		return t.history, &SettingsError{fmt.Sprintf("the model has %d training steps behind it, and the run ends at %d; give more steps, or start from a new model", t.steps, t.Steps)}
 	}
 	t.started = time.Now().Add(-time.Duration(t.history.Seconds * float64(time.Second)))
 	for t.steps < t.Steps {

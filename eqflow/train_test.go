@@ -168,6 +168,32 @@ func TestWrongDataIsRefused(t *testing.T) {
 	}
 }
 
+// Steps count over all calls: a trained model goes on where a run has more of them, and says so where it has not.
+func TestTrainingGoesOn(t *testing.T) {
+	x := data(t)
+	m := newModel(t, xlatest.OpenGo(t), small)
+	for _, steps := range []int{4, 8} {
+		h, err := m.Train(context.Background(), eqflow.Data{Train: x}, eqflow.Run{Settings: settings(steps)})
+		if err != nil || h.Steps != steps || m.Trained() != steps {
+			t.Fatalf("%d steps, of %d: %v", h.Steps, steps, err)
+		}
+	}
+	_, err := m.Train(context.Background(), eqflow.Data{Train: x}, eqflow.Run{Settings: settings(8)})
+	if err == nil || !strings.Contains(err.Error(), "8 training steps behind it") {
+		t.Errorf("no steps left: %v", err)
+	}
+}
+
+func TestCouplingNeedsTwoCoordinates(t *testing.T) {
+	_, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{Target: target.Harmonic{N: 2, D: 1}, Flow: flow.Coupling{}})
+	if err == nil || !strings.Contains(err.Error(), "needs 2 coordinates") {
+		t.Errorf("error is %v", err)
+	}
+	if _, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{Target: target.Harmonic{N: 2, D: 1}, Flow: small}); err != nil {
+		t.Error(err)
+	}
+}
+
 // A loss that is not finite stops the run with an explanation: here from configurations far too wide for float32.
 func TestNaNStopsTheRun(t *testing.T) {
 	x := data(t).Clone()

@@ -55,6 +55,9 @@ type coupling struct {
 func (c Coupling) Bind(scope *model.Scope, g *Graph, system System) Bijection {
 	c = c.WithDefaults()
 	basis := particle.MeanFreeBasis(system.N, system.D)
+	if len(basis[0]) < 2 {
+		panic(fmt.Errorf("flow: a coupling flow needs 2 coordinates to split; %d particles in %d dimensions have %d: use flow.Continuous", system.N, system.D, len(basis[0])))
+	}
 	b := &coupling{system: system, basis: ConstAsDType(g, system.FloatType(), basis), free: len(basis[0])}
 	for k := range c.Blocks {
 		kept, moved := b.sizes(k)
