@@ -27,11 +27,11 @@ Objectives: likelihood (of the data, with the penalty that keeps the solver hone
 
 // trainOptions are the flags of "eqflow train".
 type trainOptions struct {
-	system                   systemFlags
-	data, validation, out    string
-	flow, objective, backend string
-	settings                 eqflow.Settings
-	asJSON                   bool
+	system                systemFlags
+	data, validation, out string
+	flow, backend         string
+	settings              eqflow.Settings
+	asJSON                bool
 }
 
 // newTrainCommand trains a generator.
