@@ -159,7 +159,7 @@ func (r *loopRun) forward() []*Node {
 	g := r.y.Graph()
 	flat := r.flatTables()
 	zero := zeros(g, r.dtype(), r.Chunks, r.batch())
-	state := append([]*Node{Const(g, int32(0)), StopGradient(r.y), zero, zero}, stopAll(flat)...)
+	state := append([]*Node{Const(g, int32(0)), StopGradient(r.y), zero, zero, ZerosLike(r.y), zero}, stopAll(flat)...)
 	if !r.ValueOnly {
 		state = append(state, zeros(g, r.dtype(), append([]int{r.Chunks * r.Steps, r.Method.Stages()}, r.dims...)...))
 	}
@@ -172,9 +172,12 @@ func (r *loopRun) forward() []*Node {
 }
 
 func (r *loopRun) forwardStep(s []*Node) []*Node {
-	at, tables := r.where(s[0]), s[4:4+len(r.flatTables())]
+	at, tables := r.where(s[0]), s[6:6+len(r.flatTables())]
 	rows := r.rows(tables, at.step)
-	sol := Solution{Y: row(s[1], at.chunk), Integral: row(s[2], at.chunk), Penalty: row(s[3], at.chunk)}
+	sol := Solution{
+		Y: row(s[1], at.chunk), Integral: row(s[2], at.chunk), Penalty: row(s[3], at.chunk),
+		lostY: row(s[4], at.chunk), lostIntegral: row(s[5], at.chunk),
+	}
 	n := r.Method.Stages()
 	ys, ks, ls := make([]*Node, n), make([]*Node, n), make([]*Node, n)
 	for j := range n {
@@ -186,6 +189,7 @@ func (r *loopRun) forwardStep(s []*Node) []*Node {
 	next := []*Node{
 		Add(s[0], Const(s[0].Graph(), int32(1))),
 		setRow(s[1], sol.Y, at.chunk), setRow(s[2], sol.Integral, at.chunk), setRow(s[3], sol.Penalty, at.chunk),
+		setRow(s[4], sol.lostY, at.chunk), setRow(s[5], sol.lostIntegral, at.chunk),
 	}
 	next = append(next, tables...)
 	if !r.ValueOnly {

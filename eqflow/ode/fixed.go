@@ -12,6 +12,8 @@ type Solution struct {
 	// Penalty is Σ_steps |h|·(|Δl| + ‖Δk‖) between the method's twin stages [batch]: zero for an exact solve, and large
 	// where training exploits the solver. Zero for methods without twins.
 	Penalty *Node
+	// lostY and lostIntegral are what rounding has taken from the two sums so far (Kahan's compensation); nil for none.
+	lostY, lostIntegral *Node
 }
 
 // Rate is the right-hand side of stage j in step i of a solve: the derivative k of the state y [..., batch], and the
@@ -36,7 +38,9 @@ func Fixed(method Tableau, rate Rate, y *Node, t0, t1 float64, steps int) Soluti
 
 // advance makes the step whose stages are known.
 func (s Solution) advance(method Tableau, h float64, ks, ls []*Node) Solution {
-	next := Solution{Y: combine(s.Y, h, method.B, ks), Integral: combine(s.Integral, h, method.B, ls), Penalty: s.Penalty}
+	next := Solution{Penalty: s.Penalty}
+	next.Y, next.lostY = compensated(s.Y, s.lostY, weighted(h, method.B, ks))
+	next.Integral, next.lostIntegral = compensated(s.Integral, s.lostIntegral, weighted(h, method.B, ls))
 	if method.HasTwins() {
 		p, q := method.Twins[0], method.Twins[1]
 		dl := Abs(Sub(ls[p], ls[q]))
@@ -45,14 +49,37 @@ func (s Solution) advance(method Tableau, h float64, ks, ls []*Node) Solution {
 	return next
 }
 
+// compensated returns sum + step and what rounding lost on the way, to be made up for in the next step: without it the
+// rounding of many steps adds up to several times that of the result in float32 (Kahan, CACM 8 (1965) 40).
+func compensated(sum, lost, step *Node) (*Node, *Node) {
+	if lost != nil {
+		step = Sub(step, lost)
+	}
+	next := Add(sum, step)
+	return next, StopGradient(Sub(Sub(next, sum), step))
+}
+
 // combine returns y + h Σ_j weights[j] k_j.
 func combine(y *Node, h float64, weights []float64, ks []*Node) *Node {
-	for j, w := range weights {
-		if w != 0 {
-			y = Add(y, scale(ks[j], h*w))
-		}
+	if step := weighted(h, weights, ks); step != nil {
+		return Add(y, step)
 	}
 	return y
+}
+
+// weighted returns h Σ_j weights[j] k_j, nil where all weights are zero.
+func weighted(h float64, weights []float64, ks []*Node) *Node {
+	var sum *Node
+	for j, w := range weights {
+		switch {
+		case w == 0:
+		case sum == nil:
+			sum = scale(ks[j], h*w)
+		default:
+			sum = Add(sum, scale(ks[j], h*w))
+		}
+	}
+	return sum
 }
 
 // scale multiplies by a constant. Inside the closures of a While a constant must belong to the closure, which

@@ -114,7 +114,6 @@ type Symmetry struct {
 	Name    string
 	Flow    float64 // largest |flow(g z) − g flow(z)| over the spread of flow(z)
 	LogProb float64 // largest |log q(g x) − log q(x)| over the spread of log q
-	Typical float64 // root mean square of the same
 }
 
 // SymmetryErrors tests a model under random rotations, reflections, relabellings and translations: the flow on prior draws,
@@ -157,7 +156,7 @@ func SymmetryErrors(m *eqflow.Model, x particle.Batch, seed uint64) []Symmetry {
 		}
 		fg, _ := must2(m.FromPrior(zg, 0))
 		logQg, spread := must(m.LogProb(xg, 0)), deviation(logQ)
-		out = append(out, Symmetry{g.name, largest(fg.X, fzg.RemoveMean().X) / deviation(fz.X), largest(logQg, logQ) / spread, rootMeanSquare(logQg, logQ) / spread})
+		out = append(out, Symmetry{g.name, largest(fg.X, fzg.RemoveMean().X) / deviation(fz.X), largest(logQg, logQ) / spread})
 	}
 	return out
 }
@@ -166,9 +165,24 @@ func SymmetryErrors(m *eqflow.Model, x particle.Batch, seed uint64) []Symmetry {
 func WorstSymmetry(m *eqflow.Model, x particle.Batch, seed uint64) Symmetry {
 	worst := Symmetry{Name: "any"}
 	for _, s := range SymmetryErrors(m, x, seed) {
-		worst.Flow, worst.LogProb, worst.Typical = max(worst.Flow, s.Flow), max(worst.LogProb, s.LogProb), max(worst.Typical, s.Typical)
+		worst.Flow, worst.LogProb = max(worst.Flow, s.Flow), max(worst.LogProb, s.LogProb)
 	}
 	return worst
+}
+
+// RoundingFloor is how far log q moves, as a share of its spread, when every coordinate is rounded to another of its two
+// float32 neighbours, at random: what no float32 model of this density can fall below after a rotation.
+// The largest over the configurations x.
+func RoundingFloor(m *eqflow.Model, x particle.Batch, seed uint64) float64 {
+	rng := rand.New(rand.NewPCG(seed, 9))
+	near := x.Clone().RemoveMean()
+	for i, v := range near.X {
+		single := float32(v)
+		ulp := float64(math.Nextafter32(single, float32(math.Inf(1)))) - float64(single)
+		near.X[i] = float64(single) + ulp*(2*rng.Float64()-1)/2
+	}
+	logQ := must(m.LogProb(x, 0))
+	return largest(must(m.LogProb(near, 0)), logQ) / deviation(logQ)
 }
 
 func must2[A, B any](a A, b B, err error) (A, B) {
@@ -184,14 +198,6 @@ func largest(a, b []float64) float64 {
 		m = max(m, math.Abs(a[i]-b[i]))
 	}
 	return m
-}
-
-func rootMeanSquare(a, b []float64) float64 {
-	sum := 0.0
-	for i := range a {
-		sum += (a[i] - b[i]) * (a[i] - b[i]) / float64(len(a))
-	}
-	return math.Sqrt(sum)
 }
 
 func deviation(v []float64) float64 {
