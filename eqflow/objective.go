@@ -21,11 +21,23 @@ func (m *Model) loss(s Settings, f flow.Bijection, x, z, t *Node) *Node {
 	}
 }
 
-// likelihoodLoss is −⟨log p(z) + log|det ∂z/∂x|⟩ over data, plus the penalty.
+// likelihoodLoss is −⟨log p(z) + log|det ∂z/∂x|⟩ over data, plus the penalty and the Rényi term where they are asked for.
 func (m *Model) likelihoodLoss(s Settings, f flow.Bijection, x *Node) *Node {
 	image := f.Inverse(x)
-	nll := Neg(ReduceAllMean(Add(m.Prior.LogProb(image.X), image.LogDet)))
-	return penalised(s, nll, image)
+	logQ := Add(m.Prior.LogProb(image.X), image.LogDet)
+	loss := Neg(ReduceAllMean(logQ))
+	if s.Renyi > 0 {
+		loss = Add(loss, MulScalar(m.renyi(x, logQ), s.Renyi))
+	}
+	return penalised(s, loss, image)
+}
+
+// renyi is ln⟨exp(−u − log q)⟩ over a batch of data: the Rényi divergence D₂(p‖q), less log Z. What counts is where q is
+// too low, so it covers what the likelihood alone leaves thin.
+func (m *Model) renyi(x, logQ *Node) *Node {
+	logW := Neg(Add(m.Target.Energy(x), logQ))
+	top := StopGradient(ReduceAllMax(logW))
+	return Add(Log(ReduceAllMean(Exp(Sub(logW, top)))), top)
 }
 
 // energyLoss is ⟨u(x) − log|det ∂x/∂z|⟩ over prior draws: the reverse Kullback–Leibler divergence but for its constant.

@@ -36,7 +36,11 @@ type Settings struct {
 	Clip         float64   `json:"clip"`          // bound on the gradient's global norm; default 20
 	// Penalty weighs the disagreement of the solver's twin stages. Without it training by likelihood exploits the solver:
 	// the NLL falls below the target's entropy and means nothing. Default 1; negative for none.
-	Penalty     float64 `json:"penalty"`
+	Penalty float64 `json:"penalty"`
+	// Renyi weighs the Rényi divergence D₂(p‖q) = ln⟨p/q⟩_p, which Likelihood then lowers beside the NLL: exp(−D₂) is the
+	// effective sample size that reweighting will have (Midgley et al., arXiv:2208.01893). The data must be a fair sample
+	// of the target. Default 0; 0.5 helps, much more is noisy.
+	Renyi       float64 `json:"renyi,omitempty"`
 	EnergyShare float64 `json:"energy_share"` // of Mixture; default 0.5
 	// EnergyCut is the reduced energy above which Energy grows only by its logarithm, so that overlaps do not blow up.
 	// Default 100.
@@ -97,6 +101,8 @@ func (s Settings) Validate() error {
 		return bad("%d steps with batches of %d; give at least 1 of each", s.Steps, s.Batch)
 	case !(s.LearningRate > 0) || math.IsInf(s.LearningRate, 0):
 		return bad("learning rate %g; give a positive number, 5e-3 to start with", s.LearningRate)
+	case !(s.Renyi >= 0) || math.IsInf(s.Renyi, 0):
+		return bad("Rényi weight %g; give 0 for none, or a positive number, 0.5 to start with", s.Renyi)
 	case s.FinalRate < 0 || s.FinalRate > 1 || s.EnergyShare < 0 || s.EnergyShare > 1 || s.Average >= 1:
 		return bad("final rate %g, energy share %g and average %g must lie between 0 and 1", s.FinalRate, s.EnergyShare, s.Average)
 	}

@@ -73,6 +73,31 @@ func TestObjectivesFall(t *testing.T) {
 	}
 }
 
+// The Rényi term is ln⟨exp(−u − log q)⟩ over the batch: the first step's loss is that of densities and energies by hand.
+func TestRenyiTerm(t *testing.T) {
+	x := data(t)
+	m := newModel(t, xlatest.OpenGo(t), small)
+	logQ, err := m.LogProb(x, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, inverse := 0.0, 0.0
+	for i, l := range logQ {
+		want -= l / float64(x.Len())
+		inverse += math.Exp(-target.DW4().EnergyForces(x.At(i), nil)-l) / float64(x.Len())
+	}
+	const weight = 0.7
+	want += weight * math.Log(inverse)
+	s := eqflow.Settings{Steps: 1, Batch: x.Len(), Penalty: -1, Renyi: weight}
+	h, err := m.Train(context.Background(), eqflow.Data{Train: x}, eqflow.Run{Settings: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Records[0].Loss; math.Abs(got-want) > 1e-4 {
+		t.Errorf("first loss is %.6f, want %.6f", got, want)
+	}
+}
+
 // A run that was stopped and taken up again ends with the bytes of one that was not, losses included.
 func TestResumeIsByteForByte(t *testing.T) {
 	xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {

@@ -59,6 +59,7 @@ func newTrainCommand() *cobra.Command {
 	flags.IntVar(&s.Batch, "batch", d.Batch, "configurations per step")
 	flags.Float64Var(&s.LearningRate, "learning-rate", d.LearningRate, "of Adam, at its highest")
 	flags.Float64Var(&s.Penalty, "penalty", d.Penalty, "weight of the solver's stage disagreement (negative: none)")
+	flags.Float64Var(&s.Renyi, "renyi", 0, "weight of the Rényi divergence that raises the ESS, for equilibrium data; try 0.5")
 	flags.BoolVar(&s.Augment, "augment", false, "turn, reflect and relabel every configuration at random")
 	flags.BoolVar(&s.EarlyStop, "early-stop", false, "keep what does best on --validation")
 	flags.Uint64Var(&s.Seed, "seed", 1, "of the first parameters and the batches")
