@@ -34,9 +34,11 @@ type manifest struct {
 	Steps    int         `json:"steps"`
 	Settings *Settings   `json:"settings,omitempty"`
 	DataHash string      `json:"data_sha256,omitempty"`
-	History  History     `json:"history"`
-	Sum      float64     `json:"sum"`   // of losses since the last record
-	Count    int         `json:"count"` // of them
+	// ValidationHash is of the data that the learning curve was measured on, and early stopping was decided by.
+	ValidationHash string  `json:"validation_sha256,omitempty"`
+	History        History `json:"history"`
+	Sum            float64 `json:"sum"`   // of losses since the last record
+	Count          int     `json:"count"` // of them
 }
 
 // ErrOtherModel marks a folder that holds a model of another system, flow, seed, data or settings.
@@ -56,6 +58,9 @@ func (t *trainer) manifest() (manifest, error) {
 	doc.Settings, doc.History, doc.Sum, doc.Count = &t.Settings, t.history, t.sum, t.count
 	if t.needsData() {
 		doc.DataHash = dataset.Hash(t.data.Train)
+	}
+	if t.data.Validation.Len() > 0 {
+		doc.ValidationHash = dataset.Hash(t.data.Validation)
 	}
 	return doc, err
 }
@@ -230,6 +235,9 @@ func (t *trainer) resume() error {
 	if t.Folder == "" {
 		return nil
 	}
+	if err := writable(t.Folder); err != nil {
+		return err
+	}
 	for _, name := range []string{modelFile, checkpointFile} {
 		path := filepath.Join(t.Folder, name)
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
@@ -246,6 +254,18 @@ func (t *trainer) resume() error {
 		return t.restore(arrays, doc)
 	}
 	return nil
+}
+
+// writable makes the folder and finds out whether files can be written there: better now than at the first checkpoint.
+func writable(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("eqflow: cannot make the model's folder: %w; give another one", err)
+	}
+	probe, err := os.CreateTemp(folder, ".probe-*")
+	if err != nil {
+		return fmt.Errorf("eqflow: cannot write into the model's folder: %w; give another one", err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // sameRun refuses a file of another run and says in what it differs.
@@ -265,5 +285,6 @@ func (t *trainer) sameRun(path string, doc manifest) error {
 	return errors.Join(
 		differs("the system", doc.Target, mine.Target), differs("the flow", doc.Flow, mine.Flow),
 		differs("seed", doc.Seed, mine.Seed), differs("settings", doc.Settings, mine.Settings),
-		differs("data of hash", doc.DataHash, mine.DataHash))
+		differs("data of hash", doc.DataHash, mine.DataHash),
+		differs("validation data of hash", doc.ValidationHash, mine.ValidationHash))
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
@@ -24,16 +26,34 @@ type Report struct {
 	System string `json:"system"`
 	N      int    `json:"n"` // configurations scored
 	Check
-	Samples      int     `json:"samples"`     // drawn for the weights
-	ESS          float64 `json:"ess"`         // Kish's effective share of the samples, in [0, 1]
-	LogZ         float64 `json:"log_z"`       // nats, from the mean weight
-	LogZError    float64 `json:"log_z_error"` // bootstrap
-	Energy       float64 `json:"energy"`      // reweighted ⟨u⟩, kT
-	EnergyError  float64 `json:"energy_error"`
-	Virial       float64 `json:"virial"` // reweighted ⟨x·∇u⟩; (n−1)·d for a correct sample of a scale-free prior
-	VirialError  float64 `json:"virial_error"`
+	Adaptive
+	Weights
 	KnownLogZ    float64 `json:"known_log_z,omitempty"`   // from elsewhere, where known
 	KnownEntropy float64 `json:"known_entropy,omitempty"` // the lowest honest NLL on equilibrium data
+}
+
+// Adaptive holds the NLL of the first configurations by a solver that chooses its own steps, beside theirs by the fixed
+// ones. AdaptiveN is 0 for flows without a solver.
+type Adaptive struct {
+	AdaptiveN   int     `json:"adaptive_n"`         // configurations solved so
+	AdaptiveNLL float64 `json:"nll_adaptive"`       // nats
+	FixedNLL    float64 `json:"nll_adaptive_fixed"` // of the same configurations, with the steps as trained
+	Tolerance   float64 `json:"adaptive_tolerance"` // of a step's estimated error
+}
+
+// Weights are what the importance weights of the model's own samples tell.
+type Weights struct {
+	Samples     int     `json:"samples"`     // drawn; 0 if none were, and the rest then means nothing
+	ESS         float64 `json:"ess"`         // Kish's effective share of the samples, in [0, 1]
+	LogZ        float64 `json:"log_z"`       // nats, from the mean weight
+	LogZError   float64 `json:"log_z_error"` // bootstrap
+	Energy      float64 `json:"energy"`      // reweighted ⟨u⟩, kT
+	EnergyError float64 `json:"energy_error"`
+	Virial      float64 `json:"virial"` // reweighted ⟨x·∇u⟩; (n−1)·d for a correct sample of a scale-free prior
+	VirialError float64 `json:"virial_error"`
+	// WeightsTrustworthy is false where log Z and the averages hang on a handful of samples.
+	WeightsTrustworthy bool   `json:"weights_trustworthy"`
+	WeightsWhy         string `json:"weights_why"`
 }
 
 // Evaluation says how to evaluate.
@@ -51,8 +71,16 @@ type Evaluation struct {
 // own error, in nats.
 const tolerance = 0.02
 
-// leastESS is the share under which weighted averages hang on a handful of samples.
-const leastESS = 0.01
+// Weighted averages hang on a handful of samples where the effective sample size lies under leastESS of them, or counts
+// fewer than leastEffective.
+const (
+	leastESS       = 0.01
+	leastEffective = 50
+)
+
+// adaptiveCount is how many configurations the adaptive solve checks: a block of them shares its steps, and one block says
+// whether the fixed steps are enough.
+const adaptiveCount = 512
 
 // Evaluate scores data, draws samples and judges both.
 func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
@@ -71,6 +99,10 @@ func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
 	if r.Check, err = m.CheckNLL(data, e.Equilibrium); err != nil {
 		return r, err
 	}
+	if r.Adaptive, err = m.checkAdaptively(data.Slice(0, min(adaptiveCount, data.Len()))); err != nil {
+		return r, err
+	}
+	r.judgeAdaptively()
 	if e.Samples = orDefault(e.Samples, 20000); e.Samples > 0 {
 		samples, err := m.Sample(e.Samples, e.Seed)
 		if err != nil {
@@ -102,6 +134,29 @@ func (m *Model) CheckNLL(data particle.Batch, equilibrium bool) (Check, error) {
 	}
 	c.judge(m.Target.Reference().Entropy, equilibrium && m.Target.Reference().Known)
 	return c, nil
+}
+
+// checkAdaptively solves configurations with Dopri5 and with the model's own steps.
+func (m *Model) checkAdaptively(x particle.Batch) (a Adaptive, err error) {
+	if _, ok := m.Flow.(flow.Continuous); !ok {
+		return a, nil
+	}
+	control := ode.Adaptive{}.WithDefaults()
+	logProb, _, err := m.LogProbAdaptive(x, control)
+	if err != nil {
+		return a, err
+	}
+	mean, _ := meanAndError(logProb)
+	fixed, err := m.NLL(x, 0)
+	return Adaptive{AdaptiveN: x.Len(), AdaptiveNLL: -mean, FixedNLL: fixed, Tolerance: control.Tolerance}, err
+}
+
+// judgeAdaptively takes the verdict back if the adaptive solve contradicts the fixed steps.
+func (r *Report) judgeAdaptively() {
+	if gap := math.Abs(r.AdaptiveNLL - r.FixedNLL); r.Trustworthy && !(gap <= tolerance) {
+		r.Trustworthy = false
+		r.Why = fmt.Sprintf("an adaptive solve disagrees: NLL %.3f instead of %.3f on %d configurations", r.AdaptiveNLL, r.FixedNLL, r.AdaptiveN)
+	}
 }
 
 func meanAndError(v []float64) (mean, err float64) {
@@ -141,13 +196,21 @@ func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
 	u := stats.Mean(s.Energy, s.LogWeight, boot)
 	v := stats.Mean(m.virials(s.X), s.LogWeight, boot)
 	r.LogZ, r.LogZError, r.Energy, r.EnergyError, r.Virial, r.VirialError = z.Value, z.Error, u.Value, u.Error, v.Value, v.Error
-	if r.Trustworthy && r.ESS < leastESS {
-		r.Why += fmt.Sprintf("; but an ESS of %.2g %% makes log Z and averages from the weights unreliable", 100*r.ESS)
-	}
-	known := m.Target.Reference()
-	if r.Trustworthy && known.Known && math.Abs(r.LogZ-known.LogZ) > 5*math.Hypot(r.LogZError, known.LogZError)+tolerance {
-		r.Trustworthy = false
-		r.Why = fmt.Sprintf("log Z from the weights, %.3f ± %.3f, contradicts the known %.3f: states are missing or the density is wrong", r.LogZ, r.LogZError, known.LogZ)
+	effective, known := r.ESS*float64(r.Samples), m.Target.Reference()
+	switch {
+	case !(r.ESS >= leastESS) || effective < leastEffective:
+		r.WeightsWhy = fmt.Sprintf("an ESS of %.2g %% of %d samples leaves %.0f effective ones: log Z and averages hang on a handful", 100*r.ESS, r.Samples, effective)
+	case known.Known && math.Abs(r.LogZ-known.LogZ) > 5*math.Hypot(r.LogZError, known.LogZError)+tolerance:
+		r.WeightsWhy = fmt.Sprintf("log Z from the weights, %.3f ± %.3f, contradicts the known %.3f: states are missing or the density is wrong", r.LogZ, r.LogZError, known.LogZ)
+		if r.Trustworthy {
+			r.Trustworthy, r.Why = false, r.WeightsWhy
+		}
+	default:
+		r.WeightsTrustworthy = r.Trustworthy
+		r.WeightsWhy = fmt.Sprintf("%.0f effective samples", effective)
+		if !r.Trustworthy {
+			r.WeightsWhy = "the density that weighs them is not to be trusted"
+		}
 	}
 }
 

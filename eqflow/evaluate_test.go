@@ -1,6 +1,8 @@
 package eqflow
 
 import (
+	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -109,6 +111,46 @@ func TestWrongLogZTakesTheVerdictBack(t *testing.T) {
 	m.weighIn(&r, s, stats.Bootstrap{Resamples: 50})
 	if r.Trustworthy || !strings.Contains(r.Why, "contradicts") {
 		t.Errorf("trustworthy is %t: %s", r.Trustworthy, r.Why)
+	}
+}
+
+// A handful of effective samples makes the weights untrustworthy, and leaves the likelihood alone.
+func TestFewEffectiveSamplesAreSaid(t *testing.T) {
+	m := harmonicModel(t, 1)
+	s, err := m.Sample(500, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.LogWeight[0] += 20
+	r := Report{Check: Check{Trustworthy: true}}
+	m.weighIn(&r, s, stats.Bootstrap{Resamples: 50})
+	if !r.Trustworthy || r.WeightsTrustworthy || !strings.Contains(r.WeightsWhy, "handful") {
+		t.Errorf("trustworthy is %t, of weights %t: %s", r.Trustworthy, r.WeightsTrustworthy, r.WeightsWhy)
+	}
+}
+
+// A solver whose steps are too coarse for its field is contradicted by the adaptive one.
+func TestAdaptiveSolveContradicts(t *testing.T) {
+	r := Report{Check: Check{Trustworthy: true}, Adaptive: Adaptive{AdaptiveN: 9, AdaptiveNLL: 8.1, FixedNLL: 7.9}}
+	if r.judgeAdaptively(); r.Trustworthy || !strings.Contains(r.Why, "adaptive") {
+		t.Errorf("trustworthy is %t: %s", r.Trustworthy, r.Why)
+	}
+}
+
+// Computations end soon after their context, and say how far they came.
+func TestWatchStops(t *testing.T) {
+	m := harmonicModel(t, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	heard := 0
+	m.Watch(ctx, func(done, total int) {
+		heard++
+		if done >= blockSize {
+			cancel()
+		}
+	})
+	_, err := m.Sample(3*blockSize, 1)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1024 of 3072") || heard != 1 {
+		t.Errorf("after %d reports the error is %v", heard, err)
 	}
 }
 

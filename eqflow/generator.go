@@ -1,6 +1,7 @@
 package eqflow
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 
@@ -43,6 +44,7 @@ type Model struct {
 	store   *model.Store
 	steps   int    // training steps taken
 	scope   string // of the parameters in use
+	watch   func(done, total int) error
 	// programs are compiled on first use, by what they do and the solver steps they take.
 	programs map[program]*model.Exec
 }
@@ -69,6 +71,17 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 	// One evaluation creates the parameters, and shows what a graph of this flow would fail at.
 	_, err := m.LogProb(m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 1), 0)
 	return m, err
+}
+
+// Watch lets ctx end the model's later computations over many configurations, between blocks of them, with ctx's error;
+// report, which may be nil, hears how many configurations are done.
+func (m *Model) Watch(ctx context.Context, report func(done, total int)) {
+	m.watch = func(done, total int) error {
+		if report != nil {
+			report(done, total)
+		}
+		return context.Cause(ctx)
+	}
 }
 
 // Trained is the number of training steps that the parameters have behind them.
@@ -151,6 +164,11 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 			return fmt.Errorf("eqflow: %s failed: %w", key.name, err)
 		}
 		take(from, to, hostBlocks(results, to-from))
+		if m.watch != nil {
+			if err := m.watch(to, x.Len()); err != nil {
+				return fmt.Errorf("eqflow: %s stopped after %d of %d configurations: %w", key.name, to, x.Len(), err)
+			}
+		}
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func orDefault[T comparable](v, otherwise T) T {
 	return v
 }
 
-// SettingsError names a setting out of range.
+// SettingsError names a setting out of range, or data that do not suit the run.
 type SettingsError struct{ message string }
 
 func (e *SettingsError) Error() string { return "eqflow: " + e.message }

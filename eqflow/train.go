@@ -86,15 +86,15 @@ func (m *Model) checkRun(data Data, run Run) error {
 			continue
 		}
 		if b.N != m.Prior.N || b.D != m.Prior.D {
-			return fmt.Errorf("eqflow: data of %d particles in %d dimensions do not fit %s, which has %d in %d",
-				b.N, b.D, m.Target.Name(), m.Prior.N, m.Prior.D)
+			return &SettingsError{fmt.Sprintf("data of %d particles in %d dimensions do not fit %s, which has %d in %d",
+				b.N, b.D, m.Target.Name(), m.Prior.N, m.Prior.D)}
 		}
 		if err := b.Validate(); err != nil {
-			return err
+			return &SettingsError{err.Error()}
 		}
 	}
 	if run.needsData() && data.Train.Len() == 0 {
-		return fmt.Errorf("eqflow: training by %s needs data, and there are none; make some with eqflow mcmc", run.Objective)
+		return &SettingsError{fmt.Sprintf("training by %s needs data, and there are none; make some with eqflow mcmc", run.Objective)}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,12 @@ func newEvalCommand() *cobra.Command {
 			if err != nil {
 				return asInput(err)
 			}
+			if e.Samples == 0 {
+				e.Samples = -1 // none, where Evaluation would take its default
+			}
+			end := watch(cmd, model)
 			report, err := model.Evaluate(batch, e)
+			end()
 			if err != nil {
 				return err
 			}
@@ -54,7 +60,7 @@ func newEvalCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&folder, "model", "", "the trained model's `folder`")
 	flags.StringVar(&data, "data", "", "the `file` of configurations to score: .npz, .npy or .xyz")
-	flags.IntVar(&e.Samples, "samples", 20000, "drawn for ESS and log Z (negative: none)")
+	flags.IntVar(&e.Samples, "samples", 20000, "drawn for ESS and log Z (0: none)")
 	flags.Uint64Var(&e.Seed, "seed", 0, "of the samples")
 	flags.BoolVar(&e.Equilibrium, "equilibrium", true, "the data are a fair sample of the system")
 	addBackendFlag(cmd, &backend)
@@ -74,6 +80,9 @@ func nullable(report reflect.Value) map[string]any {
 		field, value := report.Type().Field(i), report.Field(i)
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
+		case value.Type() == reflect.TypeFor[eqflow.Weights]() && value.Interface().(eqflow.Weights).Samples == 0,
+			value.Type() == reflect.TypeFor[eqflow.Adaptive]() && value.Interface().(eqflow.Adaptive).AdaptiveN == 0:
+			// Nothing was measured: no key rather than zeros.
 		case field.Anonymous:
 			maps.Copy(out, nullable(value))
 		case options == "omitempty" && value.IsZero():
@@ -89,13 +98,29 @@ func nullable(report reflect.Value) map[string]any {
 func showReport(out io.Writer, r eqflow.Report) {
 	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)
 	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n", r.NLL, r.Error, r.NLL2, r.NLL4)
-	if r.Samples > 0 {
-		fmt.Fprintf(out, "ESS      %.1f %%\nlog Z    %.3f ± %.3f\n", 100*r.ESS, r.LogZ, r.LogZError)
-		fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\nvirial   %.2f ± %.2f, reweighted\n", r.Energy, r.EnergyError, r.Virial, r.VirialError)
+	if r.AdaptiveN > 0 {
+		fmt.Fprintf(out, "adaptive %.4f nats by an adaptive solve of %d of them, %.4f with the solver's own steps\n", r.AdaptiveNLL, r.AdaptiveN, r.FixedNLL)
 	}
-	verdict := "trustworthy"
-	if !r.Trustworthy {
-		verdict = "NOT TRUSTWORTHY"
+	fmt.Fprintf(out, "verdict  %s: %s\n", verdict(r.Trustworthy), r.Why)
+	if r.Samples == 0 {
+		return
 	}
-	fmt.Fprintf(out, "verdict  %s: %s\n", verdict, r.Why)
+	fmt.Fprintf(out, "ESS      %.1f %%\nlog Z    %.3f ± %.3f\n", 100*r.ESS, r.LogZ, r.LogZError)
+	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\nvirial   %.2f ± %.2f, reweighted\n", r.Energy, r.EnergyError, r.Virial, r.VirialError)
+	fmt.Fprintf(out, "weights  %s: %s\n", verdict(r.WeightsTrustworthy), r.WeightsWhy)
+}
+
+func verdict(trustworthy bool) string {
+	if trustworthy {
+		return "trustworthy"
+	}
+	return "NOT TRUSTWORTHY"
+}
+
+// watch shows on stderr how far a model's computations are, and lets Ctrl-C stop them. The caller calls end when they are over.
+func watch(cmd *cobra.Command, model *eqflow.Model) (end func()) {
+	line := newStatus(cmd.ErrOrStderr(), cmd.Name())
+	line.told = time.Now() // what takes less than an interval needs no progress
+	model.Watch(cmd.Context(), func(done, total int) { line.show("%d of %d configurations", done, total) })
+	return line.clear
 }

@@ -3,7 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"path/filepath"
+	"reflect"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,56 +20,91 @@ const sampleHelp = `Draws configurations from a trained generator, with what rew
 log_q, the reduced energy u and the log-weight log_w = -u - log_q, each in nats. The .npz opens
 with numpy.load, the .xyz in OVITO, VMD and ASE. The same seed gives the same samples.`
 
+// sampleOptions are the flags of "eqflow sample".
+type sampleOptions struct {
+	folder, out, backend string
+	n                    int
+	seed                 uint64
+	force, asJSON        bool
+}
+
 // newSampleCommand draws from a trained generator.
 func newSampleCommand() *cobra.Command {
-	var folder, out, backend string
-	var n int
-	var seed uint64
-	var force bool
+	var o sampleOptions
 	cmd := &cobra.Command{
 		Use:     "sample --model DIR -n N --out FILE",
 		Short:   "Draw configurations from a trained generator",
 		Long:    sampleHelp,
 		Example: "  eqflow sample --model model -n 10000 --seed 1 --out samples.npz\n  eqflow sample --model model -n 100 --out samples.xyz",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if n < 1 {
-				return inputErrorf("-n %d samples; ask for at least 1", n)
-			}
-			if err := checkOutput(out, force); err != nil {
-				return err
-			}
-			model, done, err := loadModel(cmd, backend, folder)
-			if err != nil {
-				return err
-			}
-			defer done()
-			samples, err := model.Sample(n, seed)
-			if err != nil {
-				return err
-			}
-			if err := writeSamples(out, model, samples, seed, force); err != nil {
-				return modelError(err)
-			}
-			z := stats.LogZ(samples.LogWeight, stats.Bootstrap{})
-			fmt.Fprintf(cmd.OutOrStdout(), "samples  %d of %s in %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\n", n, model.Target.Name(), out,
-				100*stats.KishESS(samples.LogWeight)/float64(n), z.Value, z.Error)
-			return nil
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&folder, "model", "", "the trained model's `folder`")
-	flags.IntVarP(&n, "samples", "n", 1000, "how many")
-	flags.Uint64Var(&seed, "seed", 0, "the same one gives the same samples")
-	flags.StringVar(&out, "out", "", "the `file` to write: .npz, .npy or .xyz")
-	flags.BoolVar(&force, "force", false, "replace the file if it exists")
-	addBackendFlag(cmd, &backend)
+	flags.StringVar(&o.folder, "model", "", "the trained model's `folder`")
+	flags.IntVarP(&o.n, "samples", "n", 1000, "how many")
+	flags.Uint64Var(&o.seed, "seed", 0, "the same one gives the same samples")
+	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz")
+	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
+	addBackendFlag(cmd, &o.backend)
+	addJSONFlag(cmd, &o.asJSON)
 	for _, name := range []string{"model", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err)
 		}
 	}
 	return cmd
+}
+
+func (o *sampleOptions) run(cmd *cobra.Command) error {
+	if o.n < 1 {
+		return inputErrorf("-n %d samples; ask for at least 1", o.n)
+	}
+	if err := checkOutput(o.out, o.force); err != nil {
+		return err
+	}
+	model, done, err := loadModel(cmd, o.backend, o.folder)
+	if err != nil {
+		return err
+	}
+	defer done()
+	start, end := time.Now(), watch(cmd, model)
+	samples, err := model.Sample(o.n, o.seed)
+	end()
+	if err != nil {
+		return err
+	}
+	seconds := time.Since(start).Seconds()
+	if err := writeSamples(o.out, model, samples, o.seed, o.force); err != nil {
+		return modelError(err)
+	}
+	return o.show(cmd.OutOrStdout(), model, samples, seconds)
+}
+
+// sampled is the summary of a draw.
+type sampled struct {
+	System      string  `json:"system"`
+	File        string  `json:"file"`
+	N           int     `json:"n"`
+	ESS         float64 `json:"ess"` // share of n
+	LogZ        float64 `json:"log_z"`
+	LogZError   float64 `json:"log_z_error"`
+	Energy      float64 `json:"energy"` // reweighted mean, kT
+	EnergyError float64 `json:"energy_error"`
+	Seconds     float64 `json:"seconds"` // of drawing, compiling included
+}
+
+func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s eqflow.Samples, seconds float64) error {
+	z, u := stats.LogZ(s.LogWeight, stats.Bootstrap{}), stats.Mean(s.Energy, s.LogWeight, stats.Bootstrap{})
+	summary := sampled{
+		System: model.Target.Name(), File: o.out, N: o.n, ESS: stats.KishESS(s.LogWeight) / float64(o.n),
+		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error, Seconds: seconds,
+	}
+	if o.asJSON {
+		return writeJSON(out, nullable(reflect.ValueOf(summary)))
+	}
+	_, err := fmt.Fprintf(out, "samples  %d of %s in %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\nenergy   %.3f ± %.3f kT, reweighted\n", o.n,
+		summary.System, o.out, 100*summary.ESS, z.Value, z.Error, u.Value, u.Error)
+	return err
 }
 
 func writeSamples(path string, model *eqflow.Model, s eqflow.Samples, seed uint64, force bool) error {

@@ -44,6 +44,14 @@ func (s *status) end(format string, arguments ...any) {
 	}
 }
 
+// clear removes the line from a terminal.
+func (s *status) clear() {
+	if s.terminal {
+		s.print("")
+		fmt.Fprint(s.out, "\r")
+	}
+}
+
 func (s *status) print(line string) {
 	if !s.terminal {
 		fmt.Fprintln(s.out, line)

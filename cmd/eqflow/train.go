@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -58,7 +59,7 @@ func newTrainCommand() *cobra.Command {
 	flags.IntVar(&s.Steps, "steps", d.Steps, "optimiser steps")
 	flags.IntVar(&s.Batch, "batch", d.Batch, "configurations per step")
 	flags.Float64Var(&s.LearningRate, "learning-rate", d.LearningRate, "of Adam, at its highest")
-	flags.Float64Var(&s.Penalty, "penalty", d.Penalty, "weight of the solver's stage disagreement (negative: none)")
+	flags.Float64Var(&s.Penalty, "penalty", d.Penalty, "weight of the solver's stage disagreement (0: none)")
 	flags.Float64Var(&s.Renyi, "renyi", 0, "weight of the Rényi divergence that raises the ESS, for equilibrium data; try 0.5")
 	flags.BoolVar(&s.Augment, "augment", false, "turn, reflect and relabel every configuration at random")
 	flags.BoolVar(&s.EarlyStop, "early-stop", false, "keep what does best on --validation")
@@ -77,6 +78,9 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	config, err := eqflow.NamedFlow(o.flow)
 	if err != nil {
 		return asInput(err)
+	}
+	if err := o.explicit(cmd); err != nil {
+		return err
 	}
 	if err := o.settings.Validate(); err != nil {
 		return asInput(err)
@@ -112,13 +116,29 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	return o.show(cmd.OutOrStdout(), model, history)
 }
 
+// explicit takes zeros on the command line at their word, where Settings would take them for its defaults.
+func (o *trainOptions) explicit(cmd *cobra.Command) error {
+	for _, name := range []string{"steps", "batch", "learning-rate"} {
+		if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "0" {
+			return inputErrorf("--%s 0; give a positive number, or leave it out for the default of %s", name, flag.DefValue)
+		}
+	}
+	if cmd.Flags().Changed("penalty") && o.settings.Penalty == 0 {
+		o.settings.Penalty = -1
+	}
+	if o.settings.Objective == eqflow.Energy && o.data != "" {
+		return inputErrorf("--objective energy learns from the energy alone and would not look at %s; leave --data out, or use --objective mixture", o.data)
+	}
+	return nil
+}
+
 // read reads the data and refuses those of another system.
 func (o *trainOptions) read(t target.Target) (data eqflow.Data, err error) {
 	if o.data != "" {
 		if data.Train, err = readFor(t, o.data); err != nil {
 			return data, err
 		}
-	} else if eqflow.Objective(o.settings.Objective) != eqflow.Energy {
+	} else if o.settings.Objective != eqflow.Energy {
 		return data, fmt.Errorf("--data FILE is missing; make one with eqflow mcmc, or train with --objective energy")
 	}
 	if o.validation != "" {
@@ -129,7 +149,8 @@ func (o *trainOptions) read(t target.Target) (data eqflow.Data, err error) {
 	return data, err
 }
 
-// readFor reads configurations that are to be of the given target.
+// readFor reads configurations that are to be of the given target, whose constants included. A file without a manifest is
+// taken as it is if its shape fits.
 func readFor(t target.Target, path string) (particle.Batch, error) {
 	set, err := dataset.Read(path, t.Particles(), t.Dim())
 	if err != nil {
@@ -137,6 +158,16 @@ func readFor(t target.Target, path string) (particle.Batch, error) {
 	}
 	if other := set.Manifest.System; other != "" && other != t.Name() {
 		return particle.Batch{}, fmt.Errorf("%s holds configurations of %s, not of %s; choose --system %s or another file", path, other, t.Name(), other)
+	}
+	var theirs target.Spec
+	if len(set.Manifest.Spec) == 0 {
+		return set.Batch, nil
+	}
+	if err := json.Unmarshal(set.Manifest.Spec, &theirs); err != nil {
+		return particle.Batch{}, fmt.Errorf("%s has a damaged manifest (%w); write it again", path, err)
+	}
+	if difference := target.Difference(theirs, t); difference != "" {
+		return particle.Batch{}, fmt.Errorf("%s is of another %s: %s; choose other constants or another file", path, t.Name(), difference)
 	}
 	return set.Batch, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -38,22 +39,74 @@ func lj13Set(t *testing.T) string {
 	return path
 }
 
+// dw4Set writes DW4-like configurations with the given description of their system.
+func dw4Set(t *testing.T, spec string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "dw4.npz")
+	rng, batch := rand.New(rand.NewPCG(1, 1)), particle.NewBatch(16, 4, 2)
+	for i := range batch.X {
+		batch.X[i] = 3 * rng.NormFloat64()
+	}
+	set := dataset.Set{Batch: batch, Manifest: dataset.Manifest{System: "dw4", Spec: json.RawMessage(spec)}}
+	if err := dataset.Write(path, set, false); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A model that was trained on the command line is judged and sampled; what was not measured has no number.
+func TestTrainEvalSample(t *testing.T) {
+	data, dir := dw4Set(t, `{"kind":"double-well","n":4,"d":2}`), t.TempDir()
+	folder, samples := filepath.Join(dir, "model"), filepath.Join(dir, "samples.npz")
+	train := "train --backend go --system dw4 --steps 1 --batch 4 --data " + data + " --out " + folder
+	for _, step := range []struct {
+		line string
+		code int
+		has  string // on stdout
+		says string // not on stdout where all went well; on stderr where not
+	}{
+		{train + " --json", exitDone, `"steps": 1`, ""},
+		{train + " --validation " + data, exitInput, "", "validation data"},
+		{"train --backend go --system dw4 --steps 1 --data " + data + " --out " + data, exitFailed, "", "folder"},
+		{"eval --backend go --samples 0 --json --model " + folder + " --data " + data, exitDone, `"nll_adaptive"`, `"ess"`},
+		{"eval --backend go --samples 32 --json --model " + folder + " --data " + data, exitDone, `"weights_trustworthy": false`, "nothing"},
+		{"sample --backend go -n 8 --json --model " + folder + " --out " + samples, exitDone, `"log_z"`, ""},
+		{"sample --backend go -n 8 --model " + folder + " --out " + samples, exitInput, "", "exists"},
+	} {
+		code, stdout, stderr := runCaptured(strings.Fields(step.line)...)
+		if code != step.code || !strings.Contains(stdout, step.has) {
+			t.Errorf("%q: code %d, stdout %q, stderr %q", step.line, code, stdout, stderr)
+		}
+		if step.code == exitDone && step.says != "" && strings.Contains(stdout, step.says) {
+			t.Errorf("%q says %q: %s", step.line, step.says, stdout)
+		}
+		if step.code != exitDone && !strings.Contains(stderr, step.says) {
+			t.Errorf("%q: stderr %q does not say %q", step.line, stderr, step.says)
+		}
+	}
+}
+
 // None of these needs a backend: what is wrong is said before one is opened.
 func TestTrainSampleWrongInput(t *testing.T) {
 	dir, other := t.TempDir(), lj13Set(t)
+	shallow := dw4Set(t, `{"kind":"double-well","n":4,"d":2,"constants":{"c":0.8}}`)
 	for line, want := range map[string]string{
 		"train --system dw4 --data x.npz":                                      `required flag(s) "out"`,
 		"train --data x.npz --out " + dir:                                      "--system NAME",
 		"train --system dw4 --out " + dir:                                      "--objective energy",
 		"train --system dw4 --data nowhere.npz --out " + dir:                   "check the name",
 		"train --system dw4 --data " + other + " --out " + dir:                 "lj13",
+		"train --system dw4 --data " + shallow + " --out " + dir:               "c is 0.8, not 0.9",
+		"train --system dw4 --steps 0 --data " + other + " --out " + dir:       "--steps 0",
+		"train --system dw4 --learning-rate nan --data x.npz --out " + dir:     "learning rate NaN",
+		"train --system dw4 --objective energy --data x.npz --out " + dir:      "would not look at x.npz",
 		"train --system dw4 --flow glow --data " + other + " --out " + dir:     "no flow",
 		"train --system dw4 --objective energy --early-stop --out " + dir:      "--validation",
 		"train --system lj13 --data " + other + " --out " + dir:                other,
 		"sample --model " + dir + " -n 0 --out " + filepath.Join(dir, "a.npz"): "at least 1",
 		"sample --model " + dir + " --out " + filepath.Join(dir, "a.txt"):      ".npz, .npy or .xyz",
 		"sample --out " + filepath.Join(dir, "a.npz"):                          `required flag(s) "model"`,
-		"eval --model " + dir:                                                  `required flag(s) "data"`,
+		"eval --model " + dir: `required flag(s) "data"`,
 	} {
 		code, stdout, stderr := runCaptured(strings.Fields(line)...)
 		if code != exitInput || stdout != "" || !strings.Contains(stderr, want) {

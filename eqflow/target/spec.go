@@ -116,6 +116,36 @@ func SpecOf(t Target) (Spec, error) {
 	return spec, nil
 }
 
+// Difference says in what a system's description is not that of t, as "c is 0.8, not 0.9"; it is empty where they agree.
+func Difference(s Spec, t Target) string {
+	mine, err := SpecOf(t)
+	if err != nil {
+		return err.Error()
+	}
+	other, err := FromSpec(s)
+	if err != nil {
+		return err.Error()
+	}
+	theirs, err := SpecOf(other) // with the constants that were left out
+	if err != nil {
+		return err.Error()
+	}
+	switch {
+	case theirs.Kind != mine.Kind:
+		return fmt.Sprintf("a %s, not a %s", theirs.Kind, mine.Kind)
+	case theirs.N != mine.N || theirs.D != mine.D:
+		return fmt.Sprintf("%d particles in %d dimensions, not %d in %d", theirs.N, theirs.D, mine.N, mine.D)
+	case theirs.Convention != mine.Convention:
+		return fmt.Sprintf("convention %q, not %q", theirs.Convention, mine.Convention)
+	}
+	for _, name := range Constants(mine.Kind) {
+		if theirs.Constants[name] != mine.Constants[name] {
+			return fmt.Sprintf("%s is %g, not %g", name, theirs.Constants[name], mine.Constants[name])
+		}
+	}
+	return ""
+}
+
 // ReadSpec reads a settings file in Spec's JSON form; unknown fields are errors.
 func ReadSpec(path string) (Spec, error) {
 	file, err := os.Open(path)
