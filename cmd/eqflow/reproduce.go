@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -37,9 +38,12 @@ type reproduction struct {
 	out, backend         string
 	only                 []string
 
-	root   string
-	tools  kernel.Toolchain
-	stderr io.Writer
+	root      string
+	tools     kernel.Toolchain
+	computing string // the backend, in words
+	smaller   bool   // settings, for the Go backend
+	executed  []executed
+	stderr    io.Writer
 }
 
 func newReproduceCommand() *cobra.Command {
@@ -70,11 +74,14 @@ func (r *reproduction) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	start, plan := time.Now(), newSchedule(names, r.quick)
 	for i, name := range names {
-		if err := r.notebook(ctx, name, i, len(names)); err != nil {
+		done, err := r.notebook(ctx, name, fmt.Sprintf("%d of %d", i+1, len(names)), plan)
+		if err != nil {
 			return err
 		}
+		r.executed = append(r.executed, done)
+		plan.finish(time.Duration(done.Seconds*float64(time.Second)), done.Reused)
 	}
 	return r.summarise(stdout, time.Since(start))
 }
@@ -140,49 +147,72 @@ func (r *reproduction) ensureBackend(ctx context.Context) error {
 			return err
 		}
 	}
+	// Without the plugin's path, which says nothing to others and much about this machine.
+	r.computing, r.smaller = strings.ReplaceAll(opened.String(), opened.Plugin, filepath.Base(opened.Plugin)), !opened.IsXLA()
 	fmt.Fprintln(r.stderr, "eqflow: computing with", opened)
+	if r.smaller {
+		fmt.Fprintln(r.stderr, "eqflow: the Go backend is slower by an order of magnitude: training is cut to a twentieth, and claims will not hold")
+	}
 	opened.Close()
 	return nil
 }
 
+// mark is kept beside a finished notebook: what it was executed with, and how long it took.
+type mark struct {
+	Stamp   string  `json:"stamp"`
+	Seconds float64 `json:"seconds"`
+}
+
 // notebook executes one notebook into the output folder, unless that is done.
-func (r *reproduction) notebook(ctx context.Context, name string, i, of int) error {
+func (r *reproduction) notebook(ctx context.Context, name, place string, plan *schedule) (executed, error) {
 	nb, err := kernel.Load(filepath.Join(r.root, "notebooks", name))
 	if err != nil {
-		return err
+		return executed{}, err
 	}
 	stamp, err := r.stamp(nb)
 	if err != nil {
-		return err
+		return executed{}, err
 	}
-	done := filepath.Join(r.out, "work", "done", name)
-	if text, err := os.ReadFile(done); err == nil && string(text) == stamp && !r.force {
-		fmt.Fprintf(r.stderr, "eqflow: %s is done (%d of %d)\n", name, i+1, of)
-		return nil
+	done := filepath.Join(r.out, "work", "done", name+".json")
+	var earlier mark
+	if text, err := os.ReadFile(done); err == nil && json.Unmarshal(text, &earlier) == nil && earlier.Stamp == stamp && !r.force {
+		fmt.Fprintf(r.stderr, "eqflow: %s is done (%s)\n", name, place)
+		return executed{name, earlier.Seconds, true}, nil
 	}
 	// What an earlier version of the notebook claimed is no longer claimed.
 	if err := removeIfThere(filepath.Join(r.out, "work", "claims", name[:2]+".json")); err != nil {
-		return err
+		return executed{}, err
 	}
-	line := newStatus(r.stderr, fmt.Sprintf("%s (%d of %d)", strings.TrimSuffix(name, ".ipynb"), i+1, of))
 	start := time.Now()
-	err = kernel.Execute(ctx, nb, kernel.Execution{
+	if err := r.execute(ctx, nb, name, place, plan); err != nil {
+		return executed{}, err
+	}
+	seconds := time.Since(start).Seconds()
+	text, err := json.Marshal(mark{stamp, seconds})
+	if err != nil {
+		return executed{}, err
+	}
+	return executed{name, seconds, false}, errors.Join(os.MkdirAll(filepath.Dir(done), 0o755), os.WriteFile(done, text, 0o644))
+}
+
+// execute runs a notebook's cells, telling how far they are, and writes it with its outputs, also if a cell fails.
+func (r *reproduction) execute(ctx context.Context, nb *kernel.Notebook, name, place string, plan *schedule) error {
+	line := newStatus(r.stderr, fmt.Sprintf("%s (%s)", strings.TrimSuffix(name, ".ipynb"), place))
+	start := time.Now()
+	err := kernel.Execute(ctx, nb, kernel.Execution{
 		Tools: r.tools, Folder: filepath.Join(r.root, "notebooks"), Env: r.environment(),
-		Progress: func(cell, cells int, text string) { line.show("cell %d of %d  %s", cell, cells, text) },
+		Progress: func(cell, cells int, text string) {
+			line.show("about %s left of all  cell %d of %d  %s", plan.remaining(time.Since(start)), cell, cells, text)
+		},
 	})
 	line.end("%s", time.Since(start).Round(time.Second))
-	if err := errors.Join(err, nb.Save(filepath.Join(r.out, name))); err != nil {
-		var cell *kernel.CellError
-		if errors.As(err, &cell) {
-			fmt.Fprintf(r.stderr, "eqflow: %s, %v\n", name, cell)
-			return fmt.Errorf("%s failed in cell %d; the notebook so far is %s", name, cell.Cell, filepath.Join(r.out, name))
-		}
-		return err
+	err = errors.Join(err, nb.Save(filepath.Join(r.out, name)))
+	var cell *kernel.CellError
+	if errors.As(err, &cell) {
+		fmt.Fprintf(r.stderr, "eqflow: %s, %v\n", name, cell)
+		return fmt.Errorf("%s failed in cell %d; the notebook so far is %s", name, cell.Cell, filepath.Join(r.out, name))
 	}
-	if err := os.MkdirAll(filepath.Dir(done), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(done, []byte(stamp), 0o644)
+	return err
 }
 
 func removeIfThere(path string) error {
@@ -220,63 +250,25 @@ func (r *reproduction) stamp(nb *kernel.Notebook) (string, error) {
 	return fmt.Sprintf("%s\nquick %t\nbackend %s\n%s", source, r.quick, r.backend, cells.String()), nil
 }
 
-// results is the content of results.json.
-type results struct {
-	Quick   bool             `json:"quick"`
-	Backend string           `json:"backend"`
-	Seconds float64          `json:"seconds"` // of this run
-	Held    int              `json:"held"`
-	Claimed int              `json:"claimed"` // without what is only shown
-	Claims  []protocol.Claim `json:"claims"`
-}
-
 // summarise gathers the claims, prints them and writes results.json.
 func (r *reproduction) summarise(stdout io.Writer, took time.Duration) error {
-	all := results{Quick: r.quick, Backend: r.backend, Seconds: took.Seconds()}
-	if opened, err := xla.Open(r.backend); err == nil {
-		all.Backend = opened.String()
-		opened.Close()
+	all := results{
+		Quick: r.quick, Smaller: r.smaller, Backend: r.computing, Versions: versions(), Seconds: took.Seconds(), Notebooks: r.executed,
+		Machine: machine{runtime.GOOS, runtime.GOARCH, runtime.NumCPU()},
 	}
-	files, err := filepath.Glob(filepath.Join(r.out, "work", "claims", "*.json"))
-	if err != nil {
+	if err := all.readClaims(filepath.Join(r.out, "work", "claims")); err != nil {
 		return err
 	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		var claims []protocol.Claim
-		if err := json.Unmarshal(text, &claims); err != nil {
-			return fmt.Errorf("%s is damaged (%w); run again with --force", file, err)
-		}
-		all.Claims = append(all.Claims, claims...)
-	}
-	printClaims(stdout, &all)
-	path := filepath.Join(r.out, "results.json")
-	text, err := json.MarshalIndent(all, "", "  ")
-	if err != nil {
+	all.printClaims(stdout)
+	if err := all.write(filepath.Join(r.out, "results.json")); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
-		return err
+	fmt.Fprintf(stdout, "\n%d of %d claims held, in %s. Notebooks, figures and results.json are in %s\n", all.Held, all.Claimed, took.Round(time.Second), r.out)
+	if r.smaller || r.quick {
+		fmt.Fprintln(stdout, "Training was short, to see that everything works: the numbers are not those of the full run.")
 	}
-	fmt.Fprintf(stdout, "\n%d of %d claims held. Notebooks, figures and results.json are in %s\n", all.Held, all.Claimed, r.out)
 	if r.strict && all.Held < all.Claimed {
 		return fmt.Errorf("%d claims did not hold", all.Claimed-all.Held)
 	}
 	return nil
-}
-
-func printClaims(out io.Writer, all *results) {
-	for _, c := range all.Claims {
-		switch c.Verdict() {
-		case "held":
-			all.Held++
-			all.Claimed++
-		case "not held":
-			all.Claimed++
-		}
-		fmt.Fprintf(out, "%s  %-8s  %s\n%14sto reach: %s; measured: %s\n", c.Notebook, c.Verdict(), c.Claim, "", c.Target, c.Measured)
-	}
 }

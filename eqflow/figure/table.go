@@ -3,6 +3,7 @@ package figure
 import (
 	"fmt"
 	"html"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -104,7 +105,10 @@ func (t Table) align(column int) string {
 	return "left"
 }
 
-// numeric tells whether every cell of a column that is not empty begins like a number.
+// prose is what makes a cell a text, though it begin with a number: "0.1 of the spread".
+var prose = regexp.MustCompile(`\pL{3}`)
+
+// numeric tells whether every cell of a column that is not empty is a number, with its error, range or unit.
 func (t Table) numeric(column int) bool {
 	some := false
 	for _, row := range t.Rows {
@@ -112,7 +116,7 @@ func (t Table) numeric(column int) bool {
 			continue
 		}
 		digits := strings.TrimLeft(row[column], "+-−≤≥<>~ ")
-		if digits == "" || digits[0] < '0' || digits[0] > '9' {
+		if digits == "" || digits[0] < '0' || digits[0] > '9' || prose.MatchString(digits) {
 			return false
 		}
 		some = true

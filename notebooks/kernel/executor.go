@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"html"
@@ -14,6 +15,8 @@ type Execution struct {
 	Tools  Toolchain
 	Folder string   // where the notebook lies: its cells' working folder
 	Env    []string // further variables, "NAME=value"
+	// CellLimit ends a cell that takes longer; default two hours.
+	CellLimit time.Duration
 	// Progress hears of every cell's start and of the last line that it shows. It may be nil.
 	Progress func(cell, cells int, line string)
 }
@@ -34,6 +37,9 @@ func indent(text string) string {
 	return "    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
 }
 
+// defaultCellLimit is far beyond any cell of the notebooks, and ends what would never end by itself.
+const defaultCellLimit = 2 * time.Hour
+
 // grace is how long an interrupted cell gets to end.
 const grace = 10 * time.Second
 
@@ -45,6 +51,7 @@ func Execute(ctx context.Context, nb *Notebook, e Execution) error {
 		return err
 	}
 	defer session.Close()
+	limit := cmp.Or(e.CellLimit, defaultCellLimit)
 	nb.ClearOutputs()
 	cells := nb.CodeCells()
 	displays := map[string]map[string]any{}
@@ -56,11 +63,16 @@ func Execute(ctx context.Context, nb *Notebook, e Execution) error {
 		}
 		tell("")
 		out := &collector{tell: tell, displays: displays}
-		count, err := session.execute(ctx, cell.Source(), grace, out.take)
+		inTime, stop := context.WithTimeout(ctx, limit)
+		count, err := session.execute(inTime, cell.Source(), grace, out.take)
+		late := inTime.Err() != nil
+		stop()
 		cell.setResult(out.final(), count)
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("kernel: stopped in cell %d of %d: %w", i+1, len(cells), ctx.Err())
+		case late:
+			return &CellError{i + 1, len(cells), cell.Source(), fmt.Sprintf("it had not ended after %s, and was stopped", limit)}
 		case out.failure != "":
 			return &CellError{i + 1, len(cells), cell.Source(), out.failure}
 		case err != nil:

@@ -101,6 +101,21 @@ func TestInterruptReachesTheCell(t *testing.T) {
 	}
 }
 
+// A cell that does not end in its time is stopped, and is the one that the error shows.
+func TestEndlessCellIsStopped(t *testing.T) {
+	nb := kernel.New()
+	nb.AddCode("a", "%%\nfor {\n\ttime.Sleep(time.Second)\n}")
+	built, err := tools()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = kernel.Execute(context.Background(), nb, kernel.Execution{Tools: built, Folder: t.TempDir(), CellLimit: 3 * time.Second})
+	var cell *kernel.CellError
+	if !errors.As(err, &cell) || !strings.Contains(cell.Text, "3s") {
+		t.Fatalf("error is %v, want that of the cell", err)
+	}
+}
+
 func TestSessionLeavesNothingBehind(t *testing.T) {
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/notebooks/protocol"
+)
+
+// results is the content of results.json.
+type results struct {
+	Quick     bool              `json:"quick"`
+	Smaller   bool              `json:"smaller_settings"` // on the Go backend, which is slower than XLA
+	Backend   string            `json:"backend"`
+	Versions  map[string]string `json:"versions"`
+	Machine   machine           `json:"machine"`
+	Seconds   float64           `json:"seconds"` // of this run
+	Notebooks []executed        `json:"notebooks"`
+	Held      int               `json:"held"`
+	Claimed   int               `json:"claimed"` // without what is only shown
+	Claims    []protocol.Claim  `json:"claims"`
+}
+
+// machine is what of a computer bears on the seconds.
+type machine struct {
+	OS    string `json:"os"`
+	Arch  string `json:"arch"`
+	Cores int    `json:"cores"`
+}
+
+// executed is one notebook of a run.
+type executed struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"` // when it was executed
+	Reused  bool    `json:"reused"`  // from an earlier run
+}
+
+// readClaims gathers what the notebooks have claimed.
+func (all *results) readClaims(folder string) error {
+	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		var claims []protocol.Claim
+		if err := json.Unmarshal(text, &claims); err != nil {
+			return fmt.Errorf("%s is damaged (%w); run again with --force", file, err)
+		}
+		all.Claims = append(all.Claims, claims...)
+	}
+	for _, c := range all.Claims {
+		if c.Target == protocol.Shown {
+			continue
+		}
+		all.Claimed++
+		if c.Held {
+			all.Held++
+		}
+	}
+	return nil
+}
+
+// write keeps the results for other programs.
+func (all *results) write(path string) error {
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+// printClaims shows all claims as one table, 120 columns wide at most.
+func (all *results) printClaims(out io.Writer) {
+	table := figure.Table{Headers: []string{"", "claim", "to reach", "measured", ""}}
+	for _, c := range all.Claims {
+		verdict := strings.Replace(c.Verdict(), "not held", "NOT held", 1)
+		columns := [][]string{{c.Notebook}, wrap(c.Claim, 44), wrap(c.Target, 24), wrap(c.Measured, 26), {verdict}}
+		rows := 0
+		for _, lines := range columns {
+			rows = max(rows, len(lines))
+		}
+		for i := range rows {
+			row := make([]string, len(columns))
+			for k, lines := range columns {
+				if i < len(lines) {
+					row[k] = lines[i]
+				}
+			}
+			table.Rows = append(table.Rows, row)
+		}
+	}
+	fmt.Fprint(out, table)
+}
+
+// wrap breaks a text into lines of at most width letters, between words.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case len([]rune(line))+1+len([]rune(word)) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
+}
+
+// versions are those of this program and of what it computes with.
+func versions() map[string]string {
+	v := map[string]string{"go": runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	v["eqflow"] = info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v["eqflow"] += " " + s.Value
+		}
+	}
+	for _, dep := range info.Deps {
+		for _, name := range []string{"janpfeifer/gonb", "gomlx/gomlx", "gomlx/compute", "gomlx/go-xla"} {
+			if dep.Path == "github.com/"+name {
+				v[filepath.Base(name)] = dep.Version
+			}
+		}
+	}
+	return v
+}
