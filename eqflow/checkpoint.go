@@ -191,16 +191,22 @@ func (m *Model) restore(arrays dataset.Arrays, doc manifest) error {
 	return nil
 }
 
-// Load reads a trained model from its folder, or, from the folder of an unfinished run, what its last checkpoint has.
-func Load(backend compute.Backend, folder string) (*Model, History, error) {
-	path := filepath.Join(folder, modelFile)
+// readFolder reads a folder's model, or its checkpoint if the training is not over, and says which file it read.
+func readFolder(folder string) (arrays dataset.Arrays, doc manifest, path string, err error) {
+	path = filepath.Join(folder, modelFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		path = filepath.Join(folder, checkpointFile)
 	}
-	arrays, doc, err := readFile(path)
+	arrays, doc, err = readFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, History{}, fmt.Errorf("%w: %s holds no model; train one with eqflow train --out %s", dataset.ErrInput, folder, folder)
+		err = fmt.Errorf("%w: %s holds no model; train one with eqflow train --out %s", dataset.ErrInput, folder, folder)
 	}
+	return arrays, doc, path, err
+}
+
+// Load reads a trained model from its folder, or, from the folder of an unfinished run, what its last checkpoint has.
+func Load(backend compute.Backend, folder string) (*Model, History, error) {
+	arrays, doc, path, err := readFolder(folder)
 	if err != nil {
 		return nil, History{}, err
 	}

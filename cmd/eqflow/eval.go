@@ -50,6 +50,9 @@ func newEvalCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := eqflow.KeepReport(folder, report); err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), err) // a folder of somebody else's is judged all the same
+			}
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), nullable(reflect.ValueOf(report)))
 			}

@@ -36,6 +36,30 @@ func (s *status) show(format string, arguments ...any) {
 	s.print(fmt.Sprintf("%s  %s  %s", s.name, time.Since(s.start).Round(time.Second), fmt.Sprintf(format, arguments...)))
 }
 
+// say replaces the line's text at once.
+func (s *status) say(text string) {
+	s.told = time.Time{}
+	s.show("%s", text)
+}
+
+// tick shows the text, and how long it has been so, until stop is called.
+func (s *status) tick(text string) (stop func()) {
+	s.say(text)
+	done, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Second):
+				s.show("%s", text)
+			}
+		}
+	}()
+	return func() { close(done); <-over }
+}
+
 // end writes the last text, which stays.
 func (s *status) end(format string, arguments ...any) {
 	s.print(s.name + "  done in " + fmt.Sprintf(format, arguments...))

@@ -53,6 +53,15 @@ func declaresModule(path string) bool {
 	return false
 }
 
+// CacheFolder is eqflow's own in the user's cache folder.
+func CacheFolder() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("kernel: no folder for built tools: %w; set XDG_CACHE_HOME", err)
+	}
+	return filepath.Join(cache, "eqflow"), nil
+}
+
 // BuildToolchain compiles gonb and goimports with the versions of root's go.mod, once: a folder of cache (empty: the
 // user's cache folder) holds the result for these versions. It takes ten seconds or so the first time.
 func BuildToolchain(ctx context.Context, root, cache string) (Toolchain, error) {
@@ -66,10 +75,9 @@ func BuildToolchain(ctx context.Context, root, cache string) (Toolchain, error) 
 		return Toolchain{}, err
 	}
 	if cache == "" {
-		if cache, err = os.UserCacheDir(); err != nil {
-			return Toolchain{}, fmt.Errorf("kernel: no folder for built tools: %w; set XDG_CACHE_HOME", err)
+		if cache, err = CacheFolder(); err != nil {
+			return Toolchain{}, err
 		}
-		cache = filepath.Join(cache, "eqflow")
 	}
 	gonbVersion := strings.Fields(versions)[1]
 	key := sha256.Sum256([]byte(versions + goVersion + runtime.GOOS + runtime.GOARCH))

@@ -1,0 +1,131 @@
+package eqflow
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+// reportFile holds the last evaluation of a folder's model.
+const reportFile = "evaluation.json"
+
+// Card is what a model's folder tells without a backend.
+type Card struct {
+	System     string
+	Target     target.Spec
+	Flow       string // "kernel", "realnvp", …
+	FlowSpec   FlowSpec
+	Steps      int  // of training behind it
+	Finished   bool // or else a checkpoint of a run that can go on
+	Parameters int
+	Settings   *Settings // of the training; nil for a model that was saved untrained
+	History    History
+	Report     *Report // the last evaluation that was kept; nil if none was
+}
+
+// IsModel tells whether a folder holds a model or the checkpoint of one.
+func IsModel(folder string) bool {
+	for _, name := range []string{modelFile, checkpointFile} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Describe reads a model's card from its folder.
+func Describe(folder string) (Card, error) {
+	arrays, doc, path, err := readFolder(folder)
+	if err != nil {
+		return Card{}, err
+	}
+	system, err := target.FromSpec(doc.Target)
+	if err != nil {
+		return Card{}, fmt.Errorf("%s: %w", path, err)
+	}
+	c := Card{
+		System: system.Name(), Target: doc.Target, Flow: doc.Flow.name(), FlowSpec: doc.Flow, Steps: doc.Steps,
+		Finished: filepath.Base(path) == modelFile, Settings: doc.Settings, History: doc.History,
+	}
+	for _, a := range arrays {
+		if strings.HasPrefix(a.Name, scopeFlow+"/") {
+			size := 1
+			for _, n := range a.Shape {
+				size *= n
+			}
+			c.Parameters += size
+		}
+	}
+	c.Report, err = readReport(folder)
+	return c, err
+}
+
+// name is the flow's name in NamedFlow.
+func (s FlowSpec) name() string {
+	text, _ := json.Marshal(s)
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(text, &fields)
+	for name := range fields {
+		if !strings.HasPrefix(name, "solver") {
+			return name
+		}
+	}
+	return ""
+}
+
+// KeepReport writes an evaluation beside the model that it judges.
+func KeepReport(folder string, r Report) error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil { // JSON has no number for what is not finite: such a model has no NLL to keep
+		return fmt.Errorf("eqflow: the evaluation is not kept: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, reportFile), append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("eqflow: cannot keep the evaluation: %w", err)
+	}
+	return nil
+}
+
+func readReport(folder string) (*Report, error) {
+	text, err := os.ReadFile(filepath.Join(folder, reportFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var r Report
+	if err := errors.Join(err, json.Unmarshal(text, &r)); err != nil {
+		return nil, fmt.Errorf("eqflow: %s is damaged (%w); evaluate the model again", filepath.Join(folder, reportFile), err)
+	}
+	return &r, nil
+}
+
+// Rows are the card as a table of names and values.
+func (c Card) Rows() [][]string {
+	rows := [][]string{{"system", c.System}, {"flow", fmt.Sprintf("%s, %d parameters", c.Flow, c.Parameters)}}
+	if c.FlowSpec.Solver != "" {
+		rows = append(rows, []string{"solver", fmt.Sprintf("%s, %d steps", c.FlowSpec.Solver, c.FlowSpec.Steps)})
+	}
+	if s := c.Settings; s != nil {
+		state := "finished"
+		if !c.Finished {
+			state = "unfinished"
+		}
+		rows = append(rows,
+			[]string{"training", fmt.Sprintf("by %s, step %d of %d, %s", s.Objective, c.Steps, s.Steps, state)},
+			[]string{"settings", fmt.Sprintf("batch %d, learning rate %g, penalty %g, seed %d", s.Batch, s.LearningRate, s.Penalty, s.Seed)},
+			[]string{"seconds", fmt.Sprintf("%.0f", c.History.Seconds)})
+	}
+	r := c.Report
+	if r == nil {
+		return append(rows, []string{"judgement", "none yet: eqflow eval keeps one"})
+	}
+	rows = append(rows, []string{"NLL / nats", fmt.Sprintf("%.3f, %.3f, %.3f with n, 2n, 4n steps", r.NLL, r.NLL2, r.NLL4)}, []string{"judgement", r.Why})
+	if r.Samples > 0 {
+		rows = append(rows, []string{"ESS", fmt.Sprintf("%.1f %% of %d samples", 100*r.ESS, r.Samples)},
+			[]string{"log Z", fmt.Sprintf("%.3f ± %.3f", r.LogZ, r.LogZError)})
+	}
+	return rows
+}

@@ -1,0 +1,225 @@
+// Package magics holds what lines "%eqflow …" do in a notebook of the eqflow kernel.
+package magics
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
+	"github.com/eqflow/gonb-eqflow/xla"
+)
+
+// All are the kernel's magics. binary is the eqflow program, which looks at backends in a process of its own; cache is the
+// user's folder of eqflow.
+func All(binary, cache string) []kernel.Magic {
+	return []kernel.Magic{
+		{Name: "backend", Usage: "[auto|cpu|cuda|go]", Help: "what computes, and why; or choose for the cells to come", Run: backend(binary),
+			Complete: func([]string) []string { return []string{xla.Auto, xla.CPU, xla.CUDA, xla.Go} }},
+		{Name: "gpu", Help: "NVIDIA devices and their memory", Run: gpu},
+		{Name: "models", Help: "the trained models below this folder", Run: models},
+		{Name: "show", Usage: "MODEL", Help: "a model's card: settings, learning curve, judgement", Run: show, Complete: modelNames},
+		{Name: "clean", Usage: "[--yes]", Help: "what eqflow keeps in the user's cache, and remove it", Run: clean(cache),
+			Complete: func([]string) []string { return []string{"--yes"} }},
+	}
+}
+
+// backend shows the candidates, as `eqflow xla` does, or sets the variable by which cells choose.
+func backend(binary string) func(context.Context, []string, *kernel.Output) error {
+	chosen := os.Getenv(xla.EnvBackend)
+	look := func(ctx context.Context, wanted string, args ...string) ([]byte, error) {
+		command := exec.CommandContext(ctx, binary, append([]string{"xla"}, args...)...)
+		command.Env = append(os.Environ(), xla.EnvBackend+"="+wanted)
+		text, err := command.Output()
+		var failed *exec.ExitError
+		if errors.As(err, &failed) {
+			return nil, errors.New(strings.TrimSpace(string(failed.Stderr)))
+		}
+		return text, err
+	}
+	return func(ctx context.Context, args []string, out *kernel.Output) error {
+		switch len(args) {
+		case 0:
+			text, err := look(ctx, chosen)
+			out.Print(string(text))
+			return err
+		case 1:
+		default:
+			return fmt.Errorf("%d backends named; give one", len(args))
+		}
+		text, err := look(ctx, args[0], "--json")
+		if err != nil {
+			return err
+		}
+		var found struct {
+			Auto struct{ Kind, Why string }
+		}
+		if err := json.Unmarshal(text, &found); err != nil {
+			return err
+		}
+		if found.Auto.Kind == "" {
+			return errors.New(found.Auto.Why)
+		}
+		chosen = args[0]
+		out.Print(fmt.Sprintf("the cells to come compute with %s: %s\n", found.Auto.Kind, found.Auto.Why))
+		out.Replace("%env " + xla.EnvBackend + "=" + chosen)
+		return nil
+	}
+}
+
+func gpu(ctx context.Context, _ []string, out *kernel.Output) error {
+	text, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=index,name,memory.used,memory.total,utilization.gpu,driver_version", "--format=csv").CombinedOutput()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		out.Print("no NVIDIA device: nvidia-smi is not on this machine\n")
+	case err != nil:
+		out.Print("no NVIDIA device answers: " + strings.TrimSpace(string(text)) + "\n")
+	default:
+		out.Print(string(text))
+	}
+	return nil
+}
+
+// deepest is how many folders below the notebook's models are looked for.
+const deepest = 6
+
+// find lists the model folders below the working folder, with forward slashes.
+func find() []string {
+	var found []string
+	_ = filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return nil
+		}
+		if strings.Count(path, string(filepath.Separator)) > deepest || entry.Name() == ".git" {
+			return fs.SkipDir
+		}
+		if eqflow.IsModel(path) {
+			found = append(found, filepath.ToSlash(path))
+			return fs.SkipDir
+		}
+		return nil
+	})
+	slices.Sort(found)
+	return found
+}
+
+func modelNames([]string) []string { return find() }
+
+func models(_ context.Context, _ []string, out *kernel.Output) error {
+	table := figure.Table{Headers: []string{"model", "system", "flow", "steps", "NLL / nats", "ESS / %"}}
+	for _, folder := range find() {
+		card, err := eqflow.Describe(folder)
+		if err != nil {
+			table.Rows = append(table.Rows, []string{folder, "damaged: " + err.Error()})
+			continue
+		}
+		row := []string{folder, card.System, card.Flow, fmt.Sprint(card.Steps), "–", "–"}
+		if !card.Finished {
+			row[3] += " (unfinished)"
+		}
+		if card.Report != nil {
+			row[4] = fmt.Sprintf("%.3f", card.Report.NLL4)
+			if card.Report.Samples > 0 {
+				row[5] = fmt.Sprintf("%.1f", 100*card.Report.ESS)
+			}
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	if len(table.Rows) == 0 {
+		out.Print("no trained models below this folder; Train with a Run{Folder: …} keeps them\n")
+		return nil
+	}
+	out.Show(map[string]any{"text/html": table.HTML(), "text/plain": table.String()})
+	return nil
+}
+
+// show draws a model's card.
+func show(_ context.Context, args []string, out *kernel.Output) error {
+	if len(args) != 1 {
+		return fmt.Errorf("name one model; %%eqflow models lists them")
+	}
+	card, err := eqflow.Describe(args[0])
+	if err != nil {
+		return err
+	}
+	table := figure.Table{Headers: []string{"", args[0]}, Rows: card.Rows()}
+	out.Show(map[string]any{"text/html": table.HTML(), "text/plain": table.String()})
+	run := figure.Run{Name: "training"}
+	for _, r := range card.History.Records {
+		run.Steps, run.Train = append(run.Steps, float64(r.Step)), append(run.Train, r.Loss)
+		if r.Validation != 0 {
+			run.ValidationSteps, run.Validation = append(run.ValidationSteps, float64(r.Step)), append(run.Validation, r.Validation)
+		}
+	}
+	if len(run.Steps) < 2 {
+		return nil
+	}
+	png, err := figure.LearningCurves(figure.Axes{Title: args[0], X: "step", Y: "loss / nats"}, run).PNG()
+	if err != nil {
+		return err
+	}
+	out.Show(map[string]any{"image/png": base64.StdEncoding.EncodeToString(png), "text/plain": "learning curve of " + args[0]})
+	return nil
+}
+
+// clean says what the cache holds, and removes it if told to: it is made again when it is needed.
+func clean(cache string) func(context.Context, []string, *kernel.Output) error {
+	return func(_ context.Context, args []string, out *kernel.Output) error {
+		if len(args) > 1 || len(args) == 1 && args[0] != "--yes" {
+			return fmt.Errorf("%v is not known; give nothing, or --yes", args)
+		}
+		entries, err := os.ReadDir(cache)
+		if errors.Is(err, fs.ErrNotExist) {
+			out.Print("nothing is kept\n")
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			if inUse(entry.Name()) {
+				continue
+			}
+			path := filepath.Join(cache, entry.Name())
+			out.Print(fmt.Sprintf("%8.1f MB  %s\n", float64(size(path))/1e6, entry.Name()))
+			if len(args) == 1 {
+				if err := os.RemoveAll(path); err != nil {
+					return err
+				}
+			}
+		}
+		if len(args) == 1 {
+			out.Print("removed; `eqflow xla install` brings XLA again\n")
+		} else {
+			out.Print("%eqflow clean --yes removes these; what this kernel runs on stays\n")
+		}
+		return nil
+	}
+}
+
+// inUse tells whether a kernel runs on an entry of the cache: its program, GoNB, and JupyterLab.
+func inUse(name string) bool {
+	return name == "bin" || name == "lab" || strings.HasPrefix(name, "gonb-")
+}
+
+func size(path string) (bytes int64) {
+	_ = filepath.WalkDir(path, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil {
+			if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+				bytes += info.Size()
+			}
+		}
+		return nil
+	})
+	return bytes
+}
