@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -127,7 +126,7 @@ func removeStale() {
 			continue // of another user, or about to begin
 		}
 		owner, err := strconv.Atoi(strings.TrimSpace(string(text)))
-		if err == nil && errors.Is(syscall.Kill(owner, 0), syscall.ESRCH) {
+		if err == nil && !alive(owner) {
 			_ = os.RemoveAll(folder)
 		}
 	}

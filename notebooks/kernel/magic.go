@@ -44,6 +44,23 @@ func (o *Output) Show(data map[string]any) {
 // Replace puts a line for GoNB, such as "%env NAME=value", in the magic's place.
 func (o *Output) Replace(line string) { o.line = line }
 
+// String is everything that was said, for those who are no notebook: texts, and the names of what is shown otherwise.
+func (o *Output) String() string {
+	var b strings.Builder
+	for _, m := range o.messages {
+		b.WriteString(text(m.content["text"]))
+		data, _ := m.content["data"].(map[string]any)
+		for kind, v := range data {
+			if kind == "text/plain" {
+				b.WriteString(text(v) + "\n")
+			} else {
+				b.WriteString("[" + kind + "]\n")
+			}
+		}
+	}
+	return b.String()
+}
+
 // magicLine is one line of a cell that names a magic.
 type magicLine struct {
 	index int

@@ -17,3 +17,6 @@ func startProcess(string, []string, string, []string, *os.File) (*process, error
 }
 
 func (p *process) kill() {}
+
+// alive cannot be told here: nothing is taken for stale.
+func alive(int) bool { return true }

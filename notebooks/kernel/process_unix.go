@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,3 +53,6 @@ func (p *process) kill() {
 	<-p.done
 	_ = p.guard.Close()
 }
+
+// alive tells whether a process is there, of whatever user.
+func alive(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
