@@ -21,6 +21,7 @@ var commands = []func() *cobra.Command{
 	newTrainCommand,
 	newSampleCommand,
 	newEvalCommand,
+	newLabCommand,
 	newKernelCommand,
 	newXLACommand,
 }

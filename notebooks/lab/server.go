@@ -1,0 +1,128 @@
+package lab
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// Server is a running JupyterLab that listens on this machine alone.
+type Server struct {
+	Port  int
+	Token string
+	done  chan error
+	end   func()
+}
+
+// Options say what a server serves.
+type Options struct {
+	Folder string    // of the notebooks
+	Port   int       // 0 for any that is free
+	Env    []string  // further variables, "NAME=value"
+	Args   []string  // further arguments of jupyter lab
+	Log    io.Writer // takes what it writes
+}
+
+// startLimit is how long a server gets until it answers; the first start compiles Python files.
+const startLimit = 2 * time.Minute
+
+// Start runs JupyterLab, and returns when it answers. Close ends it; so does the end of this process.
+func (e Environment) Start(ctx context.Context, o Options) (*Server, error) {
+	port, err := freePort(o.Port)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Port: port, Token: rand.Text(), done: make(chan error, 1)}
+	command := exec.Command(e.Jupyter(), append([]string{
+		"lab", "--no-browser", "--ip=127.0.0.1", fmt.Sprintf("--port=%d", port), "--ServerApp.port_retries=0", "--ServerApp.root_dir=" + o.Folder,
+	}, o.Args...)...)
+	if os.Geteuid() == 0 {
+		command.Args = append(command.Args, "--allow-root")
+	}
+	// By the environment: arguments are for everybody on this machine to read.
+	command.Env = append(append(os.Environ(), "JUPYTER_TOKEN="+s.Token, "VIRTUAL_ENV="+e.Prefix,
+		"PATH="+filepath.Join(e.Prefix, "bin")+string(os.PathListSeparator)+os.Getenv("PATH")), o.Env...)
+	command.Dir, command.Stdout, command.Stderr = o.Folder, o.Log, o.Log
+	apart(command)
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("lab: cannot start JupyterLab: %w; remove %s and try again", err, e.Prefix)
+	}
+	go func() { s.done <- command.Wait() }()
+	s.end = func() { stop(command, s.done) }
+	if err := s.await(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// await waits until the server answers.
+func (s *Server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address("/api/status", url.Values{}), nil)
+		if err != nil {
+			return err
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case err := <-s.done:
+			s.done <- err
+			return fmt.Errorf("lab: JupyterLab ended (%v) before it answered; its log says why", err)
+		case <-ctx.Done():
+			return fmt.Errorf("lab: JupyterLab does not answer: %w", ctx.Err())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// Address is where a browser finds a notebook, or the whole of JupyterLab for "", token included.
+func (s *Server) Address(notebook string) string {
+	if notebook == "" {
+		return s.address("/lab", url.Values{})
+	}
+	return s.address("/lab/tree/"+notebook, url.Values{})
+}
+
+func (s *Server) address(path string, query url.Values) string {
+	query.Set("token", s.Token)
+	return (&url.URL{Scheme: "http", Host: fmt.Sprintf("127.0.0.1:%d", s.Port), Path: path, RawQuery: query.Encode()}).String()
+}
+
+// Wait returns when the server ends by itself, or ctx does.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case err := <-s.done:
+		s.done <- err
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Close ends the server and its kernels.
+func (s *Server) Close() { s.end() }
+
+// freePort checks the wanted port, or finds one for 0.
+func freePort(wanted int) (int, error) {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", wanted))
+	if err != nil {
+		return 0, fmt.Errorf("lab: port %d is taken: %w; give another --port, or 0 for any", wanted, err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
