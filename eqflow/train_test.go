@@ -57,6 +57,8 @@ func TestObjectivesFall(t *testing.T) {
 		{"kernel", small, eqflow.FlowMatching, onXLA}, {"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, eqflow.Likelihood, onXLA},
 		{"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, eqflow.Energy, onGo},
 		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 16}, Steps: 4}, eqflow.Likelihood, onGo},
+		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 2}, eqflow.FlowMatching, onGo},
+		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 8}, Steps: 1}, eqflow.Likelihood, onGo},
 	} {
 		t.Run(c.name+" by "+string(c.objective), func(t *testing.T) {
 			m := newModel(t, c.open(t), c.flow)

@@ -70,6 +70,18 @@ type Tabulated interface {
 	Linear() ode.Linear
 }
 
+// Looped is a field that can be evaluated inside a loop, whose closure takes no node from outside: the parameters are handed
+// in. Flows solve it in a loop where no gradient is asked for.
+type Looped interface {
+	Field
+	// Parameters returns the nodes that the field computes with.
+	Parameters() []*Node
+	// With returns the field with the same parameters as nodes of another graph.
+	With(parameters []*Node) Field
+	// Widest is the size of the largest array that a configuration takes, by which batches are split.
+	Widest() int
+}
+
 // ExactDivergence returns Σ_k e_k·(∂v/∂x)e_k for a field's velocity by reverse-mode differentiation, one pass for each of
 // the n·d coordinates [batch]. It is the yardstick that closed forms are tested against.
 func ExactDivergence(velocity func(x *Node) *Node, x *Node) *Node {

@@ -72,7 +72,8 @@ func near(t *testing.T, what string, got, want []float64, tolerance float64) {
 	}
 }
 
-var fields = map[string]dynamics.Config{"kernel": dynamics.Kernel{}, "mlp": dynamics.MLP{Hidden: 16}}
+var fields = map[string]dynamics.Config{"kernel": dynamics.Kernel{}, "mlp": dynamics.MLP{Hidden: 16},
+	"egnn": dynamics.EGNN{Hidden: 16, Harmonics: 1}}
 
 func TestDivergenceIsTheTraceOfTheJacobian(t *testing.T) {
 	x, times := inputs()
@@ -105,9 +106,18 @@ func TestTablesAgreeWithAt(t *testing.T) {
 	near(t, "divergence", out[3], out[1], 1e-11)
 }
 
-func TestKernelKeepsTheSymmetries(t *testing.T) {
+// equivariant names the fields that keep every symmetry of the system.
+var equivariant = []string{"kernel", "egnn"}
+
+func TestEquivariantFieldsKeepTheSymmetries(t *testing.T) {
+	for _, name := range equivariant {
+		t.Run(name, func(t *testing.T) { keepsTheSymmetries(t, fields[name]) })
+	}
+}
+
+func keepsTheSymmetries(t *testing.T, config dynamics.Config) {
 	x, times := inputs()
-	want := evaluate(t, dynamics.Kernel{}, x, times, velocity)
+	want := evaluate(t, config, x, times, velocity)
 	rng := rand.New(rand.NewPCG(4, 4))
 	rotation, perm := particle.RandomRotation(rng, d, true), []int{2, 0, 3, 1}
 	move := func(v []float64, shift float64) []float64 {
@@ -119,7 +129,7 @@ func TestKernelKeepsTheSymmetries(t *testing.T) {
 		}
 		return b.X
 	}
-	got := evaluate(t, dynamics.Kernel{}, move(x, 1.5), times, velocity)
+	got := evaluate(t, config, move(x, 1.5), times, velocity)
 	near(t, "velocity", got[0], move(want[0], 0), 1e-11)
 	near(t, "divergence", got[1], want[1], 1e-11)
 	for i := range batch {

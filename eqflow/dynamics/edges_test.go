@@ -50,13 +50,19 @@ func TestMLPIgnoresTheCentreOfMass(t *testing.T) {
 }
 
 // Particles on top of each other, and far beyond the outermost centre, give finite values and derivatives.
-func TestKernelIsFiniteEverywhere(t *testing.T) {
+func TestEquivariantFieldsAreFiniteEverywhere(t *testing.T) {
+	for _, name := range equivariant {
+		t.Run(name, func(t *testing.T) { isFiniteEverywhere(t, fields[name]) })
+	}
+}
+
+func isFiniteEverywhere(t *testing.T, config dynamics.Config) {
 	x, times := inputs()
 	copy(x[d:2*d], x[:d])
 	for i := n * d; i < 2*n*d; i++ {
 		x[i] *= 1e3
 	}
-	out := evaluate(t, dynamics.Kernel{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
+	out := evaluate(t, config, x, times, func(f dynamics.Field, x, at *Node) []*Node {
 		v, div := f.At(at, x)
 		return []*Node{v, div, Gradient(Add(ReduceAllSum(Mul(v, v)), ReduceAllSum(div)), x)[0]}
 	})
@@ -73,6 +79,7 @@ func TestWrongFieldsAreRefused(t *testing.T) {
 	for _, bad := range []dynamics.Config{
 		dynamics.Kernel{Centres: 1}, dynamics.Kernel{TimeCentres: -3}, dynamics.Kernel{Width: -0.1}, dynamics.Kernel{MaxDistance: -8},
 		dynamics.MLP{Hidden: -1}, dynamics.MLP{Layers: -2},
+		dynamics.EGNN{Layers: -1}, dynamics.EGNN{Hidden: -2}, dynamics.EGNN{Harmonics: -1}, dynamics.EGNN{Middle: -3}, dynamics.EGNN{Middle: math.NaN()},
 	} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v is taken", bad)

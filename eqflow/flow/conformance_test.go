@@ -21,6 +21,7 @@ func TestConformance(t *testing.T) {
 		{"coupling", flow.Coupling{Blocks: 4, Hidden: 12}, 1e-10},
 		{"kernel", flow.Continuous{Field: kernel, Steps: 20}, 1e-5},
 		{"kernel by dopri5", flow.Continuous{Field: kernel, Solver: ode.Dopri5, Steps: 10}, 1e-5},
+		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 12}, 1e-5},
 		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 12}, 1e-5},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -55,7 +55,8 @@ func logProbs(t *testing.T, config flow.Config, batches ...particle.Batch) [][]f
 	return out
 }
 
-// The kernel's flow gives a configuration and its turned, reflected and relabelled copies one density; the others do not.
+// The flows of equivariant fields give a configuration and its turned, reflected and relabelled copies one density; the others
+// do not.
 func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
 	x := prior.MeanFree{N: 4, D: 2}.Sample(rng, 5)
@@ -79,6 +80,7 @@ func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
 		symmetric bool
 	}{
 		{"kernel", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, true},
+		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, true},
 		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 4}, false},
 		{"coupling", flow.Coupling{Blocks: 4, Hidden: 8}, false},
 	} {

@@ -1,6 +1,8 @@
 package ode
 
 import (
+	"fmt"
+
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -22,6 +24,9 @@ type Loop struct {
 	Steps  int
 	T0, T1 float64
 	Rate   Linear
+	// Constants are handed to Rate at every step, after the rows: a closure takes no node from outside. The solve is not
+	// differentiated by them, so they go with ValueOnly.
+	Constants []*Node
 	// Chunks splits the batch, so that the inner arrays stay in cache; it must divide the batch. Zero means one.
 	Chunks int
 	// ValueOnly leaves out what the gradient needs: the stages' states are not kept.
@@ -39,6 +44,9 @@ func CanLoop(g *Graph) bool {
 //
 // The result is differentiable by y and by every table.
 func (s Loop) Solve(tables [][]*Node, y *Node) Solution {
+	if len(s.Constants) > 0 && !s.ValueOnly {
+		panic(fmt.Errorf("ode: a loop with constants has no gradient; set ValueOnly, or solve with Fixed"))
+	}
 	run := newLoopRun(s, tables, y)
 	out := run.forward()
 	if s.ValueOnly {
@@ -160,6 +168,7 @@ func (r *loopRun) forward() []*Node {
 	flat := r.flatTables()
 	zero := zeros(g, r.dtype(), r.Chunks, r.batch())
 	state := append([]*Node{Const(g, int32(0)), StopGradient(r.y), zero, zero, ZerosLike(r.y), zero}, stopAll(flat)...)
+	state = append(state, stopAll(r.Constants)...)
 	if !r.ValueOnly {
 		state = append(state, zeros(g, r.dtype(), append([]int{r.Chunks * r.Steps, r.Method.Stages()}, r.dims...)...))
 	}
@@ -172,7 +181,8 @@ func (r *loopRun) forward() []*Node {
 }
 
 func (r *loopRun) forwardStep(s []*Node) []*Node {
-	at, tables := r.where(s[0]), s[6:6+len(r.flatTables())]
+	count := len(r.flatTables())
+	at, tables, constants := r.where(s[0]), s[6:6+count], s[6+count:6+count+len(r.Constants)]
 	rows := r.rows(tables, at.step)
 	sol := Solution{
 		Y: row(s[1], at.chunk), Integral: row(s[2], at.chunk), Penalty: row(s[3], at.chunk),
@@ -182,7 +192,7 @@ func (r *loopRun) forwardStep(s []*Node) []*Node {
 	ys, ks, ls := make([]*Node, n), make([]*Node, n), make([]*Node, n)
 	for j := range n {
 		y := combine(sol.Y, r.h(), r.Method.A[j], ks)
-		ks[j], ls[j], _ = r.Rate(rows[j], y)
+		ks[j], ls[j], _ = r.Rate(append(rows[j], constants...), y)
 		ys[j] = ExpandAxes(y, 0)
 	}
 	sol = sol.advance(r.Method, r.h(), ks, ls)
@@ -191,7 +201,7 @@ func (r *loopRun) forwardStep(s []*Node) []*Node {
 		setRow(s[1], sol.Y, at.chunk), setRow(s[2], sol.Integral, at.chunk), setRow(s[3], sol.Penalty, at.chunk),
 		setRow(s[4], sol.lostY, at.chunk), setRow(s[5], sol.lostIntegral, at.chunk),
 	}
-	next = append(next, tables...)
+	next = append(append(next, tables...), constants...)
 	if !r.ValueOnly {
 		next = append(next, setRow(s[len(s)-1], Concatenate(ys, 0), at.index))
 	}

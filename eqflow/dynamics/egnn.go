@@ -1,0 +1,200 @@
+package dynamics
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// EGNN is the graph network of Satorras, Hoogeboom and Welling (arXiv:2102.09844) as a vector field (arXiv:2105.09016),
+// equivariant under rotation, reflection, translation and relabelling. From h_i = embedding of the flow time, and with d and
+// d⁰ the distances in the layer's and in the field's own input, every layer takes
+//
+//	m_ij = φ_e(h_i, h_j, d_ij − c, d⁰_ij − c)
+//	x_i ← x_i + Σ_{j≠i} (x_i − x_j)/(d_ij + 1) φ_x(m_ij)
+//	h_i ← h_i + φ_h(h_i, Σ_{j≠i} m_ij)
+//
+// and v is what the layers have moved the particles by, less its mean. The networks have one hidden layer of SiLU units.
+//
+// The divergence is exact: the products of the Jacobian with the (n−1)·d mean-free directions, in one forward-mode pass. It
+// costs as many times the velocity alone; dynamics.OneHop is for systems where that is too much.
+type EGNN struct {
+	Layers int     // default 3
+	Hidden int     // width of every layer; default 64
+	Middle float64 // c, the distance that edges are measured from, in the target's length unit; default 3
+	// Harmonics adds cos(kπt), k = 1 … Harmonics, to the time feature t. Default 0.
+	Harmonics int
+}
+
+// WithDefaults fills the zero fields in.
+func (e EGNN) WithDefaults() EGNN {
+	return EGNN{Layers: orInt(e.Layers, 3), Hidden: orInt(e.Hidden, 64), Middle: orFloat(e.Middle, 3), Harmonics: e.Harmonics}
+}
+
+// Validate returns an error that names the first setting out of range.
+func (e EGNN) Validate() error {
+	e = e.WithDefaults()
+	switch {
+	case e.Layers < 1 || e.Hidden < 1 || e.Harmonics < 0:
+		return fmt.Errorf("dynamics: EGNN field has %d layers of %d and %d harmonics of time; give at least one of one, and 0", e.Layers, e.Hidden, e.Harmonics)
+	case !(e.Middle >= 0) || math.IsInf(e.Middle, 0):
+		return fmt.Errorf("dynamics: EGNN field measures distances from %g; give a typical distance of the target", e.Middle)
+	}
+	return nil
+}
+
+// egnnField is a bound EGNN. Arrays of features are [..., batch, Hidden], so that layers are matrix products of long rows;
+// arrays of positions have the batch innermost.
+type egnnField struct {
+	parameters
+	config EGNN
+	system System
+}
+
+// firstPull scales the first values of what moves the particles, so that training starts near the identity.
+const firstPull = 0.03
+
+// Bind implements Config.
+func (e EGNN) Bind(scope *model.Scope, g *Graph, system System) Field {
+	e = e.WithDefaults()
+	m, h := newMaker(scope, g, system, 0x65676e6e), e.Hidden
+	m.weights("embed", 1+e.Harmonics, h, 1+e.Harmonics, 1)
+	m.bias("embed_bias", h)
+	for k := range e.Layers {
+		e.bindLayer(m, k)
+	}
+	return &egnnField{parameters: m.made, config: e, system: system}
+}
+
+// bindLayer makes the parameters of a layer. The last has none to update the features with: nothing would read them.
+func (e EGNN) bindLayer(m *maker, k int) {
+	h := e.Hidden
+	name := func(part string) string { return fmt.Sprintf("layer_%d_%s", k, part) }
+	edgeInputs := 2*h + 2
+	m.weights(name("to"), h, h, edgeInputs, 1)
+	m.weights(name("from"), h, h, edgeInputs, 1)
+	m.weights(name("distance"), 1, h, edgeInputs, 1)
+	m.weights(name("start"), 1, h, edgeInputs, 1)
+	m.bias(name("edge_bias"), h)
+	m.weights(name("message"), h, h, h, 1)
+	m.bias(name("message_bias"), h)
+	m.weights(name("pull"), h, h, h, 1)
+	m.bias(name("pull_bias"), h)
+	m.weights(name("strength"), h, 1, h, firstPull)
+	if k == e.Layers-1 {
+		return
+	}
+	m.weights(name("own"), h, h, 2*h, 1)
+	m.weights(name("heard"), h, h, 2*h, 1)
+	m.bias(name("update_bias"), h)
+	m.weights(name("update"), h, h, h, 1)
+	m.bias(name("update_out_bias"), h)
+}
+
+// With implements Looped.
+func (f *egnnField) With(nodes []*Node) Field {
+	return &egnnField{parameters: f.with(nodes), config: f.config, system: f.system}
+}
+
+// Widest implements Looped: the edges' features, with all their derivatives.
+func (f *egnnField) Widest() int {
+	n := f.system.N
+	return n * (n - 1) * f.config.Hidden * (1 + (n-1)*f.system.D)
+}
+
+// At implements Field.
+func (f *egnnField) At(t, x *Node) (v, div *Node) {
+	n, d, batch := f.system.N, f.system.D, x.Shape().Dimensions[0]
+	basis := ConstAsDType(x.Graph(), x.DType(), particle.MeanFreeBasis(n, d)) // [n·d, directions]
+	directions := Transpose(basis, 0, 1)
+	free := directions.Shape().Dimensions[0]
+	y := TransposeAllDims(x, 1, 2, 0)
+	seeds := BroadcastToDims(Reshape(directions, free, n, d, 1), free, n, d, batch)
+	moved := f.displace(t, dual{y, seeds})
+	// The directions are mean-free, so the mean does not count in the trace.
+	div = Reshape(DotProduct(Reshape(directions, 1, free*n*d), Reshape(moved.along, free*n*d, batch)), batch)
+	sum := sumAxis(0)(moved.value, 0)
+	mean := Mul(sum, scalar(sum, 1/float64(n)))
+	v = Sub(moved.value, repeat(0, n)(mean, 0))
+	return TransposeAllDims(v, 2, 0, 1), div
+}
+
+// displace returns what the layers move the particles y [n, d, batch] by.
+func (f *egnnField) displace(t *Node, y dual) dual {
+	first, h := y, f.embedded(t)
+	var start dual
+	for k := range f.config.Layers {
+		layer := f.layer(k)
+		edges := edgesOf(y)
+		now := edges.distance.shift(-f.config.Middle)
+		if k == 0 {
+			start = now
+		}
+		message := layer.message(h, now, start)
+		y = y.add(edges.pull(layer.strength(message)))
+		if k < f.config.Layers-1 {
+			h = h.add(layer.update(h, message))
+		}
+	}
+	return y.sub(first)
+}
+
+// embedded returns the first features [n, batch, Hidden]: they know the time alone.
+func (f *egnnField) embedded(t *Node) dual {
+	times := []*Node{t}
+	for k := range f.config.Harmonics {
+		times = append(times, Cos(Mul(t, scalar(t, float64(k+1)*math.Pi))))
+	}
+	h := fixed(Stack(times, -1)).dense(f.nodes["embed"], f.nodes["embed_bias"])
+	return h.linear(repeat(0, f.system.N))
+}
+
+// edges are the ordered pairs: element [s, i] is particle i's with particle i+s+1, cyclically.
+type edges struct {
+	offset   dual // x_i − x_j [n−1, n, d, batch]
+	distance dual // √(|x_i − x_j|² + ε) [n−1, n, batch]
+}
+
+func edgesOf(y dual) edges {
+	n := y.value.Shape().Dimensions[0]
+	offset := y.linear(repeat(0, n-1)).sub(y.linear(others))
+	return edges{offset, offset.mul(offset).linear(sumAxis(2)).shift(regulariser).sqrt()}
+}
+
+// pull returns Σ_j (x_i − x_j)/(d_ij + 1) strength_ij [n, d, batch].
+func (e edges) pull(strength dual) dual {
+	d := e.offset.value.Shape().Dimensions[2]
+	return e.offset.mul(strength.div(e.distance.shift(1)).linear(repeat(2, d))).linear(sumAxis(0))
+}
+
+// egnnLayer is one layer's parameters by name.
+type egnnLayer func(part string) *Node
+
+func (f *egnnField) layer(k int) egnnLayer {
+	return func(part string) *Node { return f.nodes[fmt.Sprintf("layer_%d_%s", k, part)] }
+}
+
+// message returns m_ij [n−1, n, batch, Hidden] from the features [n, batch, Hidden] and the distances [n−1, n, batch].
+func (l egnnLayer) message(h, now, start dual) dual {
+	shifts := now.value.Shape().Dimensions[0]
+	in := h.dense(l("to"), l("edge_bias")).linear(repeat(0, shifts)).add(h.dense(l("from"), nil).linear(others))
+	in = in.add(now.outer(l("distance"))).add(start.outer(l("start")))
+	return in.silu().dense(l("message"), l("message_bias")).silu()
+}
+
+// strength returns φ_x(m_ij) [n−1, n, batch].
+func (l egnnLayer) strength(message dual) dual {
+	out := message.dense(l("pull"), l("pull_bias")).silu().dense(l("strength"), nil)
+	return out.linear(func(x *Node, _ int) *Node { return Squeeze(x, -1) })
+}
+
+// update returns φ_h(h_i, Σ_j m_ij) [n, batch, Hidden].
+func (l egnnLayer) update(h, message dual) dual {
+	heard := message.linear(sumAxis(0))
+	hidden := h.dense(l("own"), l("update_bias")).add(heard.dense(l("heard"), nil)).silu()
+	return hidden.dense(l("update"), l("update_out_bias"))
+}
