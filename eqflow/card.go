@@ -118,14 +118,18 @@ func (c Card) Rows() [][]string {
 			[]string{"settings", fmt.Sprintf("batch %d, learning rate %g, penalty %g, seed %d", s.Batch, s.LearningRate, s.Penalty, s.Seed)},
 			[]string{"seconds", fmt.Sprintf("%.0f", c.History.Seconds)})
 	}
-	r := c.Report
-	if r == nil {
+	if c.Report == nil {
 		return append(rows, []string{"judgement", "none yet: eqflow eval keeps one"})
 	}
-	rows = append(rows, []string{"NLL / nats", fmt.Sprintf("%.3f, %.3f, %.3f with n, 2n, 4n steps", r.NLL, r.NLL2, r.NLL4)}, []string{"judgement", r.Why})
+	return append(rows, c.Report.Rows()...)
+}
+
+// Rows are the evaluation as a table of names and values.
+func (r Report) Rows() [][]string {
+	rows := [][]string{{"NLL / nats", fmt.Sprintf("%.3f, %.3f, %.3f with n, 2n, 4n steps", r.NLL, r.NLL2, r.NLL4)}, {"judgement", r.Why}}
 	if r.Samples > 0 {
 		rows = append(rows, []string{"ESS", fmt.Sprintf("%.1f %% of %d samples", 100*r.ESS, r.Samples)},
-			[]string{"log Z", fmt.Sprintf("%.3f ± %.3f", r.LogZ, r.LogZError)})
+			[]string{"log Z", fmt.Sprintf("%.3f ± %.3f", r.LogZ, r.LogZError)}, []string{"weights", r.WeightsWhy})
 	}
 	return rows
 }

@@ -253,6 +253,12 @@ type Samples struct {
 	LogWeight []float64 // −u − log q: unnormalised log importance weight
 }
 
+// Configurations are the samples without what reweighting needs.
+func (s Samples) Configurations() particle.Batch { return s.X }
+
+// Energies are the samples' reduced energies and log-weights.
+func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
+
 // Sample draws n configurations, the same for the same seed.
 func (m *Model) Sample(n int, seed uint64) (Samples, error) {
 	return m.SampleSteps(n, seed, 0)

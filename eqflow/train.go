@@ -34,7 +34,9 @@ type Record struct {
 // Progress is what a running training tells.
 type Progress struct {
 	Step, Steps int
-	Loss        float64 // mean of the last steps
+	Loss        float64 // mean over the steps since the last record, nats
+	StepLoss    float64 // of this step alone
+	Validation  float64 // NLL of the validation data when it was last measured; 0 while it is not known
 	Rate        float64 // steps per second, compiling left out
 	Left        time.Duration
 }
@@ -59,6 +61,27 @@ type History struct {
 	Seconds float64 `json:"seconds"`  // over all sessions
 	Compile float64 `json:"compile"`  // seconds of the first step of this session, mostly compiling
 }
+
+// Losses are the training's curve.
+func (h History) Losses() (steps, loss []float64) {
+	for _, r := range h.Records {
+		steps, loss = append(steps, float64(r.Step)), append(loss, r.Loss)
+	}
+	return steps, loss
+}
+
+// Validations are the NLL of the validation data, where there were any.
+func (h History) Validations() (steps, nll []float64) {
+	for _, r := range h.Records {
+		if r.Validation != 0 {
+			steps, nll = append(steps, float64(r.Step)), append(nll, r.Validation)
+		}
+	}
+	return steps, nll
+}
+
+// Kept is the step whose parameters the model has.
+func (h History) Kept() int { return h.Best }
 
 // Train fits the model. It stops when ctx ends, with the work kept and ctx's error; at the first loss that is not finite,
 // with an error that says so; and when the model has Settings.Steps steps behind it, those of earlier calls included.
@@ -212,16 +235,19 @@ func (t *trainer) once() error {
 	t.sum, t.count = t.sum+loss, t.count+1
 	t.history.Steps = t.steps
 	t.history.Seconds = time.Since(t.started).Seconds()
-	t.tell()
+	t.tell(loss)
 	return nil
 }
 
 // tell reports the progress.
-func (t *trainer) tell() {
+func (t *trainer) tell(loss float64) {
 	if t.Report == nil {
 		return
 	}
-	p := Progress{Step: t.steps, Steps: t.Steps, Loss: t.sum / float64(t.count)}
+	p := Progress{Step: t.steps, Steps: t.Steps, Loss: t.sum / float64(t.count), StepLoss: loss}
+	if n := len(t.history.Records); n > 0 {
+		p.Validation = t.history.Records[n-1].Validation
+	}
 	if done := t.steps - t.warmAt; done > 0 {
 		p.Rate = float64(done) / time.Since(t.warm).Seconds()
 		p.Left = time.Duration(float64(t.Steps-t.steps) / p.Rate * float64(time.Second))

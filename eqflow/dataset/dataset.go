@@ -33,6 +33,9 @@ type Set struct {
 	Single bool
 }
 
+// Configurations are the set's, without what else it holds.
+func (s Set) Configurations() particle.Batch { return s.Batch }
+
 // Manifest says where configurations come from. Count, Particles, Dim and SHA256 are filled in by Write.
 type Manifest struct {
 	System    string          `json:"system,omitempty"`   // target.Target's name

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui"
@@ -15,17 +17,24 @@ import (
 // FiguresEnv names the environment variable with the folder that collects every figure shown, also inside a notebook.
 const FiguresEnv = "EQFLOW_FIGURES"
 
-// Item is what Show shows: a Figure or a Table.
-type Item interface {
+// item is what can be displayed.
+type item interface {
 	// show displays the item in a notebook, or else leaves it where a terminal's user finds it.
 	show(notebook bool) error
 }
 
-// Show displays figures and tables: in the notebook's output, elsewhere as PNG files in the current folder (or the one
-// that EQFLOW_FIGURES names), whose paths it prints, and as text. Errors say which figure could not be drawn and why.
-func Show(items ...Item) error {
-	for _, item := range items {
-		if err := item.show(gonbui.IsNotebook); err != nil {
+// Show displays what a user has at hand: figures and tables, configurations (particle.Batch, dataset.Set), a generator's
+// samples, Energies or other numbers (as a histogram), FreeEnergies and other estimates with their errors, a training's
+// history, a model's card, and a flow's path ([]particle.Batch) as a film. It shows them in the notebook's output; elsewhere
+// pictures become PNG files in the current folder (or the one that EQFLOW_FIGURES names), whose paths it prints, and
+// tables are printed. Errors say what could not be drawn and why.
+func Show(values ...any) error {
+	for _, v := range values {
+		it, err := itemOf(v)
+		if err != nil {
+			return err
+		}
+		if err := it.show(gonbui.IsNotebook); err != nil {
 			return err
 		}
 	}
@@ -33,14 +42,33 @@ func Show(items ...Item) error {
 }
 
 // MustShow is Show for notebook cells: an error ends the cell, red.
-func MustShow(items ...Item) {
-	if err := Show(items...); err != nil {
+func MustShow(values ...any) {
+	if err := Show(values...); err != nil {
 		panic(err)
 	}
 }
 
+// shown counts the figures of a file's name that this process has shown, so that none takes another's file.
+var shown = struct {
+	sync.Mutex
+	count map[string]int
+}{count: map[string]int{}}
+
+// numbered is the figure under a name that no other shown one has.
+func (f Figure) numbered(dir string) Figure {
+	shown.Lock()
+	defer shown.Unlock()
+	name := filepath.Join(dir, slug(f.Name))
+	shown.count[name]++
+	if k := shown.count[name]; k > 1 {
+		f.Name = fmt.Sprintf("%s %d", f.Name, k)
+	}
+	return f
+}
+
 func (f Figure) show(notebook bool) error {
 	dir := os.Getenv(FiguresEnv)
+	f = f.numbered(dir)
 	if !notebook {
 		path, err := f.Save(dir)
 		if err != nil {
@@ -57,6 +85,9 @@ func (f Figure) show(notebook bool) error {
 		if _, err := f.Save(dir); err != nil {
 			return err
 		}
+	}
+	if f.film != nil {
+		return send(protocol.MIMETextHTML, playerHTML(data), "")
 	}
 	return send(protocol.MIMEImagePNG, data, "")
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
 const cellEnv = "EQFLOW_TEST_CELL"
@@ -30,6 +32,15 @@ func cell() {
 	p.Update(1, "loss 3")
 	p.Done("loss 2")
 	MustShow(everyKind()["lines"], NewTable([]string{"a"}, []any{1}))
+	live := NewLive("live")
+	live.pause = 0
+	live.Point(1, 3, 5, 0, 0)
+	live.pause = 0 // which drawing has set
+	live.Point(2, 3, 4, 0, 0)
+	if err := live.Done(); err != nil {
+		panic(err)
+	}
+	MustShow([]particle.Batch{squares(1), squares(1)})
 }
 
 // kernel answers a cell as GoNB does, and returns what it was sent to show.
@@ -86,8 +97,8 @@ func TestShowInANotebook(t *testing.T) {
 	if err := cmd.Wait(); err != nil || text.Len() > 0 {
 		t.Fatalf("the cell ended with %v and printed %q", err, text.String())
 	}
-	if len(shown) != 4 {
-		t.Fatalf("%d displays, want 4: %v", len(shown), shown)
+	if len(shown) != 8 {
+		t.Fatalf("%d displays, want 8: %v", len(shown), shown)
 	}
 	first, last := shown[0], shown[1]
 	if first.DisplayID == "" || first.DisplayID != last.DisplayID || !strings.Contains(last.Data[protocol.MIMETextHTML].(string), "training done  loss 2") {
@@ -98,6 +109,18 @@ func TestShowInANotebook(t *testing.T) {
 	}
 	if html := shown[3].Data[protocol.MIMETextHTML].(string); !strings.HasPrefix(html, "<table>") {
 		t.Errorf("the table: %s", html)
+	}
+	curve, film := shown[4:7], shown[7].Data[protocol.MIMETextHTML].(string)
+	for _, d := range curve[:2] {
+		if html := d.Data[protocol.MIMETextHTML].(string); d.DisplayID != curve[2].DisplayID || !strings.Contains(html, "of 3") {
+			t.Errorf("a live curve: %s", html)
+		}
+	}
+	if _, err := png.Decode(bytes.NewReader(curve[2].Data[protocol.MIMEImagePNG].([]byte))); err != nil {
+		t.Errorf("the finished curve: %v", err)
+	}
+	if !strings.Contains(film, `<img alt="film"`) || !strings.Contains(film, "<script>") {
+		t.Errorf("the film: %s", film)
 	}
 	if _, err := os.Stat(filepath.Join(figures, "t.png")); err != nil {
 		t.Errorf("no copy of the figure: %v", err)

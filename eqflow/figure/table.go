@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Table is rows of text under headers: HTML in a notebook, aligned columns elsewhere.
+// Table is rows of text under headers, or without: HTML in a notebook, aligned columns elsewhere.
 type Table struct {
 	Headers []string
 	Rows    [][]string
@@ -59,12 +59,14 @@ func (t Table) String() string {
 		}
 		b.WriteString(strings.TrimRight(text.String(), " ") + "\n")
 	}
-	write(t.Headers)
-	rules := make([]string, len(widths))
-	for i, width := range widths {
-		rules[i] = strings.Repeat("─", width)
+	if len(t.Headers) > 0 {
+		write(t.Headers)
+		rules := make([]string, len(widths))
+		for i, width := range widths {
+			rules[i] = strings.Repeat("─", width)
+		}
+		write(rules)
 	}
-	write(rules)
 	for _, row := range t.Rows {
 		write(row)
 	}
@@ -74,11 +76,15 @@ func (t Table) String() string {
 // HTML is the table without style sheets, which an untrusted notebook would drop.
 func (t Table) HTML() string {
 	var b strings.Builder
-	b.WriteString("<table>\n<thead><tr>")
-	for i, h := range t.Headers {
-		fmt.Fprintf(&b, `<th style="text-align:%s">%s</th>`, t.align(i), html.EscapeString(h))
+	b.WriteString("<table>\n")
+	if len(t.Headers) > 0 {
+		b.WriteString("<thead><tr>")
+		for i, h := range t.Headers {
+			fmt.Fprintf(&b, `<th style="text-align:%s">%s</th>`, t.align(i), html.EscapeString(h))
+		}
+		b.WriteString("</tr></thead>\n")
 	}
-	b.WriteString("</tr></thead>\n<tbody>\n")
+	b.WriteString("<tbody>\n")
 	for _, row := range t.Rows {
 		b.WriteString("<tr>")
 		for i, cell := range row {

@@ -154,13 +154,7 @@ func show(_ context.Context, args []string, out *kernel.Output) error {
 	}
 	table := figure.Table{Headers: []string{"", args[0]}, Rows: card.Rows()}
 	out.Show(map[string]any{"text/html": table.HTML(), "text/plain": table.String()})
-	run := figure.Run{Name: "training"}
-	for _, r := range card.History.Records {
-		run.Steps, run.Train = append(run.Steps, float64(r.Step)), append(run.Train, r.Loss)
-		if r.Validation != 0 {
-			run.ValidationSteps, run.Validation = append(run.ValidationSteps, float64(r.Step)), append(run.Validation, r.Validation)
-		}
-	}
+	run := figure.RunOf("training", card.History)
 	if len(run.Steps) < 2 {
 		return nil
 	}

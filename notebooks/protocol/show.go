@@ -135,17 +135,7 @@ func LearningCurves(name string, all []Trained) figure.Figure {
 		if t.Name != name {
 			continue
 		}
-		run := figure.Run{Name: fmt.Sprintf("seed %d", t.Seed)}
-		if t.History.Best < t.History.Steps {
-			run.Stopped = float64(t.History.Best)
-		}
-		for _, r := range t.History.Records {
-			run.Steps, run.Train = append(run.Steps, float64(r.Step)), append(run.Train, r.Loss)
-			if r.Validation != 0 {
-				run.ValidationSteps, run.Validation = append(run.ValidationSteps, float64(r.Step)), append(run.Validation, r.Validation)
-			}
-		}
-		runs = append(runs, run)
+		runs = append(runs, figure.RunOf(fmt.Sprintf("seed %d", t.Seed), t.History))
 	}
 	axes := figure.Axes{Title: name + ": learning curves", X: "step", Y: "NLL / nats"}
 	if name == "nBG" {
