@@ -13,22 +13,25 @@ type FlowSpec struct {
 	Kernel   *dynamics.Kernel `json:"kernel,omitempty"`
 	MLP      *dynamics.MLP    `json:"mlp,omitempty"`
 	EGNN     *dynamics.EGNN   `json:"egnn,omitempty"`
+	OneHop   *dynamics.OneHop `json:"onehop,omitempty"`
 	Coupling *flow.Coupling   `json:"realnvp,omitempty"`
 	Solver   string           `json:"solver,omitempty"` // of a continuous flow
 	Steps    int              `json:"solver_steps,omitempty"`
 }
 
 // FlowNames lists the flows that NamedFlow knows.
-var FlowNames = []string{"kernel", "egnn", "mlp", "realnvp"}
+var FlowNames = []string{"kernel", "egnn", "onehop", "mlp", "realnvp"}
 
-// NamedFlow returns a flow with its defaults: "kernel" (the paper's equivariant flow), "egnn" (a richer one), "mlp" or
-// "realnvp".
+// NamedFlow returns a flow with its defaults: "kernel" (the paper's equivariant flow), "egnn" and "onehop" (richer ones),
+// "mlp" or "realnvp".
 func NamedFlow(name string) (flow.Config, error) {
 	switch name {
 	case "kernel":
 		return flow.Continuous{Field: dynamics.Kernel{}}, nil
 	case "egnn":
 		return flow.Continuous{Field: dynamics.EGNN{}}, nil
+	case "onehop":
+		return flow.Continuous{Field: dynamics.OneHop{}}, nil
 	case "mlp":
 		return flow.Continuous{Field: dynamics.MLP{}}, nil
 	case "realnvp":
@@ -55,6 +58,10 @@ func SpecOfFlow(c flow.Config) (FlowSpec, error) {
 			f = f.WithDefaults()
 			spec.EGNN = &f
 			return spec, nil
+		case dynamics.OneHop:
+			f = f.WithDefaults()
+			spec.OneHop = &f
+			return spec, nil
 		case dynamics.MLP:
 			f = f.WithDefaults()
 			spec.MLP = &f
@@ -78,6 +85,8 @@ func (s FlowSpec) Config() (flow.Config, error) {
 		return flow.Continuous{Field: *s.Kernel, Solver: solver, Steps: s.Steps}, nil
 	case s.EGNN != nil:
 		return flow.Continuous{Field: *s.EGNN, Solver: solver, Steps: s.Steps}, nil
+	case s.OneHop != nil:
+		return flow.Continuous{Field: *s.OneHop, Solver: solver, Steps: s.Steps}, nil
 	case s.MLP != nil:
 		return flow.Continuous{Field: *s.MLP, Solver: solver, Steps: s.Steps}, nil
 	}

@@ -58,6 +58,8 @@ func TestObjectivesFall(t *testing.T) {
 		{"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, eqflow.Energy, onGo},
 		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 16}, Steps: 4}, eqflow.Likelihood, onGo},
 		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 2}, eqflow.FlowMatching, onGo},
+		{"onehop", flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 2}, eqflow.FlowMatching, onGo},
+		{"onehop", flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 1}, eqflow.Likelihood, onGo},
 		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 8}, Steps: 1}, eqflow.Likelihood, onGo},
 	} {
 		t.Run(c.name+" by "+string(c.objective), func(t *testing.T) {

@@ -22,8 +22,9 @@ training runs. Ctrl-C stops cleanly; the same command goes on from there, to the
 as an uninterrupted run on the same backend.
 
 Flows: kernel (equivariant continuous flow, the default), egnn (equivariant too, a graph
-network: better samples, slower to draw), mlp (continuous, no symmetry) and realnvp (coupling
-layers, no symmetry; --augment gives it symmetric data).
+network: better samples, slower to draw), onehop (equivariant, one round of messages: for many
+particles), mlp (continuous, no symmetry) and realnvp (coupling layers, no symmetry; --augment
+gives it symmetric data).
 Objectives: likelihood (of the data, with the penalty that keeps the solver honest), energy
 (reverse KL, needs no data), mixture of the two, flow-matching.`
 
@@ -55,7 +56,7 @@ func newTrainCommand() *cobra.Command {
 	flags.StringVar(&o.data, "data", "", "the `file` of configurations to learn from: .npz, .npy or .xyz")
 	flags.StringVar(&o.validation, "validation", "", "a `file` of configurations to watch the training with")
 	flags.StringVar(&o.out, "out", "", "the model's `folder`")
-	flags.StringVar(&o.flow, "flow", "kernel", "kernel, egnn, mlp or realnvp")
+	flags.StringVar(&o.flow, "flow", "kernel", "kernel, egnn, onehop, mlp or realnvp")
 	flags.StringVar((*string)(&s.Objective), "objective", string(d.Objective), "likelihood, energy, mixture or flow-matching")
 	flags.IntVar(&s.Steps, "steps", d.Steps, "optimiser steps")
 	flags.IntVar(&s.Batch, "batch", d.Batch, "configurations per step")
