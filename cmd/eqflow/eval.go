@@ -30,7 +30,7 @@ func newEvalCommand() *cobra.Command {
 		Short:   "Judge a trained generator",
 		Long:    evalHelp,
 		Example: "  eqflow mcmc --system dw4 -n 10000 --seed 2 --out test.npz\n  eqflow eval --model model --data test.npz\n  eqflow eval --model model --data test.npz --json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			model, done, err := loadModel(cmd, backend, folder)
 			if err != nil {

@@ -28,7 +28,7 @@ func newKernelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "kernel", Short: "Install the notebook kernel, and see what it is", Long: kernelHelp,
 		Example: "  eqflow kernel install\n  eqflow kernel install --sys-prefix   # into the active Python environment\n  eqflow kernel status",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	cmd.AddCommand(newKernelInstallCommand(), newKernelUninstallCommand(), newKernelStatusCommand(), newKernelRunCommand())
 	return cmd
@@ -44,12 +44,13 @@ func (p *place) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&p.user, "user", false, "for this user (the default)")
 	cmd.Flags().BoolVar(&p.sys, "sys-prefix", false, "for the active Python environment")
 	cmd.Flags().StringVar(&p.prefix, "prefix", "", "for the Python environment in this `folder`")
-	cmd.MarkFlagsMutuallyExclusive("user", "sys-prefix", "prefix")
 }
 
 // find returns the prefix, empty for the user's own folder.
 func (p *place) find(ctx context.Context) (string, error) {
 	switch {
+	case p.user && (p.sys || p.prefix != "") || p.sys && p.prefix != "":
+		return "", inputErrorf("--user, --sys-prefix and --prefix say different places; give one of them")
 	case p.prefix != "":
 		return filepath.Abs(p.prefix)
 	case !p.sys:
@@ -77,7 +78,7 @@ func newKernelInstallCommand() *cobra.Command {
 	var where place
 	var backend string
 	cmd := &cobra.Command{
-		Use: "install", Short: "Install the kernel for Jupyter", Long: kernelInstallHelp, Args: cobra.NoArgs,
+		Use: "install", Short: "Install the kernel for Jupyter", Long: kernelInstallHelp, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			prefix, err := where.find(cmd.Context())
 			if err != nil {
@@ -136,7 +137,7 @@ func installKernel(ctx context.Context, stderr io.Writer, prefix, backend string
 func newKernelUninstallCommand() *cobra.Command {
 	var where place
 	cmd := &cobra.Command{
-		Use: "uninstall", Short: "Remove the kernel from Jupyter", Args: cobra.NoArgs,
+		Use: "uninstall", Short: "Remove the kernel from Jupyter", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			prefix, err := where.find(cmd.Context())
 			if err != nil {
@@ -160,7 +161,7 @@ func newKernelUninstallCommand() *cobra.Command {
 func newKernelStatusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show where the kernel is installed, and what is broken", Args: cobra.NoArgs,
+		Use: "status", Short: "Show where the kernel is installed, and what is broken", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var prefixes []string
 			if prefix, err := sysPrefix(cmd.Context()); err == nil {

@@ -29,7 +29,7 @@ type labOptions struct {
 func newLabCommand() *cobra.Command {
 	var o labOptions
 	cmd := &cobra.Command{
-		Use: "lab", Short: "Open the notebooks in JupyterLab", Long: labHelp, Args: cobra.NoArgs,
+		Use: "lab", Short: "Open the notebooks in JupyterLab", Long: labHelp, Args: noArguments,
 		Example: "  eqflow lab\n  eqflow lab --dir ~/work --port 0 --no-browser",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
@@ -42,6 +42,9 @@ func newLabCommand() *cobra.Command {
 
 func (o *labOptions) run(cmd *cobra.Command) error {
 	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
+	if o.port < 0 || o.port > 1<<16-1 {
+		return inputErrorf("--port %d; give a number from 1 to 65535, or 0 for any port that is free", o.port)
+	}
 	root, err := kernel.FindRoot(".")
 	if err != nil {
 		return asInput(err)

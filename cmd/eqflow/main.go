@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,19 +35,40 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := interruptible(stderr)
 	defer stop()
-	started := false
+	started, out := false, &sink{Writer: stdout}
 	root := newRootCommand(&started)
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
-	command, err := execute(ctx, root)
-	if err != nil && !started {
-		err = inputErrorf("%w (`%s --help` shows how it is used)", err, command.CommandPath())
+	err := asInput(unknownCommand(root, args))
+	if err == nil {
+		var command *cobra.Command
+		command, err = execute(ctx, root)
+		switch {
+		case out.err != nil && (err == nil || errors.Is(err, out.err)):
+			err = fmt.Errorf("the result could not be printed: %w", out.err)
+		case err != nil && !started:
+			err = inputErrorf("%w (`%s --help` shows how it is used)", err, command.CommandPath())
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "eqflow: "+strings.TrimPrefix(oneLine(err), "eqflow: "))
 	}
 	return exitCode(err)
+}
+
+// sink remembers the first failure to write, such as that of a full disk: prints need not look for it one by one.
+type sink struct {
+	io.Writer
+	err error
+}
+
+func (s *sink) Write(text []byte) (int, error) {
+	n, err := s.Writer.Write(text)
+	if s.err == nil {
+		s.err = err
+	}
+	return n, err
 }
 
 // execute runs the command and turns a panic, GoMLX's way to report an error inside a graph, into an error.
@@ -114,32 +136,24 @@ func newRootCommand(started *bool) *cobra.Command {
 		Long:          rootHelp,
 		Example:       rootExamples,
 		Version:       version(),
-		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          runRoot,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Before cobra's own check, whose words are those of programmers.
+		PersistentPreRunE: requiredFlags,
 	}
+	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, construct := range commands {
 		root.AddCommand(construct())
 	}
+	root.InitDefaultHelpCmd() // now, to be found by unknownCommand
+	root.InitDefaultCompletionCmd()
 	markStart(root, started)
 	inherited := root.UsageTemplate()
 	root.SetUsageTemplate(inherited + "{{if not .HasParent}}" + rootFooter + "{{end}}")
 	return root
-}
-
-// runRoot shows the help, or says which command was meant by one that does not exist.
-func runRoot(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return cmd.Help()
-	}
-	meant := "`eqflow --help` lists the commands"
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		meant = "did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return inputErrorf("there is no command %q; %s", args[0], meant)
 }
 
 // markStart notes when a command's own code begins: whatever fails before is a mistake in the command line.

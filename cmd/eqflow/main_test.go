@@ -37,10 +37,10 @@ func runCaptured(args ...string) (code int, stdout, stderr string) {
 func TestWrongCommandLines(t *testing.T) {
 	for line, want := range map[string]string{
 		"nonsense":              `there is no command "nonsense"`,
-		"xl":                    "did you mean xla?",
-		"--nonsense":            "unknown flag: --nonsense",
-		"xla nonsense":          `unknown command "nonsense"`,
-		"xla --json=maybe":      "invalid argument",
+		"xl":                    "did you mean eqflow xla?",
+		"--nonsense":            "there is no flag --nonsense",
+		"xla nonsense":          `there is no command "xla nonsense"`,
+		"xla --json=maybe":      "give true or false",
 		"xla install tpu":       "use cpu, cuda12 or cuda13",
 		"xla install cpu cuda":  "accepts at most 1 arg",
 		"xla install --wheel":   "flag needs an argument",

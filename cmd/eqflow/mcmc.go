@@ -62,7 +62,7 @@ func newMcmcCommand() *cobra.Command {
 		Short:   "Draw configurations by Markov chains",
 		Long:    mcmcHelp,
 		Example: mcmcExamples,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.system.add(cmd)

@@ -53,7 +53,7 @@ func newReproduceCommand() *cobra.Command {
 		Short:   "Reproduce the paper's experiments in notebooks, and check its claims",
 		Long:    reproduceHelp,
 		Example: "  eqflow reproduce\n  eqflow reproduce --quick\n  eqflow reproduce --only 03,04 --out out/again",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r.stderr = cmd.ErrOrStderr()
 			return r.run(cmd.Context(), cmd.OutOrStdout())

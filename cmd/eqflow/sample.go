@@ -36,7 +36,7 @@ func newSampleCommand() *cobra.Command {
 		Short:   "Draw configurations from a trained generator",
 		Long:    sampleHelp,
 		Example: "  eqflow sample --model model -n 10000 --seed 1 --out samples.npz\n  eqflow sample --model model -n 100 --out samples.xyz",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	flags := cmd.Flags()

@@ -45,7 +45,7 @@ func newTrainCommand() *cobra.Command {
 		Short:   "Train a Boltzmann generator",
 		Long:    trainHelp,
 		Example: "  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz\n  eqflow train --system dw4 --data dw4.npz --out model\n  eqflow train --system dw4 --data dw4.npz --flow realnvp --augment --steps 20000 --learning-rate 2e-3 --out nbg",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.system.add(cmd)

@@ -91,7 +91,7 @@ func TestTrainSampleWrongInput(t *testing.T) {
 	dir, other := t.TempDir(), lj13Set(t)
 	shallow := dw4Set(t, `{"kind":"double-well","n":4,"d":2,"constants":{"c":0.8}}`)
 	for line, want := range map[string]string{
-		"train --system dw4 --data x.npz":                                      `required flag(s) "out"`,
+		"train --system dw4 --data x.npz":                                      "--out FOLDER is missing",
 		"train --data x.npz --out " + dir:                                      "--system NAME",
 		"train --system dw4 --out " + dir:                                      "--objective energy",
 		"train --system dw4 --data nowhere.npz --out " + dir:                   "check the name",
@@ -105,8 +105,8 @@ func TestTrainSampleWrongInput(t *testing.T) {
 		"train --system lj13 --data " + other + " --out " + dir:                other,
 		"sample --model " + dir + " -n 0 --out " + filepath.Join(dir, "a.npz"): "at least 1",
 		"sample --model " + dir + " --out " + filepath.Join(dir, "a.txt"):      ".npz, .npy or .xyz",
-		"sample --out " + filepath.Join(dir, "a.npz"):                          `required flag(s) "model"`,
-		"eval --model " + dir: `required flag(s) "data"`,
+		"sample --out " + filepath.Join(dir, "a.npz"):                          "--model FOLDER is missing",
+		"eval --model " + dir: "--data FILE is missing",
 	} {
 		code, stdout, stderr := runCaptured(strings.Fields(line)...)
 		if code != exitInput || stdout != "" || !strings.Contains(stderr, want) {

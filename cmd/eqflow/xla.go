@@ -31,7 +31,7 @@ func newXLACommand() *cobra.Command {
 		Short:   "Show which backends there are, and install XLA",
 		Long:    xlaHelp,
 		Example: "  eqflow xla\n  eqflow xla --json\n  eqflow xla install",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return showBackends(cmd.OutOrStdout(), asJSON)
 		},

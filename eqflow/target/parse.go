@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/eqflow/gonb-eqflow/internal/spelling"
 )
 
 // namePattern reads dwN, ljN, ljN-pairs, ljN-ordered and harmonicNxD.
@@ -52,37 +54,10 @@ func Parse(name string) (Target, error) {
 }
 
 func unknownName(name string) error {
-	best, distance := "", 3
-	for _, known := range examples {
-		if d := editDistance(strings.ToLower(name), known); d < distance {
-			best, distance = known, d
-		}
-	}
 	hint := ""
-	if best != "" {
+	if best := spelling.Nearest(name, examples); best != "" {
 		hint = fmt.Sprintf(" did you mean %q?", best)
 	}
 	return fmt.Errorf("target: unknown system %q;%s known are %s (dwN, ljN, ljN-pairs, harmonicNxD); other constants need a settings file",
 		name, hint, strings.Join(examples, ", "))
-}
-
-// editDistance counts the insertions, deletions and replacements that turn a into b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -3,9 +3,10 @@ package kernel
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/eqflow/gonb-eqflow/internal/spelling"
 )
 
 // magicWord begins the lines that are not for GoNB.
@@ -98,7 +99,7 @@ func runMagic(ctx context.Context, all []Magic, words []string, out *Output) err
 		}
 		return nil
 	}
-	return fmt.Errorf("there is no magic %q; did you mean %s %s? %s help lists them", words[0], magicWord, nearestMagic(all, words[0]), magicWord)
+	return unknownMagic(all, words[0])
 }
 
 func magicHelp(all []Magic) string {
@@ -111,32 +112,15 @@ func magicHelp(all []Magic) string {
 	return b.String()
 }
 
-// nearestMagic is the name with the fewest letters to change.
-func nearestMagic(all []Magic, word string) string {
+// unknownMagic says which magic was meant by one that does not exist.
+func unknownMagic(all []Magic, word string) error {
 	names := []string{"help"}
 	for _, m := range all {
 		names = append(names, m.Name)
 	}
-	return slices.MinFunc(names, func(a, b string) int { return editDistance(word, a) - editDistance(word, b) })
-}
-
-// editDistance is Levenshtein's: letters to insert, remove or replace.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	meant := ""
+	if name := spelling.Nearest(word, names); name != "" {
+		meant = fmt.Sprintf("did you mean %s %s? ", magicWord, name)
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return fmt.Errorf("there is no magic %q; %s%s help lists them", word, meant, magicWord)
 }
