@@ -1,0 +1,97 @@
+// Package docker holds the container image and checks it where no container engine runs: by BuildKit's own front end, which
+// translates the Dockerfile, and by Compose's own loader. The test with the tag chroot builds the image besides.
+package docker
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+)
+
+// Files are the texts that the image is made of, and those of the clone that it must agree with.
+type Files struct {
+	Dockerfile, Start, Compose, Overrides []byte
+	GoMod                                 []byte // the main module's
+	Lab                                   []byte // notebooks/lab/environment.go, which pins JupyterLab
+	Wheels                                []byte // xla/wheels.go, which pins XLA's plugins
+}
+
+// Read reads them in a clone.
+func Read(root string) (Files, error) {
+	var f Files
+	var failures []error
+	for path, text := range map[string]*[]byte{
+		"docker/Dockerfile": &f.Dockerfile, "docker/start.sh": &f.Start, "docker/compose.yaml": &f.Compose, "docker/overrides.json": &f.Overrides,
+		"go.mod": &f.GoMod, "notebooks/lab/environment.go": &f.Lab, "xla/wheels.go": &f.Wheels,
+	} {
+		var err error
+		*text, err = os.ReadFile(filepath.Join(root, path))
+		failures = append(failures, err)
+	}
+	if err := errors.Join(failures...); err != nil {
+		return f, fmt.Errorf("docker: %s is no clone: %w", root, err)
+	}
+	return f, nil
+}
+
+var (
+	goDirective = regexp.MustCompile(`(?m)^go (\S+)$`)
+	cudaWheel   = regexp.MustCompile(`project: "jax-cuda13-pjrt", version: "([^"]+)"`)
+)
+
+// pins are the versions that the clone declares.
+type pins struct {
+	golang    string   // of go.mod
+	jupyter   []string // pip's requirements
+	overrides string   // JupyterLab's settings
+	cuda      string   // of XLA's plugin and the packages that go with it
+}
+
+func (f Files) pins() (pins, error) {
+	var p pins
+	for _, find := range []struct {
+		what string
+		re   *regexp.Regexp
+		in   []byte
+		to   *string
+	}{{"go directive in go.mod", goDirective, f.GoMod, &p.golang}, {"jax-cuda13-pjrt in xla/wheels.go", cudaWheel, f.Wheels, &p.cuda}} {
+		match := find.re.FindSubmatch(find.in)
+		if match == nil {
+			return p, fmt.Errorf("docker: there is no %s; tell this check where the version is now", find.what)
+		}
+		*find.to = string(match[1])
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "environment.go", f.Lab, 0)
+	if err != nil {
+		return p, fmt.Errorf("docker: notebooks/lab/environment.go: %w", err)
+	}
+	p.jupyter = stringsOf(file, "requirements")
+	overrides := stringsOf(file, "overrides")
+	if len(p.jupyter) == 0 || len(overrides) != 1 {
+		return p, errors.New("docker: notebooks/lab/environment.go does not declare requirements and overrides; tell this check where they are now")
+	}
+	p.overrides = overrides[0]
+	return p, nil
+}
+
+// stringsOf lists the string literals in the declaration of a package's variable or constant.
+func stringsOf(file *ast.File, name string) []string {
+	var out []string
+	if object := file.Scope.Lookup(name); object != nil {
+		ast.Inspect(object.Decl.(ast.Node), func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				text, err := strconv.Unquote(literal.Value)
+				out = append(out, text)
+				return err == nil
+			}
+			return true
+		})
+	}
+	return out
+}
