@@ -38,12 +38,18 @@ func (f *feed) rng(stream uint64, k int) *rand.Rand {
 func (f *feed) inputs(step int) []any {
 	none := func() *tensors.Tensor { return tensors.FromFlatDataAndDimensions([]float32{0}, 1) }
 	x, z, t := none(), none(), none()
+	var data particle.Batch
 	if f.needsData() {
-		x = f.tensor(f.batch(step))
+		data = f.batch(step)
+		x = f.tensor(data)
 	}
 	if f.needsPrior() {
 		rng := f.rng(streamPrior, step)
-		z = f.tensor(f.model.Prior.Sample(rng, f.Batch))
+		draws := f.model.Prior.Sample(rng, f.Batch)
+		if f.Coupling == OptimalTransport {
+			draws = particle.Couple(data, draws)
+		}
+		z = f.tensor(draws)
 		t = stratified(rng, f.Batch)
 	}
 	return []any{x, z, t, float32(f.rate(step)), float32(f.decay(step))}

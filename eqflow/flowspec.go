@@ -6,6 +6,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 // FlowSpec is a flow's description as data, for model folders: exactly one of its flows is set.
@@ -38,6 +39,30 @@ func NamedFlow(name string) (flow.Config, error) {
 		return flow.Coupling{}, nil
 	}
 	return nil, &SettingsError{fmt.Sprintf("no flow %q; use one of %v", name, FlowNames)}
+}
+
+// FlowFor is NamedFlow with the lengths of the fields set to suit the target: those of the rich fields are DW4's otherwise.
+func FlowFor(name string, t target.Target) (flow.Config, error) {
+	c, err := NamedFlow(name)
+	if err != nil {
+		return nil, err
+	}
+	lj, ok := t.(target.LennardJones)
+	f, continuous := c.(flow.Continuous)
+	if !ok || !continuous {
+		return c, nil
+	}
+	switch field := f.Field.(type) {
+	case dynamics.EGNN:
+		field.Middle = 1.5 * orDefault(lj.Rm, 1)
+		f.Field = field
+	case dynamics.OneHop:
+		// Up to 5 minima of a pair: the cluster, and the prior's draws that it comes from.
+		field.MaxDistance = 5 * orDefault(lj.Rm, 1)
+		field.Centres = 24
+		f.Field = field
+	}
+	return f, nil
 }
 
 // SpecOfFlow describes a flow with all defaults filled in.

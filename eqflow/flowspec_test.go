@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 // Every named flow can be kept in a folder and comes back as it was.
@@ -25,6 +28,31 @@ func TestNamedFlowsSurviveTheirDescription(t *testing.T) {
 		again, err := eqflow.SpecOfFlow(back)
 		if err != nil || !reflect.DeepEqual(again, spec) {
 			t.Errorf("%s comes back as %+v, not %+v: %v", name, again, spec, err)
+		}
+	}
+}
+
+// The rich fields' lengths follow a cluster's, and stay DW4's otherwise.
+func TestFlowForTheTarget(t *testing.T) {
+	cluster := target.LJ13()
+	cluster.Rm = 2
+	for _, c := range []struct {
+		name   string
+		target target.Target
+		want   dynamics.Config
+	}{
+		{"egnn", target.DW4(), dynamics.EGNN{Middle: 3}}, {"onehop", target.DW4(), dynamics.OneHop{MaxDistance: 8}},
+		{"egnn", cluster, dynamics.EGNN{Middle: 3}}, {"onehop", cluster, dynamics.OneHop{MaxDistance: 10, Centres: 24}},
+		{"egnn", target.LJ13(), dynamics.EGNN{Middle: 1.5}}, {"kernel", cluster, dynamics.Kernel{}},
+	} {
+		got, err := eqflow.FlowFor(c.name, c.target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec, err := eqflow.SpecOfFlow(got)
+		want, _ := eqflow.SpecOfFlow(flow.Continuous{Field: c.want})
+		if err != nil || !reflect.DeepEqual(spec, want) {
+			t.Errorf("%s for %s is %+v, want %+v: %v", c.name, c.target.Name(), spec, want, err)
 		}
 	}
 }

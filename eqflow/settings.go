@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 )
 
 // Objective names what training minimises.
@@ -17,23 +20,40 @@ const (
 	Energy Objective = "energy"
 	// Mixture is EnergyShare of Energy and the rest of Likelihood.
 	Mixture Objective = "mixture"
-	// FlowMatching regresses the field on the straight lines from independent prior draws to data (Lipman et al.,
-	// arXiv:2210.02747); it solves no differential equation. Continuous flows only.
+	// FlowMatching regresses the field on the straight lines from prior draws to data (Lipman et al., arXiv:2210.02747),
+	// paired as Settings.Coupling says; it solves no differential equation. Continuous flows only.
 	FlowMatching Objective = "flow-matching"
 )
 
 // Objectives lists all of them.
 var Objectives = []Objective{Likelihood, Energy, Mixture, FlowMatching}
 
-// Settings of a training run. Zero fields take the defaults, which suit DW4 and LJ13.
+// Coupling names how FlowMatching pairs prior draws with data.
+type Coupling string
+
+// The couplings.
+const (
+	// Independent pairs them as they come.
+	Independent Coupling = "independent"
+	// OptimalTransport pairs and lays them so that the way is short, over order, rotation, reflection and relabelling
+	// (particle.Couple): straighter flows, for the price of a biased pairing and host work. For equivariant flows.
+	OptimalTransport Coupling = "ot"
+)
+
+// Couplings lists all of them.
+var Couplings = []Coupling{Independent, OptimalTransport}
+
+// Settings of a training run. Zero fields take the defaults, which suit DW4 and LJ13; Train
+// fills in what suits its flow first (SuitFlow).
 type Settings struct {
-	Objective    Objective `json:"objective"`     // default Likelihood
-	Steps        int       `json:"steps"`         // optimiser steps; default 4000
-	Batch        int       `json:"batch"`         // configurations per step; default 256
-	LearningRate float64   `json:"learning_rate"` // Adam's, at its highest; default 5e-3
-	FinalRate    float64   `json:"final_rate"`    // share of LearningRate that the cosine schedule ends at; default 0.01
-	WarmUp       int       `json:"warm_up"`       // steps of linear warm-up; default 50
-	Clip         float64   `json:"clip"`          // bound on the gradient's global norm; default 20
+	Objective    Objective `json:"objective"`          // default Likelihood
+	Coupling     Coupling  `json:"coupling,omitempty"` // of FlowMatching; default Independent
+	Steps        int       `json:"steps"`              // optimiser steps; default 4000
+	Batch        int       `json:"batch"`              // configurations per step; default 256
+	LearningRate float64   `json:"learning_rate"`      // Adam's, at its highest; default 5e-3
+	FinalRate    float64   `json:"final_rate"`         // share of LearningRate that the cosine schedule ends at; default 0.01
+	WarmUp       int       `json:"warm_up"`            // steps of linear warm-up; default 50
+	Clip         float64   `json:"clip"`               // bound on the gradient's global norm; default 20
 	// Penalty weighs the disagreement of the solver's twin stages. Without it training by likelihood exploits the solver:
 	// the NLL falls below the target's entropy and means nothing. Default 1; negative for none.
 	Penalty float64 `json:"penalty"`
@@ -59,9 +79,34 @@ type Settings struct {
 	CheckpointEvery int `json:"checkpoint_every"`
 }
 
+// The steps and the learning rate of SuitFlow for rich fields, with which the EGNN reached an ESS of 96 % on DW4 from 100 000
+// configurations; a tenth of these, or a fifth of the steps, reached 72 % and 83 %.
+const (
+	richSteps = 11000
+	richRate  = 2e-3
+)
+
+// SuitFlow fills the zero fields in where a flow has a recipe of its own. The richer fields, EGNN and one-hop, train by flow
+// matching: they fit nearly everything that they are shown, and training by likelihood would solve each step.
+func (s Settings) SuitFlow(c flow.Config) Settings {
+	continuous, _ := c.(flow.Continuous)
+	switch continuous.Field.(type) {
+	case dynamics.EGNN, dynamics.OneHop:
+		s.Objective = orDefault(s.Objective, FlowMatching)
+		s.LearningRate = orDefault(s.LearningRate, richRate)
+		if s.Objective == FlowMatching {
+			s.Steps = orDefault(s.Steps, richSteps)
+		}
+	}
+	return s
+}
+
 // WithDefaults fills the zero fields in.
 func (s Settings) WithDefaults() Settings {
 	s.Objective = orDefault(s.Objective, Likelihood)
+	if s.Objective == FlowMatching {
+		s.Coupling = orDefault(s.Coupling, Independent)
+	}
 	s.Steps = orDefault(s.Steps, 4000)
 	s.Batch = orDefault(s.Batch, 256)
 	s.LearningRate = orDefault(s.LearningRate, 5e-3)
@@ -97,6 +142,10 @@ func (s Settings) Validate() error {
 	switch {
 	case !slices.Contains(Objectives, s.Objective):
 		return bad("no objective %q; use one of %v", s.Objective, Objectives)
+	case s.Coupling != "" && !slices.Contains(Couplings, s.Coupling):
+		return bad("no coupling %q; use one of %v", s.Coupling, Couplings)
+	case s.Coupling != "" && s.Objective != FlowMatching:
+		return bad("a coupling is of flow matching, not of training by %s; leave it out", s.Objective)
 	case s.Steps < 1 || s.Batch < 1:
 		return bad("%d steps with batches of %d; give at least 1 of each", s.Steps, s.Batch)
 	case !(s.LearningRate > 0) || math.IsInf(s.LearningRate, 0):

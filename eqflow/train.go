@@ -86,7 +86,7 @@ func (h History) Kept() int { return h.Best }
 // Train fits the model. It stops when ctx ends, with the work kept and ctx's error; at the first loss that is not finite,
 // with an error that says so; and when the model has Settings.Steps steps behind it, those of earlier calls included.
 func (m *Model) Train(ctx context.Context, data Data, run Run) (History, error) {
-	run.Settings = run.Settings.WithDefaults()
+	run.Settings = run.Settings.SuitFlow(m.Flow).WithDefaults()
 	if err := m.checkRun(data, run); err != nil {
 		return History{}, err
 	}

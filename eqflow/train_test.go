@@ -77,6 +77,44 @@ func TestObjectivesFall(t *testing.T) {
 	}
 }
 
+// The transport coupling leaves shorter and straighter ways to learn: what flow matching cannot explain is far less.
+func TestTransportCouplingLeavesLess(t *testing.T) {
+	x, loss := data(t), map[eqflow.Coupling]float64{}
+	for _, coupling := range eqflow.Couplings {
+		m := newModel(t, xlatest.OpenGo(t), flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 2})
+		s := settings(40)
+		s.Coupling = coupling
+		h, err := m.Train(context.Background(), eqflow.Data{Train: x}, eqflow.Run{Settings: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		loss[coupling] = h.Records[len(h.Records)-1].Loss
+	}
+	if ot, independent := loss[eqflow.OptimalTransport], loss[eqflow.Independent]; !(ot < independent*2/3) {
+		t.Errorf("loss %g coupled by transport, %g independently", ot, independent)
+	}
+}
+
+// Each flow trains by its recipe where nothing else is asked for, and what is asked for stays.
+func TestSettingsSuitTheFlow(t *testing.T) {
+	for name, want := range map[string]eqflow.Objective{
+		"kernel": eqflow.Likelihood, "realnvp": eqflow.Likelihood, "mlp": eqflow.Likelihood,
+		"egnn": eqflow.FlowMatching, "onehop": eqflow.FlowMatching,
+	} {
+		config, err := eqflow.NamedFlow(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (eqflow.Settings{}).SuitFlow(config).WithDefaults(); got.Objective != want {
+			t.Errorf("%s trains by %s, not by %s", name, got.Objective, want)
+		}
+		asked := eqflow.Settings{Objective: eqflow.Energy, Steps: 7, LearningRate: 0.1}
+		if got := asked.SuitFlow(config); got != asked {
+			t.Errorf("%s turns %+v into %+v", name, asked, got)
+		}
+	}
+}
+
 // The Rényi term is ln⟨exp(−u − log q)⟩ over the batch: the first step's loss is that of densities and energies by hand.
 func TestRenyiTerm(t *testing.T) {
 	x := data(t)

@@ -99,6 +99,8 @@ func TestTrainSampleWrongInput(t *testing.T) {
 		"train --system dw4 --data " + shallow + " --out " + dir:               "c is 0.8, not 0.9",
 		"train --system dw4 --steps 0 --data " + other + " --out " + dir:       "--steps 0",
 		"train --system dw4 --learning-rate nan --data x.npz --out " + dir:     "learning rate NaN",
+		"train --system dw4 --coupling ot --data x.npz --out " + dir:           "coupling",
+		"train --system dw4 --flow egnn --coupling near --data x --out " + dir: `no coupling "near"`,
 		"train --system dw4 --objective energy --data x.npz --out " + dir:      "would not look at x.npz",
 		"train --system dw4 --flow glow --data " + other + " --out " + dir:     "no flow",
 		"train --system dw4 --objective energy --early-stop --out " + dir:      "--validation",
