@@ -44,12 +44,12 @@ func Describe(folder string) (Card, error) {
 	if err != nil {
 		return Card{}, err
 	}
-	system, err := target.FromSpec(doc.Target)
+	system, err := doc.Target.Title()
 	if err != nil {
 		return Card{}, fmt.Errorf("%s: %w", path, err)
 	}
 	c := Card{
-		System: system.Name(), Target: doc.Target, Flow: doc.Flow.name(), FlowSpec: doc.Flow, Steps: doc.Steps,
+		System: system, Target: doc.Target, Flow: doc.Flow.name(), FlowSpec: doc.Flow, Steps: doc.Steps,
 		Finished: filepath.Base(path) == modelFile, Settings: doc.Settings, History: doc.History,
 	}
 	for _, a := range arrays {

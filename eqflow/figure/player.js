@@ -52,7 +52,7 @@ function (id) {
       b.textContent = label; b.title = title; b.setAttribute("aria-label", title); b.style.cssText = "min-width:2.4em";
       return b;
     };
-    const back = make("\u25c0", "play backwards"), play = make("\u25b6", "play forwards"), stop = make("\u23f8", "pause");
+    const back = make("\u25c0", "play backwards"), play = make("\u25b6", "play forwards"), stop = make("\u25a0", "pause");
     const slider = document.createElement("input");
     slider.type = "range"; slider.min = 0; slider.max = last; slider.value = 0;
     slider.setAttribute("aria-label", "frame"); slider.style.cssText = "width:50%;vertical-align:middle";

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -52,7 +51,7 @@ func (a Annealing) LogZ(ctx context.Context, t target.Target) (AnnealedLogZ, err
 	var group sync.WaitGroup
 	var reports sync.Mutex
 	count := 0
-	for range min(runtime.GOMAXPROCS(0), a.Chains) {
+	for range min(target.Concurrency(t), a.Chains) {
 		group.Go(func() {
 			for c := int(next.Add(1)) - 1; c < a.Chains && ctx.Err() == nil; c = int(next.Add(1)) - 1 {
 				weights[c], errs[c] = a.chain(t, uint64(c))

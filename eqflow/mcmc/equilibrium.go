@@ -119,8 +119,9 @@ func profileOf(t target.Target) profile {
 			hottest: 0.5, temperature: 0.7, spread: width, start: NormalStart(width),
 		}
 	}
+	// Of a system of the user's own nothing is known, and an evaluation costs some microseconds.
 	return profile{
-		auto: SamplerMetropolis, sigma: 0.3 * shrink, h: 0.2 * shrink, chains: 4000, burn: 10000, thin: 1000,
+		auto: SamplerMetropolis, sigma: 0.3 * shrink, h: 0.2 * shrink, chains: 1024, burn: 4000, thin: 400,
 		hottest: 0.2, temperature: 0.67, spread: 1, start: RelaxedStart(t, 1),
 	}
 }

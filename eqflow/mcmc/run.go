@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -115,7 +114,7 @@ type runner struct {
 func (r *runner) all() {
 	var next atomic.Int64
 	var group sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), r.settings.Chains) {
+	for range min(target.Concurrency(r.target), r.settings.Chains) {
 		group.Go(func() {
 			for r.ctx.Err() == nil {
 				c := int(next.Add(1)) - 1

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -57,7 +56,7 @@ func Minima(t Target, search Search) ([]Minimum, error) {
 	}
 	relaxed := make([]Minimum, search.Starts)
 	failures := make([]error, search.Starts)
-	parallel(search.Starts, func(i int) {
+	parallel(search.Starts, Concurrency(t), func(i int) {
 		relaxed[i], failures[i] = relaxFrom(t, search, uint64(i))
 	})
 	minima := distinct(relaxed)
@@ -136,7 +135,7 @@ func Basins(t Target, minima []Minimum, batch particle.Batch, within float64) []
 		ceiling = max(ceiling, m.Energy+within)
 	}
 	basins := make([]int, batch.Len())
-	parallel(batch.Len(), func(i int) {
+	parallel(batch.Len(), Concurrency(t), func(i int) {
 		basins[i] = -1
 		u := t.EnergyForces(batch.At(i), nil)
 		if u > ceiling {
@@ -157,9 +156,9 @@ func cloneMinima(minima []Minimum) []Minimum {
 	return out
 }
 
-// parallel calls do(0 … n−1) over all cores.
-func parallel(n int, do func(i int)) {
-	workers := min(n, runtime.GOMAXPROCS(0))
+// parallel calls do(0 … n−1) from so many goroutines.
+func parallel(n, workers int, do func(i int)) {
+	workers = min(n, workers)
 	var group sync.WaitGroup
 	for w := range workers {
 		group.Go(func() {

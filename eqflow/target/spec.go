@@ -26,6 +26,8 @@ type Spec struct {
 	D          int                `json:"d"`
 	Constants  map[string]float64 `json:"constants,omitempty"`
 	Convention Convention         `json:"convention,omitempty"`
+	// Own is the name of a system of the user's own, of KindOwn: FromSpec finds it among those that FromGraph has made.
+	Own string `json:"own,omitempty"`
 }
 
 // kind makes the targets of one kind and takes them apart again.
@@ -79,6 +81,9 @@ func Constants(kindName string) []string { return slices.Sorted(maps.Keys(kinds[
 
 // FromSpec returns the target that s describes, or an error that says what in s is wrong.
 func FromSpec(s Spec) (Target, error) {
+	if s.Kind == KindOwn {
+		return ownFromSpec(s)
+	}
 	k, ok := kinds[s.Kind]
 	if !ok {
 		return nil, fmt.Errorf("target: unknown kind %q; give one of %s", s.Kind, strings.Join(Kinds(), ", "))
@@ -110,10 +115,24 @@ func SpecOf(t Target) (Spec, error) {
 		spec.Kind, spec.Constants, spec.Convention = KindLennardJones, t.constants(), t.normalised().Convention
 	case Harmonic:
 		spec.Kind, spec.Constants = KindHarmonic, t.constants()
+	case *Own:
+		return t.spec(), nil
 	default:
 		return Spec{}, fmt.Errorf("target: %s (%T) has no spec; use one of the kinds %s", t.Name(), t, strings.Join(Kinds(), ", "))
 	}
 	return spec, nil
+}
+
+// Title is the name of the system that s describes, also where its energy is not at hand.
+func (s Spec) Title() (string, error) {
+	if s.Kind == KindOwn {
+		return s.Own, nil
+	}
+	t, err := FromSpec(s)
+	if err != nil {
+		return "", err
+	}
+	return t.Name(), nil
 }
 
 // Difference says in what a system's description is not that of t, as "c is 0.8, not 0.9"; it is empty where they agree.
@@ -131,6 +150,8 @@ func Difference(s Spec, t Target) string {
 		return err.Error()
 	}
 	switch {
+	case theirs.Own != mine.Own:
+		return fmt.Sprintf("%q, not %q", theirs.Own, mine.Own)
 	case theirs.Kind != mine.Kind:
 		return fmt.Sprintf("a %s, not a %s", theirs.Kind, mine.Kind)
 	case theirs.N != mine.N || theirs.D != mine.D:
