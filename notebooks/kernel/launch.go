@@ -69,7 +69,7 @@ func Serve(ctx context.Context, l Launch) error {
 // links.
 var imports = []string{
 	"eqflow", "eqflow/dataset", "eqflow/dynamics", "eqflow/figure", "eqflow/flow", "eqflow/mcmc", "eqflow/ode", "eqflow/particle",
-	"eqflow/prior", "eqflow/stats", "eqflow/target", "xla",
+	"eqflow/prior", "eqflow/stats", "eqflow/target", "notebooks/session", "xla",
 }
 
 // prepare points the cells' module at root, without network, and imports what cells use. Its error is the user's to read.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
+	"github.com/eqflow/gonb-eqflow/notebooks/session"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -29,8 +31,8 @@ func All(binary, cache string) []kernel.Magic {
 		{Name: "gpu", Help: "NVIDIA devices and their memory", Run: gpu},
 		{Name: "models", Help: "the trained models below this folder", Run: models},
 		{Name: "show", Usage: "MODEL", Help: "a model's card: settings, learning curve, judgement", Run: show, Complete: modelNames},
-		{Name: "clean", Usage: "[--yes]", Help: "what eqflow keeps in the user's cache, and remove it", Run: clean(cache),
-			Complete: func([]string) []string { return []string{"--yes"} }},
+		{Name: "clean", Usage: "[SESSION] [--yes]", Help: "what eqflow keeps in the user's cache and in sessions, and remove it", Run: clean(cache),
+			Complete: func([]string) []string { return append(sessions(), "--yes") }},
 	}
 }
 
@@ -143,12 +145,29 @@ func models(_ context.Context, _ []string, out *kernel.Output) error {
 	return nil
 }
 
+// named is the folder of a model that is named by its last part alone, if there is one such; else what was given.
+func named(model string) string {
+	if eqflow.IsModel(model) {
+		return model
+	}
+	var found []string
+	for _, folder := range find() {
+		if path.Base(folder) == model {
+			found = append(found, folder)
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return model
+}
+
 // show draws a model's card.
 func show(_ context.Context, args []string, out *kernel.Output) error {
 	if len(args) != 1 {
 		return fmt.Errorf("name one model; %%eqflow models lists them")
 	}
-	card, err := eqflow.Describe(args[0])
+	card, err := eqflow.Describe(named(args[0]))
 	if err != nil {
 		return err
 	}
@@ -166,39 +185,72 @@ func show(_ context.Context, args []string, out *kernel.Output) error {
 	return nil
 }
 
-// clean says what the cache holds, and removes it if told to: it is made again when it is needed.
+// sessions lists those of this folder.
+func sessions() []string {
+	var names []string
+	entries, _ := os.ReadDir(session.Root())
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// clean says what the cache holds and what sessions do. It removes the cache if told to, which is made again when it is
+// needed, or the one session that is named, which is not.
 func clean(cache string) func(context.Context, []string, *kernel.Output) error {
 	return func(_ context.Context, args []string, out *kernel.Output) error {
-		if len(args) > 1 || len(args) == 1 && args[0] != "--yes" {
-			return fmt.Errorf("%v is not known; give nothing, or --yes", args)
+		yes := slices.Contains(args, "--yes")
+		names := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--yes" })
+		switch {
+		case len(names) == 0:
+			return cleanCache(cache, yes, out)
+		case len(names) > 1 || !slices.Contains(sessions(), names[0]):
+			return fmt.Errorf("%v is no session of this folder; there are %v. Give one of them, or nothing for the cache, and --yes to remove it", names, sessions())
 		}
-		entries, err := os.ReadDir(cache)
-		if errors.Is(err, fs.ErrNotExist) {
-			out.Print("nothing is kept\n")
+		folder := filepath.Join(session.Root(), names[0])
+		out.Print(fmt.Sprintf("%8.1f MB  %s\n", float64(size(folder))/1e6, folder))
+		if !yes {
+			out.Print("%eqflow clean " + names[0] + " --yes removes its models, data and results\n")
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		for _, entry := range entries {
-			if inUse(entry.Name()) {
-				continue
-			}
-			path := filepath.Join(cache, entry.Name())
-			out.Print(fmt.Sprintf("%8.1f MB  %s\n", float64(size(path))/1e6, entry.Name()))
-			if len(args) == 1 {
-				if err := os.RemoveAll(path); err != nil {
-					return err
-				}
-			}
-		}
-		if len(args) == 1 {
-			out.Print("removed; `eqflow xla install` brings XLA again\n")
-		} else {
-			out.Print("%eqflow clean --yes removes these; what this kernel runs on stays\n")
-		}
-		return nil
+		out.Print("removed\n")
+		return os.RemoveAll(folder)
 	}
+}
+
+func cleanCache(cache string, yes bool, out *kernel.Output) error {
+	entries, err := os.ReadDir(cache)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	kept := 0
+	for _, entry := range entries {
+		if inUse(entry.Name()) {
+			continue
+		}
+		kept++
+		whole := filepath.Join(cache, entry.Name())
+		out.Print(fmt.Sprintf("%8.1f MB  %s\n", float64(size(whole))/1e6, entry.Name()))
+		if yes {
+			if err := os.RemoveAll(whole); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case kept == 0:
+		out.Print("nothing is kept in the user's cache\n")
+	case yes:
+		out.Print("removed; `eqflow xla install` brings XLA again\n")
+	default:
+		out.Print("%eqflow clean --yes removes these; what this kernel runs on stays\n")
+	}
+	for _, name := range sessions() {
+		out.Print(fmt.Sprintf("%8.1f MB  session %s: %%eqflow clean %s\n", float64(size(filepath.Join(session.Root(), name)))/1e6, name, name))
+	}
+	return nil
 }
 
 // inUse tells whether a kernel runs on an entry of the cache: its program, GoNB, and JupyterLab.

@@ -14,6 +14,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
 	"github.com/eqflow/gonb-eqflow/notebooks/magics"
+	"github.com/eqflow/gonb-eqflow/notebooks/session"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
@@ -61,6 +62,9 @@ func TestModels(t *testing.T) {
 	if said, err := run(t, "", "models"); err != nil || !strings.Contains(said, "deep/model") || !strings.Contains(said, "dw4") || !strings.Contains(said, "kernel") {
 		t.Errorf("models says %q, %v", said, err)
 	}
+	if byName, err := run(t, "", "show", "model"); err != nil || !strings.Contains(byName, "step 4 of 4") {
+		t.Errorf("show by the last part of its name says %q, %v", byName, err)
+	}
 	said, err := run(t, "", "show", "deep/model")
 	if err != nil || !strings.Contains(said, "step 4 of 4") || !strings.Contains(said, report.Why) || !strings.Contains(said, "image/png") {
 		t.Errorf("show says %q, %v", said, err)
@@ -93,6 +97,32 @@ func TestClean(t *testing.T) {
 	left, err := os.ReadDir(cache)
 	if err != nil || len(left) != 2 {
 		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// clean names the sessions of the notebook's folder, and removes the one that it is told to.
+func TestCleanOfSessions(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv(session.EnvOut, "")
+	session.Open("mine").Put("numbers", []int{1})
+	session.Open("other").Put("numbers", []int{1})
+	if said, err := run(t, t.TempDir(), "clean", "--yes"); err != nil || !strings.Contains(said, "session mine") {
+		t.Errorf("clean says %q, %v", said, err)
+	}
+	if said, err := run(t, "", "clean", "mine"); err != nil || !strings.Contains(said, "--yes") {
+		t.Errorf("clean of a session says %q, %v", said, err)
+	}
+	if got := session.Get[[]int](session.Open("mine"), "numbers"); len(got) != 1 {
+		t.Error("it was removed unasked")
+	}
+	if _, err := run(t, "", "clean", "mine", "--yes"); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(session.Root()); err != nil || len(left) != 1 || left[0].Name() != "other" {
+		t.Errorf("left %v, %v", left, err)
+	}
+	if _, err := run(t, "", "clean", "..", "--yes"); err == nil {
+		t.Error("what is no session was removed")
 	}
 }
 
