@@ -51,6 +51,8 @@ func everyKind() map[string]Figure {
 		"particles": Particles(Gallery{Bond: 2.5, Captions: []string{"a", "b\nc"}, Numbered: true}, squares(2)),
 		"cloud":     Particles(Gallery{Overlay: true, Groups: []int{0, 1}}, squares(2)),
 		"solid":     Particles(Gallery{Bond: 2}, particle.Batch{X: []float64{0, 0, 0, 1, 1, 1}, N: 2, D: 3}),
+		"vacant":    Particles(Gallery{Columns: 3, Panels: []int{3, 1}, Vacant: "none", Captions: []string{"a", "b"}}, squares(2)),
+		"nothing":   Particles(Gallery{Columns: 2, Panels: []int{}, Vacant: "none", Extent: 1, Radius: 1}, particle.Batch{N: 2, D: 2}),
 		"single":    Particles(Gallery{}, particle.Batch{X: []float64{1}, N: 1, D: 1}),
 	}
 }
@@ -130,6 +132,7 @@ func TestImpossibleFiguresSayWhy(t *testing.T) {
 		"value 0 is -1":      Bars(Axes{LogY: true}, []string{"a"}, BarSeries{Values: []float64{-1}}),
 		"no cell is finite":  Heat(Axes{XRange: [2]float64{0, 1}, YRange: [2]float64{0, 1}}, [][]float64{{nan}}, ""),
 		"no configurations":  Particles(Gallery{}, particle.Batch{}),
+		"taken twice":        Particles(Gallery{Panels: []int{1, 1}}, squares(2)),
 		"holds NaN":          Particles(Gallery{}, short),
 		"no frames":          Film(Gallery{}, 0, nil),
 		"0 figures":          Grid("g", 2),

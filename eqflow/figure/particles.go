@@ -3,6 +3,7 @@ package figure
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -16,6 +17,10 @@ type Gallery struct {
 	Title    string
 	Captions []string // one under each configuration; nil for none
 	Columns  int      // 5 if zero
+	// Panels are the panel of each configuration, from 0; nil for one after the other. With them, rows are whole, and Vacant
+	// stands where no configuration is.
+	Panels []int
+	Vacant string
 	// Bond joins particles that are closer than this; 0 joins none.
 	Bond float64
 	// Radius of the discs in the configurations' length unit; 0 means a fifth of the usual nearest distance.
@@ -52,7 +57,7 @@ func (g Gallery) name() string {
 }
 
 func (g Gallery) check(b particle.Batch) error {
-	if b.Len() == 0 {
+	if b.Len() == 0 && g.Panels == nil {
 		return fmt.Errorf("no configurations; give at least one")
 	}
 	if err := b.Validate(); err != nil {
@@ -67,6 +72,24 @@ func (g Gallery) check(b particle.Batch) error {
 	if g.Groups != nil && len(g.Groups) != b.Len() {
 		return fmt.Errorf("%d groups for %d configurations; give one for each", len(g.Groups), b.Len())
 	}
+	return g.checkPanels(b.Len())
+}
+
+// checkPanels wants a panel of its own for each configuration.
+func (g Gallery) checkPanels(n int) error {
+	if g.Panels == nil {
+		return nil
+	}
+	if len(g.Panels) != n {
+		return fmt.Errorf("%d panels for %d configurations; give one for each", len(g.Panels), n)
+	}
+	taken := map[int]bool{}
+	for _, p := range g.Panels {
+		if p < 0 || taken[p] {
+			return fmt.Errorf("panel %d is negative or taken twice; give each configuration its own", p)
+		}
+		taken[p] = true
+	}
 	return nil
 }
 
@@ -78,7 +101,9 @@ func (g Gallery) settled(b particle.Batch) Gallery {
 	if g.Columns == 0 {
 		g.Columns = 5
 	}
-	g.Columns = min(g.Columns, b.Len())
+	if g.Panels == nil {
+		g.Columns = min(g.Columns, b.Len())
+	}
 	if g.Overlay {
 		g.Columns = 1
 	}
@@ -93,13 +118,16 @@ func (g Gallery) settled(b particle.Batch) Gallery {
 	return g
 }
 
-// layout gives the panel's side and the number of rows.
+// layout gives the panel's side and the number of rows for n configurations.
 func (g Gallery) layout(n int) (panel vg.Length, rows int) {
 	if g.Overlay {
 		return 420 * px, 1
 	}
+	if len(g.Panels) > 0 {
+		n = 1 + slices.Max(g.Panels)
+	}
 	panel = min(maxPanel, (defaultWidth-16)*px/vg.Length(g.Columns))
-	return panel, (n + g.Columns - 1) / g.Columns
+	return panel, max(1, (n+g.Columns-1)/g.Columns)
 }
 
 func (g Gallery) rowHeight(panel vg.Length) vg.Length {
@@ -123,7 +151,7 @@ func (g Gallery) titleHeight() vg.Length {
 // paint lays out the panels from the top left.
 func (g Gallery) paint(c draw.Canvas, b particle.Batch) {
 	c = header(c, g.Title, nil)
-	panel, _ := g.layout(b.Len())
+	panel, rows := g.layout(b.Len())
 	panel = min(panel, (c.Max.X-c.Min.X)/vg.Length(g.Columns))
 	if g.Overlay {
 		area := square(vg.Point{X: c.Min.X, Y: c.Max.Y}, panel)
@@ -134,18 +162,38 @@ func (g Gallery) paint(c draw.Canvas, b particle.Batch) {
 		g.scaleBar(c, area)
 		return
 	}
-	for i := range b.Len() {
-		corner := vg.Point{X: c.Min.X + vg.Length(i%g.Columns)*panel, Y: c.Max.Y - vg.Length(i/g.Columns)*g.rowHeight(panel)}
-		area := square(corner, panel)
-		fill(c, area, backing)
-		g.configuration(c, area, b, i)
-		if g.Captions != nil {
-			centred(c, style(tickSize, ink), vg.Point{X: (area.Min.X + area.Max.X) / 2, Y: area.Min.Y - 2*px}, draw.YTop, g.Captions[i])
+	for p := range rows * g.Columns {
+		i := g.inPanel(p, b.Len())
+		if i < 0 && g.Panels == nil {
+			break
 		}
-		if i == 0 {
+		corner := vg.Point{X: c.Min.X + vg.Length(p%g.Columns)*panel, Y: c.Max.Y - vg.Length(p/g.Columns)*g.rowHeight(panel)}
+		area := square(corner, panel)
+		middle := vg.Point{X: (area.Min.X + area.Max.X) / 2, Y: (area.Min.Y + area.Max.Y) / 2}
+		fill(c, area, backing)
+		if p == 0 {
 			g.scaleBar(c, area)
 		}
+		if i < 0 {
+			centred(c, style(tickSize, axisInk), middle, draw.YCenter, g.Vacant)
+			continue
+		}
+		g.configuration(c, area, b, i)
+		if g.Captions != nil {
+			centred(c, style(tickSize, ink), vg.Point{X: middle.X, Y: area.Min.Y - 2*px}, draw.YTop, g.Captions[i])
+		}
 	}
+}
+
+// inPanel is which of n configurations stands in panel p, −1 for none.
+func (g Gallery) inPanel(p, n int) int {
+	switch {
+	case g.Panels != nil:
+		return slices.Index(g.Panels, p)
+	case p < n:
+		return p
+	}
+	return -1
 }
 
 // square is the panel under its top left corner, with a gap on all sides.

@@ -129,17 +129,16 @@ func (l *Lab) found(t Trained, minima []target.Minimum) figure.Figure {
 		}
 	}
 	batch := particle.Batch{N: l.System.N, D: l.System.D}
-	var captions []string
-	missing := ""
+	g := figure.Gallery{Title: t.Name, Bond: bond, Radius: 0.5, Extent: 5, Columns: len(minima), Panels: []int{}, Vacant: "not found"}
 	for k, i := range best {
 		if i < 0 {
-			missing += fmt.Sprintf(" · not found: u = %.2f", minima[k].Energy)
 			continue
 		}
+		g.Panels = append(g.Panels, k)
 		batch.X = append(batch.X, s.X.At(i)...)
-		captions = append(captions, fmt.Sprintf("u = %.2f", s.Energy[i]))
+		g.Captions = append(g.Captions, fmt.Sprintf("u = %.2f", s.Energy[i]))
 	}
-	return figure.Particles(figure.Gallery{Title: t.Name + missing, Captions: captions, Bond: bond, Extent: 5, Columns: 5}, batch)
+	return figure.Particles(g, batch)
 }
 
 // WeightsTable shows what the importance weights of each generator say.
