@@ -43,7 +43,7 @@ type Cell struct {
 func New() *Notebook {
 	return &Notebook{fields: map[string]any{
 		"metadata": map[string]any{
-			"kernelspec": map[string]any{"display_name": "Go (gonb)", "language": "go", "name": "gonb"},
+			"kernelspec": map[string]any{"display_name": SpecTitle, "language": "go", "name": SpecName},
 			"language_info": map[string]any{
 				"file_extension": ".go", "mimetype": "text/x-go", "name": "go", "codemirror_mode": "go",
 			},

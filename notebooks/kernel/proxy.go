@@ -217,8 +217,9 @@ func (p *proxy) publication(m *message, _ *outlet) (pass, changed bool) {
 		}
 	}
 	p.mu.Unlock()
+	changed = renumber(m.Content)
 	if c == nil || m.Header.Type != "execute_input" {
-		return true, false
+		return true, changed
 	}
 	m.Content["code"] = c.code
 	raw, err := p.key.frames(*m)
@@ -234,6 +235,15 @@ func (p *proxy) publication(m *message, _ *outlet) (pass, changed bool) {
 		p.answer(p.iopub, request, "error", errorContent(c.failure))
 	}
 	return false, false
+}
+
+// renumber counts cells as their user does, who has not seen the one that prepared the session.
+func renumber(content map[string]any) (changed bool) {
+	count, ok := content["execution_count"].(float64)
+	if ok && count > 0 {
+		content["execution_count"] = int(count) - 1
+	}
+	return ok && count > 0
 }
 
 // forget drops a cell that is over. The caller holds the lock.
@@ -261,8 +271,9 @@ func (p *proxy) shellReply(m *message, _ *outlet) (pass, changed bool) {
 			p.forget(m.Parent.ID, c)
 		}
 		p.mu.Unlock()
+		changed = renumber(m.Content)
 		if c == nil || c.failure == nil {
-			return true, false
+			return true, changed
 		}
 		m.Content["status"] = "error"
 		for k, v := range errorContent(c.failure) {

@@ -17,6 +17,7 @@ import (
 type served struct {
 	*Session
 	folder string // for temporary files of the kernel
+	count  any    // the number of the last cell
 	ended  chan error
 }
 
@@ -100,7 +101,7 @@ func (k *served) cell(t *testing.T, code string) (shown, echo string, failure st
 	out := &collector{tell: func(string) {}, displays: map[string]map[string]any{}}
 	_, err := k.execute(ctx, code, grace, func(m message) {
 		if m.Header.Type == "execute_input" {
-			echo = text(m.Content["code"])
+			echo, k.count = text(m.Content["code"]), m.Content["execution_count"]
 		}
 		out.take(m)
 	})
@@ -150,6 +151,9 @@ func TestServedKernel(t *testing.T) {
 	t.Run("cells", func(t *testing.T) {
 		if got, _, failure := k.cell(t, "%%\nfmt.Println(target.DW4().Name(), xla.Auto)"); got != "dw4 auto\n" || failure != "" {
 			t.Errorf("cell shows %q, %s", got, failure)
+		}
+		if k.count != 1. {
+			t.Errorf("the first cell is number %v", k.count)
 		}
 		if _, _, failure := k.cell(t, "%%\nnothing()"); !strings.Contains(failure, "undefined: nothing") {
 			t.Errorf("a wrong cell fails with %q", failure)
