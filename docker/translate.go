@@ -49,12 +49,15 @@ func translate(ctx context.Context, dockerfile []byte, target string, args map[s
 	return result, warnings, nil
 }
 
-// bases answers for the registry, which is not asked here: every base is a Linux with the usual PATH.
+// bases answers for the registry, which is not asked here: every base is a Linux with the usual PATH. It has a layer, since
+// BuildKit leaves out what has none.
 type bases struct{}
 
 func (bases) ResolveImageConfig(_ context.Context, ref string, _ sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	const config = `{"os": "linux", "architecture": "amd64", "config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}}`
-	return ref, digest.FromString(ref), []byte(config), nil
+	layer := digest.FromString(ref)
+	config := fmt.Sprintf(`{"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [%q]},
+		"config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}}`, layer)
+	return ref, layer, []byte(config), nil
 }
 
 // baseImages lists what the stages are built from, but for earlier stages.
