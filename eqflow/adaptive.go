@@ -27,9 +27,10 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 		return nil, 0, fmt.Errorf("eqflow: cannot prepare the adaptive solve: %w", err)
 	}
 	defer step.Finalize()
-	for from := 0; from < x.Len(); from += blockSize {
-		to := min(from+blockSize, x.Len())
-		z, integral, count, err := m.driveBlock(step, m.block(x.Slice(from, to), paddedSize(x.Len())), control)
+	size := m.paddedSize(x.Len())
+	for from := 0; from < x.Len(); from += size {
+		to := min(from+size, x.Len())
+		z, integral, count, err := m.driveBlock(step, m.block(x.Slice(from, to), size), control)
 		if err != nil {
 			return nil, steps, err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
@@ -144,11 +145,11 @@ func TestWatchStops(t *testing.T) {
 	heard := 0
 	m.Watch(ctx, func(done, total int) {
 		heard++
-		if done >= blockSize {
+		if done >= largestBlock {
 			cancel()
 		}
 	})
-	_, err := m.Sample(3*blockSize, 1)
+	_, err := m.Sample(3*largestBlock, 1)
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1024 of 3072") || heard != 1 {
 		t.Errorf("after %d reports the error is %v", heard, err)
 	}
@@ -163,6 +164,23 @@ func TestEvaluateRefusesWhatItCannotScore(t *testing.T) {
 	} {
 		if _, err := m.Evaluate(x, Evaluation{Samples: -1}); err == nil {
 			t.Errorf("%s: no error", what)
+		}
+	}
+}
+
+// Wide fields take smaller blocks, whose widest array stays within bounds; one configuration is the least.
+func TestWideFieldsTakeSmallBlocks(t *testing.T) {
+	for _, c := range []struct {
+		field dynamics.Config
+		n, d  int
+		want  int
+	}{
+		{dynamics.Kernel{}, 13, 3, 1024}, {dynamics.EGNN{}, 4, 2, 1024}, {dynamics.OneHop{}, 13, 3, 1024},
+		{dynamics.EGNN{}, 13, 3, 128}, {dynamics.OneHop{}, 55, 3, 128}, {dynamics.EGNN{Hidden: 1 << 20}, 13, 3, 1},
+	} {
+		m := &Model{Generator: Generator{Flow: flow.Continuous{Field: c.field}}, Prior: prior.MeanFree{N: c.n, D: c.d}}
+		if got := m.blockSize(); got != c.want {
+			t.Errorf("%+v takes blocks of %d for %d particles, want %d", c.field, got, c.n, c.want)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/prior"
@@ -95,8 +96,24 @@ func (m *Model) Parameters() int {
 // Backend is where the model computes.
 func (m *Model) Backend() compute.Backend { return m.backend }
 
-// blockSize is how many configurations the compiled programs take at a time.
-const blockSize = 1024
+// The compiled programs take as many configurations at a time as fit the block, and fewer where a field's arrays are wide.
+const (
+	largestBlock = 1024
+	blockNumbers = 1 << 26 // in the widest array: 256 MB in float32
+)
+
+// blockSize is how many configurations the compiled programs take at a time: a power of two.
+func (m *Model) blockSize() int {
+	size := largestBlock
+	if f, ok := m.Flow.(flow.Continuous); ok {
+		if wide, ok := f.Field.(dynamics.Wide); ok {
+			for size > 1 && size*wide.Widest(m.Prior.N, m.Prior.D) > blockNumbers {
+				size /= 2
+			}
+		}
+	}
+	return size
+}
 
 // withSteps returns the flow with its solver at the given steps; 0 leaves it as trained. Flows without a solver ignore it.
 func withSteps(c flow.Config, steps int) flow.Config {
@@ -157,9 +174,10 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 	if err != nil {
 		return err
 	}
-	for from := 0; from < x.Len(); from += blockSize {
-		to := min(from+blockSize, x.Len())
-		results, err := exec.Call(m.block(x.Slice(from, to), paddedSize(x.Len())))
+	size := m.paddedSize(x.Len())
+	for from := 0; from < x.Len(); from += size {
+		to := min(from+size, x.Len())
+		results, err := exec.Call(m.block(x.Slice(from, to), size))
 		if err != nil {
 			return fmt.Errorf("eqflow: %s failed: %w", key.name, err)
 		}
@@ -174,11 +192,11 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 }
 
 // paddedSize is the block size for a batch of the given length: few sizes, so that few programs are compiled.
-func paddedSize(length int) int {
-	if length <= 16 {
-		return 16
+func (m *Model) paddedSize(length int) int {
+	if most := m.blockSize(); length > 16 || most < 16 {
+		return most
 	}
-	return blockSize
+	return 16
 }
 
 // block turns configurations, means removed, into a tensor [size, n, d].

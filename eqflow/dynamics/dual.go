@@ -80,6 +80,17 @@ func (a dual) outer(weights *Node) dual {
 	})
 }
 
+// chain turns derivatives by inner, in their one direction, into those in inner's directions. inner has the leading axes of
+// the value.
+func (a dual) chain(inner dual) dual {
+	dims := append([]int{inner.along.Shape().Dimensions[0]}, a.value.Shape().Dimensions...)
+	along := inner.along
+	for along.Rank() < len(dims) {
+		along = ExpandAxes(along, -1)
+	}
+	return dual{a.value, Mul(BroadcastToDims(a.along, dims...), BroadcastToDims(along, dims...))}
+}
+
 // times multiplies the derivatives by a factor of the value's shape.
 func (a dual) times(factor *Node) *Node {
 	if a.along == nil {

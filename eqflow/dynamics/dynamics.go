@@ -78,8 +78,13 @@ type Looped interface {
 	Parameters() []*Node
 	// With returns the field with the same parameters as nodes of another graph.
 	With(parameters []*Node) Field
-	// Widest is the size of the largest array that a configuration takes, by which batches are split.
-	Widest() int
+}
+
+// Wide is a Config whose fields hold large arrays, by which batches are split.
+type Wide interface {
+	Config
+	// Widest is how many numbers a configuration of n particles in d dimensions takes in the largest array.
+	Widest(n, d int) int
 }
 
 // ExactDivergence returns Σ_k e_k·(∂v/∂x)e_k for a field's velocity by reverse-mode differentiation, one pass for each of

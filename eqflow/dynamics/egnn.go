@@ -47,6 +47,9 @@ func (e EGNN) Validate() error {
 	return nil
 }
 
+// Widest implements Wide: the edges' features, with all their derivatives.
+func (e EGNN) Widest(n, d int) int { return n * (n - 1) * e.WithDefaults().Hidden * (1 + (n-1)*d) }
+
 // egnnField is a bound EGNN. Arrays of features are [..., batch, Hidden], so that layers are matrix products of long rows;
 // arrays of positions have the batch innermost.
 type egnnField struct {
@@ -100,47 +103,67 @@ func (f *egnnField) With(nodes []*Node) Field {
 	return &egnnField{parameters: f.with(nodes), config: f.config, system: f.system}
 }
 
-// Widest implements Looped: the edges' features, with all their derivatives.
-func (f *egnnField) Widest() int {
-	n := f.system.N
-	return n * (n - 1) * f.config.Hidden * (1 + (n-1)*f.system.D)
-}
-
 // At implements Field.
 func (f *egnnField) At(t, x *Node) (v, div *Node) {
 	n, d, batch := f.system.N, f.system.D, x.Shape().Dimensions[0]
+	free := (n - 1) * d
 	basis := ConstAsDType(x.Graph(), x.DType(), particle.MeanFreeBasis(n, d)) // [n·d, directions]
-	directions := Transpose(basis, 0, 1)
-	free := directions.Shape().Dimensions[0]
-	y := TransposeAllDims(x, 1, 2, 0)
-	seeds := BroadcastToDims(Reshape(directions, free, n, d, 1), free, n, d, batch)
-	moved := f.displace(t, dual{y, seeds})
+	seeds := BroadcastToDims(Reshape(Transpose(basis, 0, 1), free, n, d, 1), free, n, d, batch)
+	first := dual{TransposeAllDims(x, 1, 2, 0), seeds}
+
+	y, h := first, f.embedded(t)
+	var start dual
+	for k := range f.config.Layers - 1 {
+		layer, edges := f.layer(k), edgesOf(y)
+		now := edges.distance.shift(-f.config.Middle)
+		var message, strength dual
+		if k == 0 {
+			start = now
+			message, strength = layer.firstMessage(h, now)
+		} else {
+			message = layer.message(layer.inputs(h, now, start))
+			strength = layer.strength(message)
+		}
+		y = y.add(edges.pull(strength))
+		h = h.add(layer.update(h, message))
+	}
+	last, trace := f.last(y, h, start, seeds)
+	before := y.sub(first)
+	moved := Add(before.value, last)
 	// The directions are mean-free, so the mean does not count in the trace.
-	div = Reshape(DotProduct(Reshape(directions, 1, free*n*d), Reshape(moved.along, free*n*d, batch)), batch)
-	sum := sumAxis(0)(moved.value, 0)
-	mean := Mul(sum, scalar(sum, 1/float64(n)))
-	v = Sub(moved.value, repeat(0, n)(mean, 0))
+	div = Add(trace, sumRows(Reshape(Mul(seeds, before.along), free*n*d, batch)))
+	sum := sumAxis(0)(moved, 0)
+	v = Sub(moved, repeat(0, n)(Mul(sum, scalar(sum, 1/float64(n))), 0))
 	return TransposeAllDims(v, 2, 0, 1), div
 }
 
-// displace returns what the layers move the particles y [n, d, batch] by.
-func (f *egnnField) displace(t *Node, y dual) dual {
-	first, h := y, f.embedded(t)
-	var start dual
-	for k := range f.config.Layers {
-		layer := f.layer(k)
-		edges := edgesOf(y)
-		now := edges.distance.shift(-f.config.Middle)
-		if k == 0 {
-			start = now
-		}
-		message := layer.message(h, now, start)
-		y = y.add(edges.pull(layer.strength(message)))
-		if k < f.config.Layers-1 {
-			h = h.add(layer.update(h, message))
-		}
+// last is the last layer: what it moves the particles by [n, d, batch], and the trace of that [batch] over the directions
+// [directions, n, d, batch]. Nothing reads its features, so the sum over the directions is taken before the networks, whose
+// derivative is linear in that of their inputs: with pull_ij = (x_i − x_j) strength_ij/(d_ij + 1),
+//
+//	Σ_k u_ki·∂_k pull_ij = c_ij Σ_k u_ki·∂_k x_ij + ∇strength·(Σ_k a_kij ∂_k inputs) − c_ij Σ_k a_kij ∂_k d_ij
+//
+// where c = strength/(d+1), a_kij = u_ki·(x_i − x_j)/(d_ij + 1). So one direction goes through the networks, not (n−1)·d.
+func (f *egnnField) last(y, h, start dual, directions *Node) (moved, trace *Node) {
+	layer, e := f.layer(f.config.Layers-1), edgesOf(y)
+	now := e.distance.shift(-f.config.Middle)
+	if start.value == nil {
+		start = now
 	}
-	return y.sub(first)
+	at := repeat(0, f.system.N-1)(directions, 1) // u_ki on every edge
+	wide := BroadcastToShape(ExpandAxes(e.offset.value, 0), at.Shape())
+	scale := Add(e.distance.value, scalar(e.distance.value, 1))
+	levers := sumAxis(2)(Mul(at, wide), 1)
+	levers = Div(levers, BroadcastToShape(ExpandAxes(scale, 0), levers.Shape())) // a
+
+	in := layer.inputs(h, now, start)
+	weighed := sumAxis(0)(Mul(in.along, BroadcastToShape(ExpandAxes(levers, -1), in.along.Shape())), 0)
+	strength := layer.strength(layer.message(dual{in.value, ExpandAxes(weighed, 0)}))
+	c := Div(strength.value, scale)
+	stretch := Sub(sumAxis(0)(sumAxis(2)(Mul(at, e.offset.along), 1), 0), sumAxis(0)(Mul(levers, e.distance.along), 0))
+	perEdge := Add(Mul(c, stretch), Squeeze(strength.along, 0))
+	moved = sumAxis(0)(Mul(e.offset.value, repeat(2, f.system.D)(c, 0)), 0)
+	return moved, sumRows(Reshape(perEdge, -1, perEdge.Shape().Dimensions[2]))
 }
 
 // embedded returns the first features [n, batch, Hidden]: they know the time alone.
@@ -178,12 +201,26 @@ func (f *egnnField) layer(k int) egnnLayer {
 	return func(part string) *Node { return f.nodes[fmt.Sprintf("layer_%d_%s", k, part)] }
 }
 
-// message returns m_ij [n−1, n, batch, Hidden] from the features [n, batch, Hidden] and the distances [n−1, n, batch].
-func (l egnnLayer) message(h, now, start dual) dual {
+// inputs returns what the messages' hidden layer is given [n−1, n, batch, Hidden], from the features [n, batch, Hidden] and
+// the distances [n−1, n, batch].
+func (l egnnLayer) inputs(h, now, start dual) dual {
 	shifts := now.value.Shape().Dimensions[0]
 	in := h.dense(l("to"), l("edge_bias")).linear(repeat(0, shifts)).add(h.dense(l("from"), nil).linear(others))
-	in = in.add(now.outer(l("distance"))).add(start.outer(l("start")))
+	return in.add(now.outer(l("distance"))).add(start.outer(l("start")))
+}
+
+// message returns m_ij [n−1, n, batch, Hidden] from its inputs.
+func (l egnnLayer) message(in dual) dual {
 	return in.silu().dense(l("message"), l("message_bias")).silu()
+}
+
+// firstMessage returns the first layer's messages and strengths. Its features know the time alone, so that an edge's
+// networks are differentiated once, by its distance, and not in every direction.
+func (l egnnLayer) firstMessage(h, now dual) (message, strength dual) {
+	byDistance := dual{now.value, ExpandAxes(OnesLike(now.value), 0)}
+	message = l.message(l.inputs(h, byDistance, byDistance))
+	strength = l.strength(message)
+	return message.chain(now), strength.chain(now)
 }
 
 // strength returns φ_x(m_ij) [n−1, n, batch].

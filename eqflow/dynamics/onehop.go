@@ -64,6 +64,9 @@ func (o OneHop) Validate() error {
 	return nil
 }
 
+// Widest implements Wide: the edges' features, with their one derivative.
+func (o OneHop) Widest(n, _ int) int { return 2 * n * (n - 1) * o.WithDefaults().Hidden }
+
 // channels is the number of vector channels.
 func (o OneHop) channels() int { return max(0, o.Channels) }
 
@@ -111,9 +114,6 @@ func (o OneHop) Bind(scope *model.Scope, g *Graph, system System) Field {
 func (f *oneHopField) With(nodes []*Node) Field {
 	return &oneHopField{parameters: f.with(nodes), config: f.config, system: f.system}
 }
-
-// Widest implements Looped: the edges' features, with their one derivative.
-func (f *oneHopField) Widest() int { return 2 * f.system.N * (f.system.N - 1) * f.config.Hidden }
 
 // At implements Field.
 func (f *oneHopField) At(t, x *Node) (v, div *Node) {

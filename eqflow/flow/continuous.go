@@ -174,8 +174,8 @@ const numbersInCache = 1 << 20
 // chunks is the smallest divisor of the batch whose chunks are small enough.
 func (c *continuous) chunks(y *Node) int {
 	batch, each, most := y.Shape().Dimensions[2], c.system.N*(c.system.N-1)/2, pairsInCache
-	if field, ok := c.field.(dynamics.Looped); ok {
-		each, most = field.Widest(), numbersInCache
+	if wide, ok := c.Field.(dynamics.Wide); ok {
+		each, most = wide.Widest(c.system.N, c.system.D), numbersInCache
 	}
 	if c.Chunks > 0 && batch%c.Chunks == 0 {
 		return c.Chunks
