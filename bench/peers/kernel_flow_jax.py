@@ -1,0 +1,207 @@
+"""JAX peer: the kernel field's flow, RK4, pairs i<j, time RBFs folded into the weights, float32, Adam inside the step.
+
+variant plain: what one would write first (autodiff through lax.scan).
+variant tuned: layout [K, pairs·batch], a hand-written derivative of the RBF sums, the batch in the best of several chunkings.
+"""
+import math, sys
+from functools import partial
+import numpy as np, jax, jax.numpy as jnp
+from protocol import EPSILON, K, LONGEST, NAMES, PENALTY, T, TINY, Request, chunkings, fastest, serve
+
+req = Request(sys.argv[1])
+n, D, STEPS, B = req.n, req.D, req.steps, req.batch
+params = {k: jnp.asarray(req.problem[k]) for k in NAMES}
+mu, mu_t = jnp.linspace(0, LONGEST, K, dtype=jnp.float32), jnp.linspace(0, 1.0, T, dtype=jnp.float32)
+I, J = np.triu_indices(n, 1)
+P = len(I)
+incidence = np.zeros((P, n), np.float32)
+incidence[np.arange(P), I], incidence[np.arange(P), J] = 1, -1
+A = jnp.asarray(incidence)
+
+
+def time_rbfs(p, ts):
+    tr = jnp.exp(-(((ts[:, None] - mu_t) * jnp.exp(p["neg_log_gammas_time"])) ** 2))
+    return tr / (EPSILON + tr.sum(1, keepdims=True))
+
+
+def fold(p, ts):
+    """The distance weights [K, len] and the constant [len] at times ts."""
+    tr = time_rbfs(p, ts)
+    return p["weights"] @ tr.T, (p["importance"] ** 2 @ p["weights"] + p["bias"][0]) @ tr.T
+
+
+def tables(p, inverse):
+    """The six moment weights [2 STEPS + 1, K, 6] at the times that RK4 visits, the constant, the inverse widths [K]."""
+    ts = jnp.arange(2 * STEPS + 1, dtype=jnp.float32) / (2 * STEPS)
+    sign, ts = (-1.0, 1 - ts) if inverse else (1.0, ts)
+    W, c0 = fold(p, ts)
+    W, c0, ig = sign * W.T, sign * c0, jnp.exp(p["neg_log_gammas"])
+    c, one = -2 * ig * ig, jnp.ones_like(W)
+    return jnp.stack((one, W, c * one, c * mu * one, W * c, W * c * mu), 2), c0, ig
+
+
+@jax.custom_vjp
+def moments_tuned(d, ig, M):
+    return M.T @ jnp.exp(-(((d[None] - mu[:, None]) * ig[:, None]) ** 2))
+
+
+def _forward(d, ig, M):
+    R = jnp.exp(-(((d[None] - mu[:, None]) * ig[:, None]) ** 2))
+    return M.T @ R, (d, ig, M, R)
+
+
+def _backward(saved, gQ):
+    d, ig, M, R = saved
+    gA = (M @ gQ) * R
+    u = d[None] - mu[:, None]
+    gAu = gA * u
+    return (-2 * ig * ig) @ gAu, -2 * ig * ((gAu * u) @ jnp.ones_like(d)), R @ gQ.T
+
+
+moments_tuned.defvjp(_forward, _backward)
+moments_plain = lambda d, ig, M: (jnp.exp(-(((d[:, None] - mu) * ig) ** 2)) @ M).T
+moments = moments_tuned if req.variant == "tuned" else moments_plain
+
+
+def pairs_of(X):
+    r = (A @ X.reshape(n, -1)).reshape(P, D, -1)
+    square = (r * r).sum(1)
+    return r, square, jnp.sqrt(square + EPSILON)
+
+
+def field(ig, M, c0, X):  # X [n, D, b] -> velocity [n, D, b], divergence [b]
+    r, square, d = pairs_of(X)
+    Q0, Q1, Q2, Q3, Q4, Q5 = moments(d.reshape(-1), ig, M).reshape(6, P, -1)
+    inv = 1 / (EPSILON + Q0)
+    phi = Q1 * inv + c0
+    slope = (d * Q4 - Q5) * inv - Q1 * (d * Q2 - Q3) * inv * inv
+    v = (A.T @ (r * phi[:, None]).reshape(P, -1)).reshape(X.shape)
+    return v, 2 * (square / d * slope + D * phi).sum(0)
+
+
+def integrate(p, x, inverse):  # x [b, n·D] -> y, log|det dy/dx|, penalty [b]
+    M, c0, ig = tables(p, inverse)
+    b, h = x.shape[0], 1.0 / STEPS
+
+    def step(carry, t):
+        X, ld, pen = carry
+        M0, M1, M2, a0, a1, a2 = t
+        k1, l1 = field(ig, M0, a0, X)
+        k2, l2 = field(ig, M1, a1, X + h / 2 * k1)
+        k3, l3 = field(ig, M1, a1, X + h / 2 * k2)
+        k4, l4 = field(ig, M2, a2, X + h * k3)
+        dk = k2 - k3
+        pen = pen + h * (jnp.abs(l2 - l3) + jnp.sqrt((dk * dk).sum((0, 1)) + TINY))
+        return (X + h / 6 * (k1 + 2 * (k2 + k3) + k4), ld + h / 6 * (l1 + 2 * (l2 + l3) + l4), pen), None
+
+    start = (x.reshape(b, n, D).transpose(1, 2, 0), jnp.zeros(b), jnp.zeros(b))
+    (X, ld, pen), _ = jax.lax.scan(step, start, (M[0:-1:2], M[1::2], M[2::2], c0[0:-1:2], c0[1::2], c0[2::2]))
+    return X.transpose(2, 0, 1).reshape(b, n * D), ld, pen
+
+
+log_prior = lambda z: -0.5 * (z**2).sum(-1) - 0.5 * (n - 1) * D * math.log(2 * math.pi)
+
+
+def likelihood_loss(p, batch):
+    z, ld, pen = integrate(p, batch[0], True)
+    return (PENALTY * pen - log_prior(z) - ld).mean()
+
+
+def matching_loss(p, batch):  # every configuration at its own time: no tables
+    x, z, t = batch
+    at = ((1 - t)[:, None] * z + t[:, None] * x).reshape(-1, n, D).transpose(1, 2, 0)
+    r, _, d = pairs_of(at)
+    R = jnp.exp(-(((d[None] - mu[:, None, None]) * jnp.exp(p["neg_log_gammas"])[:, None, None]) ** 2))
+    W, c0 = fold(p, t)
+    phi = (W[:, None] * R).sum(0) / (EPSILON + R.sum(0)) + c0
+    v = (A.T @ (r * phi[:, None]).reshape(P, -1)).reshape(n * D, -1).T
+    return ((v - (x - z)) ** 2).sum(1).mean()
+
+
+def in_chunks(f, chunks, args):
+    """f over the leading axis of args in chunks, one after the other, stacked."""
+    if chunks == 1:
+        return jax.tree.map(lambda a: a[None], f(args))
+    return jax.lax.map(f, jax.tree.map(lambda a: a.reshape(chunks, a.shape[0] // chunks, *a.shape[1:]), args))
+
+
+def value_and_grad(loss, chunks, p, batch):
+    parts = in_chunks(lambda b: jax.value_and_grad(loss)(p, b), chunks, batch)
+    return jax.tree.map(lambda a: a.mean(0), parts)
+
+
+def adam_step(loss, chunks, p, adam, batch):
+    value, g = value_and_grad(loss, chunks, p, batch)
+    m, v, t = adam
+    t = t + 1
+    m = jax.tree.map(lambda a, b: 0.9 * a + 0.1 * b, m, g)
+    v = jax.tree.map(lambda a, b: 0.999 * a + 0.001 * b * b, v, g)
+    rate = 1e-6  # so small that the problem stays what it was, however long the measurement
+    p = jax.tree.map(lambda a, mm, vv: a - rate * (mm / (1 - 0.9**t)) / (jnp.sqrt(vv / (1 - 0.999**t)) + 1e-8), p, m, v)
+    return p, (m, v, t), value
+
+
+def stepper(loss, batch, chunks):
+    step = jax.jit(partial(adam_step, loss, chunks), donate_argnums=(0, 1))
+    zeros = lambda: jax.tree.map(jnp.zeros_like, params)
+    state = [jax.tree.map(jnp.copy, params), (zeros(), zeros(), jnp.float32(0))]
+
+    def once():
+        p, adam, value = step(*state, batch)
+        value.block_until_ready()
+        state[:] = p, adam
+
+    return once
+
+
+def log_q(p, x, chunks):
+    def f(x):
+        z, ld, _ = integrate(p, x, True)
+        return log_prior(z) + ld
+
+    return in_chunks(f, chunks, x).reshape(-1)
+
+
+def push(p, z, chunks):
+    def f(z):
+        x, ld, _ = integrate(p, z, False)
+        return x, log_prior(z) - ld
+
+    x, log_q = in_chunks(f, chunks, z)
+    return x.reshape(B, -1), log_q.reshape(-1)
+
+
+def draw(p, key, chunks):
+    z = jax.random.normal(key, (B, n, D))
+    return push(p, (z - z.mean(1, keepdims=True)).reshape(B, -1), chunks)
+
+
+def sampler(chunks):
+    program, key = jax.jit(partial(draw, chunks=chunks)), [jax.random.key(1)]
+
+    def once():
+        key[0] = jax.random.split(key[0])[0]
+        np.asarray(program(params, key[0])[0])
+
+    return once
+
+
+def scorer(chunks):
+    program = jax.jit(partial(log_q, chunks=chunks))
+    return lambda: np.asarray(program(params, x))
+
+
+x, z = (jnp.asarray(req.configurations(name)) for name in ("data", "z"))
+chunkings = chunkings(B, P) if req.variant == "tuned" else [1]
+if req.work in ("train", "matching"):
+    loss, batch = (likelihood_loss, (x,)) if req.work == "train" else (matching_loss, (x, z, jnp.asarray(req.problem["t"][:B])))
+    chunks, once, compile_s = fastest(chunkings, partial(stepper, loss, batch))
+    value, g = jax.jit(partial(value_and_grad, loss, chunks))(params, batch)
+    values = {"loss": [value]} | {"grad_" + k: g[k] for k in NAMES}
+elif req.work == "sample":
+    chunks, once, compile_s = fastest(chunkings, sampler)
+    values = dict(zip(("x", "log_q"), jax.jit(partial(push, chunks=chunks))(params, z)))
+else:
+    chunks, once, compile_s = fastest(chunkings, scorer)
+    values = {"log_p": scorer(chunks)()}
+serve(once, version=jax.__version__, setting=f"{chunks} chunks", values=values, compile_s=compile_s)
