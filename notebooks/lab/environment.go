@@ -22,10 +22,11 @@ func (e Environment) Jupyter() string { return filepath.Join(e.Prefix, "bin", "j
 const overrides = `{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 `
 
-// python is what JupyterLab needs; the pins are those that the kernel is tested with.
+// requirements are what pip installs; the pins are those that the kernel is tested with, and the container's.
+var requirements = []string{"jupyterlab==4.6.2", "nbconvert==7.17.2"}
+
 var python = venv.Spec{
-	Name: "lab", What: "JupyterLab", Effort: "a minute or so",
-	Requirements: []string{"jupyterlab==4.6.2", "nbconvert==7.17.2"},
+	Name: "lab", What: "JupyterLab", Effort: "a minute or so", Requirements: requirements,
 	Finish: func(prefix string) error {
 		settings := filepath.Join(prefix, "share", "jupyter", "lab", "settings")
 		return errors.Join(os.MkdirAll(settings, 0o755), os.WriteFile(filepath.Join(settings, "overrides.json"), []byte(overrides), 0o644))
