@@ -6,6 +6,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 // feed makes each step's inputs. What a step gets depends on the seed and its number alone, so that a resumed run sees what
@@ -47,7 +48,7 @@ func (f *feed) inputs(step int) []any {
 		rng := f.rng(streamPrior, step)
 		draws := f.model.Prior.Sample(rng, f.Batch)
 		if f.Coupling == OptimalTransport {
-			draws = particle.Couple(data, draws)
+			draws = particle.Couple(data, draws, target.RelabellingOf(f.model.Target))
 		}
 		z = f.tensor(draws)
 		t = stratified(rng, f.Batch)
@@ -66,16 +67,16 @@ func (f *feed) batch(step int) particle.Batch {
 		copy(out.At(k), f.data.At(f.order[at%f.data.Len()]))
 	}
 	if f.Augment {
-		augment(f.rng(streamAugment, step), out)
+		augment(f.rng(streamAugment, step), out, target.RelabellingOf(f.model.Target))
 	}
 	return out
 }
 
-// augment turns or reflects, and relabels, every configuration at random.
-func augment(rng *rand.Rand, b particle.Batch) {
+// augment turns or reflects every configuration at random, and relabels it as r allows.
+func augment(rng *rand.Rand, b particle.Batch, r particle.Relabelling) {
 	for i := range b.Len() {
 		x := b.At(i)
-		copy(x, particle.Relabel(x, b.D, rng.Perm(b.N)))
+		copy(x, particle.Relabel(x, b.D, r.Random(rng, b.N)))
 		particle.Rotate(x, particle.RandomRotation(rng, b.D, true), b.D)
 	}
 }

@@ -3,6 +3,7 @@ package particle
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -32,11 +33,11 @@ func Align(x, y []float64, d int, reflections bool) Alignment {
 	return kabsch(x, y, d, perm, reflections)
 }
 
-// AlignRelabelled returns the rotation and relabelling that lay y [n*d] best onto x [n*d].
+// AlignRelabelled returns the rotation and, of the relabellings r, the one that lay y [n*d] best onto x [n*d].
 //
 // Up to six particles every relabelling is tried. Beyond, assignment and rotation alternate from a fixed set of
 // starting rotations, which finds a near-best copy but does not prove it the best.
-func AlignRelabelled(x, y []float64, d int, reflections bool) Alignment {
+func AlignRelabelled(x, y []float64, d int, r Relabelling, reflections bool) Alignment {
 	x, y = centred(x, d), centred(y, d)
 	n := len(x) / d
 	best := Alignment{SquaredDistance: math.Inf(1)}
@@ -47,27 +48,32 @@ func AlignRelabelled(x, y []float64, d int, reflections bool) Alignment {
 		}
 	}
 	if n <= enumerated {
-		permutations(n, func(perm []int) { keep(kabsch(x, y, d, perm, reflections)) })
+		permutations(n, func(perm []int) {
+			if r.Allows(perm) {
+				keep(kabsch(x, y, d, perm, reflections))
+			}
+		})
 		return best
 	}
 	rng := rand.New(rand.NewPCG(uint64(n), uint64(d)))
 	for range alignStarts {
-		keep(alternate(x, y, d, RandomRotation(rng, d, reflections), reflections))
+		keep(alternate(x, y, d, RandomRotation(rng, d, reflections), r.chooser(n), reflections))
 	}
 	return best
 }
 
 // alternate assigns particles under the current rotation and rotates under that assignment, until nothing improves.
-func alternate(x, y []float64, d int, rotation []float64, reflections bool) Alignment {
+func alternate(x, y []float64, d int, rotation []float64, among *chooser, reflections bool) Alignment {
 	best := Alignment{SquaredDistance: math.Inf(1), Rotation: rotation}
 	for {
 		turned := append([]float64(nil), y...)
 		Rotate(turned, best.Rotation, d)
-		next := kabsch(x, y, d, Assign(squaredDistances(x, turned, d)), reflections)
+		next := kabsch(x, y, d, among.best(squaredDistances(x, turned, d)), reflections)
 		if next.SquaredDistance >= best.SquaredDistance-1e-12 {
 			return best
 		}
 		best = next
+		best.Perm = slices.Clone(next.Perm)
 	}
 }
 
@@ -113,20 +119,26 @@ func centred(x []float64, d int) []float64 {
 	return out
 }
 
-// squaredDistances is the matrix [n][n] of |x_i − y_j|².
-func squaredDistances(x, y []float64, d int) [][]float64 {
+// squaredDistances is the matrix [n*n] of |x_i − y_j|².
+func squaredDistances(x, y []float64, d int) []float64 {
 	n := len(x) / d
-	out := make([][]float64, n)
+	out := make([]float64, n*n)
+	squaredDistancesInto(out, x, y, d)
+	return out
+}
+
+func squaredDistancesInto(out, x, y []float64, d int) {
+	n := len(x) / d
 	for i := range n {
-		out[i] = make([]float64, n)
 		for j := range n {
+			sum := 0.0
 			for k := range d {
 				diff := x[i*d+k] - y[j*d+k]
-				out[i][j] += diff * diff
+				sum += diff * diff
 			}
+			out[i*n+j] = sum
 		}
 	}
-	return out
 }
 
 // permutations calls do with every permutation of 0 … n−1, in one slice that it changes between the calls.

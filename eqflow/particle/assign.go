@@ -2,62 +2,216 @@ package particle
 
 import "math"
 
-// Assign returns for every row of the square cost matrix its column, each column once, so that the total cost is
-// least: the Hungarian method with potentials, O(n³) (Kuhn 1955; Jonker and Volgenant's shortest augmenting paths).
-func Assign(cost [][]float64) []int {
-	n := len(cost)
-	// Column n stands for "no column": it holds the row that is being assigned.
-	rowOf := make([]int, n+1)
-	for j := range rowOf {
-		rowOf[j] = -1
-	}
-	u, v := make([]float64, n), make([]float64, n+1)
-	for row := range n {
-		rowOf[n] = row
-		augment(cost, rowOf, u, v)
-	}
-	columns := make([]int, n)
-	for j, row := range rowOf[:n] {
-		columns[row] = j
-	}
-	return columns
+// Assign returns for every row of the square cost matrix [n*n], row-major, its column, each column once, so that the total
+// cost is least.
+func Assign(cost []float64, n int) []int { return newAssigner(n).assign(cost) }
+
+// assigner solves assignment problems of one size, one after the other, in the memory of the first: by Jonker and
+// Volgenant's method (Computing 38, 1987). Cheap reductions assign most rows; shortest augmenting paths do the rest.
+type assigner struct {
+	n        int
+	cost     []float64
+	columnOf []int     // of each row, −1 while it is free
+	rowOf    []int     // of each column, −1 while it is free
+	price    []float64 // of each column: the dual variable
+	free     []int     // rows to be assigned
+	least    []int     // the row of each column's least cost
+
+	// Of a shortest path: the length to each column, the row before it, and the columns in the order of their reaching.
+	length   []float64
+	previous []int
+	order    []int
 }
 
-// augment assigns the row in rowOf[n] along the cheapest alternating path and updates the potentials u and v.
-func augment(cost [][]float64, rowOf []int, u, v []float64) {
-	n := len(cost)
-	slack, previous, used := make([]float64, n), make([]int, n), make([]bool, n+1)
-	for j := range slack {
-		slack[j] = math.Inf(1)
+func newAssigner(n int) *assigner {
+	return &assigner{
+		n: n, columnOf: make([]int, n), rowOf: make([]int, n), price: make([]float64, n), free: make([]int, 0, n),
+		least: make([]int, n), length: make([]float64, n), previous: make([]int, n), order: make([]int, n),
 	}
-	at := n
-	for rowOf[at] >= 0 {
-		used[at] = true
-		row, next, step := rowOf[at], -1, math.Inf(1)
-		for j := range n {
-			if used[j] {
-				continue
-			}
-			if reduced := cost[row][j] - u[row] - v[j]; reduced < slack[j] {
-				slack[j], previous[j] = reduced, at
-			}
-			if slack[j] < step {
-				step, next = slack[j], j
+}
+
+// assign returns the columns of the rows, in memory that the next call overwrites.
+func (a *assigner) assign(cost []float64) []int {
+	a.cost = cost
+	a.reduceColumns()
+	a.transferReductions()
+	for range 2 {
+		a.bid()
+	}
+	for _, row := range a.free {
+		a.augment(row)
+	}
+	return a.columnOf
+}
+
+func (a *assigner) row(i int) []float64 { return a.cost[i*a.n : (i+1)*a.n] }
+
+// reduceColumns prices every column by its least cost, and gives it to the row of that cost if the row has none.
+func (a *assigner) reduceColumns() {
+	for j := range a.n {
+		a.columnOf[j], a.rowOf[j], a.price[j], a.least[j] = -1, -1, math.Inf(1), 0
+	}
+	for i := range a.n {
+		for j, c := range a.row(i) {
+			if c < a.price[j] {
+				a.price[j], a.least[j] = c, i
 			}
 		}
-		for j := range n + 1 {
-			if used[j] {
-				u[rowOf[j]] += step
-				v[j] -= step
-			} else {
-				slack[j] -= step
+	}
+	for j := a.n - 1; j >= 0; j-- {
+		if i := a.least[j]; a.columnOf[i] < 0 {
+			a.columnOf[i], a.rowOf[j] = j, i
+		}
+	}
+}
+
+// transferReductions lowers the prices of assigned columns as far as their rows stay content, and lists the free rows.
+func (a *assigner) transferReductions() {
+	a.free = a.free[:0]
+	for i, own := range a.columnOf {
+		if own < 0 {
+			a.free = append(a.free, i)
+			continue
+		}
+		second := math.Inf(1)
+		for j, c := range a.row(i) {
+			if j != own {
+				second = min(second, c-a.price[j])
 			}
 		}
-		at = next
+		if slack := second - (a.row(i)[own] - a.price[own]); slack > 0 && !math.IsInf(slack, 1) {
+			a.price[own] -= slack
+		}
 	}
-	for at != n {
-		rowOf[at] = rowOf[previous[at]]
-		at = previous[at]
+}
+
+// bid lets every free row take its best column, whose price falls until the row's second best is as good (augmenting row
+// reduction). Who loses a column bids next; bids that change no price go to the rows that are left.
+func (a *assigner) bid() {
+	waiting, left := append(a.order[:0], a.free...), a.free[:0]
+	for bids := 0; len(waiting) > 0; bids++ {
+		i := waiting[len(waiting)-1]
+		waiting = waiting[:len(waiting)-1]
+		best, second, first, next := a.twoBest(i)
+		price := a.price[best] - (second - first)
+		lower := price < a.price[best] && !math.IsInf(price, -1)
+		if lower {
+			a.price[best] = price
+		} else if next >= 0 && a.rowOf[best] >= 0 {
+			best = next
+		}
+		loser := a.rowOf[best]
+		a.columnOf[i], a.rowOf[best] = best, i
+		if loser < 0 {
+			continue
+		}
+		a.columnOf[loser] = -1
+		if lower && bids < 2*a.n { // rounding must not let two rows outbid each other for long
+			waiting = append(waiting, loser)
+		} else {
+			left = append(left, loser)
+		}
 	}
-	rowOf[n] = -1
+	a.free = left
+}
+
+// twoBest returns a row's best column and that column's reduced cost, and the second best; next is −1 if there is none.
+func (a *assigner) twoBest(i int) (best int, second, first float64, next int) {
+	best, next, first, second = 0, -1, math.Inf(1), math.Inf(1)
+	for j, c := range a.row(i) {
+		reduced := c - a.price[j]
+		if reduced >= second {
+			continue
+		}
+		if reduced < first {
+			best, next = j, best
+			first, second = reduced, first
+		} else {
+			next, second = j, reduced
+		}
+	}
+	if math.IsInf(second, 1) {
+		next = -1
+	}
+	return best, second, first, next
+}
+
+// augment assigns a free row along the cheapest alternating path to a free column (Dijkstra), and settles the prices.
+func (a *assigner) augment(start int) {
+	for j, c := range a.row(start) {
+		a.length[j], a.previous[j], a.order[j] = c-a.price[j], start, j
+	}
+	// order holds the scanned columns, those reached at the current length, and the rest.
+	scanned, reached, end := 0, 0, -1
+	shortest := 0.0
+	for end < 0 {
+		if scanned == reached {
+			shortest, reached = a.nearest(scanned)
+			for _, j := range a.order[scanned:reached] {
+				if a.rowOf[j] < 0 {
+					end = j
+					break
+				}
+			}
+		}
+		if end < 0 {
+			reached, end = a.scan(a.order[scanned], shortest, reached)
+			scanned++
+		}
+	}
+	for _, j := range a.order[:scanned] {
+		if a.length[j] < shortest {
+			a.price[j] += a.length[j] - shortest
+		}
+	}
+	for {
+		i := a.previous[end]
+		a.rowOf[end] = i
+		end, a.columnOf[i] = a.columnOf[i], end
+		if i == start {
+			return
+		}
+	}
+}
+
+// nearest brings the columns of the least length to the front of those after from, and returns the length and their end.
+func (a *assigner) nearest(from int) (shortest float64, end int) {
+	shortest, end = math.Inf(1), from
+	for k := from; k < a.n; k++ {
+		j := a.order[k]
+		switch {
+		case a.length[j] < shortest || end == from:
+			shortest, end = a.length[j], from+1
+			a.order[k], a.order[from] = a.order[from], j
+		case a.length[j] == shortest:
+			a.order[k], a.order[end] = a.order[end], j
+			end++
+		}
+	}
+	return shortest, end
+}
+
+// scan goes on from a column through its row. It returns the new end of the columns reached at the shortest length, and the
+// free column among them if there is one, else −1.
+func (a *assigner) scan(column int, shortest float64, reached int) (end, free int) {
+	i := a.rowOf[column]
+	row := a.row(i)
+	base := row[column] - a.price[column] - shortest
+	for k := reached; k < a.n; k++ {
+		j := a.order[k]
+		length := row[j] - a.price[j] - base
+		if length >= a.length[j] {
+			continue
+		}
+		a.length[j], a.previous[j] = length, i
+		if length > shortest {
+			continue
+		}
+		if a.rowOf[j] < 0 {
+			return reached, j
+		}
+		a.order[k], a.order[reached] = a.order[reached], j
+		reached++
+	}
+	return reached, -1
 }

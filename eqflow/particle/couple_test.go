@@ -29,7 +29,7 @@ func TestCoupleKeepsShapesAndShortensTheWay(t *testing.T) {
 	for _, c := range []struct{ size, n, d int }{{70, 4, 2}, {20, 5, 3}} {
 		rng := rand.New(rand.NewPCG(2, uint64(c.n)))
 		x, z := normal(rng, c.size, c.n, c.d), normal(rng, c.size, c.n, c.d)
-		got := particle.Couple(x, z)
+		got := particle.Couple(x, z, particle.Relabelling{})
 		if before, after := cost(x, z), cost(x, got); !(after < before/2) {
 			t.Errorf("%d×%d: cost %g became %g", c.n, c.d, before, after)
 		}
@@ -67,7 +67,7 @@ func TestCoupleFindsCopies(t *testing.T) {
 			copy(z.At(i), particle.Relabel(z.At(i), d, rng.Perm(4)))
 			particle.Rotate(z.At(i), turn, d)
 		}
-		if left := cost(x, particle.Couple(x, z)); left > 1e-18*float64(len(x.X)) {
+		if left := cost(x, particle.Couple(x, z, particle.Relabelling{})); left > 1e-18*float64(len(x.X)) {
 			t.Errorf("in %d dimensions a squared distance of %g is left", d, left)
 		}
 	}

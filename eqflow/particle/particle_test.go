@@ -94,7 +94,7 @@ func TestAlignFindsTheCopy(t *testing.T) {
 		y := Relabel(x, d, rng.Perm(n))
 		Rotate(y, RandomRotation(rng, d, true), d)
 		Translate(y, draw(rng, d))
-		found := AlignRelabelled(x, y, d, true)
+		found := AlignRelabelled(x, y, d, Relabelling{}, true)
 		near(t, "distance of a copy", found.SquaredDistance, 0, 1e-9)
 		back := Relabel(y, d, found.Perm)
 		RemoveMean(back, d)
@@ -120,22 +120,53 @@ func TestAlignWithoutReflections(t *testing.T) {
 	}
 }
 
+// assignments are cost matrices: at random, with ties, of negative entries, and with forbidden ones.
+func assignments(rng *rand.Rand, n int) map[string][]float64 {
+	out := map[string][]float64{"random": draw(rng, n*n), "ties": draw(rng, n*n), "forbidden": draw(rng, n*n), "constant": make([]float64, n*n)}
+	for k, c := range out["ties"] {
+		out["ties"][k] = math.Round(c)
+		if k%n/2 != k/n/2 { // all but blocks of two
+			out["forbidden"][k] = math.Inf(1)
+		}
+	}
+	return out
+}
+
 func TestAssignIsTheBest(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 1))
-	for range 20 {
-		cost := make([][]float64, 6)
-		for i := range cost {
-			cost[i] = draw(rng, 6)
-		}
-		total := func(perm []int) (sum float64) {
-			for i, j := range perm {
-				sum += cost[i][j]
+	for range 40 {
+		for what, cost := range assignments(rng, 6) {
+			total := func(perm []int) (sum float64) {
+				for i, j := range perm {
+					sum += cost[i*6+j]
+				}
+				return sum
 			}
-			return sum
+			best := math.Inf(1)
+			permutations(6, func(perm []int) { best = min(best, total(perm)) })
+			near(t, "least cost, "+what, total(Assign(cost, 6)), best, 1e-12)
 		}
-		best := math.Inf(1)
-		permutations(6, func(perm []int) { best = min(best, total(perm)) })
-		near(t, "least cost", total(Assign(cost)), best, 1e-12)
+	}
+}
+
+// Prices prove an assignment the best at any size: no row has a better column at them, and they are the assigned ones' own.
+func TestPricesProveTheAssignment(t *testing.T) {
+	for what, cost := range assignments(rand.New(rand.NewPCG(5, 1)), 400) {
+		a := newAssigner(400)
+		columns := slices.Clone(a.assign(cost))
+		for i, own := range columns {
+			for j := range 400 {
+				if better := cost[i*400+own] - a.price[own] - (cost[i*400+j] - a.price[j]); better > 1e-9 {
+					t.Fatalf("%s: row %d would gain %g by column %d", what, i, better, j)
+				}
+			}
+		}
+		slices.Sort(columns)
+		for j, column := range columns {
+			if j != column {
+				t.Fatalf("%s: column %d is missing", what, j)
+			}
+		}
 	}
 }
 

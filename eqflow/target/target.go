@@ -1,11 +1,15 @@
 package target
 
-import "github.com/gomlx/gomlx/core/graph"
+import (
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
 
 // Target is the Boltzmann distribution p(x) ∝ exp(−u(x)) of n particles in d dimensions that a generator learns.
 //
-// u = U/kT is dimensionless and does not change under translation, rotation, reflection and relabelling. Both
-// evaluations agree to rounding: Energy inside graphs, EnergyForces in plain Go, for samplers on all cores.
+// u = U/kT is dimensionless and does not change under translation, rotation, reflection and relabelling, the last as
+// far as RelabellingOf says. Both evaluations agree to rounding: Energy inside graphs, EnergyForces in plain Go, for samplers on all cores.
 type Target interface {
 	// Name identifies the system in files and messages: "dw4", "lj13", …
 	Name() string
@@ -30,4 +34,12 @@ type Reference struct {
 	Entropy      float64 // differential entropy, nats: no honest NLL on equilibrium data lies below it
 	EntropyError float64
 	MeanEnergy   float64 // ⟨u⟩, kT
+}
+
+// RelabellingOf returns the relabellings that leave t as it is: those of its method Relabelling if it has one, else all.
+func RelabellingOf(t Target) particle.Relabelling {
+	if r, ok := t.(interface{ Relabelling() particle.Relabelling }); ok {
+		return r.Relabelling()
+	}
+	return particle.Relabelling{}
 }
