@@ -23,6 +23,8 @@ var commands = []func() *cobra.Command{
 	newSampleCommand,
 	newEvalCommand,
 	newLabCommand,
+	newBenchCommand,
+	newContenderCommand,
 	newKernelCommand,
 	newXLACommand,
 }

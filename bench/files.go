@@ -1,0 +1,68 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// endings are those of the files that a result is written to.
+var endings = []string{".json", ".md", ".png"}
+
+// Writable returns an error if a result cannot be written to a file of this name.
+func Writable(path string) error {
+	if end := filepath.Ext(path); !slices.Contains(endings, end) {
+		return fmt.Errorf("%s: the name must end with one of %s", path, strings.Join(endings, ", "))
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: there is no folder %s", path, filepath.Dir(path))
+	}
+	return nil
+}
+
+// KnownPeers returns an error for a peer that there is none of.
+func KnownPeers(names []string) error { return known("--peers", names, Peers) }
+
+// Write writes the result as the file's ending says: JSON, a table in Markdown, or a picture.
+func (r Result) Write(path string) error {
+	var data []byte
+	var err error
+	switch filepath.Ext(path) {
+	case ".json":
+		data, err = json.MarshalIndent(r, "", " ")
+	case ".md":
+		data = []byte(r.Markdown() + "\n" + r.Legend() + "\n")
+	case ".png":
+		data, err = r.Picture().PNG()
+	}
+	if err == nil {
+		err = os.WriteFile(path, data, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("bench: the result cannot be written: %w", err)
+	}
+	return nil
+}
+
+// Read puts the results of earlier runs on one machine together.
+func Read(paths []string) (Result, error) {
+	var all Result
+	for k, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return all, err
+		}
+		var one Result
+		if err := json.Unmarshal(data, &one); err != nil || len(one.Rows) == 0 {
+			return all, fmt.Errorf("%s is no result of eqflow bench", path)
+		}
+		if k > 0 && one.Machine != all.Machine {
+			return all, fmt.Errorf("%s and %s were measured on different machines", paths[0], path)
+		}
+		all.Machine, all.Rows = one.Machine, append(all.Rows, one.Rows...)
+	}
+	return all, nil
+}

@@ -1,0 +1,194 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/xla"
+)
+
+// ServeCommand is the name of the program's command that calls Serve.
+const ServeCommand = "bench-contender"
+
+// eqflowOn is this very program as a contender, in a process of its own on a backend.
+func eqflowOn(backend, name string) contender {
+	return contender{
+		name: name,
+		can:  func(c Case) bool { return true },
+		command: func(ctx context.Context, c Case, _ problem, file string) (*exec.Cmd, []byte, error) {
+			text, err := json.Marshal(request{c, backend, file})
+			if err != nil {
+				return nil, nil, err
+			}
+			self, err := os.Executable()
+			return exec.CommandContext(ctx, self, ServeCommand, string(text)), nil, err
+		},
+	}
+}
+
+// job is a piece of work that is ready to be repeated.
+type job struct {
+	once    func() error
+	compile float64
+	values  map[string][]float64
+}
+
+// Serve is the contender's side of eqflow: it prepares the work of a request in JSON, answers, and repeats it as in says.
+func Serve(ctx context.Context, text string, in io.Reader, out io.Writer) error {
+	var r request
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return fmt.Errorf("bench: the request is not understood: %w", err)
+	}
+	backend, err := xla.Open(r.Variant)
+	if err != nil {
+		return err
+	}
+	defer backend.Close()
+	arrays, err := dataset.ReadArrays(r.Problem)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	j, err := prepare(ctx, backend, r.Case, newProblem(arrays))
+	if err != nil {
+		return err
+	}
+	answers := json.NewEncoder(out)
+	ready := answer{Version: runtime.Version(), Setting: backend.Kind + " backend", Compile: j.compile, Values: j.values}
+	if err := answers.Encode(ready); err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		var seconds float64
+		if _, err := fmt.Sscanf(lines.Text(), "go %g", &seconds); err != nil {
+			return fmt.Errorf("bench: %q is no order", lines.Text())
+		}
+		t, err := repeat(j.once, seconds)
+		if err != nil {
+			return err
+		}
+		if err := answers.Encode(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeat does the work for some seconds, once at least.
+func repeat(once func() error, seconds float64) (times, error) {
+	var t times
+	for begin := time.Now(); len(t.Wall) == 0 || time.Since(begin).Seconds() < seconds; {
+		wall, cpu := time.Now(), processorTime()
+		if err := once(); err != nil {
+			return t, err
+		}
+		t.Wall = append(t.Wall, float64(time.Since(wall))/1e6)
+		t.CPU = append(t.CPU, float64(processorTime()-cpu)/1e6)
+	}
+	return t, nil
+}
+
+// prepare compiles a case's work and does it once.
+func prepare(ctx context.Context, backend *xla.Opened, c Case, p problem) (job, error) {
+	system, err := target.Parse(c.System)
+	if err != nil {
+		return job{}, err
+	}
+	config := flow.Continuous{Steps: c.Steps}
+	if c.Flow == "egnn" {
+		config.Field = dynamics.EGNN{}
+	}
+	model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: system, Flow: config})
+	if err != nil {
+		return job{}, err
+	}
+	if err := model.Import(p.Arrays); err != nil {
+		return job{}, err
+	}
+	switch c.Work {
+	case Sample:
+		return sampling(model, c, p)
+	case Likelihood:
+		return scoring(model, c, p)
+	}
+	return training(ctx, model, c, p)
+}
+
+// sampling is Model.Sample: prior draws, configurations, log q, and what the peers leave out, energies and weights.
+func sampling(model *eqflow.Model, c Case, p problem) (j job, err error) {
+	draws := rand.New(rand.NewPCG(1, 2))
+	j.once = func() error {
+		_, err := model.Sample(c.Batch, draws.Uint64())
+		return err
+	}
+	if j.compile, err = seconds(j.once); err != nil {
+		return j, err
+	}
+	x, logQ, err := model.FromPrior(p.configurations("z", c.Batch), 0)
+	j.values = map[string][]float64{"x": x.X, "log_q": logQ}
+	return j, err
+}
+
+// scoring is Model.LogProb.
+func scoring(model *eqflow.Model, c Case, p problem) (j job, err error) {
+	x := p.configurations("data", c.Batch)
+	var logP []float64
+	j.once = func() (err error) {
+		logP, err = model.LogProb(x, 0)
+		return err
+	}
+	j.compile, err = seconds(j.once)
+	j.values = map[string][]float64{"log_p": logP}
+	return j, err
+}
+
+func seconds(once func() error) (float64, error) {
+	begin := time.Now()
+	err := once()
+	return time.Since(begin).Seconds(), err
+}
+
+// training is Model.Train: whole steps as a user's run takes them, with the batch's draw, the bound on the gradient and the
+// moving average of the parameters.
+func training(ctx context.Context, model *eqflow.Model, c Case, p problem) (job, error) {
+	objective := map[Work]eqflow.Objective{Train: eqflow.Likelihood, Matching: eqflow.FlowMatching}[c.Work]
+	settings := eqflow.Settings{
+		Objective: objective, Steps: 1 << 40, Batch: c.Batch, Clip: 1e9, // never in force: the peers have none
+		LearningRate: 1e-6, FinalRate: 1, WarmUp: 1, // so small that the problem stays what it was, however long the measurement
+	}
+	x := p.configurations("data", c.Batch)
+	inputs := eqflow.Inputs{X: x, Z: p.configurations("z", c.Batch), T: p.values("t")[:c.Batch]}
+	loss, gradient, err := model.Loss(settings, inputs)
+	if err != nil {
+		return job{}, err
+	}
+	j := job{values: map[string][]float64{}}
+	for _, g := range gradient {
+		j.values["grad_"+g.Name] = g.Float64s()
+	}
+	stepped := startTraining(ctx, model, x, settings)
+	var first float64
+	if j.compile, err = seconds(func() (err error) { first, err = stepped(); return err }); err != nil {
+		return j, err
+	}
+	if c.Work == Train { // matching draws priors and times of its own
+		loss = first
+	}
+	j.values["loss"] = []float64{loss}
+	j.once = func() error { _, err := stepped(); return err }
+	return j, nil
+}

@@ -1,0 +1,91 @@
+package bench
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/eqflow/gonb-eqflow/internal/venv"
+)
+
+//go:embed peers/*.py floor/*
+var programs embed.FS
+
+// Peers lists what eqflow can be measured against.
+var Peers = []string{"floor", "go", "jax", "torch"}
+
+// python is a peer that is written in Python.
+type python struct {
+	name, prefix string // in the table; of its programs' names
+	venv.Spec
+	flows []string // that it has programs for
+}
+
+var pythons = map[string]python{
+	"jax": {"JAX", "jax", venv.Spec{
+		Name: "bench", What: "JAX", Effort: "half a minute or so", Requirements: []string{"jax==0.10.2"},
+	}, Flows},
+	"torch": {"PyTorch", "torch", venv.Spec{
+		Name: "bench", What: "PyTorch", Effort: "some minutes, for it brings 3 GB of CUDA along", Requirements: []string{"torch==2.8.0", "numpy==2.4.6"},
+	}, []string{"kernel"}},
+}
+
+// mostForPlain bounds the pairs of a batch that the plain variants, which nobody would run at size, are asked for.
+const mostForPlain = 8192
+
+// contenders makes the contenders of a peer in a folder for their programs; cache is where Python environments stay.
+func contenders(ctx context.Context, peer, folder, cache string, tell func(string)) ([]contender, error) {
+	switch peer {
+	case "floor":
+		return floor(ctx, folder)
+	case "go":
+		return []contender{eqflowOn("go", "eqflow, Go backend")}, nil
+	}
+	p := pythons[peer]
+	home := filepath.Join(cache, p.prefix)
+	if err := p.Prepare(ctx, home, tell); err != nil {
+		return nil, err
+	}
+	tuned, plain := p.contender(home, folder, "tuned"), p.contender(home, folder, "plain")
+	plain.can = func(c Case) bool {
+		return tuned.can(c) && c.Work == Train && c.Batch*pairsOf[c.System] <= mostForPlain
+	}
+	return []contender{tuned, plain}, nil
+}
+
+var pairsOf = map[string]int{"dw4": 6, "lj13": 78, "lj55": 1485}
+
+func (p python) contender(home, folder, variant string) contender {
+	return contender{
+		name: p.name + ", " + variant,
+		can:  func(c Case) bool { return among(p.flows, c.Flow) },
+		command: func(ctx context.Context, c Case, _ problem, file string) (*exec.Cmd, []byte, error) {
+			text, err := json.Marshal(request{c, variant, file})
+			program := filepath.Join(folder, "peers", fmt.Sprintf("%s_flow_%s.py", c.Flow, p.prefix))
+			return exec.CommandContext(ctx, filepath.Join(home, "bin", "python"), program, string(text)), nil, err
+		},
+	}
+}
+
+// unpack writes the peers' programs into a folder.
+func unpack(folder string) error {
+	return fs.WalkDir(programs, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := programs.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(folder, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(to, text, 0o644)
+	})
+}

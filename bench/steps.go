@@ -1,0 +1,43 @@
+package bench
+
+import (
+	"context"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// startTraining begins a run that waits before every step; what it returns lets one step happen and returns its loss.
+func startTraining(ctx context.Context, model *eqflow.Model, x particle.Batch, s eqflow.Settings) func() (float64, error) {
+	proceed, losses, ended := make(chan struct{}), make(chan float64), make(chan error, 1)
+	waiting := func() {
+		select {
+		case <-proceed:
+		case <-ctx.Done():
+		}
+	}
+	go func() {
+		waiting()
+		_, err := model.Train(ctx, eqflow.Data{Train: x}, eqflow.Run{Settings: s, Report: func(p eqflow.Progress) {
+			select {
+			case losses <- p.StepLoss:
+				waiting()
+			case <-ctx.Done():
+			}
+		}})
+		ended <- err
+	}()
+	return func() (float64, error) {
+		select {
+		case proceed <- struct{}{}:
+		case err := <-ended:
+			return 0, err
+		}
+		select {
+		case loss := <-losses:
+			return loss, nil
+		case err := <-ended:
+			return 0, err
+		}
+	}
+}
