@@ -63,7 +63,7 @@ func newReproduceCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(&r.quick, "quick", false, "one seed and short training, to see that everything works")
 	flags.StringVar(&r.out, "out", "", "the output `folder` (default out/full or out/quick in the clone)")
-	flags.StringSliceVar(&r.only, "only", nil, "run only the notebooks with these `numbers`, such as 03,04")
+	flags.StringSliceVar(&r.only, "only", nil, "run only the notebooks with these `numbers`, such as 03,04; from 06 on they are beyond the paper")
 	flags.BoolVar(&r.force, "force", false, "execute also the notebooks that are done")
 	flags.BoolVar(&r.strict, "strict", false, "exit with 1 if a claim does not hold")
 	return cmd
@@ -110,9 +110,16 @@ func (r *reproduction) prepare(ctx context.Context) (names []string, err error) 
 	return names, os.MkdirAll(filepath.Join(r.out, "figures"), 0o755)
 }
 
+// paper are the notebooks of the paper's experiments; --only takes any others too.
+const paper = "0[1-5]-*.ipynb"
+
 // names lists the notebooks to run.
 func (r *reproduction) names() ([]string, error) {
-	paths, err := filepath.Glob(filepath.Join(r.root, "notebooks", "0*.ipynb"))
+	pattern := paper
+	if len(r.only) > 0 {
+		pattern = "[0-9][0-9]-*.ipynb"
+	}
+	paths, err := filepath.Glob(filepath.Join(r.root, "notebooks", pattern))
 	if err != nil {
 		return nil, err
 	}
