@@ -191,12 +191,18 @@ func (m *Model) restore(arrays dataset.Arrays, doc manifest) error {
 	return nil
 }
 
-// readFolder reads a folder's model, or its checkpoint if the training is not over, and says which file it read.
-func readFolder(folder string) (arrays dataset.Arrays, doc manifest, path string, err error) {
-	path = filepath.Join(folder, modelFile)
+// FileOf is the file that Load reads: a folder's model, or its checkpoint if the training is not over.
+func FileOf(folder string) string {
+	path := filepath.Join(folder, modelFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		path = filepath.Join(folder, checkpointFile)
 	}
+	return path
+}
+
+// readFolder reads a folder's model and says which file it read.
+func readFolder(folder string) (arrays dataset.Arrays, doc manifest, path string, err error) {
+	path = FileOf(folder)
 	arrays, doc, err = readFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		err = fmt.Errorf("%w: %s holds no model; train one with eqflow train --out %s", dataset.ErrInput, folder, folder)

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomlx/compute"
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
 	"github.com/eqflow/gonb-eqflow/notebooks/magics"
+	"github.com/eqflow/gonb-eqflow/notebooks/resident"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -30,7 +32,7 @@ func newKernelCommand() *cobra.Command {
 		Example: "  eqflow kernel install\n  eqflow kernel install --sys-prefix   # into the active Python environment\n  eqflow kernel status",
 		Args:    noArguments,
 	}
-	cmd.AddCommand(newKernelInstallCommand(), newKernelUninstallCommand(), newKernelStatusCommand(), newKernelRunCommand())
+	cmd.AddCommand(newKernelInstallCommand(), newKernelUninstallCommand(), newKernelStatusCommand(), newKernelRunCommand(), newKernelHelperCommand())
 	return cmd
 }
 
@@ -228,8 +230,25 @@ func newKernelRunCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l.Magics = magics.All(binary, cache)
+			l.Program, l.Magics = binary, magics.All(binary, cache)
 			return kernel.Serve(cmd.Context(), l)
+		},
+	}
+}
+
+// newKernelHelperCommand is what the kernel starts.
+func newKernelHelperCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "helper", Short: "Answer the cells of a kernel; the kernel calls this", Args: noArguments, Hidden: true,
+		RunE: func(*cobra.Command, []string) error {
+			return resident.Run(func(spec string) (compute.Backend, error) {
+				opened, err := xla.Open(spec)
+				if err != nil {
+					return nil, err
+				}
+				fmt.Fprintln(os.Stderr, "computing with", opened)
+				return opened.Backend, nil
+			})
 		},
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
 	"github.com/eqflow/gonb-eqflow/notebooks/protocol"
+	"github.com/eqflow/gonb-eqflow/notebooks/resident"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -240,6 +241,9 @@ func (r *reproduction) environment() []string {
 	}
 	if r.backend != xla.Auto {
 		env = append(env, xla.EnvBackend+"="+r.backend)
+	}
+	if program, err := os.Executable(); err == nil {
+		env = append(env, resident.EnvProgram+"="+program)
 	}
 	return env
 }

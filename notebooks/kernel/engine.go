@@ -3,15 +3,17 @@ package kernel
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-zeromq/zmq4"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/resident"
 )
 
 // startTimeout is how long GoNB gets to answer its first request.
@@ -25,6 +27,7 @@ const fastLinking = `-buildvcs=false "-ldflags=-linkmode=internal -s -w"`
 type engine struct {
 	dir     string // private: sockets, connection file, log, temporary files
 	process *process
+	helper  *resident.Host // nil for none
 	key     signer
 }
 
@@ -37,6 +40,8 @@ type engineOptions struct {
 	// Name of the connection file: GoNB takes the kernel's id, which widgets need, from one like kernel-ID.json.
 	Name string
 	Args []string
+	// Program is eqflow itself, which becomes the resident helper of the cells; none if it is empty.
+	Program string
 }
 
 func startEngine(o engineOptions) (*engine, error) {
@@ -45,12 +50,23 @@ func startEngine(o engineOptions) (*engine, error) {
 		return nil, fmt.Errorf("kernel: no temporary folder: %w; set TMPDIR to one that can be written", err)
 	}
 	e := &engine{dir: dir, key: o.Key}
-	if err := errors.Join(os.WriteFile(filepath.Join(dir, ownerFile), []byte(fmt.Sprint(os.Getpid())), 0o600), e.launch(o)); err != nil {
-		os.RemoveAll(dir)
+	err = os.WriteFile(filepath.Join(dir, ownerFile), []byte(fmt.Sprint(os.Getpid())), 0o600)
+	if err == nil && o.Program != "" {
+		o.Env = append(slices.Clip(o.Env), resident.EnvSocket+"="+e.helperSocket(), resident.EnvProgram+"="+o.Program)
+		e.helper, err = resident.NewHost(e.helperSocket(), o.Program)
+	}
+	if err == nil {
+		err = e.launch(o)
+	}
+	if err != nil {
+		e.close()
 		return nil, err
 	}
 	return e, nil
 }
+
+// helperSocket is where the resident helper listens.
+func (e *engine) helperSocket() string { return filepath.Join(e.dir, "resident") }
 
 // engineFolders begins the names of the temporary folders.
 const engineFolders = "eqflow-gonb-"
@@ -95,9 +111,14 @@ func (e *engine) log() string {
 	return strings.TrimSpace(string(text))
 }
 
-// close ends GoNB, its cell and everything that they started, and removes its folder.
+// close ends GoNB, its cell, the helper and everything that they started, and removes its folder.
 func (e *engine) close() {
-	e.process.kill()
+	if e.process != nil {
+		e.process.kill()
+	}
+	if e.helper != nil {
+		e.helper.Close()
+	}
 	_ = os.RemoveAll(e.dir)
 }
 

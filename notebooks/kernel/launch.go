@@ -9,12 +9,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/resident"
 )
 
 // Launch says how a Jupyter kernel is served.
 type Launch struct {
 	Connection string // Jupyter's connection file
 	Root       string // the checkout, or the module's folder, that cells compile against
+	Program    string // eqflow itself, which becomes the resident helper; none if it is empty
 	Tools      Toolchain
 	Env        []string // further variables of the cells, "NAME=value"
 	Magics     []Magic
@@ -45,12 +48,17 @@ func Serve(ctx context.Context, l Launch) error {
 	defer f.close()
 	go f.beat()
 	e, err := startEngine(engineOptions{
-		Tools: l.Tools, Folder: folder, Env: l.Env, Key: f.key, Name: filepath.Base(l.Connection),
+		Tools: l.Tools, Folder: folder, Env: l.Env, Key: f.key, Name: filepath.Base(l.Connection), Program: l.Program,
 	})
 	if err != nil {
 		return err
 	}
 	defer e.close()
+	if l.Program != "" { // magics ask it too
+		if err := os.Setenv(resident.EnvSocket, e.helperSocket()); err != nil {
+			return err
+		}
+	}
 	broken := e.prepare(ctx, l.Root)
 	if ctx.Err() != nil {
 		return nil
@@ -69,7 +77,7 @@ func Serve(ctx context.Context, l Launch) error {
 // links.
 var imports = []string{
 	"eqflow", "eqflow/dataset", "eqflow/dynamics", "eqflow/figure", "eqflow/flow", "eqflow/mcmc", "eqflow/ode", "eqflow/particle",
-	"eqflow/prior", "eqflow/stats", "eqflow/target", "notebooks/session", "xla",
+	"eqflow/prior", "eqflow/stats", "eqflow/target", "notebooks/resident", "notebooks/session", "xla",
 }
 
 // prepare points the cells' module at root, without network, and imports what cells use. Its error is the user's to read.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/resident"
 )
 
 // served is a kernel as Jupyter sees it.
@@ -22,7 +24,7 @@ type served struct {
 }
 
 // connectionFile writes what Jupyter would, for sockets in a folder of their own.
-func connectionFile(t *testing.T, dir string, key signer) string {
+func connectionFile(t testing.TB, dir string, key signer) string {
 	t.Helper()
 	text, err := json.Marshal(map[string]any{
 		"transport": "ipc", "ip": filepath.Join(dir, "s"), "key": string(key), "signature_scheme": "hmac-sha256",
@@ -38,7 +40,7 @@ func connectionFile(t *testing.T, dir string, key signer) string {
 	return path
 }
 
-func builtTools(t *testing.T) (root string, tools Toolchain) {
+func builtTools(t testing.TB) (root string, tools Toolchain) {
 	t.Helper()
 	root, err := FindRoot(".")
 	if err != nil {
@@ -51,7 +53,7 @@ func builtTools(t *testing.T) (root string, tools Toolchain) {
 }
 
 // shortTemp is a temporary folder with a path short enough for sockets.
-func shortTemp(t *testing.T) string {
+func shortTemp(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "eqk-")
 	if err != nil {
@@ -62,7 +64,7 @@ func shortTemp(t *testing.T) string {
 }
 
 // serve starts a kernel and connects to it. The cells compile against root, the checkout's own if it is empty.
-func serve(t *testing.T, root string, magics ...Magic) *served {
+func serve(t testing.TB, root string, magics ...Magic) *served {
 	t.Helper()
 	here, tools := builtTools(t)
 	if root == "" {
@@ -72,7 +74,8 @@ func serve(t *testing.T, root string, magics ...Magic) *served {
 	t.Setenv("TMPDIR", dir)
 	k := &served{folder: dir, ended: make(chan error, 1)}
 	key := signer(randomToken())
-	launch := Launch{Connection: connectionFile(t, dir, key), Root: root, Tools: tools, Magics: magics, Version: "test"}
+	launch := Launch{Connection: connectionFile(t, dir, key), Root: root, Program: program, Tools: tools, Magics: magics, Version: "test"}
+	t.Setenv(resident.EnvSocket, "") // Serve tells its own process
 	ctx, stop := context.WithCancel(context.Background())
 	go func() { k.ended <- Serve(ctx, launch) }()
 	client := &engine{dir: dir, key: key, process: &process{done: make(chan struct{})}}
@@ -94,7 +97,7 @@ func serve(t *testing.T, root string, magics ...Magic) *served {
 }
 
 // cell runs code and returns what it showed, and whether it failed.
-func (k *served) cell(t *testing.T, code string) (shown, echo string, failure string) {
+func (k *served) cell(t testing.TB, code string) (shown, echo string, failure string) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
@@ -289,15 +292,15 @@ func TestHelperServes(t *testing.T) {
 		return // only as a child of that test
 	}
 	root, tools := builtTools(t)
-	t.Fatal(Serve(context.Background(), Launch{Connection: connection, Root: root, Tools: tools}))
+	t.Fatal(Serve(context.Background(), Launch{Connection: connection, Root: root, Tools: tools, Program: program}))
 }
 
-// A launcher killed with no chance to clean up leaves neither GoNB, nor the cell's program, nor a folder behind.
+// A launcher killed with no chance to clean up leaves neither GoNB, nor the cell's program, nor the helper, nor a folder behind.
 func TestNothingOutlivesAKilledKernel(t *testing.T) {
 	builtTools(t)
 	dir, key := shortTemp(t), signer(randomToken())
 	launcher := exec.Command(os.Args[0], "-test.run=^TestHelperServes$")
-	launcher.Env = append(os.Environ(), servedVariable+"="+connectionFile(t, dir, key), "TMPDIR="+dir)
+	launcher.Env = append(os.Environ(), servedVariable+"="+connectionFile(t, dir, key), "TMPDIR="+dir, helperVariable+"="+filepath.Join(dir, "helper"))
 	if err := launcher.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -321,11 +324,13 @@ func TestNothingOutlivesAKilledKernel(t *testing.T) {
 			}
 		}
 	}
-	var pid []byte
+	var pid, helper []byte
 	await("the cell runs", func() bool { pid, _ = os.ReadFile(pidFile); return len(pid) > 0 })
+	await("the helper runs", func() bool { helper, _ = os.ReadFile(filepath.Join(dir, "helper")); return len(helper) > 0 })
 	_ = launcher.Process.Kill()
 	_ = launcher.Wait()
 	await("the cell's program is gone", func() bool { return exec.Command("kill", "-0", string(pid)).Run() != nil })
+	await("the helper is gone", func() bool { return exec.Command("kill", "-0", string(helper)).Run() != nil })
 	await("the kernel's folder is gone", func() bool {
 		left, _ := filepath.Glob(filepath.Join(dir, engineFolders+"*"))
 		return len(left) == 0

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
+	"github.com/eqflow/gonb-eqflow/notebooks/resident"
 	"github.com/eqflow/gonb-eqflow/notebooks/session"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
@@ -30,7 +30,7 @@ func All(binary, cache string) []kernel.Magic {
 			Complete: func([]string) []string { return []string{xla.Auto, xla.CPU, xla.CUDA, xla.Go} }},
 		{Name: "gpu", Help: "NVIDIA devices and their memory", Run: gpu},
 		{Name: "models", Help: "the trained models below this folder", Run: models},
-		{Name: "show", Usage: "MODEL", Help: "a model's card: settings, learning curve, judgement", Run: show, Complete: modelNames},
+		{Name: "show", Usage: "MODEL", Help: "a model's card: settings, judgement, learning curve, samples", Run: show, Complete: modelNames},
 		{Name: "clean", Usage: "[SESSION] [--yes]", Help: "what eqflow keeps in the user's cache and in sessions, and remove it", Run: clean(cache),
 			Complete: func([]string) []string { return append(sessions(), "--yes") }},
 	}
@@ -92,34 +92,11 @@ func gpu(ctx context.Context, _ []string, out *kernel.Output) error {
 	return nil
 }
 
-// deepest is how many folders below the notebook's models are looked for.
-const deepest = 6
-
-// find lists the model folders below the working folder, with forward slashes.
-func find() []string {
-	var found []string
-	_ = filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.IsDir() {
-			return nil
-		}
-		if strings.Count(path, string(filepath.Separator)) > deepest || entry.Name() == ".git" {
-			return fs.SkipDir
-		}
-		if eqflow.IsModel(path) {
-			found = append(found, filepath.ToSlash(path))
-			return fs.SkipDir
-		}
-		return nil
-	})
-	slices.Sort(found)
-	return found
-}
-
-func modelNames([]string) []string { return find() }
+func modelNames([]string) []string { return resident.Models() }
 
 func models(_ context.Context, _ []string, out *kernel.Output) error {
 	table := figure.Table{Headers: []string{"model", "system", "flow", "steps", "NLL / nats", "ESS / %"}}
-	for _, folder := range find() {
+	for _, folder := range resident.Models() {
 		card, err := eqflow.Describe(folder)
 		if err != nil {
 			table.Rows = append(table.Rows, []string{folder, "damaged: " + err.Error()})
@@ -145,43 +122,58 @@ func models(_ context.Context, _ []string, out *kernel.Output) error {
 	return nil
 }
 
-// named is the folder of a model that is named by its last part alone, if there is one such; else what was given.
-func named(model string) string {
-	if eqflow.IsModel(model) {
-		return model
-	}
-	var found []string
-	for _, folder := range find() {
-		if path.Base(folder) == model {
-			found = append(found, folder)
-		}
-	}
-	if len(found) == 1 {
-		return found[0]
-	}
-	return model
-}
-
 // show draws a model's card.
 func show(_ context.Context, args []string, out *kernel.Output) error {
 	if len(args) != 1 {
 		return fmt.Errorf("name one model; %%eqflow models lists them")
 	}
-	card, err := eqflow.Describe(named(args[0]))
+	folder, err := resident.Find(args[0])
+	if err != nil {
+		return err
+	}
+	card, err := eqflow.Describe(folder)
 	if err != nil {
 		return err
 	}
 	table := figure.Table{Headers: []string{"", args[0]}, Rows: card.Rows()}
 	out.Show(map[string]any{"text/html": table.HTML(), "text/plain": table.String()})
-	run := figure.RunOf("training", card.History)
-	if len(run.Steps) < 2 {
-		return nil
+	if run := figure.RunOf("training", card.History); len(run.Steps) > 1 {
+		err = showFigure(out, "learning curve of "+args[0], figure.LearningCurves(figure.Axes{Title: args[0], X: "step", Y: "loss / nats"}, run))
 	}
-	png, err := figure.LearningCurves(figure.Axes{Title: args[0], X: "step", Y: "loss / nats"}, run).PNG()
 	if err != nil {
 		return err
 	}
-	out.Show(map[string]any{"image/png": base64.StdEncoding.EncodeToString(png), "text/plain": "learning curve of " + args[0]})
+	return showSamples(folder, out)
+}
+
+// shownSamples is two rows of a gallery.
+const shownSamples = 10
+
+// showSamples draws a few, or says why there are none: the card stands without them.
+func showSamples(folder string, out *kernel.Output) error {
+	samples, err := draw(folder)
+	if err != nil {
+		out.Print("no samples: " + err.Error() + "\n")
+		return nil
+	}
+	return showFigure(out, "samples", figure.Particles(figure.Gallery{Title: "samples"}, samples.X))
+}
+
+func draw(folder string) (s eqflow.Samples, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return resident.Open(folder).Sample(shownSamples, 1), nil
+}
+
+func showFigure(out *kernel.Output, name string, f figure.Figure) error {
+	png, err := f.PNG()
+	if err != nil {
+		return err
+	}
+	out.Show(map[string]any{"image/png": base64.StdEncoding.EncodeToString(png), "text/plain": name})
 	return nil
 }
 

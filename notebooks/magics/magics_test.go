@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -14,9 +17,24 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
 	"github.com/eqflow/gonb-eqflow/notebooks/magics"
+	"github.com/eqflow/gonb-eqflow/notebooks/resident"
 	"github.com/eqflow/gonb-eqflow/notebooks/session"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
+
+// TestMain is the resident helper too, where show asks for it.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "kernel" && os.Args[2] == "helper" {
+		if err := resident.Run(func(string) (compute.Backend, error) { return gobackend.New("") }); err != nil {
+			panic(err)
+		}
+		return
+	}
+	if err := os.Setenv(resident.EnvProgram, os.Args[0]); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // run calls a magic, and returns everything that it says.
 func run(t *testing.T, cache, name string, args ...string) (string, error) {
@@ -66,7 +84,7 @@ func TestModels(t *testing.T) {
 		t.Errorf("show by the last part of its name says %q, %v", byName, err)
 	}
 	said, err := run(t, "", "show", "deep/model")
-	if err != nil || !strings.Contains(said, "step 4 of 4") || !strings.Contains(said, report.Why) || !strings.Contains(said, "image/png") {
+	if err != nil || !strings.Contains(said, "step 4 of 4") || !strings.Contains(said, report.Why) || strings.Count(said, "image/png") != 2 {
 		t.Errorf("show says %q, %v", said, err)
 	}
 	if _, err := run(t, "", "show", "nowhere"); err == nil {
