@@ -178,7 +178,10 @@ func TestWideFieldsTakeSmallBlocks(t *testing.T) {
 		{dynamics.Kernel{}, 13, 3, 1024}, {dynamics.EGNN{}, 4, 2, 1024}, {dynamics.OneHop{}, 13, 3, 1024},
 		{dynamics.EGNN{}, 13, 3, 128}, {dynamics.OneHop{}, 55, 3, 128}, {dynamics.EGNN{Hidden: 1 << 20}, 13, 3, 1},
 	} {
-		m := &Model{Generator: Generator{Flow: flow.Continuous{Field: c.field}}, Prior: prior.MeanFree{N: c.n, D: c.d}}
+		m := &Model{
+			Generator: Generator{Flow: flow.Continuous{Field: c.field}}, Prior: prior.MeanFree{N: c.n, D: c.d},
+			backend: xlatest.OpenGo(t).Backend,
+		}
 		if got := m.blockSize(); got != c.want {
 			t.Errorf("%+v takes blocks of %d for %d particles, want %d", c.field, got, c.n, c.want)
 		}

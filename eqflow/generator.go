@@ -97,17 +97,23 @@ func (m *Model) Parameters() int {
 func (m *Model) Backend() compute.Backend { return m.backend }
 
 // The compiled programs take as many configurations at a time as fit the block, and fewer where a field's arrays are wide.
+// A device with memory of its own takes larger blocks, which keep it busy.
 const (
-	largestBlock = 1024
-	blockNumbers = 1 << 26 // in the widest array: 256 MB in float32
+	largestBlock       = 1024
+	largestDeviceBlock = 1 << 16
+	blockNumbers       = 1 << 26 // in the widest array: 256 MB in float32
+	deviceBlockNumbers = 1 << 27
 )
 
 // blockSize is how many configurations the compiled programs take at a time: a power of two.
 func (m *Model) blockSize() int {
-	size := largestBlock
+	size, numbers := largestBlock, blockNumbers
+	if !m.backend.HasSharedBuffers() {
+		size, numbers = largestDeviceBlock, deviceBlockNumbers
+	}
 	if f, ok := m.Flow.(flow.Continuous); ok {
 		if wide, ok := f.Field.(dynamics.Wide); ok {
-			for size > 1 && size*wide.Widest(m.Prior.N, m.Prior.D) > blockNumbers {
+			for size > 1 && size*wide.Widest(m.Prior.N, m.Prior.D) > numbers {
 				size /= 2
 			}
 		}
@@ -193,10 +199,13 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 
 // paddedSize is the block size for a batch of the given length: few sizes, so that few programs are compiled.
 func (m *Model) paddedSize(length int) int {
-	if most := m.blockSize(); length > 16 || most < 16 {
-		return most
+	most := m.blockSize()
+	for _, size := range []int{16, largestBlock} {
+		if length <= size {
+			return min(size, most)
+		}
 	}
-	return 16
+	return most
 }
 
 // block turns configurations, means removed, into a tensor [size, n, d].

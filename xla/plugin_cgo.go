@@ -47,10 +47,11 @@ func openPlugin(path, kind string) (*Opened, error) {
 
 func newClient(path, kind string) (*Opened, error) {
 	// go-xla guesses from the path whether buffers are shared with the host: say it, for folders named "cpu".
-	config := path + ",noshared_buffers"
-	if kind == CPU {
-		config = path + ",shared_buffers"
-	} else {
+	config := path + ",shared_buffers"
+	if kind != CPU {
+		// go-xla gives the products of float32 matrices to a device's TF32 units, which keep 10 bits of 23: an error of 1e-3
+		// in each, and likelihoods that look right and are not.
+		config = path + ",noshared_buffers,notf32"
 		quietDriverCheck(path)
 	}
 	backend, err := xla.NewWithOptions(config, nil)

@@ -171,11 +171,18 @@ const pairsInCache = 768
 // numbersInCache bounds the widest array of a chunk where the field is solved in a loop (measured on DW4 and LJ13).
 const numbersInCache = 1 << 20
 
+// onDevice is how many times larger chunks are on a device with memory of its own, which small ones would leave idle: what
+// fits its memory counts there, half a gigabyte for the widest array in float32.
+const onDevice = 1 << 7
+
 // chunks is the smallest divisor of the batch whose chunks are small enough.
 func (c *continuous) chunks(y *Node) int {
 	batch, each, most := y.Shape().Dimensions[2], c.system.N*(c.system.N-1)/2, pairsInCache
 	if wide, ok := c.Field.(dynamics.Wide); ok {
 		each, most = wide.Widest(c.system.N, c.system.D), numbersInCache
+	}
+	if !y.Graph().Backend().HasSharedBuffers() {
+		most *= onDevice
 	}
 	if c.Chunks > 0 && batch%c.Chunks == 0 {
 		return c.Chunks
