@@ -81,7 +81,7 @@ func (s FlowSpec) name() string {
 // KeepReport writes an evaluation beside the model that it judges.
 func KeepReport(folder string, r Report) error {
 	text, err := json.MarshalIndent(r, "", " ")
-	if err != nil { // JSON has no number for what is not finite: such a model has no NLL to keep
+	if err != nil {
 		return fmt.Errorf("eqflow: the evaluation is not kept: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, reportFile), append(text, '\n'), 0o644); err != nil {

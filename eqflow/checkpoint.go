@@ -223,6 +223,7 @@ func Load(backend compute.Backend, folder string) (*Model, History, error) {
 	if err := m.restore(arrays, doc); err != nil {
 		return nil, History{}, err
 	}
+	m.past = doc.History
 	if unfinished := filepath.Base(path) == checkpointFile; unfinished && doc.Settings != nil && doc.Settings.Average > 0 {
 		err = m.copyParameters(scopeFlow, scopeAverage)
 	}

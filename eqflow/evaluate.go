@@ -1,60 +1,18 @@
 package eqflow
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
-
-// Check holds an NLL against finer solves and against what is known. A likelihood that training pushed below the truth by
-// way of the solver changes when the solver's steps do.
-type Check struct {
-	NLL         float64 `json:"nll"`    // nats, as trained
-	NLL2        float64 `json:"nll_2n"` // with twice the solver's steps
-	NLL4        float64 `json:"nll_4n"` // with four times as many
-	Error       float64 `json:"nll_error"`
-	Trustworthy bool    `json:"trustworthy"`
-	Why         string  `json:"why"`
-}
-
-// Report is the evaluation of a model.
-type Report struct {
-	System string `json:"system"`
-	N      int    `json:"n"` // configurations scored
-	Check
-	Adaptive
-	Weights
-	KnownLogZ    float64 `json:"known_log_z,omitempty"`   // from elsewhere, where known
-	KnownEntropy float64 `json:"known_entropy,omitempty"` // the lowest honest NLL on equilibrium data
-}
-
-// Adaptive holds the NLL of the first configurations by a solver that chooses its own steps, beside theirs by the fixed
-// ones. AdaptiveN is 0 for flows without a solver.
-type Adaptive struct {
-	AdaptiveN   int     `json:"adaptive_n"`         // configurations solved so
-	AdaptiveNLL float64 `json:"nll_adaptive"`       // nats
-	FixedNLL    float64 `json:"nll_adaptive_fixed"` // of the same configurations, with the steps as trained
-	Tolerance   float64 `json:"adaptive_tolerance"` // of a step's estimated error
-}
-
-// Weights are what the importance weights of the model's own samples tell.
-type Weights struct {
-	Samples     int     `json:"samples"`     // drawn; 0 if none were, and the rest then means nothing
-	ESS         float64 `json:"ess"`         // Kish's effective share of the samples, in [0, 1]
-	LogZ        float64 `json:"log_z"`       // nats, from the mean weight
-	LogZError   float64 `json:"log_z_error"` // bootstrap
-	Energy      float64 `json:"energy"`      // reweighted ⟨u⟩, kT
-	EnergyError float64 `json:"energy_error"`
-	Virial      float64 `json:"virial"` // reweighted ⟨x·∇u⟩; (n−1)·d for a correct sample of a scale-free prior
-	VirialError float64 `json:"virial_error"`
-	// WeightsTrustworthy is false where log Z and the averages hang on a handful of samples.
-	WeightsTrustworthy bool   `json:"weights_trustworthy"`
-	WeightsWhy         string `json:"weights_why"`
-}
 
 // Evaluation says how to evaluate.
 type Evaluation struct {
@@ -65,6 +23,11 @@ type Evaluation struct {
 	Equilibrium bool
 	// Bootstrap is the number of resamplings for errors; default 200.
 	Bootstrap int
+	// Compare is how many samples are compared with as many of the data, default 2000; negative for none. The geometric W2
+	// takes its square of alignments, twice where it has a floor.
+	Compare int
+	// Variables are collective variables whose free energies are wanted.
+	Variables []measure.Variable
 }
 
 // tolerance is how far the NLL may move with finer solver steps, and how far it may fall below the entropy beyond its
@@ -84,7 +47,7 @@ const adaptiveCount = 512
 
 // Evaluate scores data, draws samples and judges both.
 func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
-	r := Report{System: m.Target.Name(), N: data.Len()}
+	r := Report{System: m.Target.Name(), N: data.Len(), Origin: m.origin()}
 	known := m.Target.Reference()
 	if known.Known {
 		r.KnownLogZ, r.KnownEntropy = known.LogZ, known.Entropy
@@ -104,13 +67,58 @@ func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
 	}
 	r.judgeAdaptively()
 	if e.Samples = orDefault(e.Samples, 20000); e.Samples > 0 {
-		samples, err := m.Sample(e.Samples, e.Seed)
-		if err != nil {
-			return r, err
-		}
-		m.weighIn(&r, samples, stats.Bootstrap{Resamples: orDefault(e.Bootstrap, 200), Seed: e.Seed})
+		return r, m.measure(&r, data, e)
 	}
 	return r, nil
+}
+
+// measure draws samples and adds what they tell, of themselves and beside the data.
+func (m *Model) measure(r *Report, data particle.Batch, e Evaluation) error {
+	if _, err := m.Sample(17, e.Seed); err != nil { // compiles, for blocks of the full size
+		return err
+	}
+	start := time.Now()
+	samples, err := m.Sample(e.Samples, e.Seed)
+	if err != nil {
+		return err
+	}
+	boot := stats.Bootstrap{Resamples: orDefault(e.Bootstrap, 200), Seed: e.Seed}
+	r.Cost = Cost{Backend: m.backend.Name(), SamplingSeconds: time.Since(start).Seconds(), EnergyEvaluations: int64(e.Samples)}
+	m.weighIn(r, samples, boot)
+	r.EffectivePerSec = r.ESS * float64(r.Samples) / r.SamplingSeconds
+	return m.compare(r, samples, data, e, boot)
+}
+
+// compare measures the samples beside the data.
+func (m *Model) compare(r *Report, s Samples, data particle.Batch, e Evaluation, boot stats.Bootstrap) (err error) {
+	sample := measure.Sample{X: s.X, Energy: s.Energy, LogWeight: s.LogWeight}
+	reference := measure.Sample{X: data, Energy: m.energies(data)}
+	relabelling := target.RelabellingOf(m.Target)
+	for _, v := range e.Variables {
+		profile, err := v.FreeEnergy(sample, reference, boot)
+		if err != nil {
+			return err
+		}
+		r.FreeEnergies = append(r.FreeEnergies, profile)
+	}
+	if e.Compare < 0 {
+		return nil
+	}
+	r.Radial = measure.RadialDistributions(sample, reference, relabelling)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	c := measure.Comparison{Size: e.Compare, Relabelling: relabelling}
+	if m.watch != nil {
+		c.Report = func(done, total int) {
+			if err := m.watch(done, total); err != nil {
+				cancel(err)
+			}
+		}
+	}
+	if r.Distances, err = c.Compare(ctx, sample, reference); ctx.Err() != nil {
+		return fmt.Errorf("eqflow: %w", context.Cause(ctx))
+	}
+	return err
 }
 
 // CheckNLL scores data at n, 2n and 4n solver steps, and says whether the figure may be trusted.
@@ -212,6 +220,15 @@ func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
 			r.WeightsWhy = "the density that weighs them is not to be trusted"
 		}
 	}
+}
+
+// origin describes the model.
+func (m *Model) origin() Origin {
+	o := Origin{Flow: fmt.Sprintf("%T", m.Flow), Parameters: m.Parameters(), TrainingSteps: m.steps, TrainingSeconds: m.past.Seconds}
+	if spec, err := SpecOfFlow(m.Flow); err == nil {
+		o.Flow = spec.name()
+	}
+	return o
 }
 
 // virials returns x·∇u of each configuration.

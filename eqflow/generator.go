@@ -43,7 +43,8 @@ type Model struct {
 	Prior   prior.MeanFree
 	backend compute.Backend
 	store   *model.Store
-	steps   int    // training steps taken
+	steps   int // training steps taken
+	past    History
 	scope   string // of the parameters in use
 	watch   func(done, total int) error
 	// programs are compiled on first use, by what they do and the solver steps they take.
@@ -314,12 +315,19 @@ func (m *Model) FromPrior(z particle.Batch, steps int) (x particle.Batch, logPro
 
 // weigh adds energies, in plain Go and float64, and log-weights.
 func (m *Model) weigh(x particle.Batch, logQ []float64) Samples {
-	s := Samples{X: x, LogQ: logQ, Energy: make([]float64, x.Len()), LogWeight: make([]float64, x.Len())}
-	for i := range s.Energy {
-		s.Energy[i] = m.Target.EnergyForces(x.At(i), nil)
-		s.LogWeight[i] = -s.Energy[i] - logQ[i]
+	s := Samples{X: x, LogQ: logQ, Energy: m.energies(x), LogWeight: make([]float64, x.Len())}
+	for i, u := range s.Energy {
+		s.LogWeight[i] = -u - logQ[i]
 	}
 	return s
+}
+
+func (m *Model) energies(x particle.Batch) []float64 {
+	u := make([]float64, x.Len())
+	for i := range u {
+		u[i] = m.Target.EnergyForces(x.At(i), nil)
+	}
+	return u
 }
 
 // Path solves the flow from prior configurations to the target's and returns it at the given number of frames, evenly

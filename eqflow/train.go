@@ -94,7 +94,8 @@ func (m *Model) Train(ctx context.Context, data Data, run Run) (History, error) 
 	if err != nil {
 		return History{}, err
 	}
-	return t.run(ctx)
+	m.past, err = t.run(ctx)
+	return m.past, err
 }
 
 func (m *Model) checkRun(data Data, run Run) error {

@@ -3,71 +3,65 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
 	"math"
-	"reflect"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/eqflow/measure"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
 const evalHelp = `Scores configurations with a trained generator, draws samples from it, and says whether the
 figures may be trusted. The NLL is computed with the solver's own steps and again with two and
 four times as many: a flow can learn to exploit its solver, and then they disagree. Held against
 what is known of the system: the NLL of a fair sample cannot lie under the target's entropy
-(--equilibrium=false for data that are no fair sample), and log Z from the weights must agree.`
+(--equilibrium=false for data that are no fair sample), and log Z from the weights must agree.
+
+Beside the data it measures, as papers do: W2 over rotation, reflection and relabelling, W2 of
+energies and of pair distances, total variation, radial distribution functions (--json,
+--figures), and free energies along collective variables, reweighted. A collective variable is
+an expression of a configuration:
+
+` + measure.ExpressionHelp + `.`
+
+const evalExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 2 --out test.npz
+  eqflow eval --model model --data test.npz
+  eqflow eval --model model --data test.npz --cv 'long pairs = count(distances, # > 4)' --figures pictures
+  eqflow eval --model model --data test.npz --json`
+
+// evalOptions are the flags of "eqflow eval".
+type evalOptions struct {
+	folder, data, backend, figures string
+	variables                      []string
+	evaluation                     eqflow.Evaluation
+	asJSON                         bool
+}
 
 // newEvalCommand judges a trained generator.
 func newEvalCommand() *cobra.Command {
-	var folder, data, backend string
-	var e eqflow.Evaluation
-	var asJSON bool
+	var o evalOptions
 	cmd := &cobra.Command{
 		Use:     "eval --model DIR --data FILE",
 		Short:   "Judge a trained generator",
 		Long:    evalHelp,
-		Example: "  eqflow mcmc --system dw4 -n 10000 --seed 2 --out test.npz\n  eqflow eval --model model --data test.npz\n  eqflow eval --model model --data test.npz --json",
+		Example: evalExamples,
 		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			model, done, err := loadModel(cmd, backend, folder)
-			if err != nil {
-				return err
-			}
-			defer done()
-			batch, err := readFor(model.Target, data)
-			if err != nil {
-				return asInput(err)
-			}
-			if e.Samples == 0 {
-				e.Samples = -1 // none, where Evaluation would take its default
-			}
-			end := watch(cmd, model)
-			report, err := model.Evaluate(batch, e)
-			end()
-			if err != nil {
-				return err
-			}
-			if err := eqflow.KeepReport(folder, report); err != nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), err) // a folder of somebody else's is judged all the same
-			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), nullable(reflect.ValueOf(report)))
-			}
-			showReport(cmd.OutOrStdout(), report)
-			return nil
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&folder, "model", "", "the trained model's `folder`")
-	flags.StringVar(&data, "data", "", "the `file` of configurations to score: .npz, .npy or .xyz")
-	flags.IntVar(&e.Samples, "samples", 20000, "drawn for ESS and log Z (0: none)")
+	flags, e := cmd.Flags(), &o.evaluation
+	flags.StringVar(&o.folder, "model", "", "the trained model's `folder`")
+	flags.StringVar(&o.data, "data", "", "the `file` of configurations to score: .npz, .npy or .xyz")
+	flags.IntVar(&e.Samples, "samples", 20000, "drawn for ESS, log Z and what follows (0: none)")
+	flags.IntVar(&e.Compare, "compare", 2000, "configurations of samples and data between which W2 is taken (0: none)")
+	flags.StringArrayVar(&o.variables, "cv", nil, "a collective variable whose free energy is wanted, an `expression` (see above); may be repeated")
+	flags.StringVar(&o.figures, "figures", "", "a `folder` for pictures of g(r) and free energies")
 	flags.Uint64Var(&e.Seed, "seed", 0, "of the samples")
 	flags.BoolVar(&e.Equilibrium, "equilibrium", true, "the data are a fair sample of the system")
-	addBackendFlag(cmd, &backend)
-	addJSONFlag(cmd, &asJSON)
+	addBackendFlag(cmd, &o.backend)
+	addJSONFlag(cmd, &o.asJSON)
 	for _, name := range []string{"model", "data"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err)
@@ -76,29 +70,81 @@ func newEvalCommand() *cobra.Command {
 	return cmd
 }
 
-// nullable is a struct of numbers as JSON has it: null for what is not finite, which JSON has no number for.
-func nullable(report reflect.Value) map[string]any {
-	out := map[string]any{}
-	for i := range report.NumField() {
-		field, value := report.Type().Field(i), report.Field(i)
-		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		switch {
-		case value.Type() == reflect.TypeFor[eqflow.Weights]() && value.Interface().(eqflow.Weights).Samples == 0,
-			value.Type() == reflect.TypeFor[eqflow.Adaptive]() && value.Interface().(eqflow.Adaptive).AdaptiveN == 0:
-			// Nothing was measured: no key rather than zeros.
-		case field.Anonymous:
-			maps.Copy(out, nullable(value))
-		case options == "omitempty" && value.IsZero():
-		case value.Kind() == reflect.Float64 && (math.IsNaN(value.Float()) || math.IsInf(value.Float(), 0)):
-			out[name] = nil
-		default:
-			out[name] = value.Interface()
+func (o *evalOptions) run(cmd *cobra.Command) error {
+	if o.evaluation.Samples == 0 && len(o.variables) > 0 {
+		return inputErrorf("--cv needs samples; leave --samples 0 out")
+	}
+	model, done, err := loadModel(cmd, o.backend, o.folder)
+	if err != nil {
+		return err
+	}
+	defer done()
+	batch, err := readFor(model.Target, o.data)
+	if err != nil {
+		return asInput(err)
+	}
+	if err := o.explicit(model); err != nil {
+		return asInput(err)
+	}
+	end := watch(cmd, model)
+	report, err := model.Evaluate(batch, o.evaluation)
+	end()
+	if err != nil {
+		return err
+	}
+	if err := eqflow.KeepReport(o.folder, report); err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), err) // a folder of somebody else's is judged all the same
+	}
+	if o.figures != "" {
+		if err := saveFigures(cmd.ErrOrStderr(), report, o.figures); err != nil {
+			return err
 		}
 	}
-	return out
+	if o.asJSON {
+		return writeJSON(cmd.OutOrStdout(), report)
+	}
+	showReport(cmd.OutOrStdout(), report)
+	return nil
+}
+
+// explicit takes zeros at their word, where Evaluate would take them for its defaults, and reads the variables.
+func (o *evalOptions) explicit(model *eqflow.Model) error {
+	for _, count := range []*int{&o.evaluation.Samples, &o.evaluation.Compare} {
+		if *count == 0 {
+			*count = -1
+		}
+	}
+	for _, text := range o.variables {
+		v, err := measure.ParseVariable(text, model.Target.Particles(), model.Target.Dim())
+		if err != nil {
+			return err
+		}
+		o.evaluation.Variables = append(o.evaluation.Variables, v)
+	}
+	return nil
+}
+
+// saveFigures draws what the report has curves of.
+func saveFigures(told io.Writer, r eqflow.Report, folder string) error {
+	var all []figure.Figure
+	for _, g := range r.Radial {
+		all = append(all, figure.Radial(g))
+	}
+	for _, p := range r.FreeEnergies {
+		all = append(all, figure.FreeEnergy(p))
+	}
+	for _, f := range all {
+		path, err := f.Save(folder)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(told, "eqflow: wrote", path)
+	}
+	return nil
 }
 
 func showReport(out io.Writer, r eqflow.Report) {
+	fmt.Fprintf(out, "model    %s, %d parameters, %d training steps\n", r.Flow, r.Parameters, r.TrainingSteps)
 	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)
 	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n", r.NLL, r.Error, r.NLL2, r.NLL4)
 	if r.AdaptiveN > 0 {
@@ -111,6 +157,51 @@ func showReport(out io.Writer, r eqflow.Report) {
 	fmt.Fprintf(out, "ESS      %.1f %%\nlog Z    %.3f ± %.3f\n", 100*r.ESS, r.LogZ, r.LogZError)
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\nvirial   %.2f ± %.2f, reweighted\n", r.Energy, r.EnergyError, r.Virial, r.VirialError)
 	fmt.Fprintf(out, "weights  %s: %s\n", verdict(r.WeightsTrustworthy), r.WeightsWhy)
+	fmt.Fprintf(out, "cost     %.3g effective samples a second on %s; %d energy evaluations in %.3g s\n", r.EffectivePerSec, r.Backend,
+		r.EnergyEvaluations, r.SamplingSeconds)
+	if r.Compared > 0 {
+		showDistances(out, r.Distances)
+	}
+	for _, p := range r.FreeEnergies {
+		showProfile(out, p)
+	}
+}
+
+// showDistances prints a table of how far the samples are from the data.
+func showDistances(out io.Writer, d measure.Distances) {
+	fmt.Fprintf(out, "\nDistances of %d samples from as many of the data; the floor is that of the data from themselves.\n", d.Compared)
+	number := func(v float64) string {
+		if math.IsNaN(v) {
+			return "–"
+		}
+		return fmt.Sprintf("%.4g", v)
+	}
+	energy := number(d.EnergyW2)
+	if !math.IsNaN(d.EnergyW2Spread) {
+		energy += " ± " + fmt.Sprintf("%.2g", d.EnergyW2Spread)
+	}
+	fmt.Fprint(out, figure.Table{Headers: []string{"", "samples", "floor", "reweighted"}, Rows: [][]string{
+		{"W2, geometric", number(d.W2), number(d.W2Floor), "–"},
+		{"energy-W2 / kT", energy, number(d.EnergyW2Floor), number(d.EnergyW2Reweighted)},
+		{"distance-W2", number(d.DistanceW2), number(d.DistanceW2Floor), number(d.DistanceW2Reweighted)},
+		{"total variation", number(d.TotalVariation), number(d.TotalVariationFloor), number(d.TotalVariationReweighted)},
+	}})
+}
+
+// showProfile prints a free energy as a table.
+func showProfile(out io.Writer, p measure.Profile) {
+	estimate := func(e stats.Estimate) string {
+		if math.IsInf(e.Value, 0) {
+			return "–"
+		}
+		return fmt.Sprintf("%.3f ± %.3f", e.Value, e.Error)
+	}
+	table := figure.Table{Headers: []string{p.Variable, "F / kT", "of the data"}}
+	for k, s := range p.Middles {
+		table.Rows = append(table.Rows, []string{fmt.Sprintf("%.4g", s), estimate(p.Free[k]), estimate(p.Reference[k])})
+	}
+	sigmas, kT := p.Worst()
+	fmt.Fprintf(out, "\n%sLargest difference %.3f kT; largest in standard errors %.1f.\n", table, kT, sigmas)
 }
 
 func verdict(trustworthy bool) string {

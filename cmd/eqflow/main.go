@@ -22,6 +22,7 @@ var commands = []func() *cobra.Command{
 	newTrainCommand,
 	newSampleCommand,
 	newEvalCommand,
+	newCompareCommand,
 	newLabCommand,
 	newBenchCommand,
 	newContenderCommand,

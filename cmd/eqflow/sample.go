@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"reflect"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +13,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
 const sampleHelp = `Draws configurations from a trained generator, with what reweighting needs: the log-density
@@ -100,7 +100,7 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s eqflow.Sample
 		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error, Seconds: seconds,
 	}
 	if o.asJSON {
-		return writeJSON(out, nullable(reflect.ValueOf(summary)))
+		return writeJSON(out, finite.Fields(summary))
 	}
 	_, err := fmt.Fprintf(out, "samples  %d of %s in %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\nenergy   %.3f ± %.3f kT, reweighted\n", o.n,
 		summary.System, o.out, 100*summary.ESS, z.Value, z.Error, u.Value, u.Error)

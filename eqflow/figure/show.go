@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
@@ -64,6 +65,10 @@ func itemOf(v any) (item, error) {
 		return estimates(Axes{Name: "free energies", X: "state", Y: "free energy / kT"}, v), nil
 	case []stats.Estimate:
 		return estimates(Axes{Name: "estimates", X: "class", Y: "estimate"}, v), nil
+	case measure.Profile:
+		return FreeEnergy(v), nil
+	case measure.Radial:
+		return Radial(v), nil
 	case stats.Estimate:
 		return NewTable([]string{"value", "standard error"}, []any{v.Value, v.Error}), nil
 	}

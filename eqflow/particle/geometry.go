@@ -86,3 +86,42 @@ func Rotation2(angle float64) []float64 {
 	sin, cos := math.Sincos(angle)
 	return []float64{cos, -sin, sin, cos}
 }
+
+// RadiusOfGyration is the root mean square distance of the particles of x [n*d] from their mean.
+func RadiusOfGyration(x []float64, d int) float64 {
+	c := centred(x, d)
+	return math.Sqrt(dot(c, c) * float64(d) / float64(len(x)))
+}
+
+// Angle is the angle at b between a and c, from 0 to π.
+func Angle(a, b, c []float64) float64 {
+	u, v := difference(a, b), difference(c, b)
+	return math.Acos(clamp(dot(u, v) / math.Sqrt(dot(u, u)*dot(v, v))))
+}
+
+// Dihedral is the angle between the planes (a, b, c) and (b, c, d): 0 where a and d lie on one side (cis), π where they lie
+// on opposite ones (trans). In space it is positive where d lies clockwise of a, seen along b → c (IUPAC), up to ±π; in the
+// plane it has no sign.
+func Dihedral(a, b, c, d []float64) float64 {
+	u, v, w := difference(b, a), difference(c, b), difference(d, c)
+	angle := math.Acos(clamp(DihedralCosine(dot(u, u), dot(v, v), dot(w, w), dot(u, v), dot(v, w), dot(u, w))))
+	if len(a) == 3 && u[0]*(v[1]*w[2]-v[2]*w[1])+u[1]*(v[2]*w[0]-v[0]*w[2])+u[2]*(v[0]*w[1]-v[1]*w[0]) < 0 {
+		return -angle
+	}
+	return angle
+}
+
+// DihedralCosine is the cosine of the dihedral angle of three consecutive bonds from their scalar products, in any dimension.
+func DihedralCosine(uu, vv, ww, uv, vw, uw float64) float64 {
+	return (uv*vw - uw*vv) / math.Sqrt((uu*vv-uv*uv)*(vv*ww-vw*vw))
+}
+
+func difference(a, b []float64) []float64 {
+	out := make([]float64, len(a))
+	for k := range out {
+		out[k] = a[k] - b[k]
+	}
+	return out
+}
+
+func clamp(cosine float64) float64 { return max(-1, min(1, cosine)) }

@@ -204,3 +204,22 @@ func TestGraphGeometry(t *testing.T) {
 		}
 	}
 }
+
+// A butane-like chain turned about its middle bond shows the angle that it was turned by, in any orientation.
+func TestDihedral(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 1))
+	for _, angle := range []float64{-3, -1.2, 0.3, 2} {
+		sin, cos := math.Sincos(angle)
+		// Seen along the z-axis from below, b → c points away, and d lies clockwise of a for positive angles.
+		x := []float64{1, 0, -0.3, 0, 0, 0, 0, 0, 1, cos, sin, 1.4}
+		Rotate(x, RandomRotation(rng, 3, false), 3)
+		near(t, "dihedral", Dihedral(x[:3], x[3:6], x[6:9], x[9:]), angle, 1e-9)
+		mirrored := append([]float64(nil), x...)
+		for k := 0; k < 12; k += 3 {
+			mirrored[k] = -mirrored[k]
+		}
+		near(t, "mirrored", Dihedral(mirrored[:3], mirrored[3:6], mirrored[6:9], mirrored[9:]), -angle, 1e-9)
+	}
+	near(t, "angle", Angle([]float64{2, 0}, []float64{0, 0}, []float64{1, 1}), math.Pi/4, 1e-12)
+	near(t, "radius of gyration", RadiusOfGyration([]float64{1, 1, 3, 1}, 2), 1, 1e-12)
+}

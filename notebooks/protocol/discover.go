@@ -178,7 +178,7 @@ func (l *Lab) LikelihoodJobs(train particle.Batch) []Job {
 // evaluation is an equilibrium evaluation. The ESS of 20 000 samples differs by 1.5 points from draw to draw, that of
 // 100 000 by less than one; on the Go backend so many would take minutes.
 func (l *Lab) evaluation(t Trained, test particle.Batch) eqflow.Report {
-	e := eqflow.Evaluation{Seed: t.Seed, Equilibrium: true, Samples: 100_000}
+	e := eqflow.Evaluation{Seed: t.Seed, Equilibrium: true, Samples: 100_000, Compare: -1}
 	if l.backend.Kind == xla.Go {
 		e.Samples = 2000
 	}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/comparison"
+)
+
+const compareHelp = `Puts the evaluations of several models side by side: NLL (with four times the solver's steps),
+ESS, log Z, the W2s of raw samples, the time of training and effective samples a second, and
+below them what a perfect model would have. A is a model's folder, which "eqflow eval" has judged,
+or a file of "eqflow eval --json". Figures compare where they come from the same data and numbers
+of samples.`
+
+// newCompareCommand makes one table and one figure of several models.
+func newCompareCommand() *cobra.Command {
+	var out string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "compare A [B …]",
+		Short:   "Put several judged models side by side",
+		Long:    compareHelp,
+		Example: "  eqflow eval --model kernel --data test.npz\n  eqflow eval --model egnn --data test.npz --json > egnn.json\n  eqflow compare kernel egnn.json --out comparison",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			c, err := comparison.Read(paths...)
+			if err != nil {
+				return asInput(err)
+			}
+			if out != "" {
+				if err := saveComparison(cmd, c, out); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), c)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Models of %s\n\n%s", c[0].System, c.Table())
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "a `folder` for comparison.png and comparison.json")
+	addJSONFlag(cmd, &asJSON)
+	return cmd
+}
+
+func saveComparison(cmd *cobra.Command, c comparison.Comparison, folder string) error {
+	picture, err := c.Figure().Save(folder)
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(folder, "comparison.json")
+	if err := os.WriteFile(data, append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: wrote", picture, "and", data)
+	return nil
+}

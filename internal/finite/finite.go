@@ -1,0 +1,48 @@
+// Package finite turns values into what JSON can hold: null for numbers that are not finite.
+package finite
+
+import (
+	"maps"
+	"math"
+	"reflect"
+	"strings"
+)
+
+// Fields are a struct's exported fields by their names in JSON, those of embedded structs among them; of fields with
+// omitempty, those that are not zero.
+func Fields(of any) map[string]any { return fields(reflect.ValueOf(of)) }
+
+func fields(v reflect.Value) map[string]any {
+	out := map[string]any{}
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous:
+			maps.Copy(out, fields(v.Field(i)))
+		case !field.IsExported() || options == "omitempty" && v.Field(i).IsZero():
+		default:
+			out[name] = value(v.Field(i))
+		}
+	}
+	return out
+}
+
+// value is v with nil for numbers that are not finite, down to the bottom.
+func value(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Float64:
+		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil
+		}
+	case reflect.Struct:
+		return fields(v)
+	case reflect.Slice:
+		out := make([]any, v.Len())
+		for i := range out {
+			out[i] = value(v.Index(i))
+		}
+		return out
+	}
+	return v.Interface()
+}
