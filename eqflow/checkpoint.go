@@ -71,7 +71,7 @@ func (t *trainer) save() error {
 	if err != nil {
 		return err
 	}
-	return t.write(filepath.Join(t.Folder, checkpointFile), doc, "")
+	return t.write(filepath.Join(t.Folder, checkpointFile), doc, "", t.ladder.arrays()...)
 }
 
 // saveFinished writes the trained model and drops the checkpoint.
@@ -109,8 +109,8 @@ func (m *Model) Save(folder string) error {
 	return m.write(filepath.Join(folder, modelFile), doc, scopeFlow)
 }
 
-// write puts the variables below a scope ("" for all) and the manifest into one file.
-func (m *Model) write(path string, doc manifest, scope string) error {
+// write puts the variables below a scope ("" for all), the manifest and what else there is into one file.
+func (m *Model) write(path string, doc manifest, scope string, more ...dataset.Array) error {
 	text, err := json.Marshal(doc)
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (m *Model) write(path string, doc manifest, scope string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("eqflow: cannot make the model's folder: %w", err)
 	}
-	return dataset.WriteArrays(path, arrays, true)
+	return dataset.WriteArrays(path, append(arrays, more...), true)
 }
 
 func toArray(name string, t *tensors.Tensor) (dataset.Array, error) {
@@ -180,7 +180,7 @@ func readFile(path string) (dataset.Arrays, manifest, error) {
 // restore sets the store's variables to a file's arrays.
 func (m *Model) restore(arrays dataset.Arrays, doc manifest) error {
 	for _, a := range arrays {
-		if a.Name == manifestArray {
+		if !isModels(a.Name) {
 			continue
 		}
 		if err := m.set("/"+a.Name, fromArray(a), strings.HasPrefix(a.Name, scopeFlow+"/")); err != nil {
@@ -264,7 +264,10 @@ func (t *trainer) resume() error {
 			return err
 		}
 		t.history, t.sum, t.count, t.done = doc.History, doc.Sum, doc.Count, name == modelFile
-		return t.restore(arrays, doc)
+		if err := t.restore(arrays, doc); err != nil || t.done || t.ladder == nil {
+			return err
+		}
+		return t.ladder.takeUp(arrays)
 	}
 	return nil
 }

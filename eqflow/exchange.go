@@ -44,11 +44,13 @@ func (m *Model) Import(from dataset.Arrays) error {
 	return nil
 }
 
-// Inputs are what an objective looks at: data and prior draws of one length, and a flow time for each. What the objective
-// does not use may be left out.
+// Inputs are what an objective looks at: data and prior draws of one length, and a flow time for each; with forces, also ∇u at
+// the data, and its mean square a degree of freedom. What the objective does not use may be left out.
 type Inputs struct {
-	X, Z particle.Batch
-	T    []float64
+	X, Z      particle.Batch
+	T         []float64
+	Slopes    particle.Batch
+	Stiffness float64
 }
 
 // Loss returns the objective at given inputs, built as Train builds it, and its gradient by each parameter under Export's
@@ -58,7 +60,7 @@ func (m *Model) Loss(s Settings, in Inputs) (loss float64, gradient dataset.Arra
 	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, inputs []*Node) []*Node {
 		g := inputs[0].Graph()
 		scope.Store().SetTraining(g, true)
-		value := m.loss(s, m.bind(scope, g, 0, scopeFlow), inputs[0], inputs[1], inputs[2])
+		value := m.loss(s, m.bind(scope, g, 0, scopeFlow), fed{inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]})
 		_, variables := m.parameters(scopeFlow)
 		nodes := make([]*Node, len(variables))
 		for k, v := range variables {
@@ -84,19 +86,22 @@ func (m *Model) Loss(s Settings, in Inputs) (loss float64, gradient dataset.Arra
 	return float64(tensors.ToScalar[float32](results[0])), gradient, nil
 }
 
-// tensors are the inputs for a graph, one number for each that is left out.
+// tensors are the inputs for a graph, in the order of fed, one number for each that is left out.
 func (in Inputs) tensors() []any {
-	var out []any
-	for _, b := range []particle.Batch{in.X, in.Z} {
+	batch := func(b particle.Batch) any {
 		if b.Len() == 0 {
 			b = particle.NewBatch(1, 1, 1)
 		}
-		out = append(out, tensors.FromFlatDataAndDimensions(float32s(b.X), b.Len(), b.N, b.D))
+		return tensors.FromFlatDataAndDimensions(float32s(b.X), b.Len(), b.N, b.D)
 	}
-	if len(in.T) == 0 {
-		return append(out, tensors.FromFlatDataAndDimensions([]float32{0}, 1))
+	times := in.T
+	if len(times) == 0 {
+		times = []float64{0}
 	}
-	return append(out, tensors.FromFlatDataAndDimensions(float32s(in.T), len(in.T)))
+	return []any{
+		batch(in.X), batch(in.Z), tensors.FromFlatDataAndDimensions(float32s(times), len(times)),
+		batch(in.Slopes), float32(in.Stiffness),
+	}
 }
 
 func float32s(v []float64) []float32 {

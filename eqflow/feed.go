@@ -17,10 +17,41 @@ type feed struct {
 	data  particle.Batch // means removed
 	order []int          // of the data in the current epoch
 	epoch int
+	from  int // the step that the data are of since
+	// slopes are ∇u of the data, and the stiffness their mean square a degree of freedom, where the regression uses forces.
+	slopes    particle.Batch
+	stiffness float64
 }
 
 func newFeed(m *Model, data particle.Batch, s Settings) *feed {
-	return &feed{Settings: s, model: m, data: data.Clone().RemoveMean(), epoch: -1}
+	f := &feed{Settings: s, model: m}
+	if data = data.Clone().RemoveMean(); s.Forces {
+		f.learn(0, data, slopesOf(m.Target, data))
+	} else {
+		f.learn(0, data, particle.Batch{})
+	}
+	return f
+}
+
+// learn takes data from a step on.
+func (f *feed) learn(step int, data, slopes particle.Batch) {
+	f.from, f.data, f.slopes, f.epoch, f.stiffness = step, data, slopes, -1, 0
+	for _, v := range slopes.X {
+		f.stiffness += v * v / float64(data.Len()*f.model.Prior.DegreesOfFreedom())
+	}
+}
+
+// slopesOf returns ∇u of each configuration.
+func slopesOf(t target.Target, x particle.Batch) particle.Batch {
+	slopes := particle.NewBatch(x.Len(), x.N, x.D)
+	inParallel(target.Concurrency(t), x.Len(), func(i int) {
+		out := slopes.At(i)
+		t.EnergyForces(x.At(i), out)
+		for k := range out {
+			out[k] = -out[k]
+		}
+	})
+	return slopes
 }
 
 // Streams of random numbers, each of its own within a seed.
@@ -34,15 +65,19 @@ func (f *feed) rng(stream uint64, k int) *rand.Rand {
 	return rand.New(rand.NewPCG(f.Seed, stream+uint64(k)))
 }
 
-// inputs returns data x, prior draws z, times t, the learning rate and the average's decay of a step. What the objective does not use is one
-// number, for the graph's parameters to be filled.
+// inputs returns data x, prior draws z, times t, the learning rate, the average's decay, slopes and stiffness of a step. What
+// the objective does not use is one number, for the graph's parameters to be filled.
 func (f *feed) inputs(step int) []any {
 	none := func() *tensors.Tensor { return tensors.FromFlatDataAndDimensions([]float32{0}, 1) }
-	x, z, t := none(), none(), none()
+	x, z, t, slopes := none(), none(), none(), none()
 	var data particle.Batch
-	if f.needsData() {
-		data = f.batch(step)
+	if f.data.Len() > 0 && f.Objective != Energy {
+		var gradients particle.Batch
+		data, gradients = f.batch(step)
 		x = f.tensor(data)
+		if f.usesForces() {
+			slopes = f.tensor(gradients)
+		}
 	}
 	if f.needsPrior() {
 		rng := f.rng(streamPrior, step)
@@ -53,31 +88,45 @@ func (f *feed) inputs(step int) []any {
 		z = f.tensor(draws)
 		t = stratified(rng, f.Batch)
 	}
-	return []any{x, z, t, float32(f.rate(step)), float32(f.decay(step))}
+	return []any{x, z, t, float32(f.rate(step)), float32(f.decay(step)), slopes, float32(f.stiffness)}
 }
 
-// batch takes the next configurations of an endless sequence of shuffled epochs.
-func (f *feed) batch(step int) particle.Batch {
-	out := particle.NewBatch(f.Batch, f.data.N, f.data.D)
+// batch takes the next configurations of an endless sequence of shuffled epochs, and their slopes if there are any.
+func (f *feed) batch(step int) (x, slopes particle.Batch) {
+	x = particle.NewBatch(f.Batch, f.data.N, f.data.D)
+	if f.usesForces() {
+		slopes = particle.NewBatch(f.Batch, f.data.N, f.data.D)
+	}
 	for k := range f.Batch {
-		at := step*f.Batch + k
+		at := (step-f.from)*f.Batch + k
 		if epoch := at / f.data.Len(); epoch != f.epoch {
-			f.epoch, f.order = epoch, f.rng(streamShuffle, epoch).Perm(f.data.Len())
+			f.epoch, f.order = epoch, f.rng(streamShuffle, f.from<<20+epoch).Perm(f.data.Len())
 		}
-		copy(out.At(k), f.data.At(f.order[at%f.data.Len()]))
+		which := f.order[at%f.data.Len()]
+		copy(x.At(k), f.data.At(which))
+		if f.usesForces() {
+			copy(slopes.At(k), f.slopes.At(which))
+		}
 	}
 	if f.Augment {
-		augment(f.rng(streamAugment, step), out, target.RelabellingOf(f.model.Target))
+		augment(f.rng(streamAugment, step), target.RelabellingOf(f.model.Target), x, slopes)
 	}
-	return out
+	return x, slopes
 }
 
-// augment turns or reflects every configuration at random, and relabels it as r allows.
-func augment(rng *rand.Rand, b particle.Batch, r particle.Relabelling) {
-	for i := range b.Len() {
-		x := b.At(i)
-		copy(x, particle.Relabel(x, b.D, r.Random(rng, b.N)))
-		particle.Rotate(x, particle.RandomRotation(rng, b.D, true), b.D)
+// augment turns or reflects every configuration at random, and relabels it as r allows, and its slopes, where there are any,
+// alike.
+func augment(rng *rand.Rand, r particle.Relabelling, x, slopes particle.Batch) {
+	for i := range x.Len() {
+		order, rotation := r.Random(rng, x.N), particle.RandomRotation(rng, x.D, true)
+		for _, b := range []particle.Batch{x, slopes} {
+			if b.Len() == 0 {
+				continue
+			}
+			v := b.At(i)
+			copy(v, particle.Relabel(v, b.D, order))
+			particle.Rotate(v, rotation, b.D)
+		}
 	}
 }
 

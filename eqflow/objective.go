@@ -6,18 +6,21 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 )
 
-// loss builds the objective's scalar from what a step feeds: data x and prior draws z, both [batch, n, d], and flow times
-// t [batch]. Nodes that the objective does not use are not touched.
-func (m *Model) loss(s Settings, f flow.Bijection, x, z, t *Node) *Node {
+// fed is what a step feeds the loss: data x, prior draws z and slopes ∇u of the data, all [batch, n, d], flow times t
+// [batch], and the stiffness, a number. Nodes that the objective does not use are not touched.
+type fed struct{ x, z, t, slopes, stiffness *Node }
+
+// loss builds the objective's scalar.
+func (m *Model) loss(s Settings, f flow.Bijection, in fed) *Node {
 	switch s.Objective {
 	case Energy:
-		return m.energyLoss(s, f, z)
+		return m.energyLoss(s, f, in.z)
 	case Mixture:
-		return Add(MulScalar(m.energyLoss(s, f, z), s.EnergyShare), MulScalar(m.likelihoodLoss(s, f, x), 1-s.EnergyShare))
-	case FlowMatching:
-		return matchingLoss(f.(flow.Partial), x, z, t)
+		return Add(MulScalar(m.energyLoss(s, f, in.z), s.EnergyShare), MulScalar(m.likelihoodLoss(s, f, in.x), 1-s.EnergyShare))
+	case FlowMatching, Annealed:
+		return matchingLoss(s, f.(flow.Partial), in)
 	default:
-		return m.likelihoodLoss(s, f, x)
+		return m.likelihoodLoss(s, f, in.x)
 	}
 }
 
@@ -44,7 +47,22 @@ func (m *Model) renyi(x, logQ *Node) *Node {
 func (m *Model) energyLoss(s Settings, f flow.Bijection, z *Node) *Node {
 	image := f.Forward(z)
 	u := tamed(m.Target.Energy(image.X), s.EnergyCut)
-	return penalised(s, ReduceAllMean(Sub(u, image.LogDet)), image)
+	loss := ReduceAllMean(Sub(u, image.LogDet))
+	if s.Path {
+		along := m.pathSurrogate(s, f, image.X)
+		loss = Add(StopGradient(Sub(loss, along)), along)
+	}
+	return penalised(s, loss, image)
+}
+
+// pathSurrogate has the gradient of ⟨u(x) + log q(x)⟩ as x alone moves with the parameters, log q's own dependence on them
+// left out: its value means nothing. ∇log q is that of the inverse solve, which is exact for the steps that it takes.
+func (m *Model) pathSurrogate(s Settings, f flow.Bijection, samples *Node) *Node {
+	x := Identity(StopGradient(samples)) // of a stopped node itself every gradient is zero
+	image := f.Inverse(x)
+	logRatio := Add(tamed(m.Target.Energy(x), s.EnergyCut), Add(m.Prior.LogProb(image.X), image.LogDet))
+	slope := StopGradient(Gradient(ReduceAllSum(logRatio), x)[0])
+	return ReduceAllMean(ReduceSum(Mul(samples, slope), 1, 2))
 }
 
 // tamed is u up to the cut, and grows by its logarithm beyond: cut + ln(1 + u − cut).
@@ -60,10 +78,33 @@ func penalised(s Settings, loss *Node, image flow.Image) *Node {
 	return Add(loss, MulScalar(ReduceAllMean(image.Penalty), s.Penalty))
 }
 
-// matchingLoss is ⟨|v(x_t, t) − (x − z)|²⟩ with x_t = (1−t) z + t x.
-func matchingLoss(f flow.Partial, x, z, t *Node) *Node {
-	at := BroadcastToShape(ExpandAxes(t, 1, 2), x.Shape())
-	v, _ := f.At(t, Add(Mul(OneMinus(at), z), Mul(at, x)))
-	miss := Sub(v, Sub(x, z))
+// matchingLoss is ⟨|v(x_t, t) − w|²⟩ with x_t = (1−t) z + t x. What is regressed on, w, has the marginal velocity
+// E[x − z | x_t] as its mean given x_t: x − z itself, or with forces what velocityOf makes of both.
+func matchingLoss(s Settings, f flow.Partial, in fed) *Node {
+	at := BroadcastToShape(ExpandAxes(in.t, 1, 2), in.x.Shape())
+	place := Add(Mul(OneMinus(at), in.z), Mul(at, in.x))
+	want := Sub(in.x, in.z)
+	if s.usesForces() {
+		want = velocityOf(in, at, place)
+	}
+	v, _ := f.At(in.t, place)
+	miss := Sub(v, want)
 	return ReduceAllMean(ReduceSum(Mul(miss, miss), 1, 2))
+}
+
+// velocityOf mixes two views of the velocity at x_t, each right on average over p(x | x_t). One is x − z; the other, from the
+// identity t·∇log p_t(x_t) = −E[∇u(x) | x_t] (target score matching, De Bortoli et al., arXiv:2402.08667), is
+//
+//	x_t/t − (1−t)/t² ∇u(x)
+//
+// Their errors are opposite. For a Gaussian of stiffness h they cancel in the mixture with the share t²/(t² + h(1−t)²) of the
+// second, where no noise is left, and nothing in it diverges at either end:
+//
+//	w = [ h(1−t)² (x − z) + t x_t − (1−t) ∇u(x) ] / (t² + h(1−t)²)
+func velocityOf(in fed, t, place *Node) *Node {
+	rest := OneMinus(t)
+	h := BroadcastToShape(Reshape(in.stiffness, 1, 1, 1), t.Shape())
+	stiff := Mul(h, Mul(rest, rest))
+	sum := Add(Mul(stiff, Sub(in.x, in.z)), Sub(Mul(t, place), Mul(rest, in.slopes)))
+	return Div(sum, Add(Mul(t, t), stiff))
 }

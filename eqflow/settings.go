@@ -23,10 +23,13 @@ const (
 	// FlowMatching regresses the field on the straight lines from prior draws to data (Lipman et al., arXiv:2210.02747),
 	// paired as Settings.Coupling says; it solves no differential equation. Continuous flows only.
 	FlowMatching Objective = "flow-matching"
+	// Annealed is flow matching on the model's own samples, reweighted along a ladder of temperatures from a wide normal to
+	// the target (see Rung): it needs no data. Continuous flows only.
+	Annealed Objective = "annealed"
 )
 
 // Objectives lists all of them.
-var Objectives = []Objective{Likelihood, Energy, Mixture, FlowMatching}
+var Objectives = []Objective{Likelihood, Energy, Mixture, FlowMatching, Annealed}
 
 // Coupling names how FlowMatching pairs prior draws with data.
 type Coupling string
@@ -65,6 +68,19 @@ type Settings struct {
 	// EnergyCut is the reduced energy above which Energy grows only by its logarithm, so that overlaps do not blow up.
 	// Default 100.
 	EnergyCut float64 `json:"energy_cut"`
+	// Path takes the gradient of Energy through the samples alone, leaving out the part that is zero on average (Roeder et al.,
+	// arXiv:1703.09194; Vaitl et al., arXiv:2207.08219): no noise is left where the flow is right. It costs a second solve.
+	Path bool `json:"path,omitempty"`
+	// Forces lets FlowMatching use the energy's gradient at the data, which takes the noise out of its regression late in
+	// flow time. The data must be a fair sample of the target. Annealed always does.
+	Forces bool `json:"forces,omitempty"`
+	// Draws is how many configurations Annealed draws from the model at each rung; default 5000.
+	Draws int `json:"draws,omitempty"`
+	// DrawEvery is the number of steps that Annealed takes on each rung; default Steps/20.
+	DrawEvery int `json:"draw_every,omitempty"`
+	// Moves is the number of MALA steps by which Annealed moves apart what it has resampled, which costs as many energies;
+	// default 0.
+	Moves int `json:"moves,omitempty"`
 	// Augment turns, reflects and relabels every training configuration at random: symmetry by data, for flows without it.
 	Augment bool `json:"augment"`
 	// Average is the decay of the moving average of the parameters that the trained model gets. Default 0.999; negative
@@ -116,9 +132,20 @@ func (s Settings) WithDefaults() Settings {
 	s.Penalty = orDefault(s.Penalty, 1)
 	s.EnergyShare = orDefault(s.EnergyShare, 0.5)
 	s.EnergyCut = orDefault(s.EnergyCut, 100)
+	s = s.annealedDefaults()
 	s.Average = orDefault(s.Average, 0.999)
 	s.ValidateEvery = orDefault(s.ValidateEvery, max(1, s.Steps/20))
 	s.CheckpointEvery = orDefault(s.CheckpointEvery, 500)
+	return s
+}
+
+func (s Settings) annealedDefaults() Settings {
+	if s.Objective != Annealed {
+		return s
+	}
+	s.Draws = orDefault(s.Draws, 5000)
+	s.DrawEvery = orDefault(s.DrawEvery, max(1, s.Steps/20))
+	s.Average = orDefault(s.Average, 0.995)
 	return s
 }
 
@@ -146,6 +173,14 @@ func (s Settings) Validate() error {
 		return bad("no coupling %q; use one of %v", s.Coupling, Couplings)
 	case s.Coupling != "" && s.Objective != FlowMatching:
 		return bad("a coupling is of flow matching, not of training by %s; leave it out", s.Objective)
+	case s.Path && s.Objective != Energy && s.Objective != Mixture:
+		return bad("path gradients are of the energy, not of training by %s; leave them out", s.Objective)
+	case s.Forces && s.Objective != FlowMatching:
+		return bad("forces at the data are of flow matching, not of training by %s; leave them out", s.Objective)
+	case s.Forces && s.Coupling == OptimalTransport:
+		return bad("forces at the data go with independent coupling; leave --coupling or --forces out")
+	case s.Objective == Annealed && (s.Draws < 2 || s.DrawEvery < 1 || s.Moves < 0):
+		return bad("%d draws every %d steps, moved %d steps; give at least 2, 1 and 0", s.Draws, s.DrawEvery, s.Moves)
 	case s.Steps < 1 || s.Batch < 1:
 		return bad("%d steps with batches of %d; give at least 1 of each", s.Steps, s.Batch)
 	case !(s.LearningRate > 0) || math.IsInf(s.LearningRate, 0):
@@ -168,8 +203,25 @@ func (s Settings) rate(step int) float64 {
 	return low + (s.LearningRate-low)*(1+math.Cos(math.Pi*progress))/2
 }
 
-// needsData tells whether the objective learns from configurations.
-func (s Settings) needsData() bool { return s.Objective != Energy }
+// needsData tells whether the objective learns from configurations that it is given.
+func (s Settings) needsData() bool { return !s.Objective.DataFree() }
+
+// DataFree tells whether training by the objective takes the energy alone.
+func (o Objective) DataFree() bool { return o == Energy || o == Annealed }
 
 // needsPrior tells whether the objective draws from the prior.
 func (s Settings) needsPrior() bool { return s.Objective != Likelihood }
+
+// matches tells whether the objective regresses the field on velocities.
+func (s Settings) matches() bool { return s.Objective == FlowMatching || s.Objective == Annealed }
+
+// usesForces tells whether the regression uses the energy's gradient.
+func (s Settings) usesForces() bool { return s.Forces || s.Objective == Annealed }
+
+// energiesPerStep is how many energies a step's loss evaluates.
+func (s Settings) energiesPerStep() int64 {
+	if s.Objective == Energy || s.Objective == Mixture || s.Objective == Likelihood && s.Renyi > 0 {
+		return int64(s.Batch)
+	}
+	return 0
+}

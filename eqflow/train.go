@@ -39,6 +39,7 @@ type Progress struct {
 	Validation  float64 // NLL of the validation data when it was last measured; 0 while it is not known
 	Rate        float64 // steps per second, compiling left out
 	Left        time.Duration
+	Rung        *Rung // of Annealed, the last; else nil
 }
 
 // Run is a training run: where it keeps its checkpoints and whom it tells.
@@ -60,6 +61,11 @@ type History struct {
 	BestNLL float64 `json:"best_nll"` // of the validation data at the best step, with early stopping
 	Seconds float64 `json:"seconds"`  // over all sessions
 	Compile float64 `json:"compile"`  // seconds of the first step of this session, mostly compiling
+	// Energies counts the evaluations of the target's energy, with or without its gradient, that training has made.
+	Energies int64 `json:"energy_evaluations,omitempty"`
+	// Rungs and Spread, the width of the normal that they begin with, are Annealed's ladder.
+	Rungs  []Rung  `json:"rungs,omitempty"`
+	Spread float64 `json:"spread,omitempty"`
 }
 
 // Losses are the training's curve.
@@ -102,7 +108,7 @@ func (m *Model) checkRun(data Data, run Run) error {
 	if err := run.Settings.Validate(); err != nil {
 		return err
 	}
-	if _, partial := m.Flow.(flow.Continuous); run.Objective == FlowMatching && !partial {
+	if _, partial := m.Flow.(flow.Continuous); run.matches() && !partial {
 		return &SettingsError{fmt.Sprintf("flow matching needs a continuous flow, not %T; train it by likelihood", m.Flow)}
 	}
 	for _, b := range []particle.Batch{data.Train, data.Validation} {
@@ -129,6 +135,7 @@ type trainer struct {
 	Run
 	data    Data
 	feed    *feed
+	ladder  *ladder // of Annealed, else nil
 	step    *model.Exec
 	history History
 	started time.Time
@@ -141,12 +148,16 @@ type trainer struct {
 
 func newTrainer(m *Model, data Data, run Run) (*trainer, error) {
 	t := &trainer{Model: m, Run: run, data: data, feed: newFeed(m, data.Train, run.Settings)}
+	if run.Objective == Annealed {
+		t.ladder = &ladder{trainer: t}
+	}
 	adam := optimizer.Adam().LearningRate(run.LearningRate).Done()
 	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, inputs []*Node) []*Node {
-		x, z, times, rate, decay := inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]
-		g := x.Graph()
+		in := fed{x: inputs[0], z: inputs[1], t: inputs[2], slopes: inputs[5], stiffness: inputs[6]}
+		rate, decay := inputs[3], inputs[4]
+		g := rate.Graph()
 		scope.Store().SetTraining(g, true)
-		loss := m.loss(run.Settings, m.bind(scope, g, 0, scopeFlow), x, z, times)
+		loss := m.loss(run.Settings, m.bind(scope, g, 0, scopeFlow), in)
 		optimizer.LearningRateVar(scope, loss.DType(), run.LearningRate).SetNodeValue(rate)
 		gradients := clipped(scope.BuildTrainableVariablesGradientsGraph(loss), run.Clip)
 		adam.(gradientUpdater).UpdateGraphWithGradients(scope, gradients, loss.DType())
@@ -206,6 +217,13 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 		if err := ctx.Err(); err != nil {
 			return t.history, t.interrupted(err)
 		}
+		if t.ladder != nil && t.ladder.due() {
+			if err := t.ladder.climb(ctx); ctx.Err() != nil {
+				return t.history, t.interrupted(ctx.Err())
+			} else if err != nil {
+				return t.history, err
+			}
+		}
 		if err := t.once(); err != nil {
 			return t.history, err
 		}
@@ -235,6 +253,7 @@ func (t *trainer) once() error {
 	}
 	t.sum, t.count = t.sum+loss, t.count+1
 	t.history.Steps = t.steps
+	t.history.Energies += t.energiesPerStep()
 	t.history.Seconds = time.Since(t.started).Seconds()
 	t.tell(loss)
 	return nil
@@ -252,6 +271,9 @@ func (t *trainer) tell(loss float64) {
 	if done := t.steps - t.warmAt; done > 0 {
 		p.Rate = float64(done) / time.Since(t.warm).Seconds()
 		p.Left = time.Duration(float64(t.Steps-t.steps) / p.Rate * float64(time.Second))
+	}
+	if n := len(t.history.Rungs); n > 0 {
+		p.Rung = &t.history.Rungs[n-1]
 	}
 	t.Report(p)
 }

@@ -27,9 +27,12 @@ Flows: kernel (equivariant continuous flow, the default), egnn (equivariant too,
 network: better samples, slower to draw), onehop (equivariant, one round of messages: for many
 particles), mlp (continuous, no symmetry) and realnvp (coupling layers, no symmetry; --augment
 gives it symmetric data).
-Objectives: likelihood (of the data, with the penalty that keeps the solver honest), energy
-(reverse KL, needs no data), mixture of the two, flow-matching (with which egnn and onehop
-train unless told otherwise; give them 100 000 configurations).`
+Objectives: likelihood (of the data, with the penalty that keeps the solver honest), mixture of
+it and the energy, flow-matching (with which egnn and onehop train unless told otherwise; give
+them 100 000 configurations).
+Without data: energy (reverse KL; --path-gradients for less noise) and annealed, for egnn and
+onehop: flow matching on the model's own samples, reweighted along a ladder from a normal to
+the target. How many energies were evaluated is counted.`
 
 // trainOptions are the flags of "eqflow train".
 type trainOptions struct {
@@ -47,27 +50,31 @@ func newTrainCommand() *cobra.Command {
 		Use:     "train --system NAME --data FILE --out DIR",
 		Short:   "Train a Boltzmann generator",
 		Long:    trainHelp,
-		Example: "  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz\n  eqflow train --system dw4 --data dw4.npz --out model\n  eqflow train --system dw4 --data dw4.npz --flow realnvp --augment --steps 20000 --learning-rate 2e-3 --out nbg\n  eqflow train --system dw4 --data dw4-100000.npz --flow egnn --out egnn",
+		Example: "  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz\n  eqflow train --system dw4 --data dw4.npz --out model\n  eqflow train --system dw4 --data dw4.npz --flow realnvp --augment --steps 20000 --learning-rate 2e-3 --out nbg\n  eqflow train --system dw4 --data dw4-100000.npz --flow egnn --out egnn\n  eqflow train --system dw4 --flow onehop --objective annealed --out own",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.system.add(cmd)
 	addBackendFlag(cmd, &o.backend)
 	addJSONFlag(cmd, &o.asJSON)
-	d, s := eqflow.Settings{}.WithDefaults(), &o.settings
+	d, s, own := eqflow.Settings{}.WithDefaults(), &o.settings, eqflow.Settings{Objective: eqflow.Annealed}.WithDefaults()
 	rich := eqflow.Settings{}.SuitFlow(flow.Continuous{Field: dynamics.EGNN{}})
 	flags := cmd.Flags()
 	flags.StringVar(&o.data, "data", "", "the `file` of configurations to learn from: .npz, .npy or .xyz")
 	flags.StringVar(&o.validation, "validation", "", "a `file` of configurations to watch the training with")
 	flags.StringVar(&o.out, "out", "", "the model's `folder`")
 	flags.StringVar(&o.flow, "flow", "kernel", "kernel, egnn, onehop, mlp or realnvp")
-	flags.StringVar((*string)(&s.Objective), "objective", "", "likelihood, energy, mixture or flow-matching (default "+byFlow(string(d.Objective), string(rich.Objective))+")")
+	flags.StringVar((*string)(&s.Objective), "objective", "", "likelihood, energy, mixture, flow-matching or annealed (default "+byFlow(string(d.Objective), string(rich.Objective))+")")
 	flags.StringVar((*string)(&s.Coupling), "coupling", "", "of flow matching: independent, or ot for equivariant optimal transport (default independent)")
 	flags.IntVar(&s.Steps, "steps", 0, "optimiser steps (default "+byFlow(d.Steps, rich.Steps)+")")
 	flags.IntVar(&s.Batch, "batch", d.Batch, "configurations per step")
 	flags.Float64Var(&s.LearningRate, "learning-rate", 0, "of Adam, at its highest (default "+byFlow(d.LearningRate, rich.LearningRate)+")")
 	flags.Float64Var(&s.Penalty, "penalty", d.Penalty, "weight of the solver's stage disagreement (0: none)")
 	flags.Float64Var(&s.Renyi, "renyi", 0, "weight of the Rényi divergence that raises the ESS, for equilibrium data; try 0.5")
+	flags.BoolVar(&s.Path, "path-gradients", false, "of energy and mixture: leave out the part of the gradient that is noise")
+	flags.BoolVar(&s.Forces, "forces", false, "of flow matching, for equilibrium data: learn from the forces there too")
+	flags.IntVar(&s.Draws, "draws", 0, fmt.Sprintf("of annealed: configurations drawn at each of its rungs (default %d)", own.Draws))
+	flags.IntVar(&s.Moves, "moves", 0, "of annealed: MALA steps by which it moves what it has resampled (default 0)")
 	flags.BoolVar(&s.Augment, "augment", false, "turn, reflect and relabel every configuration at random")
 	flags.BoolVar(&s.EarlyStop, "early-stop", false, "keep what does best on --validation")
 	flags.Uint64Var(&s.Seed, "seed", 1, "of the first parameters and the batches")
@@ -117,7 +124,7 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 		if bar == nil {
 			bar = newProgress(int64(p.Steps), "training")
 		}
-		bar.Describe(fmt.Sprintf("training: loss %.3f", p.Loss))
+		bar.Describe(describe(p))
 		bar.Set(int64(p.Step))
 	}})
 	if bar != nil {
@@ -127,6 +134,14 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 		return modelError(err)
 	}
 	return o.show(cmd.OutOrStdout(), model, history)
+}
+
+// describe is what the bar says of a training.
+func describe(p eqflow.Progress) string {
+	if p.Rung == nil {
+		return fmt.Sprintf("training: loss %.3f", p.Loss)
+	}
+	return fmt.Sprintf("training: λ %.2g, ESS %.0f %%, loss %.3f", p.Rung.Lambda, 100*p.Rung.ESS, p.Loss)
 }
 
 // explicit takes zeros on the command line at their word, where Settings would take them for its defaults.
@@ -139,8 +154,8 @@ func (o *trainOptions) explicit(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("penalty") && o.settings.Penalty == 0 {
 		o.settings.Penalty = -1
 	}
-	if o.settings.Objective == eqflow.Energy && o.data != "" {
-		return inputErrorf("--objective energy learns from the energy alone and would not look at %s; leave --data out, or use --objective mixture", o.data)
+	if o.settings.Objective.DataFree() && o.data != "" {
+		return inputErrorf("--objective %s learns from the energy alone and would not look at %s; leave --data out, or use --objective mixture", o.settings.Objective, o.data)
 	}
 	return nil
 }
@@ -151,8 +166,8 @@ func (o *trainOptions) read(t target.Target) (data eqflow.Data, err error) {
 		if data.Train, err = readFor(t, o.data); err != nil {
 			return data, err
 		}
-	} else if o.settings.Objective != eqflow.Energy {
-		return data, fmt.Errorf("--data FILE is missing; make one with eqflow mcmc, or train with --objective energy")
+	} else if !o.settings.Objective.DataFree() {
+		return data, fmt.Errorf("--data FILE is missing; make one with eqflow mcmc, or train with --objective energy or annealed")
 	}
 	if o.validation != "" {
 		data.Validation, err = readFor(t, o.validation)
@@ -203,10 +218,11 @@ type trained struct {
 	Loss       float64 `json:"loss"`
 	Validation float64 `json:"validation,omitempty"`
 	Seconds    float64 `json:"seconds"`
+	Energies   int64   `json:"energy_evaluations,omitempty"`
 }
 
 func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h eqflow.History) error {
-	s := trained{Folder: o.out, Parameters: model.Parameters(), Steps: h.Steps, Best: h.Best, Seconds: h.Seconds}
+	s := trained{Folder: o.out, Parameters: model.Parameters(), Steps: h.Steps, Best: h.Best, Seconds: h.Seconds, Energies: h.Energies}
 	if n := len(h.Records); n > 0 {
 		s.Loss, s.Validation = h.Records[n-1].Loss, h.Records[n-1].Validation
 	}
@@ -217,6 +233,13 @@ func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h eqflow.History
 		time.Duration(s.Seconds*1e9).Round(time.Second), s.Parameters, s.Loss)
 	if s.Validation != 0 {
 		fmt.Fprintf(out, "NLL       %.4f on the validation data\n", s.Validation)
+	}
+	if s.Energies != 0 {
+		fmt.Fprintf(out, "energies  %d evaluated\n", s.Energies)
+	}
+	if n := len(h.Rungs); n > 0 {
+		last := h.Rungs[n-1]
+		fmt.Fprintf(out, "ladder    %d rungs, to λ = %.3g with an ESS of %.0f %%, log Z %.3f\n", n, last.Lambda, 100*last.ESS, last.LogZ)
 	}
 	fmt.Fprintf(out, "folder    %s\n\nJudge it before use: eqflow eval --model %s --data FILE\n", s.Folder, s.Folder)
 	return nil

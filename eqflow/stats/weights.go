@@ -5,7 +5,10 @@
 // log-weights, nil means equal weights. Bootstrap errors resample independent samples: thin chains first.
 package stats
 
-import "math"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // Estimate is a value with its standard error.
 type Estimate struct {
@@ -88,4 +91,30 @@ func Mean(values, logW []float64, boot Bootstrap) Estimate {
 		out[0] = sum / total
 	})
 	return Estimate{mean, errors[0]}
+}
+
+// Truncate bounds weights by √n times their mean, and returns their logarithms: less variance for a bias that vanishes as n
+// grows. Source: Ionides, Truncated importance sampling, 2008.
+func Truncate(logW []float64) []float64 {
+	bound := LogMeanExp(logW) + math.Log(float64(len(logW)))/2
+	out := make([]float64, len(logW))
+	for i, l := range logW {
+		out[i] = min(l, bound)
+	}
+	return out
+}
+
+// Resample returns n indices, each drawn as often as its weight says but for rounding: systematic resampling, with one
+// random number for all. Weights that are all zero give index 0.
+func Resample(rng *rand.Rand, logW []float64, n int) []int {
+	weights, out := Weights(logW), make([]int, n)
+	i, reached, start := 0, weights[0], rng.Float64()
+	for k := range out {
+		for at := (start + float64(k)) / float64(n); reached < at && i < len(weights)-1; {
+			i++
+			reached += weights[i]
+		}
+		out[k] = i
+	}
+	return out
 }
