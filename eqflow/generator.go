@@ -2,6 +2,7 @@ package eqflow
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -287,6 +289,22 @@ func (s Samples) Configurations() particle.Batch { return s.X }
 // Energies are the samples' reduced energies and log-weights.
 func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
 
+// Set is samples as a file keeps them: configurations with log_q, u and log_w, the system, and the seed of the draw.
+func (m *Model) Set(s Samples, seed uint64) (dataset.Set, error) {
+	spec, err := target.SpecOf(m.Target)
+	if err != nil {
+		return dataset.Set{}, err
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return dataset.Set{}, fmt.Errorf("eqflow: the system %s has no text: %w", m.Target.Name(), err)
+	}
+	return dataset.Set{
+		Batch: s.X, Manifest: dataset.Manifest{System: m.Target.Name(), Spec: text, Seed: seed, CreatedBy: "eqflow"},
+		Arrays: dataset.Arrays{dataset.Float64("log_q", s.LogQ), dataset.Float64("u", s.Energy), dataset.Float64("log_w", s.LogWeight)},
+	}, nil
+}
+
 // Sample draws n configurations, the same for the same seed.
 func (m *Model) Sample(n int, seed uint64) (Samples, error) {
 	return m.SampleSteps(n, seed, 0)
@@ -328,27 +346,4 @@ func (m *Model) energies(x particle.Batch) []float64 {
 		u[i] = m.Target.EnergyForces(x.At(i), nil)
 	}
 	return u
-}
-
-// Path solves the flow from prior configurations to the target's and returns it at the given number of frames, evenly
-// spaced in flow time, both ends included.
-func (m *Model) Path(z particle.Batch, frames int) ([]particle.Batch, error) {
-	f, ok := m.Flow.(flow.Continuous)
-	if !ok || frames < 2 {
-		return nil, fmt.Errorf("eqflow: a path needs a continuous flow and at least 2 frames, not %T and %d", m.Flow, frames)
-	}
-	path := []particle.Batch{z.Clone().RemoveMean()}
-	for k := range frames - 1 {
-		from, to := float64(k)/float64(frames-1), float64(k+1)/float64(frames-1)
-		next := particle.NewBatch(z.Len(), z.N, z.D)
-		steps := max(1, f.WithDefaults().Steps*2/(frames-1))
-		err := m.apply(program{name: fmt.Sprintf("the flow from %g to %g", from, to), steps: steps}, path[k], func(b flow.Bijection, x *Node) []*Node {
-			return []*Node{b.(flow.Partial).Between(x, from, to).X}
-		}, func(from, to int, r [][]float64) { copy(next.Slice(from, to).X, r[0]) })
-		if err != nil {
-			return nil, err
-		}
-		path = append(path, next)
-	}
-	return path, nil
 }
