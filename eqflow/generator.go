@@ -143,7 +143,7 @@ func (m *Model) SolverSteps() int {
 
 // bind binds the flow in a graph.
 func (m *Model) bind(scope *model.Scope, g *Graph, steps int, parameters string) flow.Bijection {
-	system := flow.System{N: m.Prior.N, D: m.Prior.D, Seed: m.Seed}
+	system := flow.System{N: m.Prior.N, D: m.Prior.D, Relabelling: target.RelabellingOf(m.Target), Seed: m.Seed}
 	return withSteps(m.Flow, steps).Bind(scope.At("%s", parameters), g, system)
 }
 
