@@ -49,6 +49,9 @@ type Model struct {
 	past    History
 	scope   string // of the parameters in use
 	watch   func(done, total int) error
+	tables  tabulated
+	// inGraphs keeps the kernel field in graphs everywhere, to compare with.
+	inGraphs bool
 	// programs are compiled on first use, by what they do and the solver steps they take.
 	programs map[program]*model.Exec
 }
@@ -71,6 +74,9 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 	m := &Model{
 		Generator: g, backend: backend, store: model.NewStore(), scope: scopeFlow, programs: map[program]*model.Exec{},
 		Prior: prior.MeanFree{N: g.Target.Particles(), D: g.Target.Dim()},
+	}
+	if _, _, ok := m.kernelFlow(); ok {
+		return m, m.createParameters()
 	}
 	// One evaluation creates the parameters, and shows what a graph of this flow would fail at.
 	_, err := m.LogProb(m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 1), 0)
@@ -147,6 +153,22 @@ func (m *Model) bind(scope *model.Scope, g *Graph, steps int, parameters string)
 	return withSteps(m.Flow, steps).Bind(scope.At("%s", parameters), g, system)
 }
 
+// createParameters runs a graph that binds the flow and computes nothing.
+func (m *Model) createParameters() error {
+	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, x *Node) *Node {
+		m.bind(scope, x.Graph(), 0, scopeFlow)
+		return Neg(x)
+	})
+	if err != nil {
+		return fmt.Errorf("eqflow: cannot create the parameters: %w", err)
+	}
+	defer exec.Finalize()
+	if _, err := exec.Call1(float32(0)); err != nil {
+		return fmt.Errorf("eqflow: cannot create the parameters: %w", err)
+	}
+	return nil
+}
+
 // compiled returns the program that build makes, compiled on its first call.
 func (m *Model) compiled(key program, build func(flow.Bijection, *Node) []*Node) (*model.Exec, error) {
 	if exec, ok := m.programs[key]; ok {
@@ -191,11 +213,20 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 			return fmt.Errorf("eqflow: %s failed: %w", key.name, err)
 		}
 		take(from, to, hostBlocks(results, to-from))
-		if m.watch != nil {
-			if err := m.watch(to, x.Len()); err != nil {
-				return fmt.Errorf("eqflow: %s stopped after %d of %d configurations: %w", key.name, to, x.Len(), err)
-			}
+		if err := m.passed(key.name, to, x.Len()); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// passed tells the watch how far a computation is, and returns an error if it is to end.
+func (m *Model) passed(what string, done, total int) error {
+	if m.watch == nil {
+		return nil
+	}
+	if err := m.watch(done, total); err != nil {
+		return fmt.Errorf("eqflow: %s stopped after %d of %d configurations: %w", what, done, total, err)
 	}
 	return nil
 }
@@ -263,6 +294,12 @@ func (m *Model) NLL(x particle.Batch, steps int) (float64, error) {
 
 // ToPrior maps configurations back to the prior and returns them with their log-density, in nats.
 func (m *Model) ToPrior(x particle.Batch, steps int) (z particle.Batch, logProb []float64, err error) {
+	if images, ok, err := m.applyRadial("the inverse flow", span{steps: steps, t0: 1}, x); ok || err != nil {
+		for i := range images.LogDet {
+			images.LogDet[i] += m.Prior.LogDensity(images.X.At(i))
+		}
+		return images.X, images.LogDet, err
+	}
 	z = particle.NewBatch(x.Len(), x.N, x.D)
 	logProb = make([]float64, x.Len())
 	err = m.apply(program{name: "the inverse flow", steps: steps}, x, func(f flow.Bijection, x *Node) []*Node {
@@ -314,11 +351,21 @@ func (m *Model) Sample(n int, seed uint64) (Samples, error) {
 func (m *Model) SampleSteps(n int, seed uint64, steps int) (Samples, error) {
 	z := m.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
 	x, logQ, err := m.FromPrior(z, steps)
-	return m.weigh(x, logQ), err
+	if err != nil {
+		return Samples{}, err
+	}
+	return m.weigh(x, logQ), nil
 }
 
 // FromPrior maps prior configurations to the target's and returns them with their log-density, in nats.
 func (m *Model) FromPrior(z particle.Batch, steps int) (x particle.Batch, logProb []float64, err error) {
+	if images, ok, err := m.applyRadial("the flow", span{steps: steps, t1: 1}, z); ok || err != nil {
+		z = z.Clone().RemoveMean()
+		for i, logDet := range images.LogDet {
+			images.LogDet[i] = m.Prior.LogDensity(z.At(i)) - logDet
+		}
+		return images.X, images.LogDet, err
+	}
 	x = particle.NewBatch(z.Len(), z.N, z.D)
 	logProb = make([]float64, z.Len())
 	err = m.apply(program{name: "the flow", steps: steps}, z, func(f flow.Bijection, z *Node) []*Node {
@@ -342,8 +389,6 @@ func (m *Model) weigh(x particle.Batch, logQ []float64) Samples {
 
 func (m *Model) energies(x particle.Batch) []float64 {
 	u := make([]float64, x.Len())
-	for i := range u {
-		u[i] = m.Target.EnergyForces(x.At(i), nil)
-	}
+	inParallel(target.Concurrency(m.Target), x.Len(), func(i int) { u[i] = m.Target.EnergyForces(x.At(i), nil) })
 	return u
 }

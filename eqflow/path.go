@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
@@ -29,12 +30,17 @@ func (m *Model) follow(x particle.Batch, t0, t1 float64, frames int) ([]particle
 	if err := m.fits(x); err != nil {
 		return nil, err
 	}
+	path := make([]particle.Batch, frames)
+	path[0] = x.Clone().RemoveMean()
+	if ok, err := m.followRadial(t0, t1, path); err != nil {
+		return nil, err
+	} else if ok {
+		return path, nil
+	}
 	step, err := m.stepper()
 	if err != nil {
 		return nil, err
 	}
-	path := make([]particle.Batch, frames)
-	path[0] = x.Clone().RemoveMean()
 	for k := range path[1:] {
 		path[k+1] = particle.NewBatch(x.Len(), x.N, x.D)
 	}
@@ -48,13 +54,32 @@ func (m *Model) follow(x particle.Batch, t0, t1 float64, frames int) ([]particle
 	return path, nil
 }
 
+// stepsBetween is the number of steps from one frame to the next.
+func (m *Model) stepsBetween(frames int) int {
+	between := frames - 1
+	return max(1, (2*m.SolverSteps()+between-1)/between)
+}
+
+// followRadial fills in all frames after the first in plain Go. ok is false where the graphs are to be used.
+func (m *Model) followRadial(t0, t1 float64, path []particle.Batch) (ok bool, err error) {
+	at := func(k int) float64 { return t0 + (t1-t0)*float64(k)/float64(len(path)-1) }
+	for k := range path[1:] {
+		s := span{ode.Dopri5.Name, m.stepsBetween(len(path)), at(k), at(k + 1)}
+		images, ok, err := m.applyRadial("following the flow", s, path[k])
+		if !ok || err != nil {
+			return ok, err
+		}
+		path[k+1] = images.X
+	}
+	return true, nil
+}
+
 // followBlock fills in configurations from … to of all frames after the first.
 func (m *Model) followBlock(step *model.Exec, from, to, size int, t0, t1 float64, path []particle.Batch) error {
 	x := m.block(path[0].Slice(from, to), size)
 	state := []*tensors.Tensor{x, tensors.FromFlatDataAndDimensions(make([]float32, size), size)}
 	defer func() { release(state) }()
-	between := len(path) - 1
-	substeps := max(1, (2*m.SolverSteps()+between-1)/between)
+	between, substeps := len(path)-1, m.stepsBetween(len(path))
 	h := (t1 - t0) / float64(between*substeps)
 	for k := range between * substeps {
 		next, err := step.Call(state[0], state[1], float32(t0+float64(k)*h), float32(h))
