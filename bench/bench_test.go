@@ -61,7 +61,7 @@ func TestWrongContendersAreNotTimed(t *testing.T) {
 		t.Fatal(err)
 	}
 	says := func(text string) contender {
-		return contender{name: "fake", can: func(Case) bool { return true }, command: func(ctx context.Context, _ Case, _ problem, _ string) (*exec.Cmd, []byte, error) {
+		return contender{name: "fake", can: func(Case) bool { return true }, command: func(ctx context.Context, _ request, _ problem) (*exec.Cmd, []byte, error) {
 			return exec.CommandContext(ctx, "sh", "-c", text), nil, nil
 		}}
 	}
@@ -80,7 +80,7 @@ func TestWrongContendersAreNotTimed(t *testing.T) {
 // What is judged is every result: each one spoilt by itself is noticed.
 func TestJudgeNoticesEveryResult(t *testing.T) {
 	for c, results := range map[Case]int{
-		{Train, "kernel", "lj13", 64, 20}: 6, {Matching, "kernel", "lj55", 16, 20}: 6, {Sample, "kernel", "dw4", 1024, 20}: 2, {Likelihood, "kernel", "dw4", 64, 20}: 1,
+		{Train, "kernel", "lj13", 64, 20}: 6, {Matching, "kernel", "lj55", 16, 20}: 6, {Sample, "kernel", "dw4", 1024, 20}: 2, {Likelihood, "kernel", "dw4", 64, 20}: 1, {Matching, "egnn", "lj13", 64, 20}: 43,
 	} {
 		p, err := readReference(c.Flow, c.System)
 		if err != nil {
@@ -121,7 +121,7 @@ func TestCasesSayWhatTheyDoNotKnow(t *testing.T) {
 		}
 	}
 	for _, wrong := range []struct{ systems, works, flows []string }{
-		{[]string{"dw5"}, nil, nil}, {[]string{"dw4:100"}, nil, nil}, {nil, []string{"training"}, nil}, {nil, nil, []string{"mlp"}},
+		{[]string{"dw5"}, nil, nil}, {[]string{"dw4:100"}, nil, nil}, {nil, []string{"training"}, nil}, {nil, nil, []string{"mlp"}}, {nil, []string{"train"}, []string{"egnn"}},
 	} {
 		if cases, err := Cases(wrong.systems, wrong.works, wrong.flows); err == nil {
 			t.Errorf("%v makes %v", wrong, cases)
@@ -146,7 +146,7 @@ func TestResultsAreKept(t *testing.T) {
 	if err != nil || len(got.Rows) != 4 || got.Rows[3] != peer {
 		t.Errorf("read %+v: %v", got, err)
 	}
-	if text := got.Table().String(); !strings.Contains(text, "JAX, tuned") || !strings.Contains(text, "2.00") {
+	if text := got.Tables()[0].String(); !strings.Contains(text, "JAX, tuned") || !strings.Contains(text, "2.00") {
 		t.Error(text)
 	}
 }

@@ -19,6 +19,8 @@ type request struct {
 	Case
 	Variant string `json:"variant"` // of the program: "plain", "tuned", or the backend of eqflow
 	Problem string `json:"problem"` // path of the problem's arrays
+	// Training asks for a whole run in place of the case's work.
+	Training *trainingRequest `json:"training,omitempty"`
 }
 
 // answer is what a contender says when it is ready.
@@ -27,6 +29,8 @@ type answer struct {
 	Setting string               `json:"setting"`   // what it chose for itself, in words
 	Compile float64              `json:"compile_s"` // seconds of the first call
 	Values  map[string][]float64 `json:"values"`
+	// Snapshots are those of a whole run, after which nothing is repeated.
+	Snapshots []snapshot `json:"snapshots,omitempty"`
 }
 
 // times are those of the calls in a round, in milliseconds.
@@ -40,8 +44,8 @@ type contender struct {
 	name string // in the table
 	// can tells whether it does this work.
 	can func(Case) bool
-	// command makes the process for a case, whose problem is in the file; input is what it is told before the rounds.
-	command func(ctx context.Context, c Case, p problem, file string) (command *exec.Cmd, input []byte, err error)
+	// command makes the process for a request; input is what it is told before the rounds.
+	command func(ctx context.Context, r request, p problem) (command *exec.Cmd, input []byte, err error)
 }
 
 // process is a contender at work on one case.
@@ -54,8 +58,8 @@ type process struct {
 }
 
 // start runs the contender until it has answered.
-func (c contender) start(ctx context.Context, what Case, p problem, file string) (*process, error) {
-	command, input, err := c.command(ctx, what, p, file)
+func (c contender) start(ctx context.Context, what request, p problem) (*process, error) {
+	command, input, err := c.command(ctx, what, p)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (r Result) Write(path string) error {
 	case ".json":
 		data, err = json.MarshalIndent(r, "", " ")
 	case ".md":
-		data = []byte(r.Markdown() + "\n" + r.Legend() + "\n")
+		data = []byte(r.Markdown())
 	case ".png":
 		data, err = r.Picture().PNG()
 	}
@@ -47,22 +47,32 @@ func (r Result) Write(path string) error {
 	return nil
 }
 
+// Join puts results of one machine together.
+func Join(parts []Result) Result {
+	var all Result
+	for _, one := range parts {
+		all.Machine, all.Rows = one.Machine, append(all.Rows, one.Rows...)
+		all.Curves, all.Runs = append(all.Curves, one.Curves...), append(all.Runs, one.Runs...)
+	}
+	return all
+}
+
 // Read puts the results of earlier runs on one machine together.
 func Read(paths []string) (Result, error) {
-	var all Result
+	var parts []Result
 	for k, path := range paths {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			return all, err
+			return Result{}, err
 		}
 		var one Result
-		if err := json.Unmarshal(data, &one); err != nil || len(one.Rows) == 0 {
-			return all, fmt.Errorf("%s is no result of eqflow bench", path)
+		if err := json.Unmarshal(data, &one); err != nil || len(one.Tables()) == 0 {
+			return one, fmt.Errorf("%s is no result of eqflow bench", path)
 		}
-		if k > 0 && one.Machine != all.Machine {
-			return all, fmt.Errorf("%s and %s were measured on different machines", paths[0], path)
+		if k > 0 && one.Machine != parts[0].Machine {
+			return one, fmt.Errorf("%s and %s were measured on different machines", paths[0], path)
 		}
-		all.Machine, all.Rows = one.Machine, append(all.Rows, one.Rows...)
+		parts = append(parts, one)
 	}
-	return all, nil
+	return Join(parts), nil
 }

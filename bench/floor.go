@@ -29,8 +29,8 @@ func floor(ctx context.Context, folder string) ([]contender, error) {
 	return []contender{{
 		name: floorName,
 		can:  func(c Case) bool { return c.Flow == "kernel" && c.Work != Matching },
-		command: func(ctx context.Context, c Case, p problem, _ string) (*exec.Cmd, []byte, error) {
-			return exec.CommandContext(ctx, program, string(c.Work), strconv.Itoa(runtime.NumCPU())), floorInput(c, p), nil
+		command: func(ctx context.Context, r request, p problem) (*exec.Cmd, []byte, error) {
+			return exec.CommandContext(ctx, program, string(r.Work), strconv.Itoa(runtime.NumCPU())), floorInput(r.Case, p), nil
 		},
 	}}, nil
 }

@@ -28,8 +28,9 @@ func eqflowOn(backend, name string) contender {
 	return contender{
 		name: name,
 		can:  func(c Case) bool { return true },
-		command: func(ctx context.Context, c Case, _ problem, file string) (*exec.Cmd, []byte, error) {
-			text, err := json.Marshal(request{c, backend, file})
+		command: func(ctx context.Context, r request, _ problem) (*exec.Cmd, []byte, error) {
+			r.Variant = backend
+			text, err := json.Marshal(r)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -63,11 +64,18 @@ func Serve(ctx context.Context, text string, in io.Reader, out io.Writer) error 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	answers := json.NewEncoder(out)
+	if r.Training != nil {
+		ready, err := trainWhole(ctx, backend, r, newProblem(arrays))
+		if err != nil {
+			return err
+		}
+		return answers.Encode(ready)
+	}
 	j, err := prepare(ctx, backend, r.Case, newProblem(arrays))
 	if err != nil {
 		return err
 	}
-	answers := json.NewEncoder(out)
 	ready := answer{Version: runtime.Version(), Setting: backend.Kind + " backend", Compile: j.compile, Values: j.values}
 	if err := answers.Encode(ready); err != nil {
 		return err
@@ -108,11 +116,7 @@ func prepare(ctx context.Context, backend *xla.Opened, c Case, p problem) (job, 
 	if err != nil {
 		return job{}, err
 	}
-	config := flow.Continuous{Steps: c.Steps}
-	if c.Flow == "egnn" {
-		config.Field = dynamics.EGNN{}
-	}
-	model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: system, Flow: config})
+	model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: system, Flow: config(c.Flow, c.Steps)})
 	if err != nil {
 		return job{}, err
 	}
@@ -126,6 +130,15 @@ func prepare(ctx context.Context, backend *xla.Opened, c Case, p problem) (job, 
 		return scoring(model, c, p)
 	}
 	return training(ctx, model, c, p)
+}
+
+// config is a flow by its name.
+func config(name string, steps int) flow.Continuous {
+	c := flow.Continuous{Steps: steps}
+	if name == "egnn" {
+		c.Field = dynamics.EGNN{}
+	}
+	return c
 }
 
 // sampling is Model.Sample: prior draws, configurations, log q, and what the peers leave out, energies and weights.

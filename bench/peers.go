@@ -21,7 +21,7 @@ var Peers = []string{"floor", "go", "jax", "torch"}
 
 // python is a peer that is written in Python.
 type python struct {
-	name, prefix string // in the table; of its programs' names
+	name, suffix string // in the table; of its programs' names
 	venv.Spec
 	flows []string // that it has programs for
 }
@@ -47,7 +47,7 @@ func contenders(ctx context.Context, peer, folder, cache string, tell func(strin
 		return []contender{eqflowOn("go", "eqflow, Go backend")}, nil
 	}
 	p := pythons[peer]
-	home := filepath.Join(cache, p.prefix)
+	home := filepath.Join(cache, p.suffix)
 	if err := p.Prepare(ctx, home, tell); err != nil {
 		return nil, err
 	}
@@ -64,9 +64,14 @@ func (p python) contender(home, folder, variant string) contender {
 	return contender{
 		name: p.name + ", " + variant,
 		can:  func(c Case) bool { return among(p.flows, c.Flow) },
-		command: func(ctx context.Context, c Case, _ problem, file string) (*exec.Cmd, []byte, error) {
-			text, err := json.Marshal(request{c, variant, file})
-			program := filepath.Join(folder, "peers", fmt.Sprintf("%s_flow_%s.py", c.Flow, p.prefix))
+		command: func(ctx context.Context, r request, _ problem) (*exec.Cmd, []byte, error) {
+			r.Variant = variant
+			text, err := json.Marshal(r)
+			program := fmt.Sprintf("%s_flow_%s.py", r.Flow, p.suffix)
+			if r.Training != nil {
+				program = fmt.Sprintf("train_%s.py", p.suffix)
+			}
+			program = filepath.Join(folder, "peers", program)
 			return exec.CommandContext(ctx, filepath.Join(home, "bin", "python"), program, string(text)), nil, err
 		},
 	}

@@ -4,36 +4,88 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 )
 
-// Picture draws the fastest call of every contender in every case: bars on a logarithmic scale.
+// Picture draws the fastest calls of all contenders, a panel for each flow and work, how cost grows, or the way to a good generator.
 func (r Result) Picture() figure.Figure {
-	var labels []string
-	var cases []Case
-	var series []figure.BarSeries
+	if r.Curves != nil {
+		return growthPicture(r.Curves)
+	}
+	if r.Runs != nil {
+		return racePicture(r.Runs)
+	}
+	var names []string // one colour each, whichever of them a panel has
 	for _, row := range r.Rows {
-		at := slices.Index(cases, row.Case)
-		if at < 0 {
-			at, cases = len(cases), append(cases, row.Case)
-			labels = append(labels, fmt.Sprintf("%s %d", row.System, row.Batch))
+		if !slices.Contains(names, row.Contender) {
+			names = append(names, row.Contender)
 		}
-		k := slices.IndexFunc(series, func(s figure.BarSeries) bool { return s.Name == row.Contender })
+	}
+	var panels []figure.Figure
+	for _, flow := range Flows {
+		for _, work := range Works {
+			if rows := r.of(flow, work); rows != nil {
+				panels = append(panels, panel(fmt.Sprintf("%s, %s", workNames[work], flow), names, rows))
+			}
+		}
+	}
+	return figure.Grid("The fastest call of each contender", min(2, len(panels)), panels...)
+}
+
+// of takes the rows of a flow's work.
+func (r Result) of(flow string, work Work) []Row {
+	var out []Row
+	for _, row := range r.Rows {
+		if row.Flow == flow && row.Work == work {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// panel draws the cases of one work as groups of bars; a bar is missing where there is no contender.
+func panel(title string, names []string, rows []Row) figure.Figure {
+	var labels []string
+	for _, row := range rows {
+		if label := caseLabel(row.Case); !slices.Contains(labels, label) {
+			labels = append(labels, label)
+		}
+	}
+	series := make([]figure.BarSeries, len(names))
+	for k, name := range names {
+		series[k] = figure.BarSeries{Name: name, Values: slices.Repeat([]float64{math.NaN()}, len(labels))}
+		for _, row := range rows {
+			if row.Contender == name && row.Note == "" {
+				series[k].Values[slices.Index(labels, caseLabel(row.Case))] = row.Fastest
+			}
+		}
+	}
+	return figure.Bars(figure.Axes{Title: title, Y: "fastest call / ms", LogY: true}, labels, series...)
+}
+
+func caseLabel(c Case) string { return fmt.Sprintf("%s, %d", strings.ToUpper(c.System), c.Batch) }
+
+// racePicture draws quality against time: one curve a run, one colour a contender.
+func racePicture(runs []TrainingRun) figure.Figure {
+	var series []figure.Series
+	var names []string
+	axes := figure.Axes{Title: "From data to a good generator", X: "seconds since the process began", Y: "NLL of test data / nats", LogX: true, YMarks: []figure.Mark{{At: goalNLL, Label: "good"}}}
+	if runs[0].Flow == "egnn" {
+		axes.Y, axes.YMarks = "ESS", []figure.Mark{{At: goalESS, Label: "good"}}
+	}
+	for _, run := range runs {
+		s := figure.Series{Style: figure.Joined}
+		k := slices.Index(names, run.Contender)
 		if k < 0 {
-			k, series = len(series), append(series, figure.BarSeries{Name: row.Contender})
+			k, names, s.Name = len(names), append(names, run.Contender), run.Contender
 		}
-		for len(series[k].Values) <= at {
-			series[k].Values = append(series[k].Values, math.NaN())
+		s.Color = figure.Color(k)
+		for _, look := range run.Looks {
+			s.X, s.Y = append(s.X, look.Seconds), append(s.Y, look.quality(run.Flow))
 		}
-		if row.Note == "" {
-			series[k].Values[at] = row.Fastest
-		}
+		series = append(series, s)
 	}
-	for k := range series {
-		for len(series[k].Values) < len(cases) {
-			series[k].Values = append(series[k].Values, math.NaN())
-		}
-	}
-	return figure.Bars(figure.Axes{Title: "bench", Y: "fastest call / ms", LogY: true}, labels, series...)
+	return figure.Lines(axes, series...)
 }

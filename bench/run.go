@@ -19,8 +19,8 @@ type Plan struct {
 	Cache   string // the folder where the peers' Python environments stay
 	// Tell hears what goes on. It may be nil.
 	Tell func(text string)
-	// Unjudged takes cases without a reference: nothing says whether their contenders are right.
-	Unjudged bool
+	// unjudged takes cases without a reference: nothing says whether their contenders are right.
+	unjudged bool
 }
 
 // Row is what a contender did in a case.
@@ -45,8 +45,10 @@ type Row struct {
 
 // Result is a run of the benchmark.
 type Result struct {
-	Machine Machine `json:"machine"`
-	Rows    []Row   `json:"rows"`
+	Machine Machine       `json:"machine"`
+	Rows    []Row         `json:"rows,omitempty"`
+	Curves  []Curve       `json:"curves,omitempty"`
+	Runs    []TrainingRun `json:"runs,omitempty"`
 }
 
 // Machine is where the run was.
@@ -168,7 +170,7 @@ func (p Plan) measure(ctx context.Context, folder, label string, c Case, all []c
 }
 
 func (p Plan) problem(c Case) (problem, error) {
-	if p.Unjudged {
+	if p.unjudged {
 		return synthetic(c)
 	}
 	return readReference(c.Flow, c.System)
@@ -177,7 +179,7 @@ func (p Plan) problem(c Case) (problem, error) {
 // enter starts a contender and judges it.
 func (p Plan) enter(ctx context.Context, one contender, c Case, given problem, file string) *entrant {
 	e := &entrant{row: Row{Case: c, Contender: one.name}}
-	r, err := one.start(ctx, c, given, file)
+	r, err := one.start(ctx, request{Case: c, Problem: file}, given)
 	if err != nil {
 		e.row.Note = "failed: " + err.Error()
 		return e
@@ -186,7 +188,7 @@ func (p Plan) enter(ctx context.Context, one contender, c Case, given problem, f
 	if one.name == floorName {
 		e.row.Compile = 0 // gcc had done it
 	}
-	if !p.Unjudged {
+	if !p.unjudged {
 		if e.row.Error, e.row.Where = given.judge(c, r.answer.Values); !(e.row.Error <= limit) {
 			e.row.Note = fmt.Sprintf("wrong: %s is off by %.2g", e.row.Where, e.row.Error)
 			e.row.Error = min(e.row.Error, 1e30) // JSON has no infinity

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
@@ -12,8 +13,23 @@ var workNames = map[Work]string{Train: "training step", Sample: "sampling", Like
 
 var headers = []string{"work", "flow", "system", "batch", "contender", "fastest ms", "median ms", "× eqflow", "× floor", "compile s", "MiB", "samples/s", "error"}
 
-// Table is the result for people: one line a contender, the case's name on its first.
-func (r Result) Table() figure.Table {
+// Tables are the result for people.
+func (r Result) Tables() []figure.Table {
+	var out []figure.Table
+	if r.Rows != nil {
+		out = append(out, r.table())
+	}
+	if r.Curves != nil {
+		out = append(out, growthTable(r.Curves))
+	}
+	if r.Runs != nil {
+		out = append(out, runTable(r.Runs))
+	}
+	return out
+}
+
+// table has one line a contender, the case's name on its first.
+func (r Result) table() figure.Table {
 	t := figure.Table{Headers: headers}
 	var last Case
 	for _, row := range r.Rows {
@@ -61,6 +77,32 @@ func rate(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
+// runTable has one line a run, and the ratio to eqflow's of the same seed.
+func runTable(runs []TrainingRun) figure.Table {
+	t := figure.Table{Headers: []string{"flow", "goal", "contender", "seed", "to the goal s", "× eqflow", "at step", "whole run s", "at its end"}}
+	own := map[string]float64{}
+	for _, run := range runs {
+		if run.Contender == ownName {
+			own[fmt.Sprint(run.Flow, run.Seed)] = run.Goal
+		}
+		last, goal := run.Looks[len(run.Looks)-1], fmt.Sprintf("NLL ≤ %.2f", goalNLL)
+		end := fmt.Sprintf("NLL %.3f", last.NLL)
+		if run.Flow == "egnn" {
+			goal, end = fmt.Sprintf("ESS ≥ %.0f %%", 100*goalESS), fmt.Sprintf("ESS %.1f %%", 100*last.ESS)
+		}
+		ratio := 0.0
+		if mine := own[fmt.Sprint(run.Flow, run.Seed)]; mine > 0 {
+			ratio = run.Goal / mine
+		}
+		at := "–"
+		if run.Goal > 0 {
+			at = fmt.Sprint(run.At)
+		}
+		t.Rows = append(t.Rows, []string{run.Flow, goal, run.Contender, fmt.Sprint(run.Seed), number("%.1f", run.Goal), number("%.2f", ratio), at, number("%.1f", run.Total), end})
+	}
+	return t
+}
+
 // Legend says what the contenders are, and where it was.
 func (r Result) Legend() string {
 	var lines []string
@@ -68,21 +110,23 @@ func (r Result) Legend() string {
 	for _, row := range r.Rows {
 		if row.Version != "" && !seen[row.Contender] {
 			seen[row.Contender] = true
-			lines = append(lines, fmt.Sprintf("%s: %s", row.Contender, row.Version))
+			lines = append(lines, fmt.Sprintf("; %s: %s", row.Contender, row.Version))
 		}
 	}
-	return fmt.Sprintf("%s, %d cores, %s. %s.", r.Machine.Processor, r.Machine.Cores, r.Machine.System, strings.Join(lines, "; "))
+	return fmt.Sprintf("%s, %d cores, %s, %s%s.", r.Machine.Processor, r.Machine.Cores, r.Machine.System, r.Machine.Go, strings.Join(lines, ""))
 }
 
-// Markdown is the table for a README.
+// Markdown is the tables for a README.
 func (r Result) Markdown() string {
-	t := r.Table()
 	var b strings.Builder
 	line := func(cells []string) { b.WriteString("| " + strings.Join(cells, " | ") + " |\n") }
-	line(t.Headers)
-	line(strings.Split("---|---|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:", "|"))
-	for _, row := range t.Rows {
-		line(row)
+	for _, t := range r.Tables() {
+		line(t.Headers)
+		line(slices.Repeat([]string{"---"}, len(t.Headers)))
+		for _, row := range t.Rows {
+			line(row)
+		}
+		b.WriteString("\n")
 	}
-	return b.String()
+	return b.String() + r.Legend() + "\n"
 }

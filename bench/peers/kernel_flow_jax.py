@@ -3,13 +3,13 @@
 variant plain: what one would write first (autodiff through lax.scan).
 variant tuned: layout [K, pairs·batch], a hand-written derivative of the RBF sums, the batch in the best of several chunkings.
 """
-import math, sys
-from functools import partial
+import sys
 import numpy as np, jax, jax.numpy as jnp
-from protocol import EPSILON, K, LONGEST, NAMES, PENALTY, T, TINY, Request, chunkings, fastest, serve
+from jax_work import Flow
+from protocol import EPSILON, K, LONGEST, NAMES, T, TINY, Request, chunkings
 
 req = Request(sys.argv[1])
-n, D, STEPS, B = req.n, req.D, req.steps, req.batch
+n, D, STEPS = req.n, req.D, req.steps
 params = {k: jnp.asarray(req.problem[k]) for k in NAMES}
 mu, mu_t = jnp.linspace(0, LONGEST, K, dtype=jnp.float32), jnp.linspace(0, 1.0, T, dtype=jnp.float32)
 I, J = np.triu_indices(n, 1)
@@ -99,14 +99,6 @@ def integrate(p, x, inverse):  # x [b, n·D] -> y, log|det dy/dx|, penalty [b]
     return X.transpose(2, 0, 1).reshape(b, n * D), ld, pen
 
 
-log_prior = lambda z: -0.5 * (z**2).sum(-1) - 0.5 * (n - 1) * D * math.log(2 * math.pi)
-
-
-def likelihood_loss(p, batch):
-    z, ld, pen = integrate(p, batch[0], True)
-    return (PENALTY * pen - log_prior(z) - ld).mean()
-
-
 def matching_loss(p, batch):  # every configuration at its own time: no tables
     x, z, t = batch
     at = ((1 - t)[:, None] * z + t[:, None] * x).reshape(-1, n, D).transpose(1, 2, 0)
@@ -118,90 +110,5 @@ def matching_loss(p, batch):  # every configuration at its own time: no tables
     return ((v - (x - z)) ** 2).sum(1).mean()
 
 
-def in_chunks(f, chunks, args):
-    """f over the leading axis of args in chunks, one after the other, stacked."""
-    if chunks == 1:
-        return jax.tree.map(lambda a: a[None], f(args))
-    return jax.lax.map(f, jax.tree.map(lambda a: a.reshape(chunks, a.shape[0] // chunks, *a.shape[1:]), args))
-
-
-def value_and_grad(loss, chunks, p, batch):
-    parts = in_chunks(lambda b: jax.value_and_grad(loss)(p, b), chunks, batch)
-    return jax.tree.map(lambda a: a.mean(0), parts)
-
-
-def adam_step(loss, chunks, p, adam, batch):
-    value, g = value_and_grad(loss, chunks, p, batch)
-    m, v, t = adam
-    t = t + 1
-    m = jax.tree.map(lambda a, b: 0.9 * a + 0.1 * b, m, g)
-    v = jax.tree.map(lambda a, b: 0.999 * a + 0.001 * b * b, v, g)
-    rate = 1e-6  # so small that the problem stays what it was, however long the measurement
-    p = jax.tree.map(lambda a, mm, vv: a - rate * (mm / (1 - 0.9**t)) / (jnp.sqrt(vv / (1 - 0.999**t)) + 1e-8), p, m, v)
-    return p, (m, v, t), value
-
-
-def stepper(loss, batch, chunks):
-    step = jax.jit(partial(adam_step, loss, chunks), donate_argnums=(0, 1))
-    zeros = lambda: jax.tree.map(jnp.zeros_like, params)
-    state = [jax.tree.map(jnp.copy, params), (zeros(), zeros(), jnp.float32(0))]
-
-    def once():
-        p, adam, value = step(*state, batch)
-        value.block_until_ready()
-        state[:] = p, adam
-
-    return once
-
-
-def log_q(p, x, chunks):
-    def f(x):
-        z, ld, _ = integrate(p, x, True)
-        return log_prior(z) + ld
-
-    return in_chunks(f, chunks, x).reshape(-1)
-
-
-def push(p, z, chunks):
-    def f(z):
-        x, ld, _ = integrate(p, z, False)
-        return x, log_prior(z) - ld
-
-    x, log_q = in_chunks(f, chunks, z)
-    return x.reshape(B, -1), log_q.reshape(-1)
-
-
-def draw(p, key, chunks):
-    z = jax.random.normal(key, (B, n, D))
-    return push(p, (z - z.mean(1, keepdims=True)).reshape(B, -1), chunks)
-
-
-def sampler(chunks):
-    program, key = jax.jit(partial(draw, chunks=chunks)), [jax.random.key(1)]
-
-    def once():
-        key[0] = jax.random.split(key[0])[0]
-        np.asarray(program(params, key[0])[0])
-
-    return once
-
-
-def scorer(chunks):
-    program = jax.jit(partial(log_q, chunks=chunks))
-    return lambda: np.asarray(program(params, x))
-
-
-x, z = (jnp.asarray(req.configurations(name)) for name in ("data", "z"))
-chunkings = chunkings(B, P) if req.variant == "tuned" else [1]
-if req.work in ("train", "matching"):
-    loss, batch = (likelihood_loss, (x,)) if req.work == "train" else (matching_loss, (x, z, jnp.asarray(req.problem["t"][:B])))
-    chunks, once, compile_s = fastest(chunkings, partial(stepper, loss, batch))
-    value, g = jax.jit(partial(value_and_grad, loss, chunks))(params, batch)
-    values = {"loss": [value]} | {"grad_" + k: g[k] for k in NAMES}
-elif req.work == "sample":
-    chunks, once, compile_s = fastest(chunkings, sampler)
-    values = dict(zip(("x", "log_q"), jax.jit(partial(push, chunks=chunks))(params, z)))
-else:
-    chunks, once, compile_s = fastest(chunkings, scorer)
-    values = {"log_p": scorer(chunks)()}
-serve(once, version=jax.__version__, setting=f"{chunks} chunks", values=values, compile_s=compile_s)
+if __name__ == "__main__":
+    Flow(req, params, integrate, matching_loss).serve(chunkings(req.batch, P) if req.variant == "tuned" else [1])

@@ -178,18 +178,23 @@ def repeat(work, setting):
     return once
 
 
-x, z = (torch.from_numpy(req.configurations(name)) for name in ("data", "z"))
-counts = chunkings(B, P) if req.variant == "tuned" else [1]
-settings = [(threads, chunks) for threads in sorted({1, len(os.sched_getaffinity(0))}) for chunks in counts]
-if req.work in ("train", "matching"):
-    loss, batch = (likelihood_loss, (x,)) if req.work == "train" else (matching_loss, (x, z, torch.from_numpy(req.problem["t"][:B].copy())))
-    value = backward(loss, batch, 1)
-    values = {"loss": [value]} | {"grad_" + k: v.grad.numpy().copy() for k, v in params.items()}
-    best, once, compile_s = fastest(settings, partial(stepper, loss, batch))
-elif req.work == "sample":
-    values = dict(zip(("x", "log_q"), push(z, 1)))
-    best, once, compile_s = fastest(settings, partial(repeat, draw))
-else:
-    values = {"log_p": log_p(x, 1)}
-    best, once, compile_s = fastest(settings, partial(repeat, partial(log_p, x)))
-serve(once, version=torch.__version__, setting=f"{best[0]} threads, {best[1]} chunks", values=values, compile_s=compile_s)
+def main():
+    x, z = (torch.from_numpy(req.configurations(name)) for name in ("data", "z"))
+    counts = chunkings(B, P) if req.variant == "tuned" else [1]
+    settings = [(threads, chunks) for threads in sorted({1, len(os.sched_getaffinity(0))}) for chunks in counts]
+    if req.work in ("train", "matching"):
+        loss, batch = (likelihood_loss, (x,)) if req.work == "train" else (matching_loss, (x, z, torch.from_numpy(req.problem["t"][:B].copy())))
+        value = backward(loss, batch, 1)
+        values = {"loss": [value]} | {"grad_" + k: v.grad.numpy().copy() for k, v in params.items()}
+        best, once, compile_s = fastest(settings, partial(stepper, loss, batch))
+    elif req.work == "sample":
+        values = dict(zip(("x", "log_q"), push(z, 1)))
+        best, once, compile_s = fastest(settings, partial(repeat, draw))
+    else:
+        values = {"log_p": log_p(x, 1)}
+        best, once, compile_s = fastest(settings, partial(repeat, partial(log_p, x)))
+    serve(once, version=torch.__version__, setting=f"{best[0]} threads, {best[1]} chunks", values=values, compile_s=compile_s)
+
+
+if __name__ == "__main__":
+    main()

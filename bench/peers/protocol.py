@@ -5,7 +5,7 @@ solver's steps, the variant, and the problem's file. It prepares, computes the w
 what it computed, for the caller to judge, and how long the first call took, compiling included. Then, for every line
 "go SECONDS" on its standard input, it repeats the work for that long and answers with the times of the calls.
 """
-import json, sys, time
+import json, math, os, sys, time
 import numpy as np
 
 NAMES = ("weights", "bias", "importance", "neg_log_gammas", "neg_log_gammas_time")
@@ -18,13 +18,58 @@ TINY = 1e-12  # under the square root of the penalty's norm
 class Request:
     def __init__(self, text):
         r = json.loads(text)
-        self.work, self.batch, self.steps, self.variant = r["work"], r["batch"], r["steps"], r["variant"]
+        self.work, self.flow, self.batch, self.steps, self.variant = r["work"], r["flow"], r["batch"], r["steps"], r["variant"]
         self.problem = np.load(r["problem"])
         self.n, self.D = (int(v) for v in self.problem["shape"])
+        self.training = r.get("training")  # of a whole run: see Training
 
     def configurations(self, name, dtype=np.float32):
         """data or z of the problem as [batch, n·D]."""
         return self.problem[name][: self.batch].reshape(self.batch, -1).astype(dtype)
+
+
+class Training:
+    """A run from data to a trained flow, on the clock since the caller started the program. Its recipe is eqflow's."""
+
+    def __init__(self, request):
+        r = request.training
+        self.steps, self.every, self.seed, self.folder, self.begun = r["steps"], r["every"], r["seed"], r["folder"], r["begun"]
+        self.highest, self.warm_up, self.clip, self.average = r["rate"], r["warm_up"], r["clip"], r["average"]
+        self.batch, self.data = request.batch, request.problem["data"].reshape(len(request.problem["data"]), -1)
+        self.paused, self.snapshots = 0.0, []
+
+    def rate(self, step):
+        """Linear warm-up, then a cosine down to a hundredth."""
+        if step < self.warm_up:
+            return self.highest * (step + 1) / self.warm_up
+        progress = (step - self.warm_up) / max(1, self.steps - self.warm_up)
+        return self.highest * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+
+    def decay(self, step):
+        return min(self.average, (1 + step) / (10 + step))
+
+    def batches(self):
+        """Batches of an endless sequence of shuffled epochs."""
+        rng, order = np.random.default_rng(self.seed), np.empty(0, int)
+        for step in range(self.steps):
+            while len(order) < self.batch:
+                order = np.concatenate((order, rng.permutation(len(self.data))))
+            yield step, self.data[order[: self.batch]]
+            order = order[self.batch :]
+
+    def due(self, step):
+        return (step + 1) % self.every == 0 or step + 1 == self.steps
+
+    def keep(self, step, parameters):
+        """Keeps the parameters after a step, off the clock."""
+        at = time.time()
+        path = os.path.join(self.folder, f"{step + 1}.npz")
+        np.savez(path, **{k: np.asarray(v) for k, v in parameters.items()})
+        self.snapshots.append(dict(step=step + 1, seconds=at - self.begun - self.paused, path=path))
+        self.paused += time.time() - at
+
+    def done(self, version):
+        say(version=version, snapshots=self.snapshots)
 
 
 def flat(a):

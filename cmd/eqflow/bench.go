@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +25,9 @@ torch are the same maths written for JAX and PyTorch, tuned and plain; a Python 
 each is made in the user's cache folder the first time.
 
 Work: train (a step of training by likelihood), sample (with log-density), likelihood, matching (a
-step of flow matching). Systems: dw4, lj13, lj55, or one batch of them, as in dw4:256.
+step of flow matching). Systems: dw4, lj13, lj55, or one batch of them, as in dw4:256. Two works
+are done only when named: growth follows the cost of a step along batch, particles and solver
+steps; quality trains on DW4, from three seeds, until the generator is good, compiling included.
 
 Nothing else should run meanwhile. All of it takes about an hour; --quick, one case, a minute.`
 
@@ -46,7 +50,7 @@ func newBenchCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.peers, "peers", []string{"floor"}, "`whom` to measure against: floor, go, jax, torch")
 	flags.StringSliceVar(&o.systems, "systems", nil, "only these `systems`, such as dw4:256,lj13")
-	flags.StringSliceVar(&o.work, "work", nil, "only this `work`: train, sample, likelihood, matching")
+	flags.StringSliceVar(&o.work, "work", nil, "only this `work`: train, sample, likelihood, matching; or growth, quality")
 	flags.StringSliceVar(&o.flows, "flow", nil, "only these `flows`: kernel, egnn")
 	flags.BoolVar(&o.quick, "quick", false, "training on DW4 with a batch of 256 alone, and shortly")
 	flags.Float64Var(&o.seconds, "seconds", 10, "of each contender in each case, in five rounds")
@@ -70,7 +74,7 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 	} else {
 		result, failed = o.measure(cmd, plan)
 	}
-	if failed != nil && cmd.Context().Err() != nil && len(result.Rows) == 0 {
+	if failed != nil && len(result.Tables()) == 0 {
 		return failed
 	}
 	if err := o.show(cmd.OutOrStdout(), result); err != nil {
@@ -117,7 +121,27 @@ func (o *benchOptions) measure(cmd *cobra.Command, plan bench.Plan) (bench.Resul
 	line := newStatus(cmd.ErrOrStderr(), "bench")
 	defer line.clear()
 	plan.Cache, plan.Tell = filepath.Join(cache, "bench"), func(text string) { line.show("%s", text) }
-	return plan.Run(cmd.Context())
+	return o.works(cmd.Context(), plan)
+}
+
+// works does the usual works, and those that were named.
+func (o *benchOptions) works(ctx context.Context, plan bench.Plan) (result bench.Result, err error) {
+	var parts []bench.Result
+	do := func(part bench.Result, failed error) {
+		parts, err = append(parts, part), errors.Join(err, failed)
+	}
+	if len(plan.Cases) > 0 {
+		do(plan.Run(ctx))
+	}
+	if slices.Contains(o.work, bench.Growth) && ctx.Err() == nil {
+		do(plan.Growth(ctx))
+	}
+	for _, flow := range bench.Flows {
+		if slices.Contains(o.work, bench.Quality) && (len(o.flows) == 0 || slices.Contains(o.flows, flow)) && ctx.Err() == nil {
+			do(plan.Race(ctx, bench.Races[flow]))
+		}
+	}
+	return bench.Join(parts), err
 }
 
 // show prints the result and writes it to the files.
@@ -130,8 +154,10 @@ func (o *benchOptions) show(out io.Writer, result bench.Result) error {
 	if o.asJSON {
 		return writeJSON(out, result)
 	}
-	fmt.Fprintln(out, strings.TrimRight(result.Table().String(), "\n"))
-	fmt.Fprintln(out, "\n"+result.Legend())
+	for _, table := range result.Tables() {
+		fmt.Fprintln(out, table.String())
+	}
+	fmt.Fprintln(out, result.Legend())
 	return nil
 }
 

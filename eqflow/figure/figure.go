@@ -59,9 +59,7 @@ func (f Figure) Err() error {
 }
 
 // PNG returns the picture's bytes, two dots per pixel, fewer if it would exceed 150 kB.
-func (f Figure) PNG() ([]byte, error) { return f.png(png.BestCompression) }
-
-func (f Figure) png(compression png.CompressionLevel) ([]byte, error) {
+func (f Figure) PNG() ([]byte, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
@@ -71,11 +69,11 @@ func (f Figure) png(compression png.CompressionLevel) ([]byte, error) {
 	var buf bytes.Buffer
 	for _, dpi := range resolutions {
 		buf.Reset()
-		encoder := png.Encoder{CompressionLevel: compression}
+		encoder := png.Encoder{CompressionLevel: png.BestCompression}
 		if err := encoder.Encode(&buf, quantize(256, f.image(dpi))[0]); err != nil {
 			return nil, fmt.Errorf("figure: %q cannot be encoded: %w; is memory short?", f.Name, err)
 		}
-		if buf.Len() <= maxBytes || compression == png.BestSpeed {
+		if buf.Len() <= maxBytes {
 			break
 		}
 	}

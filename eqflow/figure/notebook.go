@@ -66,10 +66,7 @@ func (f Figure) numbered(dir string) Figure {
 	return f
 }
 
-func (f Figure) show(notebook bool) error { return f.display(notebook, "") }
-
-// display shows the figure, in the place of what has the same id; "" is a place of its own.
-func (f Figure) display(notebook bool, id string) error {
+func (f Figure) show(notebook bool) error {
 	dir := os.Getenv(FiguresEnv)
 	f = f.numbered(dir)
 	if !notebook {
@@ -90,9 +87,9 @@ func (f Figure) display(notebook bool, id string) error {
 		}
 	}
 	if f.film != nil {
-		return send(protocol.MIMETextHTML, playerHTML(data), id)
+		return send(protocol.MIMETextHTML, playerHTML(data), "")
 	}
-	return send(protocol.MIMEImagePNG, data, id)
+	return send(protocol.MIMEImagePNG, data, "")
 }
 
 func (t Table) show(notebook bool) error {

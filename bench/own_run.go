@@ -1,0 +1,65 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/xla"
+)
+
+// trainWhole is eqflow's side of a race: Model.Train with a folder, whose checkpoints are copied.
+func trainWhole(ctx context.Context, backend *xla.Opened, r request, given problem) (answer, error) {
+	var out answer
+	what := r.Training
+	model, err := newModel(backend, r.Flow, uint64(what.Seed))
+	if err != nil {
+		return out, err
+	}
+	work := filepath.Join(what.Folder, "work")
+	s := Race{Flow: r.Flow, Steps: what.Steps, Every: what.Every}.settings()
+	s.Seed, s.CheckpointEvery = uint64(what.Seed), what.Every
+	var seen []Look
+	var failed error
+	keep := func(step int) {
+		path := filepath.Join(what.Folder, fmt.Sprintf("%d.npz", step))
+		failed = copyFile(path, filepath.Join(work, "checkpoint.npz"))
+		out.Snapshots = append(out.Snapshots, snapshot{seen[len(seen)-1], path})
+	}
+	data := particle.Batch{X: given.values("data"), N: given.n, D: given.d}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	_, err = model.Train(ctx, eqflow.Data{Train: data}, eqflow.Run{Settings: s, Folder: work, Report: func(p eqflow.Progress) {
+		if p.Step%what.Every == 1 && len(seen) > 0 {
+			if keep(p.Step - 1); failed != nil {
+				cancel()
+			}
+		}
+		if p.Step%what.Every == 0 || p.Step == p.Steps {
+			seen = append(seen, Look{Step: p.Step, Seconds: float64(time.Now().UnixNano())/1e9 - what.Begun})
+		}
+	}})
+	if failed != nil || err != nil {
+		return out, fmt.Errorf("bench: the run failed: %w %w", err, failed)
+	}
+	final, err := model.Export()
+	if err != nil {
+		return out, err
+	}
+	path := filepath.Join(what.Folder, "final.npz")
+	out.Snapshots = append(out.Snapshots, snapshot{seen[len(seen)-1], path})
+	return out, dataset.WriteArrays(path, final, true)
+}
+
+func copyFile(to, from string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
+}

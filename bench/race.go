@@ -1,0 +1,177 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+)
+
+// Race is the time from data to a good generator of DW4: training runs of the same recipe, from the same parameters, on the same
+// data, judged by one referee off the clock.
+type Race struct {
+	Flow  string
+	Seeds int
+	Steps int // of training, which the learning rate's schedule ends with
+	Every int // steps between looks
+}
+
+// Races are those of each flow: the kernel field by likelihood to an NLL, the EGNN by flow matching to an ESS.
+var Races = map[string]Race{
+	"kernel": {Flow: "kernel", Seeds: 3, Steps: 1500, Every: 50},
+	"egnn":   {Flow: "egnn", Seeds: 3, Steps: 8000, Every: 500},
+}
+
+// goals are what counts as good: an NLL of test data, in nats and with four times the solver's steps, or an ESS.
+const (
+	goalNLL = 8.10
+	goalESS = 0.90
+)
+
+// The sizes of the data that are trained on, and of those that are judged by.
+const (
+	kernelData  = 10_000
+	egnnData    = 100_000
+	refereeSize = 4000
+)
+
+// Look is the quality of a run at a moment.
+type Look struct {
+	Step    int     `json:"step"`
+	Seconds float64 `json:"seconds"`       // since the process began, looks left out
+	NLL     float64 `json:"nll,omitempty"` // of test data, with four times the solver's steps
+	ESS     float64 `json:"ess,omitempty"`
+}
+
+// TrainingRun is a contender's training from one seed.
+type TrainingRun struct {
+	Flow      string  `json:"flow"`
+	Contender string  `json:"contender"`
+	Seed      int     `json:"seed"`
+	Goal      float64 `json:"goal_s"` // seconds until the goal was reached; 0 if it was not
+	At        int     `json:"at_step"`
+	Total     float64 `json:"total_s"`
+	Looks     []Look  `json:"looks"`
+}
+
+// trainingRequest is what a contender is told of a run.
+type trainingRequest struct {
+	Steps   int     `json:"steps"`
+	Every   int     `json:"every"`
+	Seed    int     `json:"seed"`
+	Folder  string  `json:"folder"` // for the parameters at each look
+	Begun   float64 `json:"begun"`  // seconds since 1970
+	Rate    float64 `json:"rate"`
+	WarmUp  int     `json:"warm_up"`
+	Clip    float64 `json:"clip"`
+	Average float64 `json:"average"`
+}
+
+// snapshot is where a contender's parameters of a moment are.
+type snapshot struct {
+	Look
+	Path string `json:"path"`
+}
+
+func (r Race) settings() eqflow.Settings {
+	s := eqflow.Settings{Steps: r.Steps, Batch: 256}
+	if r.Flow == "egnn" {
+		s = s.SuitFlow(config(r.Flow, usualSteps))
+	}
+	return s.WithDefaults()
+}
+
+// Race measures all contenders of a flow, seed by seed. What was measured before an error is in the result.
+func (p Plan) Race(ctx context.Context, r Race) (Result, error) {
+	runs, err := p.race(ctx, r)
+	return Result{Machine: thisMachine(), Runs: runs}, err
+}
+
+func (p Plan) race(ctx context.Context, r Race) ([]TrainingRun, error) {
+	folder, err := os.MkdirTemp("", "eqflow-race-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	all, err := p.contenders(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	judge, err := newReferee(ctx, p.Backend, r)
+	if err != nil {
+		return nil, err
+	}
+	defer judge.backend.Close()
+	var out []TrainingRun
+	for seed := 1; seed <= r.Seeds; seed++ {
+		file, err := judge.problem(folder, r, uint64(seed))
+		if err != nil {
+			return out, err
+		}
+		for _, one := range all {
+			if !one.races(r.Flow) {
+				continue
+			}
+			p.tell(fmt.Sprintf("seed %d of %d, %s trains for %d steps", seed, r.Seeds, one.name, r.Steps))
+			run, err := p.raceOne(ctx, one, r, seed, folder, file, judge)
+			if err != nil {
+				return out, fmt.Errorf("bench: %s: %w", one.name, err)
+			}
+			out = append(out, run)
+		}
+	}
+	return out, nil
+}
+
+// races tells whether a contender has a program for whole runs.
+func (c contender) races(flow string) bool {
+	return c.name == ownName || c.name == "JAX, tuned" || c.name == "PyTorch, tuned" && flow == "kernel"
+}
+
+func (p Plan) raceOne(ctx context.Context, one contender, r Race, seed int, folder, file string, judge *referee) (TrainingRun, error) {
+	run := TrainingRun{Flow: r.Flow, Contender: one.name, Seed: seed}
+	kept, err := os.MkdirTemp(folder, "run-")
+	if err != nil {
+		return run, err
+	}
+	defer os.RemoveAll(kept)
+	s := r.settings()
+	what := request{Case: Case{Train, r.Flow, "dw4", s.Batch, usualSteps}, Problem: file, Training: &trainingRequest{
+		Steps: s.Steps, Every: r.Every, Seed: seed, Folder: kept, Rate: s.LearningRate, WarmUp: s.WarmUp, Clip: s.Clip, Average: s.Average,
+		Begun: float64(time.Now().UnixNano()) / 1e9,
+	}}
+	process, err := one.start(ctx, what, problem{})
+	if err != nil {
+		return run, err
+	}
+	defer process.close()
+	for _, snapshot := range process.answer.Snapshots {
+		look := snapshot.Look
+		p.tell(fmt.Sprintf("seed %d of %d, judging %s at step %d", seed, r.Seeds, one.name, look.Step))
+		if err := judge.look(snapshot.Path, r.Flow, &look); err != nil {
+			return run, err
+		}
+		run.Looks, run.Total = append(run.Looks, look), look.Seconds
+		if run.Goal == 0 && good(r.Flow, look) {
+			run.Goal, run.At = look.Seconds, look.Step
+		}
+	}
+	return run, nil
+}
+
+func good(flow string, l Look) bool {
+	if flow == "egnn" {
+		return l.ESS >= goalESS
+	}
+	return l.NLL <= goalNLL
+}
+
+// quality is what a flow is judged by.
+func (l Look) quality(flow string) float64 {
+	if flow == "egnn" {
+		return l.ESS
+	}
+	return l.NLL
+}

@@ -1,0 +1,72 @@
+package bench
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/eqflow/gonb-eqflow/xla"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
+)
+
+// A race looks at the contender's parameters as often as it was told, on a clock that goes on, and training helps.
+func TestRaceLooksAndJudges(t *testing.T) {
+	xlatest.Open(t)
+	result, err := Plan{Backend: xla.CPU}.Race(context.Background(), Race{Flow: "kernel", Seeds: 1, Steps: 30, Every: 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := result.Runs[0]
+	if len(result.Runs) != 1 || len(run.Looks) != 3 {
+		t.Fatalf("%+v", result.Runs)
+	}
+	for k, step := range []int{12, 24, 30} {
+		if run.Looks[k].Step != step || k > 0 && (run.Looks[k].Seconds <= run.Looks[k-1].Seconds || run.Looks[k].NLL >= run.Looks[k-1].NLL) {
+			t.Errorf("look %d: %+v after %+v", k, run.Looks[k], run.Looks[max(0, k-1)])
+		}
+	}
+	if run.Goal != 0 || run.Looks[2].NLL < goalNLL {
+		t.Errorf("the goal was reached in thirty steps: %+v", run)
+	}
+}
+
+// Power laws have their exponent, and bends show at the ends.
+func TestExponents(t *testing.T) {
+	var rows []Row
+	seen := map[Case]bool{} // as Growth measures them: each once
+	for _, a := range axes() {
+		for _, c := range a.cases {
+			if seen[c] {
+				continue
+			}
+			seen[c] = true
+			size := float64(c.Batch * c.Steps * particles(c.System))
+			rows = append(rows, Row{Case: c, Contender: ownName, Fastest: 3 * math.Pow(size, 1.5)}, Row{Case: c, Contender: floorName, Fastest: 100 + size/100})
+		}
+	}
+	found := curves(axes(), rows)
+	if len(found) != 2*len(axes()) {
+		t.Fatalf("%d curves", len(found))
+	}
+	for _, c := range found {
+		power := c.Contender == ownName
+		if power && math.Abs(c.Exponent-1.5)+math.Abs(c.First-1.5)+math.Abs(c.Last-1.5) > 1e-6 || !power && !(c.First < c.Exponent && c.Exponent < c.Last) {
+			t.Errorf("%+v", c)
+		}
+	}
+	if _, err := growthPicture(found).PNG(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every case of the curves has a problem of its size.
+func TestSyntheticProblems(t *testing.T) {
+	for _, a := range axes() {
+		for _, c := range a.cases {
+			p, err := synthetic(c)
+			if err != nil || p.n != particles(c.System) || len(p.values("data")) != c.Batch*p.n*p.d {
+				t.Errorf("%s: %v, %d particles", c, err, p.n)
+			}
+		}
+	}
+}
