@@ -22,11 +22,10 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 	if err := m.fits(x); err != nil {
 		return nil, 0, err
 	}
-	step, err := model.NewExec(m.backend, m.store, m.dopriStep)
+	step, err := m.stepper()
 	if err != nil {
-		return nil, 0, fmt.Errorf("eqflow: cannot prepare the adaptive solve: %w", err)
+		return nil, 0, err
 	}
-	defer step.Finalize()
 	size := m.paddedSize(x.Len())
 	for from := 0; from < x.Len(); from += size {
 		to := min(from+size, x.Len())
@@ -81,6 +80,21 @@ func (m *Model) priorLogProb(z []float32) float64 {
 		square += float64(v) * float64(v)
 	}
 	return -square/2 - float64(m.Prior.DegreesOfFreedom())/2*math.Log(2*math.Pi)
+}
+
+// stepper is dopriStep, compiled: the time and the length of the step are its inputs, so one program serves every path.
+func (m *Model) stepper() (*model.Exec, error) {
+	key := program{name: "a step of the flow", scope: m.scope}
+	if exec, ok := m.programs[key]; ok {
+		return exec, nil
+	}
+	exec, err := model.NewExec(m.backend, m.store, m.dopriStep)
+	if err != nil {
+		return nil, fmt.Errorf("eqflow: cannot prepare %s: %w", key.name, err)
+	}
+	exec.SetMaxCache(8)
+	m.programs[key] = exec
+	return exec, nil
 }
 
 // dopriStep is one step of Dopri5 for states x [B, n, d] and integrals [B], with the largest estimated error of any.

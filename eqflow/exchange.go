@@ -54,9 +54,24 @@ type Inputs struct {
 }
 
 // Loss returns the objective at given inputs, built as Train builds it, and its gradient by each parameter under Export's
-// names. It compiles a program of its own on every call: it is for checks against other programs.
+// names. Where it needs a graph it compiles one on every call: it is for checks against other programs.
 func (m *Model) Loss(s Settings, in Inputs) (loss float64, gradient dataset.Arrays, err error) {
 	s = s.WithDefaults()
+	names, variables := m.parameters(scopeFlow)
+	loss, byName, ok, err := m.radialLoss(s, in)
+	if err != nil {
+		return 0, nil, err
+	}
+	if ok {
+		for k, name := range names {
+			gradient = append(gradient, dataset.Float64(name, byName.ByName(name), variables[k].Shape().Dimensions...))
+		}
+		return loss, gradient, nil
+	}
+	return m.graphLoss(s, in)
+}
+
+func (m *Model) graphLoss(s Settings, in Inputs) (loss float64, gradient dataset.Arrays, err error) {
 	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, inputs []*Node) []*Node {
 		g := inputs[0].Graph()
 		scope.Store().SetTraining(g, true)

@@ -3,13 +3,11 @@ package eqflow
 import (
 	"math/rand/v2"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// feed makes each step's inputs. What a step gets depends on the seed and its number alone, so that a resumed run sees what
+// feed makes what each step looks at. What a step gets depends on the seed and its number alone, so that a resumed run sees what
 // an uninterrupted one would have.
 type feed struct {
 	Settings
@@ -65,30 +63,21 @@ func (f *feed) rng(stream uint64, k int) *rand.Rand {
 	return rand.New(rand.NewPCG(f.Seed, stream+uint64(k)))
 }
 
-// inputs returns data x, prior draws z, times t, the learning rate, the average's decay, slopes and stiffness of a step. What
-// the objective does not use is one number, for the graph's parameters to be filled.
-func (f *feed) inputs(step int) []any {
-	none := func() *tensors.Tensor { return tensors.FromFlatDataAndDimensions([]float32{0}, 1) }
-	x, z, t, slopes := none(), none(), none(), none()
-	var data particle.Batch
+// draw returns what a step's objective looks at.
+func (f *feed) draw(step int) (in Inputs) {
 	if f.data.Len() > 0 && f.Objective != Energy {
-		var gradients particle.Batch
-		data, gradients = f.batch(step)
-		x = f.tensor(data)
-		if f.usesForces() {
-			slopes = f.tensor(gradients)
-		}
+		in.X, in.Slopes = f.batch(step)
+		in.Stiffness = f.stiffness
 	}
 	if f.needsPrior() {
 		rng := f.rng(streamPrior, step)
-		draws := f.model.Prior.Sample(rng, f.Batch)
+		in.Z = f.model.Prior.Sample(rng, f.Batch)
 		if f.Coupling == OptimalTransport {
-			draws = particle.Couple(data, draws, target.RelabellingOf(f.model.Target))
+			in.Z = particle.Couple(in.X, in.Z, target.RelabellingOf(f.model.Target))
 		}
-		z = f.tensor(draws)
-		t = stratified(rng, f.Batch)
+		in.T = stratified(rng, f.Batch)
 	}
-	return []any{x, z, t, float32(f.rate(step)), float32(f.decay(step)), slopes, float32(f.stiffness)}
+	return in
 }
 
 // batch takes the next configurations of an endless sequence of shuffled epochs, and their slopes if there are any.
@@ -130,19 +119,11 @@ func augment(rng *rand.Rand, r particle.Relabelling, x, slopes particle.Batch) {
 	}
 }
 
-// stratified draws one time from each of size equal parts of [0, 1].
-func stratified(rng *rand.Rand, size int) *tensors.Tensor {
-	t := make([]float32, size)
+// stratified draws one time from each of size equal parts of [0, 1], in float32.
+func stratified(rng *rand.Rand, size int) []float64 {
+	t := make([]float64, size)
 	for k := range t {
-		t[k] = (float32(k) + rng.Float32()) / float32(size)
+		t[k] = float64((float32(k) + rng.Float32()) / float32(size))
 	}
-	return tensors.FromFlatDataAndDimensions(t, size)
-}
-
-func (f *feed) tensor(b particle.Batch) *tensors.Tensor {
-	flat := make([]float32, len(b.X))
-	for i, v := range b.X {
-		flat[i] = float32(v)
-	}
-	return tensors.FromFlatDataAndDimensions(flat, b.Len(), b.N, b.D)
+	return t
 }

@@ -2,6 +2,7 @@ package eqflow
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -47,6 +49,9 @@ type Model struct {
 	past    History
 	scope   string // of the parameters in use
 	watch   func(done, total int) error
+	tables  tabulated
+	// inGraphs keeps the kernel field in graphs everywhere, to compare with.
+	inGraphs bool
 	// programs are compiled on first use, by what they do and the solver steps they take.
 	programs map[program]*model.Exec
 }
@@ -69,6 +74,9 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 	m := &Model{
 		Generator: g, backend: backend, store: model.NewStore(), scope: scopeFlow, programs: map[program]*model.Exec{},
 		Prior: prior.MeanFree{N: g.Target.Particles(), D: g.Target.Dim()},
+	}
+	if _, _, ok := m.kernelFlow(); ok {
+		return m, m.createParameters()
 	}
 	// One evaluation creates the parameters, and shows what a graph of this flow would fail at.
 	_, err := m.LogProb(m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 1), 0)
@@ -141,8 +149,24 @@ func (m *Model) SolverSteps() int {
 
 // bind binds the flow in a graph.
 func (m *Model) bind(scope *model.Scope, g *Graph, steps int, parameters string) flow.Bijection {
-	system := flow.System{N: m.Prior.N, D: m.Prior.D, Seed: m.Seed}
+	system := flow.System{N: m.Prior.N, D: m.Prior.D, Relabelling: target.RelabellingOf(m.Target), Seed: m.Seed}
 	return withSteps(m.Flow, steps).Bind(scope.At("%s", parameters), g, system)
+}
+
+// createParameters runs a graph that binds the flow and computes nothing.
+func (m *Model) createParameters() error {
+	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, x *Node) *Node {
+		m.bind(scope, x.Graph(), 0, scopeFlow)
+		return Neg(x)
+	})
+	if err != nil {
+		return fmt.Errorf("eqflow: cannot create the parameters: %w", err)
+	}
+	defer exec.Finalize()
+	if _, err := exec.Call1(float32(0)); err != nil {
+		return fmt.Errorf("eqflow: cannot create the parameters: %w", err)
+	}
+	return nil
 }
 
 // compiled returns the program that build makes, compiled on its first call.
@@ -189,11 +213,20 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 			return fmt.Errorf("eqflow: %s failed: %w", key.name, err)
 		}
 		take(from, to, hostBlocks(results, to-from))
-		if m.watch != nil {
-			if err := m.watch(to, x.Len()); err != nil {
-				return fmt.Errorf("eqflow: %s stopped after %d of %d configurations: %w", key.name, to, x.Len(), err)
-			}
+		if err := m.passed(key.name, to, x.Len()); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// passed tells the watch how far a computation is, and returns an error if it is to end.
+func (m *Model) passed(what string, done, total int) error {
+	if m.watch == nil {
+		return nil
+	}
+	if err := m.watch(done, total); err != nil {
+		return fmt.Errorf("eqflow: %s stopped after %d of %d configurations: %w", what, done, total, err)
 	}
 	return nil
 }
@@ -261,6 +294,12 @@ func (m *Model) NLL(x particle.Batch, steps int) (float64, error) {
 
 // ToPrior maps configurations back to the prior and returns them with their log-density, in nats.
 func (m *Model) ToPrior(x particle.Batch, steps int) (z particle.Batch, logProb []float64, err error) {
+	if images, ok, err := m.applyRadial("the inverse flow", span{steps: steps, t0: 1}, x); ok || err != nil {
+		for i := range images.LogDet {
+			images.LogDet[i] += m.Prior.LogDensity(images.X.At(i))
+		}
+		return images.X, images.LogDet, err
+	}
 	z = particle.NewBatch(x.Len(), x.N, x.D)
 	logProb = make([]float64, x.Len())
 	err = m.apply(program{name: "the inverse flow", steps: steps}, x, func(f flow.Bijection, x *Node) []*Node {
@@ -287,6 +326,22 @@ func (s Samples) Configurations() particle.Batch { return s.X }
 // Energies are the samples' reduced energies and log-weights.
 func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
 
+// Set is samples as a file keeps them: configurations with log_q, u and log_w, the system, and the seed of the draw.
+func (m *Model) Set(s Samples, seed uint64) (dataset.Set, error) {
+	spec, err := target.SpecOf(m.Target)
+	if err != nil {
+		return dataset.Set{}, err
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return dataset.Set{}, fmt.Errorf("eqflow: the system %s has no text: %w", m.Target.Name(), err)
+	}
+	return dataset.Set{
+		Batch: s.X, Manifest: dataset.Manifest{System: m.Target.Name(), Spec: text, Seed: seed, CreatedBy: "eqflow"},
+		Arrays: dataset.Arrays{dataset.Float64("log_q", s.LogQ), dataset.Float64("u", s.Energy), dataset.Float64("log_w", s.LogWeight)},
+	}, nil
+}
+
 // Sample draws n configurations, the same for the same seed.
 func (m *Model) Sample(n int, seed uint64) (Samples, error) {
 	return m.SampleSteps(n, seed, 0)
@@ -296,11 +351,21 @@ func (m *Model) Sample(n int, seed uint64) (Samples, error) {
 func (m *Model) SampleSteps(n int, seed uint64, steps int) (Samples, error) {
 	z := m.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
 	x, logQ, err := m.FromPrior(z, steps)
-	return m.weigh(x, logQ), err
+	if err != nil {
+		return Samples{}, err
+	}
+	return m.weigh(x, logQ), nil
 }
 
 // FromPrior maps prior configurations to the target's and returns them with their log-density, in nats.
 func (m *Model) FromPrior(z particle.Batch, steps int) (x particle.Batch, logProb []float64, err error) {
+	if images, ok, err := m.applyRadial("the flow", span{steps: steps, t1: 1}, z); ok || err != nil {
+		z = z.Clone().RemoveMean()
+		for i, logDet := range images.LogDet {
+			images.LogDet[i] = m.Prior.LogDensity(z.At(i)) - logDet
+		}
+		return images.X, images.LogDet, err
+	}
 	x = particle.NewBatch(z.Len(), z.N, z.D)
 	logProb = make([]float64, z.Len())
 	err = m.apply(program{name: "the flow", steps: steps}, z, func(f flow.Bijection, z *Node) []*Node {
@@ -324,31 +389,6 @@ func (m *Model) weigh(x particle.Batch, logQ []float64) Samples {
 
 func (m *Model) energies(x particle.Batch) []float64 {
 	u := make([]float64, x.Len())
-	for i := range u {
-		u[i] = m.Target.EnergyForces(x.At(i), nil)
-	}
+	inParallel(target.Concurrency(m.Target), x.Len(), func(i int) { u[i] = m.Target.EnergyForces(x.At(i), nil) })
 	return u
-}
-
-// Path solves the flow from prior configurations to the target's and returns it at the given number of frames, evenly
-// spaced in flow time, both ends included.
-func (m *Model) Path(z particle.Batch, frames int) ([]particle.Batch, error) {
-	f, ok := m.Flow.(flow.Continuous)
-	if !ok || frames < 2 {
-		return nil, fmt.Errorf("eqflow: a path needs a continuous flow and at least 2 frames, not %T and %d", m.Flow, frames)
-	}
-	path := []particle.Batch{z.Clone().RemoveMean()}
-	for k := range frames - 1 {
-		from, to := float64(k)/float64(frames-1), float64(k+1)/float64(frames-1)
-		next := particle.NewBatch(z.Len(), z.N, z.D)
-		steps := max(1, f.WithDefaults().Steps*2/(frames-1))
-		err := m.apply(program{name: fmt.Sprintf("the flow from %g to %g", from, to), steps: steps}, path[k], func(b flow.Bijection, x *Node) []*Node {
-			return []*Node{b.(flow.Partial).Between(x, from, to).X}
-		}, func(from, to int, r [][]float64) { copy(next.Slice(from, to).X, r[0]) })
-		if err != nil {
-			return nil, err
-		}
-		path = append(path, next)
-	}
-	return path, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/radial"
 )
 
 // Data is what training learns from and is watched with.
@@ -135,8 +136,9 @@ type trainer struct {
 	Run
 	data    Data
 	feed    *feed
-	ladder  *ladder // of Annealed, else nil
-	step    *model.Exec
+	ladder  *ladder     // of Annealed, else nil
+	step    *model.Exec // the whole of a step, from what the objective looks at, rate and decay to the loss
+	update  *model.Exec // what is left of one whose gradient is known, from rate, decay and gradient
 	history History
 	started time.Time
 	sum     float64 // of losses since the last record
@@ -151,29 +153,48 @@ func newTrainer(m *Model, data Data, run Run) (*trainer, error) {
 	if run.Objective == Annealed {
 		t.ladder = &ladder{trainer: t}
 	}
-	adam := optimizer.Adam().LearningRate(run.LearningRate).Done()
-	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, inputs []*Node) []*Node {
-		in := fed{x: inputs[0], z: inputs[1], t: inputs[2], slopes: inputs[5], stiffness: inputs[6]}
-		rate, decay := inputs[3], inputs[4]
-		g := rate.Graph()
-		scope.Store().SetTraining(g, true)
-		loss := m.loss(run.Settings, m.bind(scope, g, 0, scopeFlow), in)
-		optimizer.LearningRateVar(scope, loss.DType(), run.LearningRate).SetNodeValue(rate)
-		gradients := clipped(scope.BuildTrainableVariablesGradientsGraph(loss), run.Clip)
-		adam.(gradientUpdater).UpdateGraphWithGradients(scope, gradients, loss.DType())
-		if run.Average > 0 {
-			m.moveAverage(g, decay)
-		}
-		return []*Node{loss}
-	})
-	if err != nil {
+	var err error
+	if t.step, err = model.NewExec(m.backend, m.store, t.buildStep); err != nil {
 		return nil, fmt.Errorf("eqflow: cannot prepare training: %w", err)
 	}
-	t.step = exec
+	if t.update, err = model.NewExec(m.backend, m.store, t.buildUpdate); err != nil {
+		return nil, fmt.Errorf("eqflow: cannot prepare training: %w", err)
+	}
 	if err := m.copyParameters(scopeAverage, scopeFlow); err != nil {
 		return nil, err
 	}
 	return t, t.resume()
+}
+
+// buildStep is a whole step's graph.
+func (t *trainer) buildStep(scope *model.Scope, inputs []*Node) []*Node {
+	in, rate, decay := fed{inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]}, inputs[5], inputs[6]
+	g := rate.Graph()
+	scope.Store().SetTraining(g, true)
+	loss := t.loss(t.Settings, t.bind(scope, g, 0, scopeFlow), in)
+	t.descend(scope, scope.BuildTrainableVariablesGradientsGraph(loss), rate, decay)
+	return []*Node{loss}
+}
+
+// buildUpdate is the graph of a step whose gradient is known.
+func (t *trainer) buildUpdate(scope *model.Scope, inputs []*Node) []*Node {
+	rate, decay, gradients := inputs[0], inputs[1], inputs[2:]
+	_, variables := t.parameters(scopeFlow)
+	for _, v := range variables {
+		v.NodeValue(rate.Graph()) // the optimiser moves what the graph has
+	}
+	t.descend(scope, gradients, rate, decay)
+	return []*Node{Neg(rate)}
+}
+
+// descend moves the parameters, and their average.
+func (t *trainer) descend(scope *model.Scope, gradients []*Node, rate, decay *Node) {
+	optimizer.LearningRateVar(scope, rate.DType(), t.LearningRate).SetNodeValue(rate)
+	adam := optimizer.Adam().LearningRate(t.LearningRate).Done()
+	adam.(gradientUpdater).UpdateGraphWithGradients(scope, clipped(gradients, t.Clip), rate.DType())
+	if t.Average > 0 {
+		t.moveAverage(rate.Graph(), decay)
+	}
 }
 
 // gradientUpdater is what GoMLX's optimisers offer to those who have their gradients already.
@@ -237,12 +258,10 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 // once takes one step.
 func (t *trainer) once() error {
 	begin := time.Now()
-	results, err := t.step.Call(t.feed.inputs(t.steps)...)
+	loss, err := t.take(t.feed.draw(t.steps))
 	if err != nil {
 		return fmt.Errorf("eqflow: training step %d failed: %w", t.steps+1, err)
 	}
-	loss := float64(tensors.ToScalar[float32](results[0]))
-	results[0].MustFinalizeAll()
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return fmt.Errorf("eqflow: the loss is %g at step %d; lower the learning rate (now %g), or look for overlapping particles in the data. The last checkpoint is from before",
 			loss, t.steps+1, t.LearningRate)
@@ -257,6 +276,41 @@ func (t *trainer) once() error {
 	t.history.Seconds = time.Since(t.started).Seconds()
 	t.tell(loss)
 	return nil
+}
+
+// take moves the parameters by what the objective looks at, and returns the loss from before.
+func (t *trainer) take(in Inputs) (loss float64, err error) {
+	rate, decay := float32(t.rate(t.steps)), float32(t.decay(t.steps))
+	loss, gradient, known, err := t.radialLoss(t.Settings, in)
+	if err != nil {
+		return 0, err
+	}
+	var program *model.Exec
+	var inputs []any
+	if known {
+		program, inputs = t.update, append([]any{rate, decay}, t.gradientTensors(gradient)...)
+	} else {
+		program, inputs = t.step, append(in.tensors(), rate, decay)
+	}
+	results, err := program.Call(inputs...)
+	if err != nil {
+		return 0, err
+	}
+	defer release(results)
+	if known {
+		return float64(float32(loss)), nil // infinite, where the parameters' type holds no such number
+	}
+	return float64(tensors.ToScalar[float32](results[0])), nil
+}
+
+// gradientTensors are the gradients in the parameters' order.
+func (t *trainer) gradientTensors(gradient radial.Parameters) []any {
+	var out []any
+	names, variables := t.parameters(scopeFlow)
+	for k, v := range variables {
+		out = append(out, tensors.FromFlatDataAndDimensions(float32s(gradient.ByName(names[k])), v.Shape().Dimensions...))
+	}
+	return out
 }
 
 // tell reports the progress.

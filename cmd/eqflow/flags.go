@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +30,29 @@ func openBackend(cmd *cobra.Command, spec string) (*xla.Opened, error) {
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: computing with", o)
 	return o, nil
+}
+
+// openOrInstall opens what was asked for, and installs the CPU plugin first if it is what auto lacks. The caller closes it.
+func openOrInstall(ctx context.Context, stderr io.Writer, spec string) (*xla.Opened, error) {
+	opened, err := xla.Open(spec)
+	if err != nil {
+		return nil, err
+	}
+	if !opened.IsXLA() && spec == xla.Auto && os.Getenv(xla.EnvBackend) == "" {
+		fmt.Fprintln(stderr, "eqflow: installing the XLA CPU plugin (66 MB)")
+		if _, err := xla.Install(ctx, xla.CPU, xla.InstallOptions{}); err != nil {
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			fmt.Fprintf(stderr, "eqflow: no XLA (%s); going on with the Go backend\n", oneLine(err))
+		}
+		opened.Close()
+		if opened, err = xla.Open(spec); err != nil {
+			return nil, err
+		}
+	}
+	fmt.Fprintln(stderr, "eqflow: computing with", opened)
+	return opened, nil
 }
 
 // writeJSON prints a value for scripts, indented for people.

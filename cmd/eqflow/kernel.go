@@ -23,8 +23,9 @@ const kernelHelp = `The notebook kernel "eqflow (Go)": GoNB with eqflow ready in
 it in JupyterLab, Notebook or VS Code.`
 
 const kernelInstallHelp = `Builds GoNB and goimports as go.mod pins them, compiles what cells use, and tells Jupyter about the
-kernel "eqflow (Go)". Run it in a clone; it needs no network once the modules are there. The first
-time takes a minute or two. Run it again after the clone has moved or changed its versions.`
+kernel "eqflow (Go)". Cells then compile against the clone that it is run in, elsewhere against the
+code that this program was built from. It needs no network once the modules are there; the first
+time takes a minute or two. Run it again after that code has moved or changed its versions.`
 
 func newKernelCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -101,7 +102,7 @@ func newKernelInstallCommand() *cobra.Command {
 
 // installKernel builds what the kernel needs, warms the build cache and writes the kernelspec.
 func installKernel(ctx context.Context, stderr io.Writer, prefix, backend string) (folder string, err error) {
-	root, err := kernel.FindRoot(".")
+	root, err := kernel.FindCode(".")
 	if err != nil {
 		return "", asInput(err)
 	}

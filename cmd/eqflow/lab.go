@@ -15,8 +15,8 @@ import (
 )
 
 const labHelp = `From a clone to the notebooks in a browser: sets JupyterLab up in a Python environment of its own
-(in the user's cache folder, once), installs the kernel "eqflow (Go)" there, and opens the notebooks
-of this clone. It listens on 127.0.0.1 with a token, prints the address, and stops with its kernels
+(in the user's cache folder, once), installs XLA's plugin for the CPU if there is none, and the kernel
+"eqflow (Go)", and opens the notebooks of this clone. It listens on 127.0.0.1 with a token, prints the address, and stops with its kernels
 at Ctrl-C.`
 
 // labOptions are the flags of "eqflow lab".
@@ -73,6 +73,11 @@ func (o *labOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	opened, err := openOrInstall(ctx, stderr, o.backend)
+	if err != nil {
+		return err
+	}
+	opened.Close()
 	if _, err := installKernel(ctx, stderr, environment.Prefix, o.backend); err != nil {
 		return err
 	}

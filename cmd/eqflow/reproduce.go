@@ -136,28 +136,14 @@ func (r *reproduction) names() ([]string, error) {
 	return names, nil
 }
 
-// ensureBackend opens what was asked for, and installs the CPU plugin first if it is what auto lacks.
+// ensureBackend opens what was asked for, and notes what it is.
 func (r *reproduction) ensureBackend(ctx context.Context) error {
-	opened, err := xla.Open(r.backend)
+	opened, err := openOrInstall(ctx, r.stderr, r.backend)
 	if err != nil {
 		return err
 	}
-	if !opened.IsXLA() && r.backend == xla.Auto && os.Getenv(xla.EnvBackend) == "" {
-		fmt.Fprintln(r.stderr, "eqflow: installing the XLA CPU plugin (66 MB)")
-		if _, err := xla.Install(ctx, xla.CPU, xla.InstallOptions{}); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			fmt.Fprintf(r.stderr, "eqflow: no XLA (%s); going on with the Go backend and smaller settings\n", oneLine(err))
-		}
-		opened.Close()
-		if opened, err = xla.Open(r.backend); err != nil {
-			return err
-		}
-	}
 	// Without the plugin's path, which says nothing to others and much about this machine.
 	r.computing, r.smaller = strings.ReplaceAll(opened.String(), opened.Plugin, filepath.Base(opened.Plugin)), !opened.IsXLA()
-	fmt.Fprintln(r.stderr, "eqflow: computing with", opened)
 	if r.smaller {
 		fmt.Fprintln(r.stderr, "eqflow: the Go backend is slower by an order of magnitude: training is cut to a twentieth, and claims will not hold")
 	}

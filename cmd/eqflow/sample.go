@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
-	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -108,22 +106,13 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s eqflow.Sample
 }
 
 func writeSamples(path string, model *eqflow.Model, s eqflow.Samples, seed uint64, force bool) error {
-	spec, err := target.SpecOf(model.Target)
+	set, err := model.Set(s, seed)
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(spec)
-	if err != nil {
-		return err
-	}
-	set := dataset.Set{
-		Batch:    s.X,
-		Manifest: dataset.Manifest{System: model.Target.Name(), Spec: text, Seed: seed, CreatedBy: "eqflow sample"},
-	}
-	if filepath.Ext(path) != ".npy" { // which has room for the configurations alone
-		set.Arrays = dataset.Arrays{
-			dataset.Float64("log_q", s.LogQ), dataset.Float64("u", s.Energy), dataset.Float64("log_w", s.LogWeight),
-		}
+	set.Manifest.CreatedBy = "eqflow sample"
+	if filepath.Ext(path) == ".npy" { // which has room for the configurations alone
+		set.Arrays = nil
 	}
 	return dataset.Write(path, set, force)
 }

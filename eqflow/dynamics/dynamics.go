@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
 // Config describes a vector field for n particles in d dimensions. It is plain data; Bind makes the maths.
@@ -18,11 +19,13 @@ type Config interface {
 	Bind(scope *model.Scope, g *Graph, system System) Field
 }
 
-// System is what a field needs to know: particles, dimensions, the seed of its first parameters and their type.
+// System is what a field needs to know: particles, dimensions, which relabellings are to be kept, the seed of its first
+// parameters and their type.
 type System struct {
-	N, D  int
-	Seed  uint64
-	DType dtypes.DType // Float32 where it is not set; Float64 for checks
+	N, D        int
+	Relabelling particle.Relabelling
+	Seed        uint64
+	DType       dtypes.DType // Float32 where it is not set; Float64 for checks
 }
 
 // FloatType is DType with its default filled in.

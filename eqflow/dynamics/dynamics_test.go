@@ -37,8 +37,14 @@ func inputs() (x, t []float64) {
 // evaluate runs a graph of the bound field at configurations and times.
 func evaluate(t *testing.T, config dynamics.Config, x, times []float64, build func(f dynamics.Field, x, t *Node) []*Node) [][]float64 {
 	t.Helper()
+	return evaluateIn(t, system(), config, x, times, build)
+}
+
+// evaluateIn is evaluate for a system of one's own.
+func evaluateIn(t *testing.T, in dynamics.System, config dynamics.Config, x, times []float64, build func(f dynamics.Field, x, t *Node) []*Node) [][]float64 {
+	t.Helper()
 	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), func(scope *model.Scope, x, at *Node) []*Node {
-		return build(config.Bind(scope.At("field"), x.Graph(), system()), x, at)
+		return build(config.Bind(scope.At("field"), x.Graph(), in), x, at)
 	})
 	if err != nil {
 		t.Fatal(err)

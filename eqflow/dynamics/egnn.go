@@ -18,7 +18,8 @@ import (
 //	x_i ← x_i + Σ_{j≠i} (x_i − x_j)/(d_ij + 1) φ_x(m_ij)
 //	h_i ← h_i + φ_h(h_i, Σ_{j≠i} m_ij)
 //
-// and v is what the layers have moved the particles by, less its mean. The networks have one hidden layer of SiLU units.
+// and v is what the layers have moved the particles by, less its mean. The networks have one hidden layer of SiLU units. Where
+// particles are not all alike, the embedding knows each one's role, and φ_e the role of the pair.
 //
 // The divergence is exact: the products of the Jacobian with the (n−1)·d mean-free directions, in one forward-mode pass. It
 // costs as many times the velocity alone; dynamics.OneHop is for systems where that is too much.
@@ -67,6 +68,9 @@ func (e EGNN) Bind(scope *model.Scope, g *Graph, system System) Field {
 	m, h := newMaker(scope, g, system, 0x65676e6e), e.Hidden
 	m.weights("embed", 1+e.Harmonics, h, 1+e.Harmonics, 1)
 	m.bias("embed_bias", h)
+	if _, roles := system.particleRoles(); roles > 1 {
+		m.weights("embed_roles", roles, h, 1, 1)
+	}
 	for k := range e.Layers {
 		e.bindLayer(m, k)
 	}
@@ -83,6 +87,9 @@ func (e EGNN) bindLayer(m *maker, k int) {
 	m.weights(name("distance"), 1, h, edgeInputs, 1)
 	m.weights(name("start"), 1, h, edgeInputs, 1)
 	m.bias(name("edge_bias"), h)
+	if _, roles := m.system.pairRoles(); roles > 1 {
+		m.weights(name("edge_roles"), roles, h, 1, 1)
+	}
 	m.weights(name("message"), h, h, h, 1)
 	m.bias(name("message_bias"), h)
 	m.weights(name("pull"), h, h, h, 1)
@@ -166,14 +173,18 @@ func (f *egnnField) last(y, h, start dual, directions *Node) (moved, trace *Node
 	return moved, sumRows(Reshape(perEdge, -1, perEdge.Shape().Dimensions[2]))
 }
 
-// embedded returns the first features [n, batch, Hidden]: they know the time alone.
+// embedded returns the first features [n, batch, Hidden]: they know the time and the particle's role alone.
 func (f *egnnField) embedded(t *Node) dual {
 	times := []*Node{t}
 	for k := range f.config.Harmonics {
 		times = append(times, Cos(Mul(t, scalar(t, float64(k+1)*math.Pi))))
 	}
 	h := fixed(Stack(times, -1)).dense(f.nodes["embed"], f.nodes["embed_bias"])
-	return h.linear(repeat(0, f.system.N))
+	h = h.linear(repeat(0, f.system.N))
+	if roles := f.nodes["embed_roles"]; roles != nil {
+		h = h.add(fixed(repeat(1, t.Shape().Dimensions[0])(f.system.ofParticles(roles), 0)))
+	}
+	return h
 }
 
 // edges are the ordered pairs: element [s, i] is particle i's with particle i+s+1, cyclically.
@@ -198,7 +209,14 @@ func (e edges) pull(strength dual) dual {
 type egnnLayer func(part string) *Node
 
 func (f *egnnField) layer(k int) egnnLayer {
-	return func(part string) *Node { return f.nodes[fmt.Sprintf("layer_%d_%s", k, part)] }
+	return func(part string) *Node {
+		node := f.nodes[fmt.Sprintf("layer_%d_%s", k, part)]
+		if part == "edge_roles" && node != nil { // as they lie on the edges [n−1, n, Hidden]
+			n := f.system.N
+			return f.system.ofEdges(node, n-1, func(s, i int) int { return (i + s + 1) % n })
+		}
+		return node
+	}
 }
 
 // inputs returns what the messages' hidden layer is given [n−1, n, batch, Hidden], from the features [n, batch, Hidden] and
@@ -206,6 +224,9 @@ func (f *egnnField) layer(k int) egnnLayer {
 func (l egnnLayer) inputs(h, now, start dual) dual {
 	shifts := now.value.Shape().Dimensions[0]
 	in := h.dense(l("to"), l("edge_bias")).linear(repeat(0, shifts)).add(h.dense(l("from"), nil).linear(others))
+	if roles := l("edge_roles"); roles != nil {
+		in = in.add(fixed(repeat(2, now.value.Shape().Dimensions[2])(roles, 0)))
+	}
 	return in.add(now.outer(l("distance"))).add(start.outer(l("start")))
 }
 
@@ -214,7 +235,7 @@ func (l egnnLayer) message(in dual) dual {
 	return in.silu().dense(l("message"), l("message_bias")).silu()
 }
 
-// firstMessage returns the first layer's messages and strengths. Its features know the time alone, so that an edge's
+// firstMessage returns the first layer's messages and strengths. Its features know time and roles alone, so that an edge's
 // networks are differentiated once, by its distance, and not in every direction.
 func (l egnnLayer) firstMessage(h, now dual) (message, strength dual) {
 	byDistance := dual{now.value, ExpandAxes(OnesLike(now.value), 0)}

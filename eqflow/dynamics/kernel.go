@@ -15,7 +15,8 @@ import (
 //	φ(d, t) = Σ_m T_m(t) [ Σ_k W_km R_k(d) + Σ_k a_k² W_km + b_m ]
 //
 // R and T are normalised Gaussian radial basis functions, with fixed centres and trainable widths; W, a ("importance")
-// and b are trainable. The divergence is closed: Σ_{i≠j} [ d φ'(d) + D φ(d) ]. Source: arXiv:1910.00753; settings of
+// and b are trainable. Where particles are not all alike, every role of a pair (two types, say) has a W and a b of its own.
+// The divergence is closed: Σ_{i≠j} [ d φ'(d) + D φ(d) ]. Source: arXiv:1910.00753; settings of
 // arXiv:2006.02425.
 type Kernel struct {
 	Centres     int     // distance RBFs, evenly from 0 to MaxDistance; default 50
@@ -73,11 +74,13 @@ type kernelField struct {
 	config  Kernel
 	system  System
 	pairs   int
-	weights *Node // [K, T]
-	bias    *Node // [1, T]
-	gate    *Node // [K], squared before use
-	inverse *Node // [K], 1/width of the distance RBFs
-	inverT  *Node // [T], 1/width of the time RBFs
+	order   [][2]int // the pairs, those of one role together
+	sizes   []int    // how many pairs there are of each role
+	weights *Node    // [roles*K, T]
+	bias    *Node    // [roles, T]
+	gate    *Node    // [K], squared before use
+	inverse *Node    // [K], 1/width of the distance RBFs
+	inverT  *Node    // [T], 1/width of the time RBFs
 }
 
 // Bind implements Config.
@@ -88,10 +91,11 @@ func (k Kernel) Bind(scope *model.Scope, g *Graph, system System) Field {
 		return system.variable(scope, g, name, draw, dims...)
 	}
 	constant := func(v float64) func() float64 { return func() float64 { return v } }
+	order, sizes := system.pairsByRole()
 	return &kernelField{
-		config: k, system: system, pairs: system.N * (system.N - 1) / 2,
-		weights: variable("weights", func() float64 { return 1e-3 * rng.NormFloat64() }, k.Centres, k.TimeCentres),
-		bias:    variable("bias", constant(0), 1, k.TimeCentres),
+		config: k, system: system, pairs: len(order), order: order, sizes: sizes,
+		weights: variable("weights", func() float64 { return 1e-3 * rng.NormFloat64() }, len(sizes)*k.Centres, k.TimeCentres),
+		bias:    variable("bias", constant(0), len(sizes), k.TimeCentres),
 		gate:    variable("importance", constant(0), k.Centres),
 		inverse: Exp(variable("neg_log_gammas", constant(-math.Log(k.Width)), k.Centres)),
 		inverT:  Exp(variable("neg_log_gammas_time", constant(-math.Log(k.TimeWidth)), k.TimeCentres)),
@@ -106,11 +110,12 @@ func (f *kernelField) timeRBFs(t *Node) *Node {
 	return Div(r, AddScalar(ReduceAndKeep(r, ReduceSum, 0), regulariser))
 }
 
-// folded returns the time-folded distance weights [K, len] and the constant [len] at times t [1, len].
-func (f *kernelField) folded(t *Node) (weights, constant *Node) {
+// folded returns the time-folded distance weights [roles*K, len] and the constants [roles, len] at times t [1, len].
+func (f *kernelField) folded(t *Node) (weights, constants *Node) {
 	rbfs := f.timeRBFs(t)
-	gated := Add(DotProduct(ExpandAxes(Mul(f.gate, f.gate), 0), f.weights), f.bias)
-	return DotProduct(f.weights, rbfs), Reshape(DotProduct(gated, rbfs), -1)
+	perRole := Reshape(f.weights, len(f.sizes), f.config.Centres, f.config.TimeCentres)
+	gated := Add(Einsum("k,rkt->rt", Mul(f.gate, f.gate), perRole), f.bias)
+	return DotProduct(f.weights, rbfs), DotProduct(gated, rbfs)
 }
 
 // moments stacks, for weights w [K, len], the six rows that one Dot with R turns into sums: Σ R, Σ w R, and the two
@@ -127,29 +132,46 @@ func (f *kernelField) moments(w *Node) *Node {
 
 func (f *kernelField) centres() []float64 { return evenly(0, f.config.MaxDistance, f.config.Centres) }
 
-// Tables implements Tabulated: the moments [times, 6, K], the constant [times] and the inverse widths [times, K].
+// Tables implements Tabulated: the moments of every role [times, roles*6, K], the constants [times, roles] and the inverse
+// widths [times, K].
 func (f *kernelField) Tables(times []float64) []*Node {
-	g, dtype := f.weights.Graph(), f.weights.DType()
-	w, constant := f.folded(Transpose(column(g, dtype, times), 0, 1))
-	widths := BroadcastToDims(ExpandAxes(f.inverse, 0), len(times), f.config.Centres)
-	return []*Node{f.moments(w), constant, widths}
+	g, dtype, k := f.weights.Graph(), f.weights.DType(), f.config.Centres
+	w, constants := f.folded(Transpose(column(g, dtype, times), 0, 1))
+	moments := make([]*Node, len(f.sizes))
+	for r := range moments {
+		moments[r] = f.moments(SliceAxis(w, 0, AxisRange(r*k, (r+1)*k)))
+	}
+	widths := BroadcastToDims(ExpandAxes(f.inverse, 0), len(times), k)
+	return []*Node{Concatenate(moments, 1), Transpose(constants, 0, 1), widths}
 }
 
 // At implements Field: every configuration at its own time.
 func (f *kernelField) At(t, x *Node) (v, div *Node) {
 	y := TransposeAllDims(x, 1, 2, 0)
 	pairs := f.pairsOf(y)
-	w, constant := f.folded(Reshape(t, 1, -1)) // [K, B], [B]
+	w, constants := f.folded(Reshape(t, 1, -1)) // [roles*K, B], [roles, B]
 	k, batch := f.config.Centres, x.Shape().Dimensions[0]
 	u := Sub(ExpandAxes(pairs.distance, 0), Reshape(column(x.Graph(), x.DType(), f.centres()), k, 1, 1))
 	inverse := Reshape(f.inverse, k, 1, 1)
 	r := Exp(Neg(Mul(Mul(u, inverse), Mul(u, inverse)))) // [K, P, B]
 	dr := MulScalar(Mul(Mul(u, Mul(inverse, inverse)), r), -2)
-	weighted := Reshape(w, k, 1, batch)
+	weighted := f.onPairs(Reshape(w, len(f.sizes), k, batch))
 	total := func(a *Node) *Node { return ReduceSum(a, 0) }
 	phi := f.ratio(total(r), total(Mul(weighted, r)), total(dr), total(Mul(weighted, dr)))
-	v, div = f.assemble(pairs, Add(phi.value, BroadcastToShape(ExpandAxes(constant, 0), phi.value.Shape())), phi.slope)
+	constant := Reshape(f.onPairs(Reshape(constants, len(f.sizes), 1, batch)), f.pairs, batch)
+	v, div = f.assemble(pairs, Add(phi.value, constant), phi.slope)
 	return TransposeAllDims(v, 2, 0, 1), div
+}
+
+// onPairs gives every pair what its role has: [roles, k, batch] becomes [k, pairs, batch].
+func (f *kernelField) onPairs(a *Node) *Node {
+	k, batch := a.Shape().Dimensions[1], a.Shape().Dimensions[2]
+	parts := make([]*Node, len(f.sizes))
+	for r, size := range f.sizes {
+		one := Reshape(SliceAxis(a, 0, AxisElem(r)), k, 1, batch)
+		parts[r] = BroadcastToDims(one, k, size, batch)
+	}
+	return Concatenate(parts, 1)
 }
 
 // column is a constant [len(values), 1].

@@ -1,6 +1,8 @@
 package dynamics
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -13,7 +15,7 @@ type dtype = dtypes.DType
 // never by a reduction, and makes its constants on the spot. The layout is [pairs, batch] and [K, pairs·batch], the batch
 // innermost: the RBFs are one exponential and all six sums one matrix product.
 
-// pairGeometry holds the pairs i<j of states y [n, d, batch].
+// pairGeometry holds the pairs i<j of states y [n, d, batch], in the field's order.
 type pairGeometry struct {
 	difference *Node // r_i − r_j [pairs, d, batch]
 	square     *Node // |r_i − r_j|² [pairs, batch]
@@ -30,13 +32,10 @@ func (f *kernelField) pairsOf(y *Node) pairGeometry {
 
 // incidence is the constant [pairs, n] with +1 at i and −1 at j.
 func (f *kernelField) incidence(g *Graph, dtype dtypes.DType) *Node {
-	rows := make([][]float64, 0, f.pairs)
-	for i := range f.system.N {
-		for j := i + 1; j < f.system.N; j++ {
-			row := make([]float64, f.system.N)
-			row[i], row[j] = 1, -1
-			rows = append(rows, row)
-		}
+	rows := make([][]float64, f.pairs)
+	for p, pair := range f.order {
+		rows[p] = make([]float64, f.system.N)
+		rows[p][pair[0]], rows[p][pair[1]] = 1, -1
 	}
 	return ConstAsDType(g, dtype, rows)
 }
@@ -136,7 +135,7 @@ func (f *kernelField) Linear() ode.Linear {
 // evaluation is the field at one time and state, with what its pullback reuses.
 type evaluation struct {
 	*kernelField
-	moments, widths *Node // [6, K], [K]
+	moments, widths *Node // [roles*6, K], [K]
 	pairs           pairGeometry
 	flat            *Node // distances [1, pairs·batch]
 	rbf             *Node // [K, pairs·batch]
@@ -145,20 +144,49 @@ type evaluation struct {
 	phi             *Node // [pairs, batch]
 }
 
-func (f *kernelField) evaluate(moments, constant, widths, y *Node) *evaluation {
+func (f *kernelField) evaluate(moments, constants, widths, y *Node) *evaluation {
 	e := &evaluation{kernelField: f, moments: moments, widths: widths, pairs: f.pairsOf(y)}
 	batch := y.Shape().Dimensions[2]
 	e.flat = Reshape(e.pairs.distance, 1, f.pairs*batch)
 	u := Mul(e.offsets(), f.spreadK(widths, f.pairs*batch))
 	e.rbf = Exp(Neg(Mul(u, u)))
-	sums := DotProduct(moments, e.rbf)
+	sums := e.perRole(func(r int, columns []SliceAxisSpec) *Node {
+		return DotProduct(e.momentsOf(r), Slice(e.rbf, columns...))
+	})
 	for k := range e.q {
 		e.q[k] = Reshape(SliceAxis(sums, 0, AxisRange(k, k+1)), f.pairs, batch)
 	}
 	d := e.fromMiddle()
 	e.ratio = f.ratio(e.q[0], e.q[1], Sub(Mul(d, e.q[2]), e.q[3]), Sub(Mul(d, e.q[4]), e.q[5]))
-	e.phi = Add(e.ratio.value, constant)
+	roles := DotProduct(e.roles(y), Reshape(constants, -1, 1)) // [pairs, 1]
+	e.phi = Add(e.ratio.value, BroadcastToDims(roles, f.pairs, batch))
 	return e
+}
+
+// perRole puts results for the columns of each role's pairs side by side.
+func (e *evaluation) perRole(of func(r int, columns []SliceAxisSpec) *Node) *Node {
+	parts, from := make([]*Node, len(e.sizes)), 0
+	for r, size := range e.sizes {
+		to := from + size*e.flat.Shape().Dimensions[1]/e.kernelField.pairs
+		parts[r] = of(r, []SliceAxisSpec{AxisRange(), AxisRange(from, to)})
+		from = to
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return Concatenate(parts, 1)
+}
+
+// momentsOf are a role's [6, K].
+func (e *evaluation) momentsOf(r int) *Node { return SliceAxis(e.moments, 0, AxisRange(r*6, (r+1)*6)) }
+
+// roles is the constant [pairs, roles] with a one at each pair's role.
+func (f *kernelField) roles(like *Node) *Node {
+	var roles []int
+	for r, size := range f.sizes {
+		roles = append(roles, slices.Repeat([]int{r}, size)...)
+	}
+	return ConstAsDType(like.Graph(), like.DType(), oneHot(roles, len(f.sizes)))
 }
 
 // fromMiddle returns the distances from the middle of the centres [pairs, batch], as moments has them.
@@ -198,13 +226,24 @@ func (e *evaluation) pull(gv, gdiv *Node) (gy *Node, gRows []*Node) {
 		gq[k] = Reshape(gq[k], 1, e.kernelField.pairs*batch)
 	}
 	gsums := Concatenate(gq, 0) // [6, pairs·batch]
-	gdRBF, gwidths := e.pullRBF(DotProduct(Transpose(e.moments, 0, 1), gsums))
+	gdRBF, gwidths := e.pullRBF(e.perRole(func(r int, columns []SliceAxisSpec) *Node {
+		return DotProduct(Transpose(e.momentsOf(r), 0, 1), Slice(gsums, columns...))
+	}))
 	gd = Add(gd, Reshape(gdRBF, e.kernelField.pairs, batch))
-	gmoments := Dot(gsums, e.rbf).General([]int{1}, nil, []int{1}, nil)
+	gmoments := e.perRole(func(_ int, columns []SliceAxisSpec) *Node { // [6, roles*K]
+		return Dot(Slice(gsums, columns...), Slice(e.rbf, columns...)).General([]int{1}, nil, []int{1}, nil)
+	})
 
 	gr := Add(Mul(gpair, e.spread(e.phi)), Mul(p.difference, e.spread(Div(gd, d))))
-	gconstant := Reshape(sumRows(Reshape(gphi, e.kernelField.pairs*batch, 1)))
-	return e.toParticles(gr), []*Node{gmoments, gconstant, gwidths}
+	perPair := DotProduct(gphi, BroadcastToDims(scalar(gphi, 1), batch, 1))
+	gconstants := Reshape(DotProduct(Transpose(e.roles(gphi), 0, 1), perPair), len(e.sizes))
+	return e.toParticles(gr), []*Node{e.stacked(gmoments), gconstants, gwidths}
+}
+
+// stacked turns [6, roles*K] into [roles*6, K].
+func (e *evaluation) stacked(a *Node) *Node {
+	roles, k := len(e.sizes), e.config.Centres
+	return Reshape(TransposeAllDims(Reshape(a, 6, roles, k), 1, 0, 2), roles*6, k)
 }
 
 // pullRBF takes the cotangent of the RBFs [K, pairs·batch] to those of the distances [1, pairs·batch] and the inverse

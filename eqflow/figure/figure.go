@@ -59,7 +59,9 @@ func (f Figure) Err() error {
 }
 
 // PNG returns the picture's bytes, two dots per pixel, fewer if it would exceed 150 kB.
-func (f Figure) PNG() ([]byte, error) {
+func (f Figure) PNG() ([]byte, error) { return f.png(png.BestCompression) }
+
+func (f Figure) png(compression png.CompressionLevel) ([]byte, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
@@ -69,11 +71,11 @@ func (f Figure) PNG() ([]byte, error) {
 	var buf bytes.Buffer
 	for _, dpi := range resolutions {
 		buf.Reset()
-		encoder := png.Encoder{CompressionLevel: png.BestCompression}
+		encoder := png.Encoder{CompressionLevel: compression}
 		if err := encoder.Encode(&buf, quantize(256, f.image(dpi))[0]); err != nil {
 			return nil, fmt.Errorf("figure: %q cannot be encoded: %w; is memory short?", f.Name, err)
 		}
-		if buf.Len() <= maxBytes {
+		if buf.Len() <= maxBytes || compression == png.BestSpeed {
 			break
 		}
 	}

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/janpfeifer/gonb/gonbui/protocol"
 )
 
 // Live is the learning curve of a training that goes on: in a notebook one picture that is drawn anew as points arrive, with
@@ -129,13 +127,8 @@ func (l *Live) Done() error {
 	f := l.figure()
 	if l.line != nil {
 		l.line.Done("loss %.3f", l.loss.last())
-		return f.show(false)
 	}
-	data, err := f.PNG()
-	if err != nil {
-		return err
-	}
-	return send(protocol.MIMEImagePNG, data, l.id)
+	return f.display(l.line == nil, l.id)
 }
 
 // thinned keeps a series of any length as the means over at most mostPoints equal stretches.

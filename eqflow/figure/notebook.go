@@ -66,7 +66,10 @@ func (f Figure) numbered(dir string) Figure {
 	return f
 }
 
-func (f Figure) show(notebook bool) error {
+func (f Figure) show(notebook bool) error { return f.display(notebook, "") }
+
+// display shows the figure, in the place of what has the same id; "" is a place of its own.
+func (f Figure) display(notebook bool, id string) error {
 	dir := os.Getenv(FiguresEnv)
 	f = f.numbered(dir)
 	if !notebook {
@@ -87,9 +90,9 @@ func (f Figure) show(notebook bool) error {
 		}
 	}
 	if f.film != nil {
-		return send(protocol.MIMETextHTML, playerHTML(data), "")
+		return send(protocol.MIMETextHTML, playerHTML(data), id)
 	}
-	return send(protocol.MIMEImagePNG, data, "")
+	return send(protocol.MIMEImagePNG, data, id)
 }
 
 func (t Table) show(notebook bool) error {

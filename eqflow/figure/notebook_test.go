@@ -41,6 +41,15 @@ func cell() {
 		panic(err)
 	}
 	MustShow([]particle.Batch{squares(1), squares(1)})
+	var view View
+	for range 2 {
+		if err := view.Draw(everyKind()["bars"]); err != nil {
+			panic(err)
+		}
+	}
+	if err := view.Close(); err != nil {
+		panic(err)
+	}
 }
 
 // kernel answers a cell as GoNB does, and returns what it was sent to show.
@@ -97,8 +106,8 @@ func TestShowInANotebook(t *testing.T) {
 	if err := cmd.Wait(); err != nil || text.Len() > 0 {
 		t.Fatalf("the cell ended with %v and printed %q", err, text.String())
 	}
-	if len(shown) != 8 {
-		t.Fatalf("%d displays, want 8: %v", len(shown), shown)
+	if len(shown) != 11 {
+		t.Fatalf("%d displays, want 11: %v", len(shown), shown)
 	}
 	first, last := shown[0], shown[1]
 	if first.DisplayID == "" || first.DisplayID != last.DisplayID || !strings.Contains(last.Data[protocol.MIMETextHTML].(string), "training done  loss 2") {
@@ -122,7 +131,26 @@ func TestShowInANotebook(t *testing.T) {
 	if !strings.Contains(film, `<img alt="film"`) || !strings.Contains(film, "<script>") {
 		t.Errorf("the film: %s", film)
 	}
-	if _, err := os.Stat(filepath.Join(figures, "t.png")); err != nil {
-		t.Errorf("no copy of the figure: %v", err)
+	for _, name := range []string{"t.png", "live.png"} {
+		if _, err := os.Stat(filepath.Join(figures, name)); err != nil {
+			t.Errorf("no copy of the figure: %v", err)
+		}
+	}
+	checkView(t, shown[8:])
+}
+
+// checkView wants pictures in one place, the last smaller than those that were drawn in a hurry.
+func checkView(t *testing.T, drawn []protocol.DisplayData) {
+	t.Helper()
+	var sizes []int
+	for _, d := range drawn {
+		data := d.Data[protocol.MIMEImagePNG].([]byte)
+		if _, err := png.Decode(bytes.NewReader(data)); err != nil || d.DisplayID == "" || d.DisplayID != drawn[0].DisplayID {
+			t.Errorf("a view at %q: %v", d.DisplayID, err)
+		}
+		sizes = append(sizes, len(data))
+	}
+	if sizes[2] >= sizes[1] {
+		t.Errorf("the view's pictures have %d bytes", sizes)
 	}
 }

@@ -67,9 +67,6 @@ func (c *continuous) Forward(z *Node) Image { return c.solve(z, 0, 1) }
 // Inverse implements Bijection.
 func (c *continuous) Inverse(x *Node) Image { return c.solve(x, 1, 0) }
 
-// Between implements Partial.
-func (c *continuous) Between(x *Node, t0, t1 float64) Image { return c.solve(x, t0, t1) }
-
 // At implements Partial.
 func (c *continuous) At(t, x *Node) (v, div *Node) { return c.field.At(t, x) }
 

@@ -37,8 +37,6 @@ type Image struct {
 // Partial is a bijection that is built up over flow time, so that it can also be followed part of the way.
 type Partial interface {
 	Bijection
-	// Between solves from flow time t0 to t1.
-	Between(x *Node, t0, t1 float64) Image
 	// At returns the velocity [batch, n, d] and its divergence [batch] at x [batch, n, d] and times t [batch].
 	At(t, x *Node) (v, div *Node)
 }

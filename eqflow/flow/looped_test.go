@@ -12,6 +12,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
@@ -19,13 +20,15 @@ import (
 // A field that is solved in a loop, chunk by chunk, goes where the unrolled solve takes it.
 func TestLoopsGoWhereUnrolledSolvesGo(t *testing.T) {
 	x := prior.MeanFree{N: 4, D: 2}.Sample(rand.New(rand.NewPCG(6, 6)), 6)
+	types := particle.Relabelling{Types: []int{0, 1, 1, 0}}
 	for name, field := range map[string]dynamics.Config{
+		"kernel": dynamics.Kernel{Centres: 12},
 		"egnn":   dynamics.EGNN{Layers: 2, Hidden: 8, Harmonics: 2},
 		"onehop": dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2},
 	} {
 		solve := func(config flow.Continuous) [][]float64 {
 			exec, err := model.NewExec(xlatest.Open(t).Backend, model.NewStore(), func(scope *model.Scope, x *Node) []*Node {
-				image := config.Bind(scope.At("flow"), x.Graph(), flow.System{N: 4, D: 2, Seed: 2, DType: dtypes.Float64}).Inverse(x)
+				image := config.Bind(scope.At("flow"), x.Graph(), flow.System{N: 4, D: 2, Relabelling: types, Seed: 2, DType: dtypes.Float64}).Inverse(x)
 				return []*Node{image.X, image.LogDet, image.Penalty}
 			})
 			if err != nil {

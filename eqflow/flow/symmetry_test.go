@@ -19,12 +19,12 @@ import (
 
 // logProbs returns log q, in float64, of configurations under a flow whose parameters are far from their start: its fresh
 // ones would nearly make it the identity, which has every symmetry.
-func logProbs(t *testing.T, config flow.Config, batches ...particle.Batch) [][]float64 {
+func logProbs(t *testing.T, config flow.Config, r particle.Relabelling, batches ...particle.Batch) [][]float64 {
 	t.Helper()
 	p := prior.MeanFree{N: batches[0].N, D: batches[0].D}
 	store := model.NewStore()
 	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, store, func(scope *model.Scope, x *Node) *Node {
-		image := config.Bind(scope.At("flow"), x.Graph(), flow.System{N: p.N, D: p.D, Seed: 2, DType: dtypes.Float64}).Inverse(x)
+		image := config.Bind(scope.At("flow"), x.Graph(), flow.System{N: p.N, D: p.D, Relabelling: r, Seed: 2, DType: dtypes.Float64}).Inverse(x)
 		return Add(p.LogProb(image.X), image.LogDet)
 	})
 	if err != nil {
@@ -53,6 +53,40 @@ func logProbs(t *testing.T, config flow.Config, batches ...particle.Batch) [][]f
 		out = append(out, call(b))
 	}
 	return out
+}
+
+// Where particles are not all alike, relabellings that the system has leave the density, and others do not.
+func TestDensityKeepsTheRelabellingsOfTheSystem(t *testing.T) {
+	x := prior.MeanFree{N: 4, D: 3}.Sample(rand.New(rand.NewPCG(2, 9)), 5)
+	relabelled := func(perm []int) particle.Batch {
+		b := x.Clone()
+		for i := range b.Len() {
+			copy(b.At(i), particle.Relabel(b.At(i), 3, perm))
+		}
+		return b
+	}
+	swapped, mixed := []int{2, 3, 0, 1}, []int{1, 0, 2, 3}
+	backwards, halfway := []int{3, 2, 1, 0}, []int{3, 1, 2, 0}
+	for _, c := range []struct {
+		name          string
+		config        flow.Config
+		r             particle.Relabelling
+		keeps, breaks []int
+	}{
+		{"kernel of two types", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, particle.Relabelling{Types: []int{0, 1, 0, 1}}, swapped, mixed},
+		{"kernel of a chain", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
+		{"egnn of two types", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, particle.Relabelling{Types: []int{0, 1, 0, 1}}, swapped, mixed},
+		{"egnn of a chain", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
+	} {
+		logQ := logProbs(t, c.config, c.r, x, relabelled(c.keeps), relabelled(c.breaks))
+		kept, broken := 0.0, 0.0
+		for i := range logQ[0] {
+			kept, broken = max(kept, math.Abs(logQ[1][i]-logQ[0][i])), max(broken, math.Abs(logQ[2][i]-logQ[0][i]))
+		}
+		if kept > 1e-11 || broken < 1e-3 {
+			t.Errorf("%s: log q changes by %g under %v, and by %g under %v", c.name, kept, c.keeps, broken, c.breaks)
+		}
+	}
 }
 
 // The flows of equivariant fields give a configuration and its turned, reflected and relabelled copies one density; the others
@@ -85,7 +119,7 @@ func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
 		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 4}, false},
 		{"coupling", flow.Coupling{Blocks: 4, Hidden: 8}, false},
 	} {
-		logQ := logProbs(t, c.config, batches...)
+		logQ := logProbs(t, c.config, particle.Relabelling{}, batches...)
 		for k := 1; k < len(batches); k++ {
 			change := 0.0
 			for i := range logQ[0] {

@@ -33,6 +33,15 @@ func (p MeanFree) LogProb(z *Node) *Node {
 	return AddScalar(MulScalar(ReduceSum(Mul(z, z), 1, 2), -0.5), p.normaliser())
 }
 
+// LogDensity is LogProb of one mean-free configuration z [n*d], in plain Go.
+func (p MeanFree) LogDensity(z []float64) float64 {
+	square := 0.0
+	for _, v := range z {
+		square += v * v
+	}
+	return p.normaliser() - square/2
+}
+
 // Sample draws size configurations. The same source gives the same draws on every machine.
 func (p MeanFree) Sample(rng *rand.Rand, size int) particle.Batch {
 	b := particle.NewBatch(size, p.N, p.D)

@@ -40,6 +40,21 @@ func FindRoot(dir string) (string, error) {
 	}
 }
 
+// FindCode is the folder of the code that cells compile against: the clone that dir is in, or else what this program was built
+// from, which for an installed program is a clone elsewhere or the module's folder in Go's cache.
+func FindCode(dir string) (string, error) {
+	root, err := FindRoot(dir)
+	if err == nil {
+		return root, nil
+	}
+	if _, own, _, ok := runtime.Caller(0); ok && filepath.IsAbs(own) {
+		if root, own := FindRoot(filepath.Dir(own)); own == nil {
+			return root, nil
+		}
+	}
+	return "", err
+}
+
 func declaresModule(path string) bool {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -247,7 +247,7 @@ func cleanCache(cache string, yes bool, out *kernel.Output) error {
 
 // inUse tells whether a kernel runs on an entry of the cache: its program, GoNB, and JupyterLab.
 func inUse(name string) bool {
-	return name == "bin" || name == "lab" || strings.HasPrefix(name, "gonb-")
+	return name == "bin" || strings.HasPrefix(name, "lab") || strings.HasPrefix(name, "gonb-")
 }
 
 func size(path string) (bytes int64) {

@@ -66,6 +66,10 @@ func (l *Lab) path(parts ...string) string {
 	if l.Quick {
 		mode = "quick"
 	}
+	return l.modePath(mode, parts...)
+}
+
+func (l *Lab) modePath(mode string, parts ...string) string {
 	return filepath.Join(append([]string{l.folder, mode + "-" + l.backend.Kind}, parts...)...)
 }
 

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
@@ -110,4 +111,25 @@ func (l *Lab) UnseenJobs(sets Unseen) []Job {
 // AllStates are the training and test data for generators of all of DW4, of independent chains each.
 func (l *Lab) AllStates() (train, test particle.Batch) {
 	return l.Equilibrium("all-train", 10_000, 21), l.Equilibrium("all-test", 10_000, 22)
+}
+
+// Generator returns a generator of all of DW4 to look at, and says what it is: the one that a notebook has trained for 04 and
+// 05, at full length if there is, or else a small one, which is trained here in about a minute. Its data are fair
+// configurations.
+func (l *Lab) Generator() (m *eqflow.Model, data particle.Batch, from string) {
+	for _, mode := range []string{"full", "quick"} {
+		folder := l.modePath(mode, "models", l.EqBGAll().Name+"-1")
+		card, err := eqflow.Describe(folder)
+		if err != nil || !card.Finished {
+			continue
+		}
+		m, _, err := eqflow.Load(l.backend.Backend, folder)
+		train, _ := l.AllStates()
+		return must(m, err), train, fmt.Sprintf("eqBG of notebooks 04 and 05, %d steps", card.Steps)
+	}
+	small := l.EqBGAll()
+	small.Name, small.Settings.Steps = "eqBG-small", l.steps(1500, 400)
+	train := l.Equilibrium("all-train", 10_000, 21)
+	trained := l.Train(Job{small, 1, eqflow.Data{Train: train}})[0]
+	return trained.Model, train, fmt.Sprintf("eqBG trained here, %d steps", trained.Trained())
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
@@ -73,4 +74,23 @@ func (s *Session) Evaluate(name string, data particle.Batch, e eqflow.Evaluation
 // Sample draws n configurations from a model.
 func (s *Session) Sample(name string, n int, seed uint64) eqflow.Samples {
 	return must(s.Model(name).Sample(n, seed))
+}
+
+// Export draws n configurations from a model and writes them to files, by their extensions: .npz with log q, energies and
+// log-weights for NumPy, .xyz with the same for OVITO, VMD and ASE, .npy with the configurations alone. Files that are there
+// are replaced.
+func (s *Session) Export(name string, n int, seed uint64, paths ...string) eqflow.Samples {
+	m := s.Model(name)
+	samples := must(m.Sample(n, seed))
+	for _, path := range paths {
+		set := must(m.Set(samples, seed))
+		if filepath.Ext(path) == ".npy" {
+			set.Arrays = nil
+		}
+		if err := dataset.Write(path, set, true); err != nil {
+			panic(err)
+		}
+		fmt.Printf("%d configurations of %s in %s\n", n, m.Target.Name(), path)
+	}
+	return samples
 }

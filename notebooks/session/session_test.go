@@ -115,6 +115,30 @@ func TestEvaluationIsKeptOnTheCard(t *testing.T) {
 	}
 }
 
+// What is exported comes back with its numbers, and whoever reads it gets the system with it.
+func TestExportedSamplesReadBack(t *testing.T) {
+	notebook(t)
+	s := session.Open("dw4")
+	x := s.Equilibrium("x", target.Harmonic{N: 3, D: 2}, 32, 1)
+	s.Train("m", small(target.Harmonic{N: 3, D: 2}), eqflow.Data{Train: x}, eqflow.Settings{Steps: 2, Batch: 8})
+	samples := s.Export("m", 5, 3, "drawn.npz", "drawn.xyz", "drawn.npy")
+	for _, path := range []string{"drawn.npz", "drawn.xyz", "drawn.npy"} {
+		set, err := dataset.Read(path, 3, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(set.Batch.X, samples.X.X) {
+			t.Errorf("%s holds other configurations", path)
+		}
+		if path == "drawn.npy" { // which has room for nothing else
+			continue
+		}
+		if set.Manifest.System != "harmonic3x2" || set.Manifest.Seed != 3 || len(set.Arrays) != 3 {
+			t.Errorf("%s is of the system %q with seed %d and has %d arrays", path, set.Manifest.System, set.Manifest.Seed, len(set.Arrays))
+		}
+	}
+}
+
 func TestDataAndResultsByName(t *testing.T) {
 	notebook(t)
 	s := session.Open("mine")

@@ -1,0 +1,286 @@
+package radial
+
+import (
+	"fmt"
+	"math"
+)
+
+// A piece is a polynomial of degree 7 through its Chebyshev nodes: at the tolerance the cheapest to make and to look up
+// among degrees 5, 7 and 9.
+const terms = 8
+
+// Tolerance bounds, for the normalised radial basis functions B_k(d) that a field is a sum of, Σ_k |B_k − piece| and, for
+// the slopes, Σ_k |B_k' − piece'| (per unit of length). So φ is off by at most Tolerance·max|W|.
+const Tolerance = 1e-6
+
+// Pieces get shorter until they meet the tolerance. A field that needs more than so many is not tabulated.
+const maxPieces = 4096
+
+// pieces divides the distances from zero on: equal pieces up to split, shorter ones to the end, where all RBFs have
+// vanished against the regulariser, and one without end.
+type pieces struct {
+	split, end       float64
+	near, far        int     // pieces before and beyond split
+	perNear, perFar  float64 // pieces per unit of length
+	slopeNear, slope float64 // du/dd of the local coordinate u ∈ [−1, 1]
+}
+
+func newPieces(split, end float64, near, far int) pieces {
+	p := pieces{split: split, end: end, near: near, far: far}
+	p.perNear, p.perFar = float64(near)/split, float64(far)/(end-split)
+	p.slopeNear, p.slope = 2*p.perNear, 2*p.perFar
+	return p
+}
+
+// count is the number of pieces, that without end included.
+func (p pieces) count() int { return p.near + p.far + 1 }
+
+// bounds returns the ends of a piece that has two.
+func (p pieces) bounds(piece int) (from, to float64) {
+	if piece < p.near {
+		return float64(piece) / p.perNear, float64(piece+1) / p.perNear
+	}
+	piece -= p.near
+	return p.split + float64(piece)/p.perFar, p.split + float64(piece+1)/p.perFar
+}
+
+// locate returns the piece of a distance, its local coordinate and du/dd. What is not a number lies beyond the end.
+func (p *pieces) locate(d float64) (piece int, u, slope float64) {
+	if d < p.split {
+		at := d * p.perNear
+		piece = int(at)
+		return piece, 2*(at-float64(piece)) - 1, p.slopeNear
+	}
+	at := (d - p.split) * p.perFar
+	if !(at < float64(p.far)) {
+		return p.near + p.far, 0, p.slope
+	}
+	piece = int(at)
+	return p.near + piece, 2*(at-float64(piece)) - 1, p.slope
+}
+
+// chebyshevNodes are the Chebyshev nodes in the local coordinate; toTerms [terms, terms] turns values there into coefficients.
+var chebyshevNodes, toTerms = chebyshev()
+
+func chebyshev() (at [terms]float64, inverse [terms][terms]float64) {
+	var left [terms][terms]float64
+	for j := range at {
+		at[j] = -math.Cos(math.Pi * (float64(j) + 0.5) / terms)
+		power := 1.0
+		for i := range terms {
+			left[j][i], power = power, power*at[j]
+		}
+		inverse[j][j] = 1
+	}
+	for c := range terms { // Gauss–Jordan with pivots
+		best := c
+		for r := c; r < terms; r++ {
+			if math.Abs(left[r][c]) > math.Abs(left[best][c]) {
+				best = r
+			}
+		}
+		left[c], left[best], inverse[c], inverse[best] = left[best], left[c], inverse[best], inverse[c]
+		pivot := left[c][c]
+		for i := range terms {
+			left[c][i] /= pivot
+			inverse[c][i] /= pivot
+		}
+		for r := range terms {
+			if factor := left[r][c]; r != c {
+				for i := range terms {
+					left[r][i] -= factor * left[c][i]
+					inverse[r][i] -= factor * inverse[c][i]
+				}
+			}
+		}
+	}
+	return at, inverse
+}
+
+// atEnds returns the weights by which the values at the nodes give the piece's value and its du-slope at u = −1 and u = 1.
+func atEnds() (value, slope [2][terms]float64) {
+	for e, u := range []float64{-1, 1} {
+		for j := range terms {
+			power, below := 1.0, 0.0
+			for i := range terms {
+				value[e][j] += power * toTerms[i][j]
+				slope[e][j] += float64(i) * below * toTerms[i][j]
+				power, below = power*u, power
+			}
+		}
+	}
+	return value, slope
+}
+
+var valueAtEnd, slopeAtEnd = atEnds()
+
+// basis holds the normalised distance RBFs B_k = R_k/(ε + Σ R) at the nodes of all pieces that have an end.
+type basis struct {
+	pieces
+	centres, inverse []float64 // μ_k, 1/width [K]
+	nodes            []values
+	buffer           []float64 // of the nodes' values [nodes, K]
+	fault            fault     // at the pieces' ends, where it is largest
+}
+
+// values are the B_k at one distance, but for those that are negligible.
+type values struct {
+	from int // the first centre
+	b    []float64
+}
+
+// fault is what the pieces miss: Σ_k |B_k − piece|, and of the slopes.
+type fault struct{ value, slope float64 }
+
+func (f fault) within(tolerance float64) bool { return f.value <= tolerance && f.slope <= tolerance }
+
+// or is the larger of both; what is not a number is larger than any.
+func (f fault) or(other fault) fault {
+	return fault{math.Max(f.value, other.value), math.Max(f.slope, other.slope)}
+}
+
+// finer is the number of pieces that will do where so many had this fault, which falls with their seventh power.
+func (f fault) finer(count float64) float64 {
+	if f.within(Tolerance) {
+		return count
+	}
+	return count * min(2, 1.03*math.Pow(max(f.slope, f.value)/Tolerance, 1./7))
+}
+
+// negligible is the share of Σ R below which a basis function is left out: with fifty of them, far under the tolerance.
+const negligible = 1e-11
+
+// newBasis divides the distances finely enough, starting from what suits the narrowest RBF.
+func (f Field) newBasis() (*basis, error) {
+	b := &basis{centres: make([]float64, f.Centres), inverse: make([]float64, f.Centres)}
+	narrowest, widest := math.Inf(1), 0.0
+	for k := range b.centres {
+		b.centres[k] = f.MaxDistance * float64(k) / float64(f.Centres-1)
+		b.inverse[k] = math.Exp(f.NegLogWidths[k])
+		narrowest, widest = min(narrowest, 1/b.inverse[k]), max(widest, 1/b.inverse[k])
+	}
+	split := f.MaxDistance + narrowest
+	end := f.MaxDistance + widest*math.Sqrt(-math.Log(negligible*regulariser))
+	near, far := split/(0.33*narrowest)+1, (end-split)/(0.15*narrowest)+1
+	for near+far <= maxPieces {
+		b.divide(newPieces(split, end, int(near), int(far)))
+		nearFault, farFault := b.faults()
+		if b.fault = nearFault.or(farFault); b.fault.within(Tolerance) {
+			return b, nil
+		}
+		b.leave()
+		near, far = nearFault.finer(near), farFault.finer(far)
+	}
+	return nil, fmt.Errorf("radial: RBFs of width %.2g need more than %d pieces for a table", narrowest, maxPieces)
+}
+
+// divide evaluates the RBFs at the nodes of pieces.
+func (b *basis) divide(p pieces) {
+	count := p.near + p.far
+	b.pieces, b.nodes, b.buffer = p, make([]values, terms*count), spareNumbers.take(terms*count*len(b.centres))
+	inParallel(count, func(piece int) {
+		from, to := b.bounds(piece)
+		for j, u := range chebyshevNodes {
+			at, k := piece*terms+j, len(b.centres)
+			b.nodes[at] = b.valuesAt((from+to)/2+u*(to-from)/2, b.buffer[at*k:(at+1)*k])
+		}
+	})
+}
+
+func (b *basis) leave() { spareNumbers.leave(b.buffer) }
+
+// vanished is the square of (d−μ)/width from which an RBF is nothing even against the regulariser's share that is negligible.
+const vanished = 42
+
+// valuesAt evaluates the B_k at a distance into a buffer [K].
+func (b *basis) valuesAt(d float64, buffer []float64) values {
+	sum := regulariser
+	for k, mu := range b.centres {
+		buffer[k] = 0
+		if u := (d - mu) * b.inverse[k]; u*u < vanished {
+			buffer[k] = math.Exp(-u * u)
+			sum += buffer[k]
+		}
+	}
+	from, to := 0, len(buffer)
+	for from < to && buffer[from] < negligible*sum {
+		from++
+	}
+	for to > from && buffer[to-1] < negligible*sum {
+		to--
+	}
+	v := values{from, buffer[from:to]}
+	for k := range v.b {
+		v.b[k] /= sum
+	}
+	return v
+}
+
+// faults compares the pieces with the RBFs at their ends: there a polynomial through Chebyshev nodes and its slope are
+// furthest off.
+func (b *basis) faults() (near, far fault) {
+	count := b.near + b.far
+	found := make([][2]fault, count+1) // at an end: of the piece that begins there, and of the one that ends
+	inParallel(count+1, func(i int) { found[i] = b.faultsAt(i) })
+	for piece := range count {
+		worst := &near
+		if piece >= b.near {
+			worst = &far
+		}
+		*worst = worst.or(found[piece][0]).or(found[piece+1][1])
+	}
+	return near, far
+}
+
+// faultsAt compares at the beginning of a piece, which is the end of the one before.
+func (b *basis) faultsAt(piece int) (found [2]fault) {
+	k := len(b.centres)
+	buffer := make([]float64, 4*k)
+	value, slope := buffer[:k], buffer[k:2*k]
+	for e, p := range []int{piece, piece - 1} {
+		if p < 0 || p == b.near+b.far {
+			continue
+		}
+		ends := [2]float64{}
+		ends[0], ends[1] = b.bounds(p)
+		if e == 0 || piece == b.near+b.far {
+			b.exact(ends[e], value, slope)
+		}
+		found[e] = b.faultOf(p, e, 2/(ends[1]-ends[0]), value, slope, buffer[2*k:])
+	}
+	return found
+}
+
+// faultOf compares a piece at one of its ends with the exact values there.
+func (b *basis) faultOf(piece, end int, du float64, value, slope, scratch []float64) (f fault) {
+	v, s := scratch[:len(value)], scratch[len(value):]
+	copy(v, value)
+	copy(s, slope)
+	for j := range terms {
+		node := b.nodes[piece*terms+j]
+		addScaled(v[node.from:node.from+len(node.b)], -valueAtEnd[end][j], node.b)
+		addScaled(s[node.from:node.from+len(node.b)], -slopeAtEnd[end][j]*du, node.b)
+	}
+	for k := range v {
+		f.value += math.Abs(v[k])
+		f.slope += math.Abs(s[k])
+	}
+	return f
+}
+
+// exact returns B_k and dB_k/dd.
+func (b *basis) exact(d float64, value, slope []float64) {
+	sum, dsum := regulariser, 0.0
+	for k, mu := range b.centres {
+		if u := (d - mu) * b.inverse[k]; u*u < vanished {
+			value[k] = math.Exp(-u * u)
+			slope[k] = -2 * u * b.inverse[k] * value[k]
+			sum += value[k]
+			dsum += slope[k]
+		}
+	}
+	for k := range value {
+		value[k] /= sum
+		slope[k] = (slope[k] - value[k]*dsum) / sum
+	}
+}

@@ -1,0 +1,86 @@
+package explore
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+// mostMinima is how many minima a landscape has room for; starts is how many relaxations look for them, which take 10 ms.
+const mostMinima, starts = 5, 100
+
+// Landscape draws a system of double-well pairs: the energy of a pair by its distance, the density of an isolated pair's
+// distance, and the minima of the whole, lowest first, with their energies above the lowest. Dashed is the pair of known,
+// which does not move.
+func Landscape(well, known target.DoubleWell) figure.Figure {
+	minima := must(target.Minima(well, target.Search{Starts: starts, Spread: 0.75 * well.D0}))
+	gallery := figure.Gallery{Title: fmt.Sprintf("Minima of %d particles (%d found)", well.N, len(minima)), Bond: well.Cutoff()}
+	batch := particle.Batch{N: well.N, D: well.D}
+	for _, m := range minima[:min(mostMinima, len(minima))] {
+		batch.X = append(batch.X, m.X...)
+		gallery.Captions = append(gallery.Captions, caption(m, minima[0]))
+	}
+	return figure.Grid("landscape", 1, figure.Grid("pair", 2, pairEnergy(well, known), pairDensity(well, known)), figure.Particles(gallery, batch))
+}
+
+// caption is a minimum's energy, or how far it is above the lowest.
+func caption(m, lowest target.Minimum) string {
+	if m.Energy == lowest.Energy {
+		return fmt.Sprintf("u = %.2f kT", m.Energy)
+	}
+	return fmt.Sprintf("%.2f kT above", m.Energy-lowest.Energy)
+}
+
+// pairEnergies are the distances that a pair is drawn at, and its energies there.
+func pairEnergies(well target.DoubleWell, longest float64) (d, u []float64) {
+	well.N = 2
+	x := make([]float64, 2*well.D)
+	for k := range 241 {
+		x[well.D] = longest * float64(k) / 240
+		d, u = append(d, x[well.D]), append(u, well.EnergyForces(x, nil))
+	}
+	return d, u
+}
+
+// longest is the largest distance that is drawn for two systems.
+func longest(a, b target.DoubleWell) float64 { return 2 * math.Max(a.D0, b.D0) }
+
+func pairEnergy(well, known target.DoubleWell) figure.Figure {
+	d, u := pairEnergies(well, longest(well, known))
+	_, then := pairEnergies(known, longest(well, known))
+	low := math.Min(lowest(u), lowest(then))
+	return figure.Lines(figure.Axes{
+		Title: "A pair's energy", X: "distance", Y: "u / kT", YRange: [2]float64{low - 1, 8}, Width: 450, Height: 300,
+	}, figure.Series{Name: "now", X: d, Y: u}, figure.Series{Name: known.Name(), X: d, Y: then, Style: figure.Dashed})
+}
+
+func pairDensity(well, known target.DoubleWell) figure.Figure {
+	d, u := pairEnergies(well, longest(well, known))
+	_, then := pairEnergies(known, longest(well, known))
+	return figure.Lines(figure.Axes{Title: "An isolated pair's distance", X: "distance", Y: "density", Width: 450, Height: 300},
+		figure.Series{Name: "now", X: d, Y: density(d, u, well.D)}, figure.Series{Name: known.Name(), X: d, Y: density(d, then, known.D), Style: figure.Dashed})
+}
+
+// density is d^{D−1} e^{−u}, normalised over the even distances d.
+func density(d, u []float64, dim int) []float64 {
+	p, total, low := make([]float64, len(d)), 0.0, lowest(u)
+	for k := range d {
+		p[k] = math.Pow(d[k], float64(dim-1)) * math.Exp(low-u[k])
+		total += p[k] * (d[1] - d[0])
+	}
+	for k := range p {
+		p[k] /= total
+	}
+	return p
+}
+
+func lowest(v []float64) float64 {
+	low := math.Inf(1)
+	for _, x := range v {
+		low = math.Min(low, x)
+	}
+	return low
+}

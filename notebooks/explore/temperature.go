@@ -1,0 +1,58 @@
+package explore
+
+import (
+	"fmt"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+)
+
+// Ensemble is what is known at one temperature and looked at from others: draws of a generator, and MCMC configurations.
+type Ensemble struct {
+	u, logQ []float64 // of the draws
+	mcmc    []float64 // energies
+}
+
+// inEnsemble is how many draws are reweighted.
+const inEnsemble = 20_000
+
+// Reweigh draws from a generator. x are MCMC configurations of its target, to compare with.
+func Reweigh(m *eqflow.Model, x particle.Batch, seed uint64) Ensemble {
+	s := must(m.Sample(inEnsemble, seed))
+	e := Ensemble{u: s.Energy, logQ: s.LogQ, mcmc: make([]float64, x.Len())}
+	for i := range e.mcmc {
+		e.mcmc[i] = m.Target.EnergyForces(x.At(i), nil)
+	}
+	return e
+}
+
+// logWeights are those of the draws and of the MCMC configurations at a temperature, in units of the one that they are of.
+func (e Ensemble) logWeights(temperature float64) (draws, mcmc []float64) {
+	draws, mcmc = make([]float64, len(e.u)), make([]float64, len(e.mcmc))
+	for i, u := range e.u {
+		draws[i] = -u/temperature - e.logQ[i]
+	}
+	for i, u := range e.mcmc {
+		mcmc[i] = u - u/temperature
+	}
+	return draws, mcmc
+}
+
+// At draws the energies at a temperature: by the generator's weights, by those of MCMC, and the draws as they are. The title
+// has the mean of either, and how many draws the weights leave.
+func (e Ensemble) At(temperature float64) figure.Figure {
+	draws, mcmc := e.logWeights(temperature)
+	boot := stats.Bootstrap{Seed: 1}
+	mean, known := stats.Mean(e.u, draws, boot), stats.Mean(e.mcmc, mcmc, boot)
+	ess := 100 * stats.KishESS(draws) / float64(len(draws))
+	return figure.Histogram(figure.Axes{
+		Name:  "temperature",
+		Title: fmt.Sprintf("T = %.2f:  ESS %.1f %%,  mean energy %.2f ± %.2f, by MCMC %.2f ± %.2f", temperature, ess, mean.Value, mean.Error, known.Value, known.Error),
+		X:     "energy / kT at T = 1", Y: "density", XRange: [2]float64{-28, -8},
+	}, 80,
+		figure.Sample{Name: "MCMC at T = 1, reweighted", Values: e.mcmc, Weights: stats.Weights(mcmc), Filled: true},
+		figure.Sample{Name: "the generator's draws", Values: e.u},
+		figure.Sample{Name: "reweighted", Values: e.u, Weights: stats.Weights(draws)})
+}
