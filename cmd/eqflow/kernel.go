@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -193,14 +194,18 @@ func newKernelStatusCommand() *cobra.Command {
 	return cmd
 }
 
+const noGopls = "none, and no completion of Go in cells; go install golang.org/x/tools/gopls@latest brings it"
+
 func showKernels(out io.Writer, found []kernel.Installed) error {
 	if len(found) == 0 {
 		_, err := fmt.Fprintln(out, "no kernel is installed for this user or the active Python environment; run eqflow kernel install in a clone")
 		return err
 	}
 	for _, k := range found {
-		fmt.Fprintf(out, "kernel   %s, in %s\nprogram  %s\ncode     %s\nGoNB     %s, in %s\nbackend  %s\n", kernel.SpecTitle, k.Folder, k.Binary, k.Root,
-			k.Version, k.Tools, k.Computes)
+		fmt.Fprintf(out, "kernel   %s, in %s\n", kernel.SpecTitle, k.Folder)
+		if k.Binary != "" {
+			fmt.Fprintf(out, "program  %s\ncode     %s\nGoNB     %s, in %s\nbackend  %s\ngopls    %s\n", k.Binary, k.Root, k.Version, k.Tools, k.Computes, cmp.Or(k.Gopls, noGopls))
+		}
 		for _, what := range k.Broken {
 			fmt.Fprintf(out, "BROKEN   %s\n", what)
 		}

@@ -3,7 +3,9 @@ package kernel
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/xla"
@@ -38,14 +40,23 @@ func BenchmarkCells(b *testing.B) {
 	} {
 		b.Run(cell.what, func(b *testing.B) {
 			answer(b, k, cell.code, 0)
-			for number := 1; b.Loop(); number++ {
-				answer(b, k, cell.code, number)
-			}
+			measure(b, func(number int) { answer(b, k, cell.code, number) })
 		})
 	}
 	b.Run("first number after a start", func(b *testing.B) {
-		for number := 1; b.Loop(); number++ {
-			answer(b, serve(b, ""), asked, number)
-		}
+		measure(b, func(number int) { answer(b, serve(b, ""), asked, number) })
 	})
+}
+
+// measure reports the fastest and the median beside the mean, which says more of the machine than of the cell.
+func measure(b *testing.B, run func(number int)) {
+	var seconds []float64
+	for b.Loop() {
+		began := time.Now()
+		run(len(seconds) + 1)
+		seconds = append(seconds, time.Since(began).Seconds())
+	}
+	slices.Sort(seconds)
+	b.ReportMetric(seconds[0], "s-fastest")
+	b.ReportMetric(seconds[len(seconds)/2], "s-median")
 }

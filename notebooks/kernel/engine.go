@@ -90,7 +90,8 @@ func (e *engine) launch(o engineOptions) error {
 		return fmt.Errorf("kernel: cannot write GoNB's log: %w", err)
 	}
 	defer log.Close()
-	environment := append(os.Environ(), "PATH="+o.Tools.Dir+string(os.PathListSeparator)+os.Getenv("PATH"),
+	path := strings.Join([]string{o.Tools.Dir, os.Getenv("PATH"), goBin()}, string(os.PathListSeparator)) // the last for gopls
+	environment := append(os.Environ(), "PATH="+path,
 		"TMPDIR="+e.dir, "GOFLAGS="+goFlags(), "GOMLX_NO_AUTO_INSTALL=1", "GONB_DIR="+o.Folder)
 	arguments := append([]string{"--kernel", file}, o.Args...)
 	e.process, err = startProcess(filepath.Join(o.Tools.Dir, "gonb"), arguments, o.Folder, append(environment, o.Env...), log)

@@ -180,6 +180,17 @@ func TestCommittedNotebooks(t *testing.T) {
 	}
 }
 
+// An installed program, run anywhere, has cells compile against what it was built from.
+func TestFindCodeOutsideAClone(t *testing.T) {
+	here, err := kernel.FindRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := kernel.FindCode(t.TempDir()); err != nil || found != here {
+		t.Errorf("found %s, %v, not %s", found, err, here)
+	}
+}
+
 func TestFindRootOutsideAClone(t *testing.T) {
 	if _, err := kernel.FindRoot(os.TempDir()); err == nil || !strings.Contains(err.Error(), "git clone") {
 		t.Errorf("error is %v", err)

@@ -140,6 +140,7 @@ type Installed struct {
 	Version  string   `json:"gonb"`
 	Backend  string   `json:"backend"`  // asked for; empty for the best there is
 	Computes string   `json:"computes"` // what that opens here, and why; for the caller to fill in
+	Gopls    string   `json:"gopls"`    // completes and explains Go in cells; empty without
 	Broken   []string `json:"broken"`
 }
 
@@ -170,7 +171,7 @@ func inspect(folder string, text []byte, err error) Installed {
 		return i
 	}
 	i.Binary, i.Root, i.Tools, i.Backend = s.Argv[0], s.Env[EnvRoot], s.Env[EnvTools], s.Env["EQFLOW_BACKEND"]
-	i.Version = toolVersion(i.Tools)
+	i.Version, i.Gopls = toolVersion(i.Tools), findGopls()
 	for _, part := range []struct{ what, path string }{
 		{"the program", i.Binary}, {"the code", filepath.Join(i.Root, "go.mod")},
 		{"GoNB", filepath.Join(i.Tools, "gonb")}, {"goimports", filepath.Join(i.Tools, "goimports")},

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"go/build"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,6 +67,24 @@ func declaresModule(path string) bool {
 		}
 	}
 	return false
+}
+
+// goBin is where `go install` puts programs.
+func goBin() string {
+	if bin := os.Getenv("GOBIN"); bin != "" {
+		return bin
+	}
+	first, _, _ := strings.Cut(build.Default.GOPATH, string(os.PathListSeparator))
+	return filepath.Join(first, "bin")
+}
+
+// findGopls is the path of gopls as a kernel finds it, empty where there is none.
+func findGopls() string {
+	if path, err := exec.LookPath("gopls"); err == nil {
+		return path
+	}
+	path, _ := exec.LookPath(filepath.Join(goBin(), "gopls"))
+	return path
 }
 
 // CacheFolder is eqflow's own in the user's cache folder.
