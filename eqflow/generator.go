@@ -354,7 +354,7 @@ func (m *Model) SampleSteps(n int, seed uint64, steps int) (Samples, error) {
 	if err != nil {
 		return Samples{}, err
 	}
-	return m.weigh(x, logQ), nil
+	return Weigh(m.Target, x, logQ), nil
 }
 
 // FromPrior maps prior configurations to the target's and returns them with their log-density, in nats.
@@ -378,17 +378,19 @@ func (m *Model) FromPrior(z particle.Batch, steps int) (x particle.Batch, logPro
 	return x, logProb, err
 }
 
-// weigh adds energies, in plain Go and float64, and log-weights.
-func (m *Model) weigh(x particle.Batch, logQ []float64) Samples {
-	s := Samples{X: x, LogQ: logQ, Energy: m.energies(x), LogWeight: make([]float64, x.Len())}
+// Weigh adds a target's energies, in plain Go and float64, and log-weights to configurations with their log-density.
+func Weigh(t target.Target, x particle.Batch, logQ []float64) Samples {
+	s := Samples{X: x, LogQ: logQ, Energy: energies(t, x), LogWeight: make([]float64, x.Len())}
 	for i, u := range s.Energy {
 		s.LogWeight[i] = -u - logQ[i]
 	}
 	return s
 }
 
-func (m *Model) energies(x particle.Batch) []float64 {
+func energies(t target.Target, x particle.Batch) []float64 {
 	u := make([]float64, x.Len())
-	inParallel(target.Concurrency(m.Target), x.Len(), func(i int) { u[i] = m.Target.EnergyForces(x.At(i), nil) })
+	inParallel(target.Concurrency(t), x.Len(), func(i int) { u[i] = t.EnergyForces(x.At(i), nil) })
 	return u
 }
+
+func (m *Model) energies(x particle.Batch) []float64 { return energies(m.Target, x) }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 // Model is a trained model in a folder, whom the helper speaks for. What is trained anew there is loaded anew.
@@ -39,9 +40,14 @@ func (m *Model) Watch(ctx context.Context, report func(done, total int)) {
 // Card is what is known of the model without computing.
 func (m *Model) Card() eqflow.Card { return must(eqflow.Describe(m.Folder)) }
 
-// Sample draws n configurations, the same for the same seed, as eqflow.Model.Sample does.
+// Sample draws n configurations, the same for the same seed, as eqflow.Model.Sample does. Of a system of one's own, the cell
+// has the energy, by target.FromGraph, which the helper has not.
 func (m *Model) Sample(n int, seed uint64) eqflow.Samples {
-	return ask[eqflow.Samples](m, sample{n, seed})
+	s := ask[eqflow.Samples](m, sample{n, seed})
+	if system := m.Card().Target; system.Kind == target.KindOwn {
+		s = eqflow.Weigh(must(target.FromSpec(system)), s.X, s.LogQ)
+	}
+	return s
 }
 
 // LogProb returns the log-density of each configuration under the model, in nats, with the flow solved in the given number of
@@ -68,7 +74,12 @@ func (m *Model) Path(z particle.Batch, frames int) []particle.Batch {
 	return ask[[]particle.Batch](m, path{z, frames})
 }
 
-// Evaluate judges the model on data, as eqflow.Model.Evaluate does.
+// PathToPrior returns the flow backwards, from the target's configurations to the prior's.
+func (m *Model) PathToPrior(x particle.Batch, frames int) []particle.Batch {
+	return ask[[]particle.Batch](m, pathToPrior{x, frames})
+}
+
+// Evaluate judges the model on data, as eqflow.Model.Evaluate does, but for systems of one's own.
 func (m *Model) Evaluate(data particle.Batch, e eqflow.Evaluation) eqflow.Report {
 	return ask[eqflow.Report](m, evaluate{data, e})
 }
@@ -101,6 +112,10 @@ type (
 		Z      particle.Batch
 		Frames int
 	}
+	pathToPrior struct {
+		X      particle.Batch
+		Frames int
+	}
 	evaluate struct {
 		Data particle.Batch
 		How  eqflow.Evaluation
@@ -112,7 +127,7 @@ type (
 )
 
 func init() {
-	for _, v := range []any{sample{}, toPrior{}, fromPrior{}, path{}, evaluate{}, scored{}, eqflow.Samples{}, eqflow.Report{}, []particle.Batch{}} {
+	for _, v := range []any{sample{}, toPrior{}, fromPrior{}, path{}, pathToPrior{}, evaluate{}, scored{}, eqflow.Samples{}, eqflow.Report{}, []particle.Batch{}} {
 		gob.Register(v)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
@@ -102,8 +103,13 @@ func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 // save puts an untrained model of three particles on springs into a folder.
 func save(t *testing.T, folder string, seed uint64) *eqflow.Model {
 	t.Helper()
+	return saveOf(t, folder, target.Harmonic{N: 3, D: 2}, seed)
+}
+
+func saveOf(t *testing.T, folder string, system target.Target, seed uint64) *eqflow.Model {
+	t.Helper()
 	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{
-		Target: target.Harmonic{N: 3, D: 2}, Flow: flow.Continuous{Field: dynamics.Kernel{Centres: 4, TimeCentres: 2}, Steps: 2}, Seed: seed,
+		Target: system, Flow: flow.Continuous{Field: dynamics.Kernel{Centres: 4, TimeCentres: 2}, Steps: 2}, Seed: seed,
 	})
 	if err == nil {
 		err = m.Save(folder)
@@ -169,6 +175,31 @@ func TestTheHelperAnswersAsTheModelDoes(t *testing.T) {
 	}
 	if r.Card().System != m.Target.Name() {
 		t.Errorf("the card is %v", r.Card())
+	}
+}
+
+// The cell has the energy of a system of its own, the helper the flow.
+func TestASystemOfOnesOwn(t *testing.T) {
+	kernel(t)
+	springs := func(strength float64) *target.Own {
+		return target.MustFromGraph("springs", 3, 2, func(x *graph.Node) *graph.Node {
+			return graph.MulScalar(graph.ReduceSum(particle.SquaredPairDistances(x), -1), strength)
+		})
+	}
+	want := drawn(t, saveOf(t, "m", springs(1), 1))
+	if got := Open("m").Sample(20, 7); !slices.Equal(got.LogWeight, want.LogWeight) {
+		t.Errorf("log-weights are %v, the model's %v", got.LogWeight, want.LogWeight)
+	}
+	if said := wrong(func() { Open("m").Evaluate(want.X, eqflow.Evaluation{}) }); !strings.Contains(said, "by a session") {
+		t.Errorf("of an evaluation: %s", said)
+	}
+	springs(2)
+	if said := wrong(func() { Open("m").Sample(1, 1) }); !strings.Contains(said, "another energy") {
+		t.Errorf("with another energy: %s", said)
+	}
+	want = drawn(t, saveOf(t, "m", springs(2), 1))
+	if got := Open("m").Sample(20, 7); !slices.Equal(got.LogWeight, want.LogWeight) {
+		t.Errorf("of the new system log-weights are %v, the model's %v", got.LogWeight, want.LogWeight)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/gob"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 // mostModels is how many models are held; the one that was asked longest ago makes room.
@@ -113,7 +115,12 @@ func (s *server) answer(ctx context.Context, q question, report func(done, total
 		return scored{x, logProb}, err
 	case path:
 		return m.Path(w.Z, w.Frames)
+	case pathToPrior:
+		return m.PathToPrior(w.X, w.Frames)
 	case evaluate:
+		if _, own := m.Target.(*target.Own); own {
+			return nil, errors.New("resident: the helper does not have the energy of a system of your own; evaluate its models by a session")
+		}
 		return m.Evaluate(w.Data, w.How)
 	}
 	return nil, fmt.Errorf("resident: a question of type %T", q.What)
@@ -129,7 +136,7 @@ func (s *server) model(of holding) (*eqflow.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, _, err := eqflow.Load(backend, of.folder)
+		m, err := load(backend, of.folder)
 		if err != nil {
 			return nil, err
 		}
@@ -139,6 +146,18 @@ func (s *server) model(of holding) (*eqflow.Model, error) {
 	}
 	h.asked = time.Now()
 	return h.model, nil
+}
+
+func load(backend compute.Backend, folder string) (*eqflow.Model, error) {
+	card, err := eqflow.Describe(folder)
+	if err == nil && card.Target.Kind == target.KindOwn {
+		err = target.StandIn(card.Target)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, _, err := eqflow.Load(backend, folder)
+	return m, err
 }
 
 func (s *server) makeRoom() {
