@@ -49,10 +49,11 @@ type drawn struct {
 	logQ       []float64
 }
 
-// ladder is where training by Annealed stands.
+// ladder is where training by Annealed stands, or by EnergyMatching, whose rungs are all at the target and whose draws are
+// taken as they are.
 type ladder struct {
 	*trainer
-	sets []drawn // of all rungs
+	sets []drawn // of all rungs; the last's alone for EnergyMatching
 }
 
 // due tells whether it is time for the next rung.
@@ -71,14 +72,18 @@ func (l *ladder) climb(ctx context.Context) error {
 	if k > 0 {
 		lambda = l.history.Rungs[k-1].Lambda
 	}
-	lambda = l.next(set, lambda)
-	l.sets = append(l.sets, set)
+	data, slopes := set.x, set.slopes
+	if l.Objective == EnergyMatching {
+		lambda, l.sets = 1, []drawn{set}
+	} else {
+		lambda, l.sets = l.next(set, lambda), append(l.sets, set)
+		data, slopes = l.resample(k, lambda)
+	}
 	logW := l.logWeights(set, lambda)
 	rung := Rung{
 		Step: l.steps, Lambda: lambda, LogZ: stats.LogMeanExp(logW),
 		ESS: stats.KishESS(stats.Truncate(logW)) / float64(l.Draws),
 	}
-	data, slopes := l.resample(k, lambda)
 	if l.Moves > 0 {
 		if rung.Move, rung.Accepted, err = l.move(k, lambda, data, slopes); err != nil {
 			return err
@@ -86,6 +91,7 @@ func (l *ladder) climb(ctx context.Context) error {
 	}
 	rung.Energies = l.history.Energies
 	l.history.Rungs = append(l.history.Rungs, rung)
+	l.feed.spread = l.history.Spread
 	l.feed.learn(l.steps, data, slopes)
 	return nil
 }

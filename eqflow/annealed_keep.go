@@ -8,7 +8,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// A checkpoint of training by Annealed also holds the draws of all rungs, and what the present one has made of them.
+// A checkpoint of training on own draws also holds the draws of all rungs, and what the present one has made of them.
 const (
 	ladderArrays = "annealed/"
 	drawsX       = ladderArrays + "x"
@@ -52,13 +52,17 @@ func (l *ladder) takeUp(arrays dataset.Arrays) error {
 		values[name] = a.F64
 	}
 	n, d := l.Prior.N, l.Prior.D
-	width, count := n*d, rungs*l.Draws
+	sets := rungs
+	if l.Objective == EnergyMatching {
+		sets = 1
+	}
+	width, count := n*d, sets*l.Draws
 	if len(values[drawsX]) != count*width || len(values[drawsSlopes]) != count*width || len(values[drawsU]) != count ||
 		len(values[drawsLogQ]) != count || len(values[learnedX])%width != 0 || len(values[learnedSlope]) != len(values[learnedX]) {
-		return fmt.Errorf("%w: the checkpoint's draws do not belong to its %d rungs of %d; train the model again", dataset.ErrInput, rungs, l.Draws)
+		return fmt.Errorf("%w: the checkpoint's draws are not %d sets of %d; train the model again", dataset.ErrInput, sets, l.Draws)
 	}
 	batch := func(name string) particle.Batch { return particle.Batch{X: values[name], N: n, D: d} }
-	for k := range rungs {
+	for k := range sets {
 		from, to := k*l.Draws, (k+1)*l.Draws
 		set := drawn{
 			x: batch(drawsX).Slice(from, to), slopes: batch(drawsSlopes).Slice(from, to), squares: make([]float64, l.Draws),
@@ -69,6 +73,7 @@ func (l *ladder) takeUp(arrays dataset.Arrays) error {
 		}
 		l.sets = append(l.sets, set)
 	}
+	l.feed.spread = l.history.Spread
 	l.feed.learn(l.history.Rungs[rungs-1].Step, batch(learnedX), batch(learnedSlope))
 	return nil
 }

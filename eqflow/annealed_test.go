@@ -13,6 +13,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/xla"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
@@ -37,7 +38,8 @@ func TestHarmonicFromItsEnergyAlone(t *testing.T) {
 	}{
 		"path gradients": {eqflow.Settings{Objective: eqflow.Energy, Path: true, Steps: 100, LearningRate: 2e-2}, 100 * 256},
 		// 17 widths tried with 200 draws each, and 6 rungs of 512.
-		"annealed": {eqflow.Settings{Objective: eqflow.Annealed, Draws: 512, DrawEvery: 30, Steps: 180, LearningRate: 3e-2}, 17*200 + 6*512},
+		"annealed":        {eqflow.Settings{Objective: eqflow.Annealed, Draws: 512, DrawEvery: 30, Steps: 180, LearningRate: 3e-2}, 17*200 + 6*512},
+		"energy matching": {eqflow.Settings{Objective: eqflow.EnergyMatching, Draws: 512, DrawEvery: 50, Steps: 150, Probes: 16, LearningRate: 3e-2}, 17*200 + 3*512 + 150*256*16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, s := softModel(t), c.settings
@@ -86,13 +88,22 @@ func TestLadderClimbsToTheTarget(t *testing.T) {
 // A run that was stopped between two rungs, or at one, ends with the bytes of one that was not.
 func TestLadderResumesByteForByte(t *testing.T) {
 	backend := xlatest.OpenGo(t)
-	s := eqflow.Settings{Objective: eqflow.Annealed, Steps: 12, Batch: 16, DrawEvery: 4, Draws: 32, Moves: 1, WarmUp: 2, Seed: 3}
+	for _, s := range []eqflow.Settings{
+		{Objective: eqflow.Annealed, Steps: 12, Batch: 16, DrawEvery: 4, Draws: 32, Moves: 1, WarmUp: 2, Seed: 3},
+		{Objective: eqflow.EnergyMatching, Steps: 12, Batch: 16, DrawEvery: 4, Draws: 32, Probes: 2, WarmUp: 2, Seed: 3},
+	} {
+		t.Run(string(s.Objective), func(t *testing.T) { resumesByteForByte(t, backend, s, 6, 8) })
+	}
+}
+
+func resumesByteForByte(t *testing.T, backend *xla.Opened, s eqflow.Settings, stops ...int) {
+	t.Helper()
 	whole := t.TempDir()
 	want, err := newModel(t, backend, small).Train(context.Background(), eqflow.Data{}, eqflow.Run{Settings: s, Folder: whole})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, stop := range []int{6, 8} {
+	for _, stop := range stops {
 		parts := t.TempDir()
 		ctx, cancel := context.WithCancel(context.Background())
 		_, err = newModel(t, backend, small).Train(ctx, eqflow.Data{}, eqflow.Run{Settings: s, Folder: parts, Report: func(p eqflow.Progress) {

@@ -51,6 +51,8 @@ type Inputs struct {
 	T         []float64
 	Slopes    particle.Batch
 	Stiffness float64
+	Probes    particle.Batch // normal draws of EnergyMatching, Settings.Probes for each of X
+	Spread    float64        // of the wide normal that it draws with
 }
 
 // Loss returns the objective at given inputs, built as Train builds it, and its gradient by each parameter under Export's
@@ -75,7 +77,7 @@ func (m *Model) graphLoss(s Settings, in Inputs) (loss float64, gradient dataset
 	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, inputs []*Node) []*Node {
 		g := inputs[0].Graph()
 		scope.Store().SetTraining(g, true)
-		value := m.loss(s, m.bind(scope, g, 0, scopeFlow), fed{inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]})
+		value := m.loss(s, m.bind(scope, g, 0, scopeFlow), fedBy(inputs))
 		_, variables := m.parameters(scopeFlow)
 		nodes := make([]*Node, len(variables))
 		for k, v := range variables {
@@ -115,7 +117,7 @@ func (in Inputs) tensors() []any {
 	}
 	return []any{
 		batch(in.X), batch(in.Z), tensors.FromFlatDataAndDimensions(float32s(times), len(times)),
-		batch(in.Slopes), float32(in.Stiffness),
+		batch(in.Slopes), float32(in.Stiffness), batch(in.Probes), float32(in.Spread),
 	}
 }
 

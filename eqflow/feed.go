@@ -19,6 +19,7 @@ type feed struct {
 	// slopes are ∇u of the data, and the stiffness their mean square a degree of freedom, where the regression uses forces.
 	slopes    particle.Batch
 	stiffness float64
+	spread    float64 // of the wide normal, for EnergyMatching
 }
 
 func newFeed(m *Model, data particle.Batch, s Settings) *feed {
@@ -76,6 +77,9 @@ func (f *feed) draw(step int) (in Inputs) {
 			in.Z = particle.Couple(in.X, in.Z, target.RelabellingOf(f.model.Target))
 		}
 		in.T = stratified(rng, f.Batch)
+		if f.Objective == EnergyMatching {
+			in.Probes, in.Spread = f.model.Prior.Sample(rng, f.Batch*f.Probes), f.spread
+		}
 	}
 	return in
 }

@@ -7,8 +7,12 @@ import (
 )
 
 // fed is what a step feeds the loss: data x, prior draws z and slopes ∇u of the data, all [batch, n, d], flow times t
-// [batch], and the stiffness, a number. Nodes that the objective does not use are not touched.
-type fed struct{ x, z, t, slopes, stiffness *Node }
+// [batch], the stiffness, a number, and for EnergyMatching normal draws [probes·batch, n, d] and the width of the wide normal.
+// Nodes that the objective does not use are not touched.
+type fed struct{ x, z, t, slopes, stiffness, probes, spread *Node }
+
+// fedBy takes a graph's inputs, in the order of Inputs.tensors.
+func fedBy(in []*Node) fed { return fed{in[0], in[1], in[2], in[3], in[4], in[5], in[6]} }
 
 // loss builds the objective's scalar.
 func (m *Model) loss(s Settings, f flow.Bijection, in fed) *Node {
@@ -17,8 +21,8 @@ func (m *Model) loss(s Settings, f flow.Bijection, in fed) *Node {
 		return m.energyLoss(s, f, in.z)
 	case Mixture:
 		return Add(MulScalar(m.energyLoss(s, f, in.z), s.EnergyShare), MulScalar(m.likelihoodLoss(s, f, in.x), 1-s.EnergyShare))
-	case FlowMatching, Annealed:
-		return matchingLoss(s, f.(flow.Partial), in)
+	case FlowMatching, Annealed, EnergyMatching:
+		return m.matchingLoss(s, f.(flow.Partial), in)
 	default:
 		return m.likelihoodLoss(s, f, in.x)
 	}
@@ -76,35 +80,4 @@ func penalised(s Settings, loss *Node, image flow.Image) *Node {
 		return loss
 	}
 	return Add(loss, MulScalar(ReduceAllMean(image.Penalty), s.Penalty))
-}
-
-// matchingLoss is ⟨|v(x_t, t) − w|²⟩ with x_t = (1−t) z + t x. What is regressed on, w, has the marginal velocity
-// E[x − z | x_t] as its mean given x_t: x − z itself, or with forces what velocityOf makes of both.
-func matchingLoss(s Settings, f flow.Partial, in fed) *Node {
-	at := BroadcastToShape(ExpandAxes(in.t, 1, 2), in.x.Shape())
-	place := Add(Mul(OneMinus(at), in.z), Mul(at, in.x))
-	want := Sub(in.x, in.z)
-	if s.usesForces() {
-		want = velocityOf(in, at, place)
-	}
-	v, _ := f.At(in.t, place)
-	miss := Sub(v, want)
-	return ReduceAllMean(ReduceSum(Mul(miss, miss), 1, 2))
-}
-
-// velocityOf mixes two views of the velocity at x_t, each right on average over p(x | x_t). One is x − z; the other, from the
-// identity t·∇log p_t(x_t) = −E[∇u(x) | x_t] (target score matching, De Bortoli et al., arXiv:2402.08667), is
-//
-//	x_t/t − (1−t)/t² ∇u(x)
-//
-// Their errors are opposite. For a Gaussian of stiffness h they cancel in the mixture with the share t²/(t² + h(1−t)²) of the
-// second, where no noise is left, and nothing in it diverges at either end:
-//
-//	w = [ h(1−t)² (x − z) + t x_t − (1−t) ∇u(x) ] / (t² + h(1−t)²)
-func velocityOf(in fed, t, place *Node) *Node {
-	rest := OneMinus(t)
-	h := BroadcastToShape(Reshape(in.stiffness, 1, 1, 1), t.Shape())
-	stiff := Mul(h, Mul(rest, rest))
-	sum := Add(Mul(stiff, Sub(in.x, in.z)), Sub(Mul(t, place), Mul(rest, in.slopes)))
-	return Div(sum, Add(Mul(t, t), stiff))
 }

@@ -26,10 +26,14 @@ const (
 	// Annealed is flow matching on the model's own samples, reweighted along a ladder of temperatures from a wide normal to
 	// the target (see Rung): it needs no data. Continuous flows only.
 	Annealed Objective = "annealed"
+	// EnergyMatching regresses the field on an estimate of the marginal velocity from the target's energy at many places, at
+	// points about the model's own samples (iDEM, Akhound-Sadegh et al., arXiv:2402.06121; for flows iEFM, Woo and Ahn,
+	// arXiv:2408.16249): it needs no data and no weights. Continuous flows only.
+	EnergyMatching Objective = "energy-matching"
 )
 
 // Objectives lists all of them.
-var Objectives = []Objective{Likelihood, Energy, Mixture, FlowMatching, Annealed}
+var Objectives = []Objective{Likelihood, Energy, Mixture, FlowMatching, Annealed, EnergyMatching}
 
 // Coupling names how FlowMatching pairs prior draws with data.
 type Coupling string
@@ -74,13 +78,15 @@ type Settings struct {
 	// Forces lets FlowMatching use the energy's gradient at the data, which takes the noise out of its regression late in
 	// flow time. The data must be a fair sample of the target. Annealed always does.
 	Forces bool `json:"forces,omitempty"`
-	// Draws is how many configurations Annealed draws from the model at each rung; default 5000.
+	// Draws is how many configurations Annealed and EnergyMatching draw from the model at each rung; default 5000, and 1024.
 	Draws int `json:"draws,omitempty"`
-	// DrawEvery is the number of steps that Annealed takes on each rung; default Steps/20.
+	// DrawEvery is the number of steps that they take on each rung; default Steps/20.
 	DrawEvery int `json:"draw_every,omitempty"`
 	// Moves is the number of MALA steps by which Annealed moves apart what it has resampled, which costs as many energies;
 	// default 0.
 	Moves int `json:"moves,omitempty"`
+	// Probes is how many energies EnergyMatching evaluates for each configuration of a batch; default 128.
+	Probes int `json:"probes,omitempty"`
 	// Augment turns, reflects and relabels every training configuration at random: symmetry by data, for flows without it.
 	Augment bool `json:"augment"`
 	// Average is the decay of the moving average of the parameters that the trained model gets. Default 0.999; negative
@@ -132,18 +138,22 @@ func (s Settings) WithDefaults() Settings {
 	s.Penalty = orDefault(s.Penalty, 1)
 	s.EnergyShare = orDefault(s.EnergyShare, 0.5)
 	s.EnergyCut = orDefault(s.EnergyCut, 100)
-	s = s.annealedDefaults()
+	s = s.ownDefaults()
 	s.Average = orDefault(s.Average, 0.999)
 	s.ValidateEvery = orDefault(s.ValidateEvery, max(1, s.Steps/20))
 	s.CheckpointEvery = orDefault(s.CheckpointEvery, 500)
 	return s
 }
 
-func (s Settings) annealedDefaults() Settings {
-	if s.Objective != Annealed {
+func (s Settings) ownDefaults() Settings {
+	switch s.Objective {
+	case Annealed:
+		s.Draws = orDefault(s.Draws, 5000)
+	case EnergyMatching:
+		s.Draws, s.Probes = orDefault(s.Draws, 1024), orDefault(s.Probes, 128)
+	default:
 		return s
 	}
-	s.Draws = orDefault(s.Draws, 5000)
 	s.DrawEvery = orDefault(s.DrawEvery, max(1, s.Steps/20))
 	s.Average = orDefault(s.Average, 0.995)
 	return s
@@ -179,8 +189,10 @@ func (s Settings) Validate() error {
 		return bad("forces at the data are of flow matching, not of training by %s; leave them out", s.Objective)
 	case s.Forces && s.Coupling == OptimalTransport:
 		return bad("forces at the data go with independent coupling; leave --coupling or --forces out")
-	case s.Objective == Annealed && (s.Draws < 2 || s.DrawEvery < 1 || s.Moves < 0):
+	case s.drawsItself() && (s.Draws < 2 || s.DrawEvery < 1 || s.Moves < 0):
 		return bad("%d draws every %d steps, moved %d steps; give at least 2, 1 and 0", s.Draws, s.DrawEvery, s.Moves)
+	case s.Objective == EnergyMatching && s.Probes < 1:
+		return bad("%d probes of the energy; give at least 1, and better a hundred", s.Probes)
 	case s.Steps < 1 || s.Batch < 1:
 		return bad("%d steps with batches of %d; give at least 1 of each", s.Steps, s.Batch)
 	case !(s.LearningRate > 0) || math.IsInf(s.LearningRate, 0):
@@ -207,13 +219,16 @@ func (s Settings) rate(step int) float64 {
 func (s Settings) needsData() bool { return !s.Objective.DataFree() }
 
 // DataFree tells whether training by the objective takes the energy alone.
-func (o Objective) DataFree() bool { return o == Energy || o == Annealed }
+func (o Objective) DataFree() bool { return o == Energy || o == Annealed || o == EnergyMatching }
+
+// drawsItself tells whether the objective learns from the model's own draws.
+func (s Settings) drawsItself() bool { return s.Objective == Annealed || s.Objective == EnergyMatching }
 
 // needsPrior tells whether the objective draws from the prior.
 func (s Settings) needsPrior() bool { return s.Objective != Likelihood }
 
 // matches tells whether the objective regresses the field on velocities.
-func (s Settings) matches() bool { return s.Objective == FlowMatching || s.Objective == Annealed }
+func (s Settings) matches() bool { return s.Objective == FlowMatching || s.drawsItself() }
 
 // usesForces tells whether the regression uses the energy's gradient.
 func (s Settings) usesForces() bool { return s.Forces || s.Objective == Annealed }
@@ -222,6 +237,9 @@ func (s Settings) usesForces() bool { return s.Forces || s.Objective == Annealed
 func (s Settings) energiesPerStep() int64 {
 	if s.Objective == Energy || s.Objective == Mixture || s.Objective == Likelihood && s.Renyi > 0 {
 		return int64(s.Batch)
+	}
+	if s.Objective == EnergyMatching {
+		return int64(s.Batch) * int64(s.Probes)
 	}
 	return 0
 }

@@ -136,7 +136,7 @@ type trainer struct {
 	Run
 	data    Data
 	feed    *feed
-	ladder  *ladder     // of Annealed, else nil
+	ladder  *ladder     // of objectives that draw themselves, else nil
 	step    *model.Exec // the whole of a step, from what the objective looks at, rate and decay to the loss
 	update  *model.Exec // what is left of one whose gradient is known, from rate, decay and gradient
 	history History
@@ -150,7 +150,7 @@ type trainer struct {
 
 func newTrainer(m *Model, data Data, run Run) (*trainer, error) {
 	t := &trainer{Model: m, Run: run, data: data, feed: newFeed(m, data.Train, run.Settings)}
-	if run.Objective == Annealed {
+	if run.drawsItself() {
 		t.ladder = &ladder{trainer: t}
 	}
 	var err error
@@ -168,7 +168,7 @@ func newTrainer(m *Model, data Data, run Run) (*trainer, error) {
 
 // buildStep is a whole step's graph.
 func (t *trainer) buildStep(scope *model.Scope, inputs []*Node) []*Node {
-	in, rate, decay := fed{inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]}, inputs[5], inputs[6]
+	in, rate, decay := fedBy(inputs), inputs[7], inputs[8]
 	g := rate.Graph()
 	scope.Store().SetTraining(g, true)
 	loss := t.loss(t.Settings, t.bind(scope, g, 0, scopeFlow), in)

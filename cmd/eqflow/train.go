@@ -30,9 +30,10 @@ gives it symmetric data).
 Objectives: likelihood (of the data, with the penalty that keeps the solver honest), mixture of
 it and the energy, flow-matching (with which egnn and onehop train unless told otherwise; give
 them 100 000 configurations).
-Without data: energy (reverse KL; --path-gradients for less noise) and annealed, for egnn and
-onehop: flow matching on the model's own samples, reweighted along a ladder from a normal to
-the target. How many energies were evaluated is counted.`
+Without data: energy (reverse KL; --path-gradients for less noise); for egnn and onehop annealed
+(flow matching on the model's own samples, reweighted along a ladder from a normal to the
+target) and energy-matching (iDEM: on estimates from many energies at every point). How many
+energies were evaluated is counted.`
 
 // trainOptions are the flags of "eqflow train".
 type trainOptions struct {
@@ -57,14 +58,15 @@ func newTrainCommand() *cobra.Command {
 	o.system.add(cmd)
 	addBackendFlag(cmd, &o.backend)
 	addJSONFlag(cmd, &o.asJSON)
-	d, s, own := eqflow.Settings{}.WithDefaults(), &o.settings, eqflow.Settings{Objective: eqflow.Annealed}.WithDefaults()
+	d, s := eqflow.Settings{}.WithDefaults(), &o.settings
+	own, probing := eqflow.Settings{Objective: eqflow.Annealed}.WithDefaults(), eqflow.Settings{Objective: eqflow.EnergyMatching}.WithDefaults()
 	rich := eqflow.Settings{}.SuitFlow(flow.Continuous{Field: dynamics.EGNN{}})
 	flags := cmd.Flags()
 	flags.StringVar(&o.data, "data", "", "the `file` of configurations to learn from: .npz, .npy or .xyz")
 	flags.StringVar(&o.validation, "validation", "", "a `file` of configurations to watch the training with")
 	flags.StringVar(&o.out, "out", "", "the model's `folder`")
 	flags.StringVar(&o.flow, "flow", "kernel", "kernel, egnn, onehop, mlp or realnvp")
-	flags.StringVar((*string)(&s.Objective), "objective", "", "likelihood, energy, mixture, flow-matching or annealed (default "+byFlow(string(d.Objective), string(rich.Objective))+")")
+	flags.StringVar((*string)(&s.Objective), "objective", "", "likelihood, energy, mixture, flow-matching, annealed or energy-matching (default "+byFlow(string(d.Objective), string(rich.Objective))+")")
 	flags.StringVar((*string)(&s.Coupling), "coupling", "", "of flow matching: independent, or ot for equivariant optimal transport (default independent)")
 	flags.IntVar(&s.Steps, "steps", 0, "optimiser steps (default "+byFlow(d.Steps, rich.Steps)+")")
 	flags.IntVar(&s.Batch, "batch", d.Batch, "configurations per step")
@@ -73,8 +75,9 @@ func newTrainCommand() *cobra.Command {
 	flags.Float64Var(&s.Renyi, "renyi", 0, "weight of the Rényi divergence that raises the ESS, for equilibrium data; try 0.5")
 	flags.BoolVar(&s.Path, "path-gradients", false, "of energy and mixture: leave out the part of the gradient that is noise")
 	flags.BoolVar(&s.Forces, "forces", false, "of flow matching, for equilibrium data: learn from the forces there too")
-	flags.IntVar(&s.Draws, "draws", 0, fmt.Sprintf("of annealed: configurations drawn at each of its rungs (default %d)", own.Draws))
+	flags.IntVar(&s.Draws, "draws", 0, fmt.Sprintf("of annealed and energy-matching: own configurations drawn at a time (default %d and %d)", own.Draws, probing.Draws))
 	flags.IntVar(&s.Moves, "moves", 0, "of annealed: MALA steps by which it moves what it has resampled (default 0)")
+	flags.IntVar(&s.Probes, "probes", 0, fmt.Sprintf("of energy-matching: energies at every point (default %d)", probing.Probes))
 	flags.BoolVar(&s.Augment, "augment", false, "turn, reflect and relabel every configuration at random")
 	flags.BoolVar(&s.EarlyStop, "early-stop", false, "keep what does best on --validation")
 	flags.Uint64Var(&s.Seed, "seed", 1, "of the first parameters and the batches")
@@ -167,7 +170,7 @@ func (o *trainOptions) read(t target.Target) (data eqflow.Data, err error) {
 			return data, err
 		}
 	} else if !o.settings.Objective.DataFree() {
-		return data, fmt.Errorf("--data FILE is missing; make one with eqflow mcmc, or train with --objective energy or annealed")
+		return data, fmt.Errorf("--data FILE is missing; make one with eqflow mcmc, or train with --objective energy, annealed or energy-matching")
 	}
 	if o.validation != "" {
 		data.Validation, err = readFor(t, o.validation)
