@@ -103,10 +103,7 @@ func (l *ladder) draw(ctx context.Context, k int) (drawn, error) {
 	z := l.Prior.Sample(rng, l.Draws)
 	if k == 0 {
 		l.history.Spread = l.widest(rng)
-		x, logQ := z.Clone(), make([]float64, z.Len())
-		for i := range x.X {
-			x.X[i] *= l.history.Spread
-		}
+		x, logQ := particle.Batch{X: scaled(z.X, l.history.Spread), N: z.N, D: z.D}, make([]float64, z.Len())
 		for i := range logQ {
 			logQ[i] = -squareOf(z.At(i))/2 - float64(l.Prior.DegreesOfFreedom())*(math.Log(2*math.Pi)/2+math.Log(l.history.Spread))
 		}
@@ -122,29 +119,33 @@ func (l *ladder) draw(ctx context.Context, k int) (drawn, error) {
 	return l.evaluated(x, logQ), nil
 }
 
-// widest chooses the normal's width: of those tried, the one with the lowest free energy ⟨u⟩ − ln width per coordinate, u
-// tamed, which is the reverse divergence from the target.
+// widest chooses the normal's width: of those tried, the one whose draws give the highest estimate of log Z, a lower bound on
+// average that is the closer the better they cover the target (Burda et al., arXiv:1509.00519).
 func (l *ladder) widest(rng *rand.Rand) float64 {
 	const tries, draws = 17, 200
-	best, width := math.Inf(1), 1.0
+	best, width := math.Inf(-1), 1.0
 	z := l.Prior.Sample(rng, draws)
 	for k := range tries {
 		s := math.Pow(2, float64(k-tries/2)/4) // from a quarter to four
-		energies := make([]float64, draws)
+		logW := make([]float64, draws)
 		inParallel(target.Concurrency(l.Target), draws, func(i int) {
-			x := append([]float64(nil), z.At(i)...)
-			for j := range x {
-				x[j] *= s
-			}
-			energies[i] = tamedValue(l.Target.EnergyForces(x, nil), l.EnergyCut)
+			x := scaled(z.At(i), s)
+			logW[i] = squareOf(z.At(i))/2 - l.Target.EnergyForces(x, nil)
 		})
-		mean, _ := meanAndError(energies)
-		if free := mean - float64(l.Prior.DegreesOfFreedom())*math.Log(s); free < best {
-			best, width = free, s
+		if bound := stats.LogMeanExp(logW) + float64(l.Prior.DegreesOfFreedom())*math.Log(s); bound > best {
+			best, width = bound, s
 		}
 	}
 	l.history.Energies += tries * draws
 	return width
+}
+
+func scaled(z []float64, by float64) []float64 {
+	x := make([]float64, len(z))
+	for k, v := range z {
+		x[k] = by * v
+	}
+	return x
 }
 
 // evaluated adds energies and their gradients.
