@@ -90,12 +90,38 @@ func (e *engine) launch(o engineOptions) error {
 		return fmt.Errorf("kernel: cannot write GoNB's log: %w", err)
 	}
 	defer log.Close()
-	path := strings.Join([]string{o.Tools.Dir, os.Getenv("PATH"), goBin()}, string(os.PathListSeparator)) // the last for gopls
+	if err := e.wrapGopls(); err != nil {
+		return err
+	}
+	path := strings.Join([]string{e.programs(), o.Tools.Dir, os.Getenv("PATH")}, string(os.PathListSeparator))
 	environment := append(os.Environ(), "PATH="+path,
 		"TMPDIR="+e.dir, "GOFLAGS="+goFlags(), "GOMLX_NO_AUTO_INSTALL=1", "GONB_DIR="+o.Folder)
 	arguments := append([]string{"--kernel", file}, o.Args...)
 	e.process, err = startProcess(filepath.Join(o.Tools.Dir, "gonb"), arguments, o.Folder, append(environment, o.Env...), log)
 	return err
+}
+
+// programs are found by GoNB before all others.
+func (e *engine) programs() string { return filepath.Join(e.dir, "bin") }
+
+// goplsLeaves is how long a gopls stays that nobody is connected to.
+const goplsLeaves = 20 * time.Second
+
+// wrapGopls sees to it that gopls ends after GoNB, which starts it in a process group of its own.
+func (e *engine) wrapGopls() error {
+	gopls := findGopls()
+	if gopls == "" {
+		return nil
+	}
+	script := fmt.Sprintf("#!/bin/sh\nexec '%s' -listen.timeout=%s \"$@\"\n", strings.ReplaceAll(gopls, "'", `'\''`), goplsLeaves)
+	err := os.MkdirAll(e.programs(), 0o700)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(e.programs(), "gopls"), []byte(script), 0o700)
+	}
+	if err != nil {
+		return fmt.Errorf("kernel: cannot write into the temporary folder: %w; set TMPDIR to another", err)
+	}
+	return nil
 }
 
 // goFlags adds fast linking to the user's own flags, where it is known to work and they do not choose otherwise.

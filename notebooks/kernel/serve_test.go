@@ -337,6 +337,29 @@ func TestNothingOutlivesAKilledKernel(t *testing.T) {
 	})
 }
 
+// GoNB starts gopls in a process group of its own: it must be told to end when nobody is connected any more.
+func TestGoplsIsToldToLeave(t *testing.T) {
+	_, tools := builtTools(t)
+	dir := shortTemp(t)
+	told := filepath.Join(dir, "told")
+	if err := os.WriteFile(filepath.Join(dir, "gopls"), []byte("#!/bin/sh\necho \"$@\" > "+told+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	s, err := StartSession(context.Background(), tools, dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var arguments []byte
+	for end := time.Now().Add(10 * time.Second); len(arguments) == 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		arguments, _ = os.ReadFile(told)
+	}
+	if !strings.HasPrefix(string(arguments), "-listen.timeout=20s -listen unix;") {
+		t.Errorf("gopls is started with %q", arguments)
+	}
+}
+
 // A kernel that cannot prepare its session lives, and says why in the first cell.
 func TestFailedPreparationShowsInTheFirstCell(t *testing.T) {
 	k := serve(t, t.TempDir())
