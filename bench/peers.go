@@ -35,7 +35,8 @@ var pythons = map[string]python{
 	}, []string{"kernel"}},
 }
 
-// mostForPlain bounds the pairs of a batch that the plain variants, which nobody would run at size, are asked for.
+// mostForPlain bounds the pairs of a batch that the Go backend and the plain variants, which nobody would run at size, are asked
+// for.
 const mostForPlain = 8192
 
 // contenders makes the contenders of a peer in a folder for their programs; cache is where Python environments stay.
@@ -44,7 +45,9 @@ func contenders(ctx context.Context, peer, folder, cache string, tell func(strin
 	case "floor":
 		return floor(ctx, folder)
 	case "go":
-		return []contender{eqflowOn("go", "eqflow, Go backend")}, nil
+		one := eqflowOn("go", "eqflow, Go backend")
+		one.can = func(c Case) bool { return c.Flow == "kernel" && c.pairs() <= mostForPlain }
+		return []contender{one}, nil
 	}
 	p := pythons[peer]
 	home := filepath.Join(cache, p.suffix)
@@ -53,12 +56,16 @@ func contenders(ctx context.Context, peer, folder, cache string, tell func(strin
 	}
 	tuned, plain := p.contender(home, folder, "tuned"), p.contender(home, folder, "plain")
 	plain.can = func(c Case) bool {
-		return tuned.can(c) && c.Work == Train && c.Batch*pairsOf[c.System] <= mostForPlain
+		return tuned.can(c) && c.Work == Train && c.pairs() <= mostForPlain
 	}
 	return []contender{tuned, plain}, nil
 }
 
-var pairsOf = map[string]int{"dw4": 6, "lj13": 78, "lj55": 1485}
+// pairs is how many pairs of particles a batch has.
+func (c Case) pairs() int {
+	n := particles(c.System)
+	return c.Batch * n * (n - 1) / 2
+}
 
 func (p python) contender(home, folder, variant string) contender {
 	return contender{
