@@ -159,23 +159,34 @@ func (p *blockPull) pullField(row int, y, gv, gdiv []float64) {
 			clear(p.square)
 			clear(p.along)
 			for c := range p.table.D {
-				addSquares(p.square, p.coordinate(y, i, c), p.coordinate(y, j, c))
-				addProducts(p.along, p.coordinate(y, i, c), p.coordinate(y, j, c), p.coordinate(gv, i, c), p.coordinate(gv, j, c))
+				addProducts(p.square, p.along, p.coordinate(y, i, c), p.coordinate(y, j, c), p.coordinate(gv, i, c), p.coordinate(gv, j, c))
 			}
 			p.table.pullLookUp(row, p.square, p.along, gdiv, p.phi, p.factor, p.gRows[row])
 			for c := range p.table.D {
-				push(p.coordinate(p.gStage, i, c), p.coordinate(p.gStage, j, c), p.coordinate(gv, i, c), p.coordinate(gv, j, c), p.phi)
-				push(p.coordinate(p.gStage, i, c), p.coordinate(p.gStage, j, c), p.coordinate(y, i, c), p.coordinate(y, j, c), p.factor)
+				g, h := p.coordinate(p.gStage, i, c), p.coordinate(p.gStage, j, c)
+				pushTwice(g, h, p.coordinate(gv, i, c), p.coordinate(gv, j, c), p.phi, p.coordinate(y, i, c), p.coordinate(y, j, c), p.factor)
 			}
 		}
 	}
 }
 
-// addProducts adds (x − y)·(v − w) to sum.
-func addProducts(sum, x, y, v, w []float64) {
-	x, y, v, w = x[:len(sum)], y[:len(sum)], v[:len(sum)], w[:len(sum)]
-	for l := range sum {
-		sum[l] += (x[l] - y[l]) * (v[l] - w[l])
+// addProducts adds (x − y)² to square and (x − y)·(v − w) to along.
+func addProducts(square, along, x, y, v, w []float64) {
+	along, x, y, v, w = along[:len(square)], x[:len(square)], y[:len(square)], v[:len(square)], w[:len(square)]
+	for l := range square {
+		r := x[l] - y[l]
+		square[l] += r * r
+		along[l] += r * (v[l] - w[l])
+	}
+}
+
+// pushTwice adds a·(v − w) + b·(x − y) to g, and takes it from h.
+func pushTwice(g, h, v, w, a, x, y, b []float64) {
+	g, h, v, w, x, y, b = g[:len(a)], h[:len(a)], v[:len(a)], w[:len(a)], x[:len(a)], y[:len(a)], b[:len(a)]
+	for l := range a {
+		r := a[l]*(v[l]-w[l]) + b[l]*(x[l]-y[l])
+		g[l] += r
+		h[l] -= r
 	}
 }
 
@@ -188,13 +199,13 @@ func (t *table) pullLookUp(row int, square, along, gdiv, phi, factor []float64, 
 		d := math.Sqrt(s + regulariser)
 		piece, u, scale := where.locate(d)
 		c := &pieces[piece]
-		p, slope, curve := c[7]*u+c[6], c[7], c[7]
-		slope, p = slope*u+p, p*u+c[5]
-		curve, slope, p = curve*u+slope, slope*u+p, p*u+c[4]
-		curve, slope, p = curve*u+slope, slope*u+p, p*u+c[3]
-		curve, slope, p = curve*u+slope, slope*u+p, p*u+c[2]
-		curve, slope, p = curve*u+slope, slope*u+p, p*u+c[1]
-		curve, slope, p = curve*u+slope, slope*u+p, p*u+c[0]
+		p, slope, curve := math.FMA(c[7], u, c[6]), c[7], c[7]
+		slope, p = math.FMA(slope, u, p), math.FMA(p, u, c[5])
+		curve, slope, p = math.FMA(curve, u, slope), math.FMA(slope, u, p), math.FMA(p, u, c[4])
+		curve, slope, p = math.FMA(curve, u, slope), math.FMA(slope, u, p), math.FMA(p, u, c[3])
+		curve, slope, p = math.FMA(curve, u, slope), math.FMA(slope, u, p), math.FMA(p, u, c[2])
+		curve, slope, p = math.FMA(curve, u, slope), math.FMA(slope, u, p), math.FMA(p, u, c[1])
+		curve, slope, p = math.FMA(curve, u, slope), math.FMA(slope, u, p), math.FMA(p, u, c[0])
 		slope *= scale
 		curve *= 2 * scale * scale
 		twice, inverse := 2*gdiv[l], 1/d

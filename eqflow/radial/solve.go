@@ -251,19 +251,13 @@ func (t *table) lookUp(row int, square, phi, div []float64) {
 		d := math.Sqrt(s + regulariser)
 		piece, u, scale := where.locate(d)
 		c := &pieces[piece]
-		p, slope := c[7]*u+c[6], c[7]
-		slope = slope*u + p
-		p = p*u + c[5]
-		slope = slope*u + p
-		p = p*u + c[4]
-		slope = slope*u + p
-		p = p*u + c[3]
-		slope = slope*u + p
-		p = p*u + c[2]
-		slope = slope*u + p
-		p = p*u + c[1]
-		slope = slope*u + p
-		p = p*u + c[0]
+		p, slope := math.FMA(c[7], u, c[6]), c[7]
+		slope, p = math.FMA(slope, u, p), math.FMA(p, u, c[5])
+		slope, p = math.FMA(slope, u, p), math.FMA(p, u, c[4])
+		slope, p = math.FMA(slope, u, p), math.FMA(p, u, c[3])
+		slope, p = math.FMA(slope, u, p), math.FMA(p, u, c[2])
+		slope, p = math.FMA(slope, u, p), math.FMA(p, u, c[1])
+		slope, p = math.FMA(slope, u, p), math.FMA(p, u, c[0])
 		phi[l] = p
 		div[l] += 2 * (s/d*slope*scale + dim*p)
 	}
