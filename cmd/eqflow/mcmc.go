@@ -27,9 +27,12 @@ cores: many independent chains from far-apart starts, whose first steps are thro
 and set the step length. The same seed gives the same file on any number of cores.
 
 Systems: dw4 (four particles in the plane, every pair in a double well), lj13 and lj55
-(Lennard-Jones clusters; lj13-pairs counts each pair once), and in general dwN, ljN,
-ljN-pairs and harmonicNxD. Other constants come by the flags below, or from a file:
+(Lennard-Jones clusters; lj13-pairs counts each pair once), lj8+5 (eight particles of one type
+and five of another), chain5 (a polymer of five beads with bonds, angles and torsions), and in
+general dwN, ljN, ljN-pairs, ljA+B, chainN and harmonicNxD. Constants keep the named system's
+values where the flags below give no others, or come from a file:
 {"kind": "double-well", "n": 5, "d": 2, "constants": {"kt": 2}}
+{"kind": "lennard-jones-mixture", "types": [8, 5], "d": 3, "constants": {"rm_bb": 0.7}}
 
 The file is .npz (arrays x [n, particles, dimensions], u and a manifest), .npy or .xyz.
 The summary shows the virial beside its exact value, (particles-1)*dimensions: far from
@@ -37,6 +40,7 @@ it, the chains were too short. Ctrl-C keeps what is finished.`
 
 const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
   eqflow mcmc --system dw4 --kt 2 -n 1000 --out warm.xyz
+  eqflow mcmc --system chain5 -n 10000 --out chain.npz
   eqflow mcmc --system lj13 -n 1000 --sampler tempering --out lj13.npz --json
   eqflow mcmc --spec five.json -n 1000 --out five.npz`
 
@@ -292,29 +296,20 @@ type systemFlags struct {
 	constants              map[string]*float64
 }
 
-// constantHelp explains each constant; which ones a system has, target.Constants tells.
-var constantHelp = map[string]string{
-	"a":       "double well: linear term",
-	"b":       "double well: quadratic term",
-	"c":       "double well: quartic term",
-	"d0":      "double well: distance of the barrier",
-	"epsilon": "Lennard-Jones: depth of a pair's minimum",
-	"rm":      "Lennard-Jones: distance of a pair's minimum",
-	"k":       "Lennard-Jones, harmonic: strength of the trap",
-	"kt":      "double well, Lennard-Jones: temperature",
-}
-
 // add gives a command the flags.
 func (s *systemFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&s.name, "system", "", "the system's `name`: dw4, lj13, lj55, …")
+	flags.StringVar(&s.name, "system", "", "the system's `name`: "+strings.Join(target.Names(), ", ")+", such as dw4, lj13, chain5")
 	flags.StringVar(&s.spec, "spec", "", "a settings `file` (JSON) in place of --system")
-	flags.StringVar(&s.convention, "convention", "", "Lennard-Jones: ordered (each pair twice) or pairs (each once)")
+	flags.StringVar(&s.convention, "convention", "", "Lennard-Jones and its mixtures: ordered (each pair twice) or pairs (each once)")
 	s.constants = map[string]*float64{}
-	for name, help := range constantHelp {
-		s.constants[name] = flags.Float64(name, 0, help+" (the system's own unless given)")
+	for name, help := range target.ConstantHelp() {
+		s.constants[name] = flags.Float64(flagOf(name), 0, help)
 	}
 }
+
+// flagOf is the flag of a constant.
+func flagOf(constant string) string { return strings.ReplaceAll(constant, "_", "-") }
 
 // target is the system that the flags name, and its spec with all constants.
 func (s *systemFlags) target(cmd *cobra.Command) (target.Target, target.Spec, error) {
@@ -323,7 +318,7 @@ func (s *systemFlags) target(cmd *cobra.Command) (target.Target, target.Spec, er
 		return nil, spec, err
 	}
 	for name, value := range s.constants {
-		if cmd.Flags().Changed(name) {
+		if cmd.Flags().Changed(flagOf(name)) {
 			if spec.Constants == nil {
 				spec.Constants = map[string]float64{}
 			}

@@ -84,9 +84,9 @@ func (a Annealing) withDefaults(t target.Target) Annealing {
 	orInt(&a.Chains, 16000)
 	orInt(&a.Rungs, 1000)
 	orInt(&a.Steps, 1)
-	orFloat(&a.Spread, p.spread)
+	orFloat(&a.Spread, p.Spread)
 	orFloat(&a.Power, 3)
-	orFloat(&a.Sigma, p.sigma)
+	orFloat(&a.Sigma, p.Sigma)
 	return a
 }
 

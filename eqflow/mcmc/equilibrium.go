@@ -14,7 +14,7 @@ type Sampler string
 
 // The samplers that Equilibrium knows.
 const (
-	Auto              Sampler = "auto" // Metropolis for smooth energies, MALA for Lennard-Jones
+	Auto              Sampler = "auto" // Metropolis for smooth energies, MALA for steep ones, tempering for high barriers
 	SamplerMetropolis Sampler = "metropolis"
 	SamplerMALA       Sampler = "mala"
 	SamplerTempering  Sampler = "tempering"
@@ -41,20 +41,26 @@ func Defaults(t target.Target, n int, sampler Sampler, seed uint64) (Plan, error
 		return Plan{}, fmt.Errorf("mcmc: %d configurations are none; ask for at least 1", n)
 	}
 	p := profileOf(t)
+	if sampler == Auto || sampler == "" {
+		sampler = p.auto
+		if p.AlwaysTempers {
+			sampler = SamplerTempering
+		}
+	}
 	if sampler == SamplerTempering {
 		// Replicas mix faster than a single chain, and each costs as much.
-		p.chains, p.burn = (p.chains+7)/8, p.burn/2
+		p.Chains, p.Burn = (p.Chains+7)/8, p.Burn/2
 	}
 	kernel, err := p.kernel(sampler)
 	if err != nil {
 		return Plan{}, err
 	}
-	keep := (n + p.chains - 1) / p.chains
+	keep := (n + p.Chains - 1) / p.Chains
 	return Plan{
 		Kernel: kernel,
 		Start:  p.start,
 		Settings: Settings{
-			Chains: (n + keep - 1) / keep, Keep: keep, Burn: p.burn, Thin: p.thin, Adapt: true, Seed: seed,
+			Chains: (n + keep - 1) / keep, Keep: keep, Burn: p.Burn, Thin: p.Thin, Adapt: true, Seed: seed,
 		},
 	}, nil
 }
@@ -75,70 +81,38 @@ func Equilibrium(ctx context.Context, t target.Target, n int, sampler Sampler, s
 	return batch, info, err
 }
 
-// profile is what is known about sampling one kind of target.
+// profile is a recipe for one target.
 type profile struct {
-	auto                 Sampler
-	sigma, h             float64 // first step lengths
-	chains, burn, thin   int     // at most chains; steps
-	hottest, temperature float64 // lowest beta of tempering; ratio of neighbours
-	spread               float64 // of a normal as wide as the target
-	start                Start
+	target.Sampling
+	auto  Sampler
+	start Start
 }
 
-// profileOf measures lengths in the target's own: the barrier's distance, the pair's minimum, the trap's width.
 func profileOf(t target.Target) profile {
-	n, d := float64(t.Particles()), float64(t.Dim())
-	// A step of one common size moves all n·d coordinates; DW4's 8 are the measure.
-	shrink := math.Sqrt(8 / (n * d))
-	switch t := t.(type) {
-	case target.DoubleWell:
-		unit := math.Max(math.Abs(t.D0), 1) / 4
-		return profile{
-			auto: SamplerMetropolis, sigma: 0.35 * unit * shrink, h: 0.25 * unit * shrink,
-			chains: 4000, burn: 6000, thin: 500, hottest: 0.2, temperature: 0.67,
-			spread: 2.3 * unit, start: NormalStart(3 * unit),
-		}
-	case target.LennardJones:
-		rm := t.Rm
-		if rm == 0 {
-			rm = 1
-		}
-		return profile{
-			auto: SamplerMALA, sigma: 0.05 * rm * shrink, h: 0.05 * rm,
-			chains: 1000, burn: 10000, thin: 500, hottest: 0.5, temperature: 0.85, spread: 1,
-			// A ball that holds n close-packed particles has about this width.
-			start: RelaxedStart(t, 0.4*rm*math.Cbrt(n)),
-		}
-	case target.Harmonic:
-		width := 1.0
-		if t.K > 0 {
-			width = 1 / math.Sqrt(t.K)
-		}
-		return profile{
-			auto: SamplerMALA, sigma: width * shrink, h: width, chains: 4000, burn: 500, thin: 20,
-			hottest: 0.5, temperature: 0.7, spread: width, start: NormalStart(width),
-		}
+	p := profile{Sampling: target.SamplingOf(t), auto: SamplerMetropolis}
+	// A step of one common size moves all n·d coordinates.
+	shrink := math.Sqrt(8 / float64(t.Particles()*t.Dim()))
+	p.Sigma *= shrink
+	p.start = NormalStart(p.Start)
+	if p.Relaxed {
+		p.start = RelaxedStart(t, p.Start)
 	}
-	// Of a system of the user's own nothing is known, and an evaluation costs some microseconds.
-	return profile{
-		auto: SamplerMetropolis, sigma: 0.3 * shrink, h: 0.2 * shrink, chains: 1024, burn: 4000, thin: 400,
-		hottest: 0.2, temperature: 0.67, spread: 1, start: RelaxedStart(t, 1),
+	if p.Forces {
+		p.auto = SamplerMALA
 	}
+	return p
 }
 
 func (p profile) kernel(sampler Sampler) (Kernel, error) {
-	if sampler == Auto || sampler == "" {
-		sampler = p.auto
-	}
 	switch sampler {
 	case SamplerMetropolis:
-		return Metropolis{Sigma: p.sigma}, nil
+		return Metropolis{Sigma: p.Sigma}, nil
 	case SamplerMALA:
-		return MALA{H: p.h}, nil
+		return MALA{H: p.H}, nil
 	case SamplerTempering:
 		inner, err := p.kernel(p.auto)
-		count := 1 + int(math.Ceil(math.Log(p.hottest)/math.Log(p.temperature)))
-		return Tempering{Kernel: inner, Betas: Ladder(p.hottest, count)}, err
+		count := 1 + int(math.Ceil(math.Log(p.Hottest)/math.Log(p.Ratio)))
+		return Tempering{Kernel: inner, Betas: Ladder(p.Hottest, count)}, err
 	}
 	return nil, fmt.Errorf("mcmc: unknown sampler %q; give one of %v", sampler, Samplers())
 }

@@ -3,6 +3,7 @@ package target
 import (
 	"fmt"
 	"math"
+	"regexp"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/gomlx/gomlx/core/graph"
@@ -25,6 +26,44 @@ type DoubleWell struct {
 // DW4 is the four-particle double well in the plane of arXiv:2006.02425, with the constants in use elsewhere.
 func DW4() DoubleWell {
 	return DoubleWell{N: 4, D: 2, A: 0, B: -4, C: 0.9, D0: 4, KT: 1}
+}
+
+// KindDoubleWell is the kind of DoubleWell.
+const KindDoubleWell = "double-well"
+
+var doubleWells = kind{
+	name: KindDoubleWell, patterns: []string{"dwN"}, examples: []string{"dw4"}, defaults: DW4().constants(),
+	help: map[string]string{"a": "linear term", "b": "quadratic term", "c": "quartic term", "d0": "distance of the barrier", "kt": "temperature"},
+	build: func(s Spec, c map[string]float64) Target {
+		return DoubleWell{N: s.N, D: s.D, A: c["a"], B: c["b"], C: c["c"], D0: c["d0"], KT: c["kt"]}
+	},
+	parse: func(name string) Target {
+		of := parts(doubleWellName, name)
+		if of == nil {
+			return nil
+		}
+		t := DW4()
+		t.N = whole(of[0])
+		return t
+	},
+}
+
+var doubleWellName = regexp.MustCompile(`^dw(\d{1,4})$`)
+
+func (t DoubleWell) constants() map[string]float64 {
+	return map[string]float64{"a": t.A, "b": t.B, "c": t.C, "d0": t.D0, "kt": orOne(t.KT)}
+}
+
+func (t DoubleWell) spec() Spec {
+	return Spec{Kind: KindDoubleWell, N: t.N, D: t.D, Constants: t.constants()}
+}
+
+// Sampling measures lengths in the barrier's distance.
+func (t DoubleWell) Sampling() Sampling {
+	unit := math.Max(math.Abs(t.D0), 1) / 4
+	return Sampling{
+		Sigma: 0.35 * unit, H: 0.25 * unit, Chains: 4000, Burn: 6000, Thin: 500, Hottest: 0.2, Ratio: 0.67, Spread: 2.3 * unit, Start: 3 * unit,
+	}
 }
 
 // Name is "dw4" for DW4's constants and "double-well-NxD" for others.

@@ -3,6 +3,7 @@ package target
 import (
 	"fmt"
 	"math"
+	"regexp"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/gomlx/gomlx/core/graph"
@@ -16,6 +17,41 @@ import (
 type Harmonic struct {
 	N, D int
 	K    float64
+}
+
+// KindHarmonic is the kind of Harmonic.
+const KindHarmonic = "harmonic"
+
+var traps = kind{
+	name: KindHarmonic, patterns: []string{"harmonicNxD"}, examples: []string{"harmonic4x2"}, defaults: Harmonic{K: 1}.constants(),
+	help:  map[string]string{"k": "strength of the trap"},
+	build: func(s Spec, c map[string]float64) Target { return Harmonic{N: s.N, D: s.D, K: c["k"]} },
+	parse: func(name string) Target {
+		of := parts(harmonicName, name)
+		if of == nil {
+			return nil
+		}
+		return Harmonic{N: whole(of[0]), D: whole(of[1]), K: 1}
+	},
+}
+
+var harmonicName = regexp.MustCompile(`^harmonic(\d{1,4})x(\d{1,2})$`)
+
+func (t Harmonic) constants() map[string]float64 { return map[string]float64{"k": orOne(t.K)} }
+
+func (t Harmonic) spec() Spec {
+	return Spec{Kind: KindHarmonic, N: t.N, D: t.D, Constants: t.constants()}
+}
+
+// Sampling measures lengths in the width of the trap.
+func (t Harmonic) Sampling() Sampling {
+	width := 1.0
+	if t.K > 0 {
+		width = 1 / math.Sqrt(t.K)
+	}
+	return Sampling{
+		Forces: true, Sigma: width, H: width, Chains: 4000, Burn: 500, Thin: 20, Hottest: 0.5, Ratio: 0.7, Spread: width, Start: width,
+	}
 }
 
 // Name is "harmonicNxD" for K = 1 and "harmonic-NxD" for others.

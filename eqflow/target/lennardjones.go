@@ -3,6 +3,7 @@ package target
 import (
 	"fmt"
 	"math"
+	"regexp"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/gomlx/gomlx/core/graph"
@@ -48,6 +49,55 @@ func LJ55() LennardJones { return lennardJones(55) }
 
 func lennardJones(n int) LennardJones {
 	return LennardJones{N: n, D: 3, Epsilon: 1, Rm: 1, K: 1, KT: 1, Convention: Ordered}
+}
+
+// KindLennardJones is the kind of LennardJones.
+const KindLennardJones = "lennard-jones"
+
+var lennardJonesClusters = kind{
+	name: KindLennardJones, patterns: []string{"ljN", "ljN-pairs"}, examples: []string{"lj13", "lj55", "lj13-pairs"},
+	defaults: LJ13().constants(), converted: true,
+	help: map[string]string{"epsilon": "depth of a pair's minimum", "rm": "distance of a pair's minimum", "k": "strength of the trap", "kt": "temperature"},
+	build: func(s Spec, c map[string]float64) Target {
+		if s.Convention == "" {
+			s.Convention = Ordered
+		}
+		return LennardJones{N: s.N, D: s.D, Epsilon: c["epsilon"], Rm: c["rm"], K: c["k"], KT: c["kt"], Convention: s.Convention}
+	},
+	parse: func(name string) Target {
+		of := parts(lennardJonesName, name)
+		if of == nil {
+			return nil
+		}
+		t := lennardJones(whole(of[0]))
+		if of[1] != "" {
+			t.Convention = Convention(of[1])
+		}
+		return t
+	},
+}
+
+var lennardJonesName = regexp.MustCompile(`^lj(\d{1,4})(?:-(pairs|ordered))?$`)
+
+func (t LennardJones) constants() map[string]float64 {
+	t = t.normalised()
+	return map[string]float64{"epsilon": t.Epsilon, "rm": t.Rm, "k": t.K, "kt": t.KT}
+}
+
+func (t LennardJones) spec() Spec {
+	return Spec{Kind: KindLennardJones, N: t.N, D: t.D, Constants: t.constants(), Convention: t.normalised().Convention}
+}
+
+// Sampling measures lengths in the distance of a pair's minimum.
+func (t LennardJones) Sampling() Sampling { return clusterSampling(t.N, orOne(t.Rm)) }
+
+// clusterSampling is that of n close-packed particles, which chains find from anywhere near.
+func clusterSampling(n int, rm float64) Sampling {
+	return Sampling{
+		Forces: true, Sigma: 0.05 * rm, H: 0.05 * rm, Chains: 1000, Burn: 10000, Thin: 500, Hottest: 0.5, Ratio: 0.85, Spread: 1,
+		// A ball that holds them has about this width.
+		Start: 0.4 * rm * math.Cbrt(float64(n)), Relaxed: true,
+	}
 }
 
 // Name is "ljN" or "ljN-pairs" for unit constants in space and "lennard-jones-NxD" for others.

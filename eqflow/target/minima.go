@@ -18,7 +18,7 @@ const sameShape = 1e-2
 type Minimum struct {
 	Energy    float64
 	X         []float64 // [n*d], mean-free
-	Distances []float64 // sorted pair distances: the shape
+	Distances []float64 // pair distances, sorted as far as relabellings go: the shape
 	Found     int       // how many starts ended here
 }
 
@@ -38,7 +38,7 @@ type searchKey struct {
 
 // Minima returns the distinct local minima of t that relaxation from random starts finds, lowest energy first.
 //
-// Copies by rotation, reflection and relabelling count as one. The same search gives the same list, and a repeated
+// Copies by rotation, reflection and relabellings of t count as one. The same search gives the same list, and a repeated
 // one is answered from memory. Larger clusters have far more minima than any search finds.
 func Minima(t Target, search Search) ([]Minimum, error) {
 	if search.Starts == 0 {
@@ -79,7 +79,7 @@ func relaxFrom(t Target, search Search, start uint64) (Minimum, error) {
 	if err != nil {
 		return Minimum{}, err
 	}
-	return Minimum{Energy: u, X: x, Distances: particle.SortedDistances(x, t.Dim()), Found: 1}, nil
+	return Minimum{Energy: u, X: x, Distances: shape(t, x), Found: 1}, nil
 }
 
 // distinct sorts relaxed configurations by energy and merges those of one shape; failed ones, without X, drop out.
@@ -104,6 +104,22 @@ func distinct(relaxed []Minimum) []Minimum {
 	return minima
 }
 
+// shape returns the pair distances of x [n*d], sorted among pairs that relabellings of t take to one another.
+func shape(t Target, x []float64) []float64 {
+	if RelabellingOf(t).All() {
+		return particle.SortedDistances(x, t.Dim())
+	}
+	_, roles := RelabellingOf(t).Roles(t.Particles())
+	of := make([][]float64, slices.Max(roles)+1)
+	for p, r := range particle.Distances(x, t.Dim()) {
+		of[roles[p]] = append(of[roles[p]], r)
+	}
+	for _, distances := range of {
+		slices.Sort(distances)
+	}
+	return slices.Concat(of...)
+}
+
 // shapeIndex returns the index of the minimum with these sorted distances, or −1.
 func shapeIndex(minima []Minimum, distances []float64) int {
 	return slices.IndexFunc(minima, func(m Minimum) bool {
@@ -122,7 +138,7 @@ func Basin(t Target, minima []Minimum, x []float64) int {
 	if err != nil {
 		return -1
 	}
-	return shapeIndex(minima, particle.SortedDistances(relaxed, t.Dim()))
+	return shapeIndex(minima, shape(t, relaxed))
 }
 
 // Basins returns, for every configuration, the index in minima of its basin, over all cores.

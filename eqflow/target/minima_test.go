@@ -96,3 +96,23 @@ func TestLabels(t *testing.T) {
 		t.Errorf("shares %v, want all at k = 4 of 0 … 6", shares)
 	}
 }
+
+// The chain of five beads has the turns of two dihedrals: trans or gauche each, the same read backwards and mirrored.
+func TestMinimaOfTheChain(t *testing.T) {
+	minima, err := Minima(chain(5), Search{Starts: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// tt, tg, gg of equal and of opposite sense; the last has two beads close.
+	if len(minima) != 4 {
+		t.Fatalf("%d minima", len(minima))
+	}
+	free := chain(5)
+	free.Epsilon = 0
+	for k, want := range []float64{0, 1.5, 3} {
+		near(t, "minimum without pairs", free.EnergyForces(minima[k].X, nil), want, 0.1)
+	}
+	if minima[3].Energy < minima[2].Energy+0.5 {
+		t.Errorf("turns of opposite sense cost %.2f, of equal %.2f", minima[3].Energy, minima[2].Energy)
+	}
+}

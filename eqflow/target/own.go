@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/gomlx/gomlx/core/graph"
@@ -18,6 +19,7 @@ import (
 type Own struct {
 	name     string
 	n, d     int
+	alike    particle.Relabelling
 	energy   func(x *graph.Node) *graph.Node
 	energies *evaluator // u alone
 	forces   *evaluator // u and −∇u
@@ -37,13 +39,21 @@ var owned sync.Map
 // Models and data of the system can be read from files by whoever has made it, under this name, before: in a notebook, by
 // a declaration "var own = target.MustFromGraph(…)", which every cell repeats.
 func FromGraph(name string, n, d int, energy func(x *graph.Node) *graph.Node) (*Own, error) {
+	return FromGraphWith(name, particle.Relabelling{}, n, d, energy)
+}
+
+// FromGraphWith is FromGraph for particles that are not all alike: relabelled as r allows, the energy must not change.
+func FromGraphWith(name string, r particle.Relabelling, n, d int, energy func(x *graph.Node) *graph.Node) (*Own, error) {
+	if err := r.Validate(n); err != nil {
+		return nil, err
+	}
 	if name == "" || energy == nil {
 		return nil, errors.New("target: a system of one's own needs a name and an energy")
 	}
 	if err := validateSize(n, d); err != nil {
 		return nil, err
 	}
-	t := &Own{name: name, n: n, d: d, energy: energy}
+	t := &Own{name: name, n: n, d: d, alike: r, energy: energy}
 	t.energies, t.forces = newEvaluator(t, false), newEvaluator(t, true)
 	if err := t.try(); err != nil {
 		return nil, fmt.Errorf("target: the energy of %q %w", name, err)
@@ -69,6 +79,9 @@ func (t *Own) Particles() int { return t.n }
 
 // Dim is d.
 func (t *Own) Dim() int { return t.d }
+
+// Relabelling is what it was given.
+func (t *Own) Relabelling() particle.Relabelling { return t.alike }
 
 // Energy returns u [batch] of x [batch, n, d].
 func (t *Own) Energy(x *graph.Node) *graph.Node { return t.energy(x) }
@@ -159,7 +172,7 @@ func (t *Own) try() error {
 	}
 	t.probed = u
 	rng := rand.New(rand.NewPCG(1, 2))
-	moved := map[string][]float64{"translation": shifted(x), "rotation or reflection": rotated(rng, x, t.d), "relabelling": relabelled(x, t.d)}
+	moved := map[string][]float64{"translation": shifted(x), "rotation or reflection": rotated(rng, x, t.d), "relabelling": t.relabelled(rng, x)}
 	for what, y := range moved {
 		v, err := t.energies.evaluate(y, nil)
 		if err != nil {
@@ -186,9 +199,14 @@ func rotated(rng *rand.Rand, x []float64, d int) []float64 {
 	return out
 }
 
-// relabelled passes every particle's place to the next.
-func relabelled(x []float64, d int) []float64 {
-	return append(append([]float64(nil), x[d:]...), x[:d]...)
+// relabelled is a copy with another order of the particles, if there is one.
+func (t *Own) relabelled(rng *rand.Rand, x []float64) []float64 {
+	for range 20 {
+		if y := particle.Relabel(x, t.d, t.alike.Random(rng, t.n)); !slices.Equal(x, y) {
+			return y
+		}
+	}
+	return x
 }
 
 func finite(values ...float64) bool {

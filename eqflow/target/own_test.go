@@ -137,3 +137,23 @@ func TestOwnMinimaAreThoseOfDW4(t *testing.T) {
 		t.Errorf("%d minima, the lowest %.3f instead of %g", len(got), got[0].Energy, want)
 	}
 }
+
+// An energy of two types is refused as one of like particles, and taken as what it is.
+func TestOwnSystemsOfTwoTypes(t *testing.T) {
+	energy := mixture(2, 3).Energy
+	if _, err := FromGraph("mixed", 5, 3, energy); err == nil || !strings.Contains(err.Error(), "relabelling") {
+		t.Errorf("as like particles: %v", err)
+	}
+	own, err := FromGraphWith("mixed", mixture(2, 3).Relabelling(), 5, 3, energy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := spread(mixture(2, 3), 1)
+	near(t, "energy", own.EnergyForces(x, nil), mixture(2, 3).EnergyForces(x, nil), 1e-9)
+	if RelabellingOf(own).All() {
+		t.Error("all relabellings are allowed")
+	}
+	if _, err := FromGraphWith("mixed", particle.Relabelling{Types: []int{1}}, 5, 3, energy); err == nil {
+		t.Error("one type for five particles is no error")
+	}
+}

@@ -9,55 +9,49 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/spelling"
 )
 
-// namePattern reads dwN, ljN, ljN-pairs, ljN-ordered and harmonicNxD.
-var namePattern = regexp.MustCompile(`^(dw|lj|harmonic)(\d{1,4})(?:x(\d{1,2}))?(?:-(pairs|ordered))?$`)
-
-// examples are the names shown to someone who wrote another one.
-var examples = []string{"dw4", "lj13", "lj55", "lj13-pairs", "harmonic4x2"}
-
-// Parse returns the system of that name, without regard to case.
-//
-// dw4, lj13 and lj55 are DW4, LJ13 and LJ55; dwN and ljN have the same constants for N particles, ljN-pairs counts
-// each pair once, harmonicNxD is N particles in D dimensions with k = 1. Other constants need a Spec.
+// Parse returns the system of that name, without regard to case: dw4, lj13, lj55, lj8+5, chain5, … Names lists their forms.
+// Other constants need a Spec.
 func Parse(name string) (Target, error) {
 	lower := strings.ToLower(strings.TrimSpace(name))
-	match := namePattern.FindStringSubmatch(lower)
-	if match == nil {
-		return nil, unknownName(name)
-	}
-	family, dimension, convention := match[1], match[3], Convention(match[4])
-	n, _ := strconv.Atoi(match[2])
-	d, _ := strconv.Atoi(dimension)
-	fits := map[string]bool{
-		"dw":       dimension == "" && convention == "",
-		"lj":       dimension == "",
-		"harmonic": dimension != "" && convention == "",
-	}
-	if !fits[family] {
-		return nil, unknownName(name)
-	}
-	switch family {
-	case "dw":
-		t := DW4()
-		t.N = n
-		return t, t.Validate()
-	case "lj":
-		t := lennardJones(n)
-		if convention != "" {
-			t.Convention = convention
+	for _, k := range kinds {
+		if t := k.parse(lower); t != nil {
+			return t, t.(described).Validate()
 		}
-		return t, t.Validate()
-	default:
-		t := Harmonic{N: n, D: d, K: 1}
-		return t, t.Validate()
 	}
+	return nil, unknownName(name)
+}
+
+// Names lists the forms of names that Parse reads.
+func Names() []string {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.patterns...)
+	}
+	return names
+}
+
+// parts matches a whole name with a pattern and returns its groups, nil where it does not match.
+func parts(pattern *regexp.Regexp, name string) []string {
+	if match := pattern.FindStringSubmatch(name); match != nil {
+		return match[1:]
+	}
+	return nil
+}
+
+// whole reads digits that a pattern has matched, few enough not to overflow.
+func whole(digits string) int {
+	n, _ := strconv.Atoi(digits)
+	return n
 }
 
 func unknownName(name string) error {
-	hint := ""
+	hint, examples := "", []string{}
+	for _, k := range kinds {
+		examples = append(examples, k.examples...)
+	}
 	if best := spelling.Nearest(name, examples); best != "" {
 		hint = fmt.Sprintf(" did you mean %q?", best)
 	}
-	return fmt.Errorf("target: unknown system %q;%s known are %s (dwN, ljN, ljN-pairs, harmonicNxD); other constants need a settings file",
-		name, hint, strings.Join(examples, ", "))
+	return fmt.Errorf("target: unknown system %q;%s known are %s (%s); other constants need a settings file",
+		name, hint, strings.Join(examples, ", "), strings.Join(Names(), ", "))
 }

@@ -35,14 +35,17 @@ func TestSpecRoundTrip(t *testing.T) {
 
 func TestSpecErrorsSayWhatToGive(t *testing.T) {
 	for want, spec := range map[string]Spec{
-		"double-well, harmonic, lennard-jones": {Kind: "morse", N: 4, D: 2},
-		"a, b, c, d0, kt":                      {Kind: KindDoubleWell, N: 4, D: 2, Constants: map[string]float64{"e": 1}},
-		"c > 0":                                {Kind: KindDoubleWell, N: 4, D: 2, Constants: map[string]float64{"c": -1}},
-		"n >= 2":                               {Kind: KindHarmonic, D: 2},
-		"positive constants":                   {Kind: KindLennardJones, N: 13, D: 3, Constants: map[string]float64{"k": 0}},
-		`"ordered"`:                            {Kind: KindLennardJones, N: 13, D: 3, Convention: "twice"},
-		"kt > 0":                               {Kind: KindDoubleWell, N: 4, D: 2, Constants: map[string]float64{"kt": 0}},
-		"remove it":                            {Kind: KindHarmonic, N: 4, D: 2, Convention: Ordered},
+		"chain, double-well, harmonic, lennard-jones": {Kind: "morse", N: 4, D: 2},
+		"a, b, c, d0, kt":      {Kind: KindDoubleWell, N: 4, D: 2, Constants: map[string]float64{"e": 1}},
+		"c > 0":                {Kind: KindDoubleWell, N: 4, D: 2, Constants: map[string]float64{"c": -1}},
+		"n >= 2":               {Kind: KindHarmonic, D: 2},
+		"positive constants":   {Kind: KindLennardJones, N: 13, D: 3, Constants: map[string]float64{"k": 0}},
+		`"ordered"`:            {Kind: KindLennardJones, N: 13, D: 3, Convention: "twice"},
+		"kt > 0":               {Kind: KindDoubleWell, N: 4, D: 2, Constants: map[string]float64{"kt": 0}},
+		"types [2 2]":          {Kind: KindMixture, N: 5, D: 3, Types: []int{2, 2}},
+		"2 types of particles": {Kind: KindMixture, N: 5, D: 3},
+		"1 types of particles": {Kind: KindHarmonic, N: 4, D: 2, Types: []int{4}},
+		"remove it":            {Kind: KindHarmonic, N: 4, D: 2, Convention: Ordered},
 	} {
 		if _, err := FromSpec(spec); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want one with %q", spec, err, want)
@@ -82,14 +85,14 @@ func TestParse(t *testing.T) {
 	pairs.Convention = PairsOnce
 	for name, want := range map[string]Target{
 		"dw4": DW4(), "DW4": DW4(), "lj13": LJ13(), "lj55": LJ55(), "lj13-pairs": pairs, "lj13-ordered": LJ13(),
-		"harmonic4x2": Harmonic{N: 4, D: 2, K: 1},
+		"harmonic4x2": Harmonic{N: 4, D: 2, K: 1}, "lj8+5": mixture(8, 5), "chain5": chain(5),
 	} {
 		got, err := Parse(name)
 		if err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want)
 		}
 	}
-	for _, name := range []string{"", "dw", "dw4x2", "harmonic4", "dw1", "lj13-both", "water"} {
+	for _, name := range []string{"", "dw", "dw4x2", "harmonic4", "dw1", "lj13-both", "water", "lj8+", "lj0+3", "chain", "chain1"} {
 		if _, err := Parse(name); err == nil {
 			t.Errorf("%q is no error", name)
 		}

@@ -18,7 +18,12 @@ func testTargets() []Target {
 	pairs := LJ13()
 	pairs.Convention = PairsOnce
 	wide := LennardJones{N: 4, D: 2, Epsilon: 1.3, Rm: 1.2, K: 0.5, KT: 0.8}
-	return []Target{DW4(), custom, LJ13(), pairs, wide, LJ55(), Harmonic{N: 4, D: 2, K: 1}, Harmonic{N: 3, D: 3, K: 2.5}}
+	mixed := Mixture{NA: 2, NB: 3, D: 2, Epsilon: 1.3, EpsilonAB: 0.7, Rm: 1.2, RmBB: 0.9, K: 0.5, KT: 0.8, Convention: PairsOnce}
+	flat := Chain{N: 6, D: 2, Kb: 3, B0: 1, Ka: 4, Theta0: 100, V1: 1, V2: 0.5, V3: -0.7, Epsilon: 0.3, Rm: 2, KT: 1.5}
+	return []Target{
+		DW4(), custom, LJ13(), pairs, wide, LJ55(), Harmonic{N: 4, D: 2, K: 1}, Harmonic{N: 3, D: 3, K: 2.5}, mixture(8, 5), mixed,
+		chain(2), chain(3), chain(4), chain(5), flat,
+	}
 }
 
 // spread draws a configuration whose particles sit on a jittered grid, so that no pair overlaps, off the origin.
@@ -26,10 +31,14 @@ func spread(t Target, seed uint64) []float64 {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	side := int(math.Ceil(math.Pow(float64(t.Particles()), 1/float64(t.Dim()))))
 	x := make([]float64, t.Particles()*t.Dim())
+	apart := 1.2
+	if c, ok := t.(Chain); ok {
+		apart *= c.B0
+	}
 	for i := range t.Particles() {
 		cell := i
 		for k := range t.Dim() {
-			x[i*t.Dim()+k] = 1.2*float64(cell%side) + 0.1*rng.NormFloat64() + 0.3
+			x[i*t.Dim()+k] = apart*float64(cell%side) + 0.1*rng.NormFloat64() + 0.3
 			cell /= side
 		}
 	}
@@ -113,7 +122,7 @@ func TestEnergyKeepsTheSymmetries(t *testing.T) {
 	for _, target := range testTargets() {
 		x, d := spread(target, 5), target.Dim()
 		want := target.EnergyForces(x, nil)
-		perm := rand.New(rand.NewPCG(2, 2)).Perm(target.Particles())
+		perm := RelabellingOf(target).Random(rand.New(rand.NewPCG(2, 2)), target.Particles())
 		moved := particle.Relabel(x, d, perm)
 		// Two Givens rotations and a reflection of the last axis.
 		particle.Rotate(moved, givens(d, 0.7), d)
@@ -124,6 +133,25 @@ func TestEnergyKeepsTheSymmetries(t *testing.T) {
 		shift[0], shift[d-1] = 3, -2
 		particle.Translate(moved, shift)
 		near(t, target.Name()+" moved", target.EnergyForces(moved, nil), want, 1e-9*(1+math.Abs(want)))
+	}
+}
+
+// Relabellings that a system does not have change its energy.
+func TestOtherRelabellingsChangeTheEnergy(t *testing.T) {
+	for _, target := range testTargets() {
+		r, n := RelabellingOf(target), target.Particles()
+		perm := make([]int, n)
+		for i := range perm {
+			perm[i] = (i + n/2) % n
+		}
+		if r.All() || r.Allows(perm) {
+			continue
+		}
+		x := spread(target, 6)
+		before, after := target.EnergyForces(x, nil), target.EnergyForces(particle.Relabel(x, target.Dim(), perm), nil)
+		if math.Abs(before-after) < 1e-3*math.Abs(before) {
+			t.Errorf("%s: %v leaves the energy at %g", target.Name(), perm, before)
+		}
 	}
 }
 
@@ -164,6 +192,36 @@ func TestLennardJonesConventions(t *testing.T) {
 	if u := pair.EnergyForces(make([]float64, 6), make([]float64, 6)); !math.IsInf(u, 1) {
 		t.Errorf("coincident particles have u = %g, want +Inf", u)
 	}
+}
+
+// A mixture whose types do not differ is the plain cluster.
+func TestMixtureOfLikeParticles(t *testing.T) {
+	x := spread(LJ13(), 4)
+	alike := Mixture{NA: 8, NB: 5, D: 3, K: 1}
+	near(t, "energy", alike.EnergyForces(x, nil), LJ13().EnergyForces(x, nil), 1e-9)
+	one := Mixture{NA: 1, NB: 1, D: 3, EpsilonAB: 2, RmAB: 1.5, K: 1, Convention: PairsOnce}
+	// At d = rm of AB: −ε of AB, and ½·2·(¾)² from the trap.
+	near(t, "a pair of two types", one.EnergyForces([]float64{0, 0, 0, 1.5, 0, 0}, nil), -2+0.5625, 1e-12)
+}
+
+// A chain as it was built has the energy of its bond, angle and dihedral.
+func TestChainTerms(t *testing.T) {
+	c := chain(4)
+	sin, cos := math.Sincos(c.Theta0 * math.Pi / 180)
+	for _, angle := range []float64{0, 60, 120, 180} {
+		phi := angle * math.Pi / 180
+		// Bond 1–2 along x; beads 0 and 3 at the angle Theta0, turned against each other by phi.
+		x := []float64{2 * cos, 2 * sin, 0, 0, 0, 0, 2, 0, 0, 2 - 2*cos, 2 * sin * math.Cos(phi), 2 * sin * math.Sin(phi)}
+		want := c.V1/2*(1+math.Cos(phi)) + c.V3/2*(1+math.Cos(3*phi))
+		near(t, fmt.Sprintf("torsion at %g degrees", angle), c.EnergyForces(x, nil), want, 1e-4)
+		near(t, "the angle", math.Abs(particle.Dihedral(x[:3], x[3:6], x[6:9], x[9:])), phi, 1e-7)
+	}
+	stretched := chain(2)
+	near(t, "a bond of 2.5", stretched.EnergyForces([]float64{0, 0, 0, 2.5, 0, 0}, nil), 50.0/8, 1e-12)
+	pair := chain(5)
+	pair.Kb, pair.Ka, pair.V1, pair.V3 = 1e-9, 0, 0, 0
+	x := []float64{0, 0, 0, 1, 1, 0, 2, 0, 1, 3, 1, 0, 4.5, 0, 0}
+	near(t, "a pair at its minimum", pair.EnergyForces(x, nil), -0.5, 1e-6)
 }
 
 func TestReferencesOnlyForTheirConstants(t *testing.T) {

@@ -1,0 +1,190 @@
+package target
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// Mixture is a Lennard-Jones cluster of two types of particles in D dimensions: the first NA are of type A, the other NB of
+// type B. It is LennardJones with a depth and a distance of the minimum for each pair of types,
+//
+//	u(x) = { f Σ_{i<j} ε_ij [(rm_ij/d_ij)¹² − 2 (rm_ij/d_ij)⁶] + ½ K Σ_i |x_i − com|² } / kT
+//
+// Relabelling is a symmetry within a type alone. Constants that are zero stand for 1, those of AB and BB for AA's; K must be
+// positive.
+type Mixture struct {
+	NA, NB, D                     int
+	Epsilon, EpsilonAB, EpsilonBB float64
+	Rm, RmAB, RmBB                float64
+	K                             float64
+	KT                            float64
+	Convention                    Convention
+}
+
+// mixture is that of the names: B is smaller by a fifth, and all pairs are as deep.
+func mixture(a, b int) Mixture {
+	return Mixture{
+		NA: a, NB: b, D: 3, Epsilon: 1, EpsilonAB: 1, EpsilonBB: 1, Rm: 1, RmAB: 0.9, RmBB: 0.8, K: 1, KT: 1, Convention: Ordered,
+	}
+}
+
+// KindMixture is the kind of Mixture.
+const KindMixture = "lennard-jones-mixture"
+
+var mixtures = kind{
+	name: KindMixture, patterns: []string{"ljA+B", "ljA+B-pairs"}, examples: []string{"lj8+5"}, defaults: mixture(8, 5).constants(), types: 2, converted: true,
+	help: map[string]string{
+		"epsilon": "depth of the minimum of an AA pair", "epsilon_ab": "of an AB pair", "epsilon_bb": "of a BB pair",
+		"rm": "distance of the minimum of an AA pair", "rm_ab": "of an AB pair", "rm_bb": "of a BB pair", "k": "strength of the trap", "kt": "temperature",
+	},
+	build: func(s Spec, c map[string]float64) Target {
+		if s.Convention == "" {
+			s.Convention = Ordered
+		}
+		return Mixture{
+			NA: s.Types[0], NB: s.Types[1], D: s.D, Epsilon: c["epsilon"], EpsilonAB: c["epsilon_ab"], EpsilonBB: c["epsilon_bb"],
+			Rm: c["rm"], RmAB: c["rm_ab"], RmBB: c["rm_bb"], K: c["k"], KT: c["kt"], Convention: s.Convention,
+		}
+	},
+	parse: func(name string) Target {
+		of := parts(mixtureName, name)
+		if of == nil {
+			return nil
+		}
+		t := mixture(whole(of[0]), whole(of[1]))
+		if of[2] != "" {
+			t.Convention = Convention(of[2])
+		}
+		return t
+	},
+}
+
+var mixtureName = regexp.MustCompile(`^lj(\d{1,4})\+(\d{1,4})(?:-(pairs|ordered))?$`)
+
+func (t Mixture) constants() map[string]float64 {
+	t = t.normalised()
+	return map[string]float64{
+		"epsilon": t.Epsilon, "epsilon_ab": t.EpsilonAB, "epsilon_bb": t.EpsilonBB, "rm": t.Rm, "rm_ab": t.RmAB, "rm_bb": t.RmBB, "k": t.K, "kt": t.KT,
+	}
+}
+
+func (t Mixture) spec() Spec {
+	return Spec{
+		Kind: KindMixture, N: t.NA + t.NB, D: t.D, Types: []int{t.NA, t.NB}, Constants: t.constants(), Convention: t.normalised().Convention,
+	}
+}
+
+// Sampling measures lengths in the distance of an AA pair's minimum.
+func (t Mixture) Sampling() Sampling { return clusterSampling(t.NA+t.NB, orOne(t.Rm)) }
+
+// Name is "ljA+B" or "ljA+B-pairs" for the constants of such names and "lennard-jones-mixture-A+BxD" for others.
+func (t Mixture) Name() string {
+	named := mixture(t.NA, t.NB)
+	if t.normalised() == named {
+		return fmt.Sprintf("lj%d+%d", t.NA, t.NB)
+	}
+	named.Convention = PairsOnce
+	if t.normalised() == named {
+		return fmt.Sprintf("lj%d+%d-pairs", t.NA, t.NB)
+	}
+	return fmt.Sprintf("%s-%d+%dx%d", KindMixture, t.NA, t.NB, t.D)
+}
+
+// Particles is n.
+func (t Mixture) Particles() int { return t.NA + t.NB }
+
+// Dim is d.
+func (t Mixture) Dim() int { return t.D }
+
+// Relabelling is within a type.
+func (t Mixture) Relabelling() particle.Relabelling {
+	return particle.Relabelling{Types: slices.Concat(make([]int, t.NA), slices.Repeat([]int{1}, t.NB))}
+}
+
+// Validate returns an error where the particles or constants make no Boltzmann distribution.
+func (t Mixture) Validate() error {
+	if t.NA < 1 || t.NB < 1 {
+		return fmt.Errorf("target: a mixture of %d and %d particles has no two types; give at least one of each", t.NA, t.NB)
+	}
+	t = t.normalised()
+	for _, one := range []LennardJones{
+		{t.NA + t.NB, t.D, t.Epsilon, t.Rm, t.K, t.KT, t.Convention}, {2, t.D, t.EpsilonAB, t.RmAB, t.K, t.KT, t.Convention},
+		{2, t.D, t.EpsilonBB, t.RmBB, t.K, t.KT, t.Convention},
+	} {
+		if err := one.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pair returns depth, over kT, and distance of the minimum of i<j.
+func (t Mixture) pair(i, j int) (depth, rm float64) {
+	f := t.Convention.factor() / t.KT
+	switch {
+	case j < t.NA:
+		return f * t.Epsilon, t.Rm
+	case i < t.NA:
+		return f * t.EpsilonAB, t.RmAB
+	}
+	return f * t.EpsilonBB, t.RmBB
+}
+
+// Energy returns u [batch] of x [batch, n, d].
+func (t Mixture) Energy(x *graph.Node) *graph.Node {
+	t = t.normalised()
+	var depths, squares []float64
+	for _, p := range particle.Pairs(t.Particles()) {
+		depth, rm := t.pair(p[0], p[1])
+		depths, squares = append(depths, depth), append(squares, rm*rm)
+	}
+	s := graph.Mul(graph.Reciprocal(particle.SquaredPairDistances(x)), graph.ExpandAxes(graph.ConstAs(x, squares), 0))
+	s6 := graph.Mul(s, graph.Square(s))
+	pairs := graph.Mul(graph.Mul(s6, graph.AddScalar(s6, -2)), graph.ExpandAxes(graph.ConstAs(x, depths), 0))
+	trap := graph.ReduceSum(graph.Square(particle.MeanFree(x)), -2, -1)
+	return graph.Add(graph.ReduceSum(pairs, -1), graph.MulScalar(trap, 0.5*t.K/t.KT))
+}
+
+// EnergyForces returns u of x [n*d] and, where forces is not nil, writes −∇u [n*d] into it. Coincident particles are as in
+// LennardJones.
+func (t Mixture) EnergyForces(x, forces []float64) float64 {
+	t = t.normalised()
+	u := trapEnergyForces(x, forces, t.D, t.K/t.KT)
+	for i := range t.Particles() {
+		for j := i + 1; j < t.Particles(); j++ {
+			depth, rm := t.pair(i, j)
+			r2 := squaredDistance(x, t.D, i, j)
+			s := rm * rm / r2
+			s6 := s * s * s
+			u += depth * s6 * (s6 - 2)
+			if forces != nil && !math.IsInf(s6, 0) {
+				addPairForce(forces, x, t.D, i, j, 12*depth*s6*(s6-1)/r2)
+			}
+		}
+	}
+	return u
+}
+
+// Reference knows nothing of it.
+func (t Mixture) Reference() Reference { return Reference{} }
+
+func (t Mixture) normalised() Mixture {
+	t.Epsilon, t.Rm, t.KT = orOne(t.Epsilon), orOne(t.Rm), orOne(t.KT)
+	for _, v := range []struct{ constant, otherwise *float64 }{
+		{&t.EpsilonAB, &t.Epsilon}, {&t.EpsilonBB, &t.Epsilon}, {&t.RmAB, &t.Rm}, {&t.RmBB, &t.Rm},
+	} {
+		if *v.constant == 0 {
+			*v.constant = *v.otherwise
+		}
+	}
+	if t.Convention == "" {
+		t.Convention = Ordered
+	}
+	return t
+}
