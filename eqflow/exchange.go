@@ -103,6 +103,9 @@ func (m *Model) graphLoss(s Settings, in Inputs) (loss float64, gradient dataset
 	return float64(tensors.ToScalar[float32](results[0])), gradient, nil
 }
 
+// batchInputs is how many of the tensors, the first ones, are as long as the batch.
+const batchInputs = 4
+
 // tensors are the inputs for a graph, in the order of fed, one number for each that is left out.
 func (in Inputs) tensors() []any {
 	batch := func(b particle.Batch) any {
@@ -116,8 +119,8 @@ func (in Inputs) tensors() []any {
 		times = []float64{0}
 	}
 	return []any{
-		batch(in.X), batch(in.Z), tensors.FromFlatDataAndDimensions(float32s(times), len(times)),
-		batch(in.Slopes), float32(in.Stiffness), batch(in.Probes), float32(in.Spread),
+		batch(in.X), batch(in.Z), tensors.FromFlatDataAndDimensions(float32s(times), len(times)), batch(in.Slopes),
+		float32(in.Stiffness), batch(in.Probes), float32(in.Spread),
 	}
 }
 

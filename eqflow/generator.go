@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/distributed"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -50,6 +51,8 @@ type Model struct {
 	scope   string // of the parameters in use
 	watch   func(done, total int) error
 	tables  tabulated
+	devices int                     // that share the work
+	mesh    *distributed.DeviceMesh // of the devices; nil for one
 	// inGraphs keeps the kernel field in graphs everywhere, to compare with.
 	inGraphs bool
 	// programs are compiled on first use, by what they do and the solver steps they take.
@@ -72,7 +75,7 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 		g.Flow = flow.Continuous{}
 	}
 	m := &Model{
-		Generator: g, backend: backend, store: model.NewStore(), scope: scopeFlow, programs: map[program]*model.Exec{},
+		Generator: g, backend: backend, store: model.NewStore(), scope: scopeFlow, devices: 1, programs: map[program]*model.Exec{},
 		Prior: prior.MeanFree{N: g.Target.Particles(), D: g.Target.Dim()},
 	}
 	if _, _, ok := m.kernelFlow(); ok {
@@ -181,7 +184,7 @@ func (m *Model) compiled(key program, build func(flow.Bijection, *Node) []*Node)
 		return nil, fmt.Errorf("eqflow: cannot prepare %s: %w", key.name, err)
 	}
 	exec.SetMaxCache(8)
-	m.programs[key] = exec
+	m.programs[key] = m.split(exec, 1, true)
 	return exec, nil
 }
 
@@ -205,14 +208,23 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 	if err != nil {
 		return err
 	}
-	size := m.paddedSize(x.Len())
-	for from := 0; from < x.Len(); from += size {
-		to := min(from+size, x.Len())
-		results, err := exec.Call(m.block(x.Slice(from, to), size))
+	size := m.paddedSize((x.Len() + m.devices - 1) / m.devices)
+	for from := 0; from < x.Len(); from += size * m.devices {
+		to := min(from+size*m.devices, x.Len())
+		inputs := make([]any, m.devices)
+		for k := range inputs {
+			inputs[k] = m.block(x.Slice(min(from+k*size, to-1), min(from+(k+1)*size, to)), size)
+		}
+		results, err := exec.Call(inputs...)
 		if err != nil {
 			return fmt.Errorf("eqflow: %s failed: %w", key.name, err)
 		}
-		take(from, to, hostBlocks(results, to-from))
+		for k := range inputs {
+			at, each := min(from+k*size, to), len(results)/m.devices
+			if part := hostBlocks(results[k*each:(k+1)*each], min(size, to-at)); at < to {
+				take(at, min(at+size, to), part)
+			}
+		}
 		if err := m.passed(key.name, to, x.Len()); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ import (
 
 // kernelFlow returns the continuous flow of a kernel field, if the model has one that is to be solved in plain Go.
 func (m *Model) kernelFlow() (c flow.Continuous, k dynamics.Kernel, ok bool) {
-	if c, ok = m.Flow.(flow.Continuous); !ok || c.Unrolled || m.inGraphs || !m.backend.HasSharedBuffers() {
+	if c, ok = m.Flow.(flow.Continuous); !ok || c.Unrolled || m.inGraphs || m.devices > 1 || !m.backend.HasSharedBuffers() {
 		return c, k, false
 	}
 	c = c.WithDefaults()

@@ -109,6 +109,9 @@ func (m *Model) checkRun(data Data, run Run) error {
 	if err := run.Settings.Validate(); err != nil {
 		return err
 	}
+	if run.Batch%m.devices != 0 {
+		return &SettingsError{fmt.Sprintf("a batch of %d does not divide among %d devices; give a multiple", run.Batch, m.devices)}
+	}
 	if _, partial := m.Flow.(flow.Continuous); run.matches() && !partial {
 		return &SettingsError{fmt.Sprintf("flow matching needs a continuous flow, not %T; train it by likelihood", m.Flow)}
 	}
@@ -157,6 +160,7 @@ func newTrainer(m *Model, data Data, run Run) (*trainer, error) {
 	if t.step, err = model.NewExec(m.backend, m.store, t.buildStep); err != nil {
 		return nil, fmt.Errorf("eqflow: cannot prepare training: %w", err)
 	}
+	t.step = m.split(t.step, batchInputs, false)
 	if t.update, err = model.NewExec(m.backend, m.store, t.buildUpdate); err != nil {
 		return nil, fmt.Errorf("eqflow: cannot prepare training: %w", err)
 	}
@@ -290,7 +294,7 @@ func (t *trainer) take(in Inputs) (loss float64, err error) {
 	if known {
 		program, inputs = t.update, append([]any{rate, decay}, t.gradientTensors(gradient)...)
 	} else {
-		program, inputs = t.step, append(in.tensors(), rate, decay)
+		program, inputs = t.step, t.shares(in, rate, decay)
 	}
 	results, err := program.Call(inputs...)
 	if err != nil {

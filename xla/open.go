@@ -44,6 +44,7 @@ type Opened struct {
 	Kind    string // CUDA, CPU or Go
 	Plugin  string // path of the plugin; empty for the Go backend
 	Version string // version of the plugin's PJRT interface, "0.104"; empty for the Go backend
+	Devices int    // how many of its devices were asked for: the first ones
 	Why     string // one sentence: why this one, and why no better one
 }
 
@@ -59,7 +60,11 @@ func (o *Opened) String() string {
 	if o.Kind == Go {
 		return "Go backend: " + o.Why
 	}
-	return fmt.Sprintf("XLA %s (PJRT %s, %s): %s", o.Kind, o.Version, o.Plugin, o.Why)
+	several := ""
+	if o.Devices > 1 {
+		several = fmt.Sprintf(", %d devices", o.Devices)
+	}
+	return fmt.Sprintf("XLA %s (PJRT %s, %s%s): %s", o.Kind, o.Version, o.Plugin, several, o.Why)
 }
 
 // Close releases the backend and everything on its devices. Calling it twice is harmless.
@@ -82,19 +87,40 @@ func (e *SpecError) Error() string { return e.message }
 // environment variable EQFLOW_BACKEND (else GOMLX_BACKEND) stands in for it. Every call opens a client of its own, so
 // that two of them compute at the same time. A backend that was named and cannot be had is an error that says what
 // was looked for, where, and what to do; a spec that names nothing is a *SpecError. Open never downloads or panics.
-func Open(spec string) (*Opened, error) {
+func Open(spec string) (*Opened, error) { return OpenDevices(spec, 1) }
+
+// OpenDevices is Open for programs that share their work among several devices. XLA's CPU backend has as many as are asked
+// for, each a slice of the same processor; of another backend that has too few the error, a *SpecError, says how many.
+func OpenDevices(spec string, devices int) (*Opened, error) {
+	if devices < 1 {
+		return nil, &SpecError{fmt.Sprintf("xla: %d devices asked for; ask for at least 1", devices)}
+	}
+	o, err := openSpec(spec, devices)
+	if err != nil {
+		return nil, err
+	}
+	if have := o.Backend.NumDevices(); have < devices {
+		err = &SpecError{fmt.Sprintf("xla: %d devices asked for, and this backend has %d: %s", devices, have, o)}
+		o.Close()
+		return nil, err
+	}
+	o.Devices = devices
+	return o, nil
+}
+
+func openSpec(spec string, devices int) (*Opened, error) {
 	spec, from := resolve(spec)
 	var o *Opened
 	var err error
 	switch {
 	case spec == Auto:
-		return openAuto()
+		return openAuto(devices)
 	case spec == Go:
 		o, err = openGo(asked(from))
 	case spec == CPU || spec == CUDA:
-		o, err = openKind(spec, asked(from))
+		o, err = openKind(spec, asked(from), devices)
 	case looksLikePath(spec):
-		o, err = openPath(spec, asked(from))
+		o, err = openPath(spec, asked(from), devices)
 	default:
 		err = &SpecError{fmt.Sprintf("xla: %q is no backend; use auto, cuda, cpu, go, or the path of a PJRT plugin", spec)}
 	}
@@ -157,13 +183,13 @@ func openGo(why string) (*Opened, error) {
 }
 
 // openAuto tries the kinds in order and keeps the reasons why the better ones were not to be had.
-func openAuto() (*Opened, error) {
+func openAuto(devices int) (*Opened, error) {
 	if !builtWithCgo {
 		return openGo(noCgo)
 	}
 	var reasons []string
 	for _, kind := range []string{CUDA, CPU} {
-		o, err := openKind(kind, "")
+		o, err := openKind(kind, "", devices)
 		if err == nil {
 			o.Why = because(append(reasons, "it is the best backend that works here"))
 			return o, nil
@@ -192,7 +218,7 @@ func label(kind string) string {
 }
 
 // openKind opens the first plugin of a kind that works.
-func openKind(kind, why string) (*Opened, error) {
+func openKind(kind, why string, devices int) (*Opened, error) {
 	missing := &missingError{kind: kind, obstacle: obstacle(kind)}
 	if missing.obstacle != "" {
 		return nil, missing
@@ -200,7 +226,7 @@ func openKind(kind, why string) (*Opened, error) {
 	var plugins []plugin
 	plugins, missing.looked = search(kind)
 	for _, p := range plugins {
-		o, err := openPlugin(p.path, kind)
+		o, err := openPlugin(p.path, kind, devices)
 		if err == nil {
 			o.Why = why
 			return o, nil
@@ -211,7 +237,7 @@ func openKind(kind, why string) (*Opened, error) {
 }
 
 // openPath opens one plugin that the caller named.
-func openPath(path, why string) (*Opened, error) {
+func openPath(path, why string, devices int) (*Opened, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, &SpecError{fmt.Sprintf("xla: %q is no path: %v; give the path of a PJRT plugin", path, err)}
@@ -224,7 +250,7 @@ func openPath(path, why string) (*Opened, error) {
 	if obstacle := obstacle(kind); obstacle != "" {
 		return nil, fmt.Errorf("xla: %s cannot be opened: %s; use the backend \"auto\"", abs, obstacle)
 	}
-	o, err := openPlugin(abs, kind)
+	o, err := openPlugin(abs, kind, devices)
 	if err != nil {
 		return nil, fmt.Errorf("xla: the plugin %s does not open: %s; `eqflow xla install` brings one that does", abs, firstLine(err))
 	}

@@ -228,6 +228,24 @@ func TestClientsAreIndependent(t *testing.T) {
 	clients[1].Close()
 }
 
+// The CPU shows as many devices as are asked for; what has too few says how many it has.
+func TestOpenDevices(t *testing.T) {
+	var wrong *xla.SpecError
+	for _, devices := range []int{0, 2} {
+		if o, err := xla.OpenDevices("go", devices); o != nil || !errors.As(err, &wrong) || !strings.Contains(err.Error(), "devices asked for") {
+			t.Errorf("%d devices of the Go backend: %v, %v", devices, o, err)
+		}
+	}
+	o, err := xla.OpenDevices(xlatest.Open(t).Plugin, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if product(t, o); o.Backend.NumDevices() != 3 || !strings.Contains(o.String(), "3 devices") {
+		t.Errorf("%d devices: %s", o.Backend.NumDevices(), o)
+	}
+}
+
 func TestProbe(t *testing.T) {
 	bare(t)
 	candidates := xla.Probe()

@@ -30,13 +30,13 @@ func init() {
 }
 
 // openPlugin loads a plugin and opens a new client of it, on which a first computation has succeeded for CUDA.
-func openPlugin(path, kind string) (*Opened, error) {
+func openPlugin(path, kind string, devices int) (*Opened, error) {
 	if err := checkLibrary(path); err != nil {
 		return nil, err
 	}
 	var o *Opened
 	err := guard(func() (err error) {
-		o, err = newClient(path, kind)
+		o, err = newClient(path, kind, devices)
 		return err
 	})
 	if err != nil {
@@ -45,7 +45,7 @@ func openPlugin(path, kind string) (*Opened, error) {
 	return o, nil
 }
 
-func newClient(path, kind string) (*Opened, error) {
+func newClient(path, kind string, devices int) (*Opened, error) {
 	// go-xla guesses from the path whether buffers are shared with the host: say it, for folders named "cpu".
 	config := path + ",shared_buffers"
 	if kind != CPU {
@@ -54,7 +54,11 @@ func newClient(path, kind string) (*Opened, error) {
 		config = path + ",noshared_buffers,notf32"
 		quietDriverCheck(path)
 	}
-	backend, err := xla.NewWithOptions(config, nil)
+	options := pjrt.NamedValuesMap{}
+	if kind == CPU && devices > 1 {
+		options["cpu_device_count"] = int64(devices)
+	}
+	backend, err := xla.NewWithOptions(config, options)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,6 @@ const (
 	noCgo        = "this build has no cgo, which XLA needs: build with CGO_ENABLED=1 and a C compiler"
 )
 
-func openPlugin(string, string) (*Opened, error) { return nil, errors.New(noCgo) }
+func openPlugin(string, string, int) (*Opened, error) { return nil, errors.New(noCgo) }
 
 func deviceNames(backend compute.Backend) []string { return []string{backend.Description()} }

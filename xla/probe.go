@@ -54,7 +54,7 @@ func obstacle(kind string) string {
 }
 
 func (c *Candidate) open() {
-	o, err := openPlugin(c.Path, c.Kind)
+	o, err := openPlugin(c.Path, c.Kind, 1)
 	if err != nil {
 		c.Why = fmt.Sprintf("%s; `%s` brings one that works", firstLine(err), installCommand(c.Kind))
 		return

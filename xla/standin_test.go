@@ -31,7 +31,7 @@ func standIn(t *testing.T) *Opened {
 	if err := os.Symlink(cpu.Plugin, path); err != nil {
 		t.Fatal(err)
 	}
-	o, err := openPlugin(path, CUDA)
+	o, err := openPlugin(path, CUDA, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 var otherWords = map[string]string{
 	"backend": "xla", "backends": "xla", "fit": "train", "generate": "sample", "install": "xla install", "judge": "eval", "jupyter": "lab",
 	"notebook": "lab", "score": "eval", "simulate": "mcmc", "version": "--version",
-	"--device": "--backend", "--epochs": "--steps", "--lr": "--learning-rate", "--n": "-n", "--num-samples": "-n", "--overwrite": "--force", "--temperature": "--kt",
+	"--device": "--backend", "--epochs": "--steps", "--gpus": "--devices", "--lr": "--learning-rate", "--n": "-n", "--num-samples": "-n", "--overwrite": "--force", "--temperature": "--kt",
 }
 
 // unknownCommand returns an error for a word in the place of a command that is none, wherever --help stands beside it.

@@ -36,6 +36,7 @@ const evalExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 2 --out test.np
 type evalOptions struct {
 	folder, data, backend, figures string
 	variables                      []string
+	devices                        int
 	evaluation                     eqflow.Evaluation
 	asJSON                         bool
 }
@@ -61,6 +62,7 @@ func newEvalCommand() *cobra.Command {
 	flags.Uint64Var(&e.Seed, "seed", 0, "of the samples")
 	flags.BoolVar(&e.Equilibrium, "equilibrium", true, "the data are a fair sample of the system")
 	addBackendFlag(cmd, &o.backend)
+	addDevicesFlag(cmd, &o.devices)
 	addJSONFlag(cmd, &o.asJSON)
 	for _, name := range []string{"model", "data"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -74,7 +76,7 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if o.evaluation.Samples == 0 && len(o.variables) > 0 {
 		return inputErrorf("--cv needs samples; leave --samples 0 out")
 	}
-	model, done, err := loadModel(cmd, o.backend, o.folder)
+	model, done, err := loadModel(cmd, o.backend, o.devices, o.folder)
 	if err != nil {
 		return err
 	}

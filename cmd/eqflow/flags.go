@@ -17,14 +17,19 @@ func addBackendFlag(cmd *cobra.Command, spec *string) {
 	cmd.Flags().StringVar(spec, "backend", xla.Auto, "what computes: auto, cuda, cpu, go, or the `path` of a PJRT plugin")
 }
 
+// addDevicesFlag gives a command the flag --devices.
+func addDevicesFlag(cmd *cobra.Command, devices *int) {
+	cmd.Flags().IntVar(devices, "devices", 1, "how many of the backend's devices share every batch; on the CPU, to try it out, as many as you ask for")
+}
+
 // addJSONFlag gives a command the flag --json.
 func addJSONFlag(cmd *cobra.Command, asJSON *bool) {
 	cmd.Flags().BoolVar(asJSON, "json", false, "print the result as JSON")
 }
 
 // openBackend opens what --backend asked for and says on stderr which one it is and why. The caller closes it.
-func openBackend(cmd *cobra.Command, spec string) (*xla.Opened, error) {
-	o, err := xla.Open(spec)
+func openBackend(cmd *cobra.Command, spec string, devices int) (*xla.Opened, error) {
+	o, err := xla.OpenDevices(spec, devices)
 	if err != nil {
 		return nil, err
 	}

@@ -125,7 +125,7 @@ func TestOpenBackend(t *testing.T) {
 	var spec string
 	var stderr bytes.Buffer
 	cmd := &cobra.Command{Use: "x", RunE: func(cmd *cobra.Command, _ []string) error {
-		o, err := openBackend(cmd, spec)
+		o, err := openBackend(cmd, spec, 1)
 		if err == nil {
 			o.Close()
 		}

@@ -21,7 +21,7 @@ with numpy.load, the .xyz in OVITO, VMD and ASE. The same seed gives the same sa
 // sampleOptions are the flags of "eqflow sample".
 type sampleOptions struct {
 	folder, out, backend string
-	n                    int
+	n, devices           int
 	seed                 uint64
 	force, asJSON        bool
 }
@@ -44,6 +44,7 @@ func newSampleCommand() *cobra.Command {
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	addBackendFlag(cmd, &o.backend)
+	addDevicesFlag(cmd, &o.devices)
 	addJSONFlag(cmd, &o.asJSON)
 	for _, name := range []string{"model", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -60,7 +61,7 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	if err := checkOutput(o.out, o.force); err != nil {
 		return err
 	}
-	model, done, err := loadModel(cmd, o.backend, o.folder)
+	model, done, err := loadModel(cmd, o.backend, o.devices, o.folder)
 	if err != nil {
 		return err
 	}

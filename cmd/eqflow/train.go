@@ -40,6 +40,7 @@ type trainOptions struct {
 	system                systemFlags
 	data, validation, out string
 	flow, backend         string
+	devices               int
 	settings              eqflow.Settings
 	asJSON                bool
 }
@@ -57,6 +58,7 @@ func newTrainCommand() *cobra.Command {
 	}
 	o.system.add(cmd)
 	addBackendFlag(cmd, &o.backend)
+	addDevicesFlag(cmd, &o.devices)
 	addJSONFlag(cmd, &o.asJSON)
 	d, s := eqflow.Settings{}.WithDefaults(), &o.settings
 	own, probing := eqflow.Settings{Objective: eqflow.Annealed}.WithDefaults(), eqflow.Settings{Objective: eqflow.EnergyMatching}.WithDefaults()
@@ -112,13 +114,16 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return asInput(err)
 	}
-	backend, err := openBackend(cmd, o.backend)
+	backend, err := openBackend(cmd, o.backend, o.devices)
 	if err != nil {
 		return err
 	}
 	defer backend.Close()
 	model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: t, Flow: config, Seed: o.settings.Seed})
 	if err != nil {
+		return err
+	}
+	if err := model.Share(o.devices); err != nil {
 		return err
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: compiling")
@@ -249,12 +254,14 @@ func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h eqflow.History
 }
 
 // loadModel opens a backend and the model of a folder. The caller closes the backend through done.
-func loadModel(cmd *cobra.Command, spec, folder string) (model *eqflow.Model, done func(), err error) {
-	backend, err := openBackend(cmd, spec)
+func loadModel(cmd *cobra.Command, spec string, devices int, folder string) (model *eqflow.Model, done func(), err error) {
+	backend, err := openBackend(cmd, spec, devices)
 	if err != nil {
 		return nil, nil, err
 	}
-	model, _, err = eqflow.Load(backend.Backend, folder)
+	if model, _, err = eqflow.Load(backend.Backend, folder); err == nil {
+		err = model.Share(devices)
+	}
 	if err != nil {
 		backend.Close()
 		return nil, nil, modelError(err)

@@ -12,8 +12,9 @@ import (
 type dtype = dtypes.DType
 
 // What follows runs inside the closures of XLA's While as well as in ordinary graphs. So it sums by Dot or by slices,
-// never by a reduction, and makes its constants on the spot. The layout is [pairs, batch] and [K, pairs·batch], the batch
-// innermost: the RBFs are one exponential and all six sums one matrix product.
+// never by a reduction, and makes its constants on the spot. The layout is [pairs, batch] and [K, pairs, batch], the batch
+// innermost: the RBFs are one exponential and all six sums one matrix product. The batch stays an axis of its own, by which
+// several devices share the work: folded into the pairs' axis it would have to be gathered first.
 
 // pairGeometry holds the pairs i<j of states y [n, d, batch], in the field's order.
 type pairGeometry struct {
@@ -41,17 +42,15 @@ func (f *kernelField) incidence(g *Graph, dtype dtypes.DType) *Node {
 }
 
 // toPairs maps particle vectors [n, d, batch] to pair differences [pairs, d, batch].
-func (f *kernelField) toPairs(y *Node) *Node {
-	d, batch := f.system.D, y.Shape().Dimensions[2]
-	return Reshape(DotProduct(f.incidence(y.Graph(), y.DType()), Reshape(y, f.system.N, d*batch)), f.pairs, d, batch)
-}
+func (f *kernelField) toPairs(y *Node) *Node { return times(f.incidence(y.Graph(), y.DType()), y) }
 
 // toParticles is the transpose of toPairs: it adds a pair's vector to i and takes it from j.
 func (f *kernelField) toParticles(r *Node) *Node {
-	d, batch := f.system.D, r.Shape().Dimensions[2]
-	a := Transpose(f.incidence(r.Graph(), r.DType()), 0, 1)
-	return Reshape(DotProduct(a, Reshape(r, f.pairs, d*batch)), f.system.N, d, batch)
+	return times(Transpose(f.incidence(r.Graph(), r.DType()), 0, 1), r)
 }
+
+// times is the product of a matrix [m, k] with the first axis of b [k, …].
+func times(a, b *Node) *Node { return Dot(a, b).General([]int{1}, nil, []int{0}, nil) }
 
 // dot returns a·b over the spatial axis: [pairs, d, batch] twice → [pairs, batch].
 func (f *kernelField) dot(a, b *Node) *Node {
@@ -137,8 +136,7 @@ type evaluation struct {
 	*kernelField
 	moments, widths *Node // [roles*6, K], [K]
 	pairs           pairGeometry
-	flat            *Node // distances [1, pairs·batch]
-	rbf             *Node // [K, pairs·batch]
+	rbf             *Node // [K, pairs, batch]
 	q               [6]*Node
 	ratio           ratio // shadows the method that makes it
 	phi             *Node // [pairs, batch]
@@ -147,11 +145,10 @@ type evaluation struct {
 func (f *kernelField) evaluate(moments, constants, widths, y *Node) *evaluation {
 	e := &evaluation{kernelField: f, moments: moments, widths: widths, pairs: f.pairsOf(y)}
 	batch := y.Shape().Dimensions[2]
-	e.flat = Reshape(e.pairs.distance, 1, f.pairs*batch)
-	u := Mul(e.offsets(), f.spreadK(widths, f.pairs*batch))
+	u := Mul(e.offsets(), f.spreadK(widths, batch))
 	e.rbf = Exp(Neg(Mul(u, u)))
-	sums := e.perRole(func(r int, columns []SliceAxisSpec) *Node {
-		return DotProduct(e.momentsOf(r), Slice(e.rbf, columns...))
+	sums := e.perRole(1, func(r int, pairs SliceAxisSpec) *Node {
+		return times(e.momentsOf(r), SliceAxis(e.rbf, 1, pairs))
 	})
 	for k := range e.q {
 		e.q[k] = Reshape(SliceAxis(sums, 0, AxisRange(k, k+1)), f.pairs, batch)
@@ -163,18 +160,17 @@ func (f *kernelField) evaluate(moments, constants, widths, y *Node) *evaluation 
 	return e
 }
 
-// perRole puts results for the columns of each role's pairs side by side.
-func (e *evaluation) perRole(of func(r int, columns []SliceAxisSpec) *Node) *Node {
+// perRole puts results for each role's pairs side by side along an axis.
+func (e *evaluation) perRole(axis int, of func(r int, pairs SliceAxisSpec) *Node) *Node {
 	parts, from := make([]*Node, len(e.sizes)), 0
 	for r, size := range e.sizes {
-		to := from + size*e.flat.Shape().Dimensions[1]/e.kernelField.pairs
-		parts[r] = of(r, []SliceAxisSpec{AxisRange(), AxisRange(from, to)})
-		from = to
+		parts[r] = of(r, AxisRange(from, from+size))
+		from += size
 	}
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	return Concatenate(parts, 1)
+	return Concatenate(parts, axis)
 }
 
 // momentsOf are a role's [6, K].
@@ -195,16 +191,17 @@ func (e *evaluation) fromMiddle() *Node {
 	return Sub(d, scalar(d, e.config.MaxDistance/2))
 }
 
-// offsets returns d − μ [K, pairs·batch].
+// offsets returns d − μ [K, pairs, batch].
 func (e *evaluation) offsets() *Node {
-	k, size := e.config.Centres, e.flat.Shape().Dimensions[1]
-	mu := column(e.flat.Graph(), e.flat.DType(), e.centres())
-	return Sub(BroadcastToDims(e.flat, k, size), BroadcastToDims(mu, k, size))
+	d := e.pairs.distance
+	batch := d.Shape().Dimensions[1]
+	mu := Reshape(column(d.Graph(), d.DType(), e.centres()), -1)
+	return Sub(BroadcastToDims(ExpandAxes(d, 0), e.config.Centres, e.kernelField.pairs, batch), e.spreadK(mu, batch))
 }
 
-// spreadK repeats a [K] along the pairs.
-func (f *kernelField) spreadK(a *Node, size int) *Node {
-	return BroadcastToDims(ExpandAxes(a, 1), f.config.Centres, size)
+// spreadK repeats a [K] along the pairs and the batch.
+func (f *kernelField) spreadK(a *Node, batch int) *Node {
+	return BroadcastToDims(ExpandAxes(a, 1, 2), f.config.Centres, f.pairs, batch)
 }
 
 // pull turns the cotangents of v [n, d, batch] and div [batch] into those of y and of the three table rows.
@@ -223,40 +220,33 @@ func (e *evaluation) pull(gv, gdiv *Node) (gy *Node, gRows []*Node) {
 	from := e.fromMiddle()
 	gq := []*Node{gs, gw, Mul(from, gds), Neg(gds), Mul(from, gdw), Neg(gdw)}
 	for k := range gq {
-		gq[k] = Reshape(gq[k], 1, e.kernelField.pairs*batch)
+		gq[k] = ExpandAxes(gq[k], 0)
 	}
-	gsums := Concatenate(gq, 0) // [6, pairs·batch]
-	gdRBF, gwidths := e.pullRBF(e.perRole(func(r int, columns []SliceAxisSpec) *Node {
-		return DotProduct(Transpose(e.momentsOf(r), 0, 1), Slice(gsums, columns...))
+	gsums := Concatenate(gq, 0) // [6, pairs, batch]
+	gdRBF, gwidths := e.pullRBF(e.perRole(1, func(r int, pairs SliceAxisSpec) *Node {
+		return times(Transpose(e.momentsOf(r), 0, 1), SliceAxis(gsums, 1, pairs))
 	}))
-	gd = Add(gd, Reshape(gdRBF, e.kernelField.pairs, batch))
-	gmoments := e.perRole(func(_ int, columns []SliceAxisSpec) *Node { // [6, roles*K]
-		return Dot(Slice(gsums, columns...), Slice(e.rbf, columns...)).General([]int{1}, nil, []int{1}, nil)
+	gd = Add(gd, gdRBF)
+	gmoments := e.perRole(0, func(_ int, pairs SliceAxisSpec) *Node { // [roles*6, K]
+		return Dot(SliceAxis(gsums, 1, pairs), SliceAxis(e.rbf, 1, pairs)).General([]int{1, 2}, nil, []int{1, 2}, nil)
 	})
 
 	gr := Add(Mul(gpair, e.spread(e.phi)), Mul(p.difference, e.spread(Div(gd, d))))
 	perPair := DotProduct(gphi, BroadcastToDims(scalar(gphi, 1), batch, 1))
 	gconstants := Reshape(DotProduct(Transpose(e.roles(gphi), 0, 1), perPair), len(e.sizes))
-	return e.toParticles(gr), []*Node{e.stacked(gmoments), gconstants, gwidths}
+	return e.toParticles(gr), []*Node{gmoments, gconstants, gwidths}
 }
 
-// stacked turns [6, roles*K] into [roles*6, K].
-func (e *evaluation) stacked(a *Node) *Node {
-	roles, k := len(e.sizes), e.config.Centres
-	return Reshape(TransposeAllDims(Reshape(a, 6, roles, k), 1, 0, 2), roles*6, k)
-}
-
-// pullRBF takes the cotangent of the RBFs [K, pairs·batch] to those of the distances [1, pairs·batch] and the inverse
+// pullRBF takes the cotangent of the RBFs [K, pairs, batch] to those of the distances [pairs, batch] and the inverse
 // widths [K].
-func (e *evaluation) pullRBF(grbf *Node) (gflat, gwidths *Node) {
-	u := e.offsets()
-	size := u.Shape().Dimensions[1]
+func (e *evaluation) pullRBF(grbf *Node) (gdistance, gwidths *Node) {
+	u, d := e.offsets(), e.pairs.distance
 	au := Mul(Mul(grbf, e.rbf), u)
 	slope := Mul(Mul(e.widths, e.widths), scalar(e.widths, -2))
-	gflat = DotProduct(ExpandAxes(slope, 0), au)
-	ones := BroadcastToDims(scalar(u, 1), size, 1)
-	second := Reshape(DotProduct(Mul(au, u), ones), e.config.Centres)
-	return gflat, Mul(second, Mul(e.widths, scalar(e.widths, -2)))
+	gdistance = Reshape(times(ExpandAxes(slope, 0), au), d.Shape().Dimensions...)
+	ones := BroadcastToShape(scalar(d, 1), d.Shape())
+	second := Dot(Mul(au, u), ones).General([]int{1, 2}, nil, []int{0, 1}, nil)
+	return gdistance, Mul(second, Mul(e.widths, scalar(e.widths, -2)))
 }
 
 // scalar is a constant of x's type and graph.

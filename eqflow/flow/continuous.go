@@ -181,13 +181,14 @@ func (c *continuous) chunks(y *Node) int {
 	if !y.Graph().Backend().HasSharedBuffers() {
 		most *= onDevice
 	}
-	if c.Chunks > 0 && batch%c.Chunks == 0 {
+	devices := y.Graph().NumDevices()
+	if c.Chunks > 0 && batch%(c.Chunks*devices) == 0 {
 		return c.Chunks
 	}
 	for chunks := 1; chunks < batch; chunks++ {
-		if batch%chunks == 0 && batch/chunks*each <= most {
+		if batch%(chunks*devices) == 0 && batch/chunks*each <= most*devices {
 			return chunks
 		}
 	}
-	return batch
+	return batch / devices
 }

@@ -92,9 +92,18 @@ func toChunks(y *Node, chunks int) *Node {
 	}
 	dims := chunkDims(y, chunks)
 	rank := len(dims)
-	split := append(append([]int(nil), dims[:rank-1]...), chunks, dims[rank-1])
-	order := append([]int{rank - 1}, seq(rank-1)...)
-	return TransposeAllAxes(Reshape(y, split...), append(order, rank)...)
+	devices := y.Graph().NumDevices()
+	if devices == 1 {
+		return TransposeAllAxes(Reshape(y, append(dims[:rank-1:rank-1], chunks, dims[rank-1])...), chunksFirst(rank-1)...)
+	}
+	// Each device cuts its own part of the batch, and no configuration travels.
+	split := Reshape(y, append(dims[:rank-1:rank-1], devices, chunks, dims[rank-1]/devices)...)
+	return Reshape(TransposeAllAxes(split, chunksFirst(rank)...), append([]int{chunks}, dims...)...)
+}
+
+// chunksFirst is the order of axes that brings the one at the given place to the front, with one more axis behind it.
+func chunksFirst(place int) []int {
+	return append(append([]int{place}, seq(place)...), place+1)
 }
 
 // fromChunks is the inverse of toChunks.
@@ -104,9 +113,13 @@ func fromChunks(y *Node) *Node {
 	if dims[0] == 1 {
 		return Reshape(y, dims[1:]...)
 	}
-	order := append(seq(rank)[1:rank-1], 0, rank-1)
 	whole := append([]int(nil), dims[1:]...)
 	whole[rank-2] *= dims[0]
+	if devices := y.Graph().NumDevices(); devices > 1 {
+		y = Reshape(y, append(dims[:rank-1:rank-1], devices, dims[rank-1]/devices)...)
+		rank++
+	}
+	order := append(seq(rank)[1:rank-1], 0, rank-1)
 	return Reshape(TransposeAllAxes(y, order...), whole...)
 }
 
