@@ -1,5 +1,6 @@
 // Package docker holds the container image and checks it where no container engine runs: by BuildKit's own front end, which
-// translates the Dockerfile, and by Compose's own loader. The test with the tag chroot builds the image besides.
+// translates the Dockerfile, and by Compose's own loader. The test with the tag chroot carries out the cpu target in a Debian
+// of its own and runs it besides.
 package docker
 
 import (

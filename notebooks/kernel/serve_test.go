@@ -52,10 +52,13 @@ func builtTools(t testing.TB) (root string, tools Toolchain) {
 	return root, tools
 }
 
+// temporary is the folder for temporary files, before tests give their kernels others.
+var temporary = os.TempDir()
+
 // shortTemp is a temporary folder with a path short enough for sockets.
 func shortTemp(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "eqk-")
+	dir, err := os.MkdirTemp(temporary, "eqk-")
 	if err != nil {
 		t.Fatal(err)
 	}
