@@ -124,24 +124,30 @@ func (m *Model) compare(r *Report, s Samples, data particle.Batch, e Evaluation,
 // CheckNLL scores data at n, 2n and 4n solver steps, and says whether the figure may be trusted.
 func (m *Model) CheckNLL(data particle.Batch, equilibrium bool) (Check, error) {
 	n := m.SolverSteps()
-	logProb, err := m.LogProb(data, 0)
+	logQ, err := m.LogProb(data, 0)
 	if err != nil {
 		return Check{}, err
 	}
-	c := Check{}
-	c.NLL, c.Error = meanAndError(logProb)
-	c.NLL = -c.NLL
-	c.NLL2, c.NLL4 = c.NLL, c.NLL
+	logQ2, logQ4 := logQ, logQ
 	if n > 0 {
-		if c.NLL2, err = m.NLL(data, 2*n); err != nil {
-			return c, err
+		if logQ2, err = m.LogProb(data, 2*n); err != nil {
+			return Check{}, err
 		}
-		if c.NLL4, err = m.NLL(data, 4*n); err != nil {
-			return c, err
+		if logQ4, err = m.LogProb(data, 4*n); err != nil {
+			return Check{}, err
 		}
 	}
-	c.judge(m.Target.Reference().Entropy, equilibrium && m.Target.Reference().Known)
-	return c, nil
+	return CheckScores(m.Target, equilibrium, logQ, logQ2, logQ4), nil
+}
+
+// CheckScores is CheckNLL for log-densities that are known: as trained, with twice and with four times the solver's steps.
+func CheckScores(t target.Target, equilibrium bool, logQ, logQ2, logQ4 []float64) (c Check) {
+	c.NLL, c.Error = meanAndError(logQ)
+	c.NLL2, _ = meanAndError(logQ2)
+	c.NLL4, _ = meanAndError(logQ4)
+	c.NLL, c.NLL2, c.NLL4 = -c.NLL, -c.NLL2, -c.NLL4
+	c.judge(t.Reference().Entropy, equilibrium && t.Reference().Known)
+	return c
 }
 
 // checkAdaptively solves configurations with Dopri5 and with the model's own steps.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -9,8 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
@@ -25,7 +29,11 @@ energies and of pair distances, total variation, radial distribution functions (
 --figures), and free energies along collective variables, reweighted. A collective variable is
 an expression of a configuration:
 
-` + measure.ExpressionHelp + `.`
+` + measure.ExpressionHelp + `.
+
+With --shard i/n --out FILE it only scores the i-th of n equal parts of the data, i from 0 to
+n-1, and writes log_q with the solver's own, twice and four times its steps; "eqflow merge"
+puts them together and gives the verdict.`
 
 const evalExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 2 --out test.npz
   eqflow eval --model model --data test.npz
@@ -35,6 +43,8 @@ const evalExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 2 --out test.np
 // evalOptions are the flags of "eqflow eval".
 type evalOptions struct {
 	folder, data, backend, figures string
+	shard, out                     string
+	force                          bool
 	variables                      []string
 	devices                        int
 	evaluation                     eqflow.Evaluation
@@ -60,6 +70,9 @@ func newEvalCommand() *cobra.Command {
 	flags.StringArrayVar(&o.variables, "cv", nil, "a collective variable whose free energy is wanted, an `expression` (see above); may be repeated")
 	flags.StringVar(&o.figures, "figures", "", "a `folder` for pictures of g(r) and free energies")
 	flags.Uint64Var(&e.Seed, "seed", 0, "of the samples")
+	flags.StringVar(&o.shard, "shard", "", "score a part of the data alone, `i/n` with i from 0 to n-1")
+	flags.StringVar(&o.out, "out", "", "the `file` for the scores of --shard: .npz")
+	flags.BoolVar(&o.force, "force", false, "with --shard: replace the file if it exists")
 	flags.BoolVar(&e.Equilibrium, "equilibrium", true, "the data are a fair sample of the system")
 	addBackendFlag(cmd, &o.backend)
 	addDevicesFlag(cmd, &o.devices)
@@ -72,9 +85,42 @@ func newEvalCommand() *cobra.Command {
 	return cmd
 }
 
+// runShard scores a part of the data, unless its scores are there.
+func (o *evalOptions) runShard(cmd *cobra.Command, model *eqflow.Model, data particle.Batch) error {
+	shard, err := campaign.ParseShard(o.shard)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(checkNpz(o.out), checkOutput(o.out, true)); err != nil {
+		return err
+	}
+	job, err := campaign.Scoring(model, data, shard)
+	if err != nil {
+		return err
+	}
+	if kept, err := keptShard(cmd, job, o.out, o.force); kept || err != nil {
+		return err
+	}
+	end := watch(cmd, model)
+	scores, err := job.Score(model, data)
+	end()
+	if err != nil {
+		return err
+	}
+	if err := dataset.WriteArrays(o.out, scores, true); err != nil {
+		return err
+	}
+	from, to := shard.Range(data.Len())
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "scores   %d of %d in %s\n", to-from, data.Len(), o.out)
+	return err
+}
+
 func (o *evalOptions) run(cmd *cobra.Command) error {
 	if o.evaluation.Samples == 0 && len(o.variables) > 0 {
 		return inputErrorf("--cv needs samples; leave --samples 0 out")
+	}
+	if (o.shard != "") != (o.out != "") {
+		return inputErrorf("--shard i/n and --out FILE go together")
 	}
 	model, done, err := loadModel(cmd, o.backend, o.devices, o.folder)
 	if err != nil {
@@ -84,6 +130,9 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	batch, err := readFor(model.Target, o.data)
 	if err != nil {
 		return asInput(err)
+	}
+	if o.shard != "" {
+		return modelError(o.runShard(cmd, model, batch))
 	}
 	if err := o.explicit(model); err != nil {
 		return asInput(err)

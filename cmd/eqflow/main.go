@@ -23,6 +23,7 @@ var commands = []func() *cobra.Command{
 	newSampleCommand,
 	newEvalCommand,
 	newCompareCommand,
+	newMergeCommand,
 	newLabCommand,
 	newBenchCommand,
 	newContenderCommand,

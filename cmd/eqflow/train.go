@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -211,7 +212,7 @@ func readFor(t target.Target, path string) (particle.Batch, error) {
 // modelError marks what the user can mend.
 func modelError(err error) error {
 	var settings *eqflow.SettingsError
-	if errors.Is(err, eqflow.ErrOtherModel) || errors.Is(err, dataset.ErrInput) || errors.As(err, &settings) {
+	if errors.Is(err, eqflow.ErrOtherModel) || errors.Is(err, dataset.ErrInput) || errors.Is(err, campaign.ErrShards) || errors.As(err, &settings) {
 		return asInput(err)
 	}
 	return err

@@ -3,6 +3,7 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,12 +11,20 @@ import (
 
 // writeAtomic puts data at path in one step: readers see the old file or the whole new one, never half of it.
 func writeAtomic(path string, data []byte, overwrite bool) error {
+	return writeAtomicBy(path, overwrite, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// writeAtomicBy is writeAtomic for what is written piece by piece.
+func writeAtomicBy(path string, overwrite bool, write func(io.Writer) error) error {
 	if err := checkTarget(path, overwrite); err != nil {
 		return err
 	}
 	// os.CreateTemp would make the file private; opening it ourselves leaves the permissions to the user's umask.
 	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
-	if err := writeSynced(temp, data); err != nil {
+	if err := writeSynced(temp, write); err != nil {
 		os.Remove(temp)
 		return fmt.Errorf("dataset: cannot write %s: %w; check space and permissions", path, err)
 	}
@@ -45,12 +54,12 @@ func checkTarget(path string, overwrite bool) error {
 	return nil
 }
 
-func writeSynced(path string, data []byte) error {
+func writeSynced(path string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(data); err != nil {
+	if err := write(f); err != nil {
 		f.Close()
 		return err
 	}

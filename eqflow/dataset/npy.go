@@ -184,15 +184,23 @@ func rowMajor[T any](in []T, shape []int) []T {
 // appendNpy appends the array as a version 1.0 .npy file, little-endian, C order, its values aligned to 64 bytes as NumPy
 // does. npyio cannot write more than two dimensions.
 func appendNpy(buf []byte, a Array) []byte {
+	return appendValues(appendHeader(buf, a.descr(), a.Shape), a)
+}
+
+func appendHeader(buf []byte, descr string, shape []int) []byte {
 	start := len(buf)
 	buf = append(buf, npy.Magic[:]...)
 	buf = append(buf, 1, 0, 0, 0)
-	buf = fmt.Appendf(buf, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", a.descr(), shapeText(a.Shape))
+	buf = fmt.Appendf(buf, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr, shapeText(shape))
 	for (len(buf)-start+1)%64 != 0 {
 		buf = append(buf, ' ')
 	}
 	buf = append(buf, '\n')
 	binary.LittleEndian.PutUint16(buf[start+8:], uint16(len(buf)-start-10))
+	return buf
+}
+
+func appendValues(buf []byte, a Array) []byte {
 	var err error
 	for _, values := range []any{a.F32, a.F64, a.I64, a.U8} {
 		if buf, err = binary.Append(buf, binary.LittleEndian, values); err != nil {

@@ -29,12 +29,7 @@ func EncodeArrays(arrays Arrays) ([]byte, error) {
 	z := zip.NewWriter(&buf)
 	for _, a := range arrays {
 		data := appendNpy(nil, a)
-		// Sizes in the local header, not in a descriptor behind the data: simple .npz readers look only there.
-		h := &zip.FileHeader{Name: a.Name + ".npy", Method: zip.Store, CRC32: crc32.ChecksumIEEE(data),
-			CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data))}
-		//lint:ignore SA1019 CreateRaw takes no other date.
-		h.ModifiedDate = 1<<5 | 1 // 1 January 1980, as NumPy's own
-		w, err := z.CreateRaw(h)
+		w, err := z.CreateRaw(memberHeader(a.Name, len(data), crc32.ChecksumIEEE(data)))
 		if err != nil {
 			return nil, fmt.Errorf("dataset: array %q: %w; choose a shorter name", a.Name, err)
 		}
@@ -46,6 +41,15 @@ func EncodeArrays(arrays Arrays) ([]byte, error) {
 		return nil, fmt.Errorf("dataset: cannot finish the .npz: %w; is memory short?", err)
 	}
 	return buf.Bytes(), nil
+}
+
+// memberHeader describes an array's file in the archive. Its size is in the local header, not in a descriptor behind the data:
+// simple .npz readers look only there.
+func memberHeader(name string, size int, sum uint32) *zip.FileHeader {
+	h := &zip.FileHeader{Name: name + ".npy", Method: zip.Store, CRC32: sum, CompressedSize64: uint64(size), UncompressedSize64: uint64(size)}
+	//lint:ignore SA1019 CreateRaw takes no other date.
+	h.ModifiedDate = 1<<5 | 1 // 1 January 1980, as NumPy's own
+	return h
 }
 
 // ReadArrays reads every array of an .npz in the file's order, compressed or not. Floats narrower than 32 bits come as
@@ -62,6 +66,30 @@ func ReadArrays(path string) (Arrays, error) {
 		return nil, wrong(path, "%w", err)
 	}
 	return arrays, nil
+}
+
+// ReadArray reads the one array of that name, as ReadArrays does, and leaves the others on the disk.
+func ReadArray(path, name string) (Array, error) {
+	f, size, err := openFile(path)
+	if err != nil {
+		return Array{}, err
+	}
+	defer f.Close()
+	z, err := zip.NewReader(f, size)
+	if err != nil {
+		return Array{}, wrong(path, "%w", zipError(f, err))
+	}
+	for _, member := range z.File {
+		if member.Name != name+".npy" {
+			continue
+		}
+		a, err := readMember(member, name)
+		if err != nil {
+			return a, wrong(path, "array %q %w", name, err)
+		}
+		return a, nil
+	}
+	return Array{}, wrong(path, "holds no array %q; is it another kind of file?", name)
 }
 
 // DecodeArrays is ReadArrays for bytes that are not in a file of their own.

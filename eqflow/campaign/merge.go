@@ -1,0 +1,178 @@
+package campaign
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+// Whole is a campaign put together from all of its shards. It holds a few numbers of each configuration in memory, and not the
+// configurations.
+type Whole struct {
+	Campaign
+	Target   target.Target
+	manifest dataset.Manifest
+	files    []string // by shard
+	numbers  map[string][]float64
+}
+
+// Merge reads all shards of one campaign, in any order. Shards that are missing, given twice or of different campaigns are
+// errors that match ErrShards.
+func Merge(paths ...string) (*Whole, error) {
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("%w: none are given; name the files of all shards", ErrShards)
+	}
+	first, manifest, err := readJob(paths[0])
+	if err != nil {
+		return nil, err
+	}
+	w := &Whole{Campaign: first.Campaign, manifest: manifest, files: make([]string, first.Of), numbers: map[string][]float64{}}
+	for _, path := range paths {
+		j, _, err := readJob(path)
+		switch {
+		case err != nil:
+			return nil, err
+		case j.Campaign != first.Campaign:
+			j.Index = first.Index
+			return nil, fmt.Errorf("%w: %s does not belong to %s: it is %s; merge shards of one campaign", ErrShards, path, paths[0], j.differs(first))
+		case w.files[j.Index] != "":
+			return nil, fmt.Errorf("%w: shard %s is given twice, in %s and %s; leave one out", ErrShards, j.shard(), w.files[j.Index], path)
+		}
+		w.files[j.Index] = path
+	}
+	if err := w.complete(); err != nil {
+		return nil, err
+	}
+	if err := w.describe(); err != nil {
+		return nil, err
+	}
+	return w, w.read()
+}
+
+// complete returns an error that names the shards that are missing.
+func (w *Whole) complete() error {
+	var missing []string
+	for i, file := range w.files {
+		if file == "" {
+			missing = append(missing, fmt.Sprint(i))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	count := len(missing)
+	if most := 12; count > most {
+		missing = append(missing[:most], "…")
+	}
+	return fmt.Errorf("%w: %d of %d are missing: %s; make them, the others need no change", ErrShards, count, w.Of, strings.Join(missing, ", "))
+}
+
+// describe finds the system, and makes the manifest that of the whole.
+func (w *Whole) describe() (err error) {
+	var spec target.Spec
+	if err := json.Unmarshal(w.manifest.Spec, &spec); err != nil {
+		return fmt.Errorf("%w: %s has a damaged manifest (%v); make it again", ErrShards, w.files[0], err)
+	}
+	if w.Target, err = target.FromSpec(spec); err != nil {
+		return err
+	}
+	w.manifest.CreatedBy, w.manifest.Count = "eqflow merge", w.Total
+	w.manifest.Settings, err = json.Marshal(w.Campaign)
+	return err
+}
+
+// read gathers the numbers of all shards, in order.
+func (w *Whole) read() error {
+	for i, file := range w.files {
+		from, to := Shard{i, w.Of}.Range(w.Total)
+		for _, name := range columns[w.Work] {
+			if name == "x" {
+				continue
+			}
+			a, err := dataset.ReadArray(file, name)
+			if err != nil {
+				return err
+			}
+			if a.Len() != to-from {
+				return fmt.Errorf("%w: %s holds %d configurations, not the %d of its shard; make it again", ErrShards, file, a.Len(), to-from)
+			}
+			w.numbers[name] = append(w.numbers[name], a.Float64s()...)
+		}
+	}
+	return nil
+}
+
+// Write writes the whole as one .npz, as the work of one machine would be: one array of one shard at a time.
+func (w *Whole) Write(path string, overwrite bool) error {
+	return dataset.Join(path, w.files, columns[w.Work], w.manifest, overwrite)
+}
+
+// Histogram is a reweighted density between edges, one longer than the density.
+type Histogram struct {
+	Edges   []float64        `json:"edges"`
+	Density []stats.Estimate `json:"density"`
+}
+
+// Summary is what the samples of all shards tell, by the estimators for one file of samples.
+type Summary struct {
+	System      string    `json:"system"`
+	Shards      int       `json:"shards"`
+	N           int       `json:"n"`
+	Seed        uint64    `json:"seed"`
+	ESS         float64   `json:"ess"` // share of n
+	LogZ        float64   `json:"log_z"`
+	LogZError   float64   `json:"log_z_error"`
+	Energy      float64   `json:"energy"` // reweighted mean, kT
+	EnergyError float64   `json:"energy_error"`
+	Energies    Histogram `json:"energy_histogram"` // reweighted, over all but the outermost thousandths
+}
+
+// Summary weighs the samples.
+func (w *Whole) Summary() Summary {
+	u, logW, boot := w.numbers["u"], w.numbers["log_w"], stats.Bootstrap{}
+	z, mean, edges := stats.LogZ(logW, boot), stats.Mean(u, logW, boot), edgesOf(u, logW)
+	return Summary{
+		System: w.Target.Name(), Shards: w.Of, N: w.Total, Seed: w.Seed, ESS: stats.KishESS(logW) / float64(w.Total),
+		LogZ: z.Value, LogZError: z.Error, Energy: mean.Value, EnergyError: mean.Error,
+		Energies: Histogram{edges, stats.Histogram(u, logW, edges, boot)},
+	}
+}
+
+// Bins of the energies' histogram, and the weight that is left out of it at either end.
+const (
+	bins  = 40
+	tails = 1e-3
+)
+
+// edgesOf spaces the bins evenly between the energies that leave out the tails of the weight.
+func edgesOf(u, logW []float64) []float64 {
+	order := make([]int, len(u))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(u[a], u[b]) })
+	weights, below := stats.Weights(logW), 0.0
+	low, high := u[order[0]], u[order[len(order)-1]]
+	for _, i := range order {
+		if below < tails {
+			low = u[i]
+		}
+		if below += weights[i]; below >= 1-tails {
+			high = u[i]
+			break
+		}
+	}
+	return stats.Linspace(low, max(high, low+1e-9), bins+1)
+}
+
+// Check is the verdict on the scores of all shards, as an evaluation of the whole file gives it.
+func (w *Whole) Check(equilibrium bool) eqflow.Check {
+	return eqflow.CheckScores(w.Target, equilibrium, w.numbers["log_q"], w.numbers["log_q_2n"], w.numbers["log_q_4n"])
+}
