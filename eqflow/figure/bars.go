@@ -10,12 +10,13 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// BarSeries is one colour of bars, one bar per label. A value of NaN leaves its place empty.
+// BarSeries is one colour of bars, one bar per label. A value of NaN leaves its place to the word Missing.
 type BarSeries struct {
 	Name       string
 	Values     []float64
 	Err        []float64 // half-length of error bars; nil for none
 	ShowValues bool      // writes the number over each bar
+	Missing    string
 }
 
 // Bars draws groups of bars, one group per label. On a logarithmic axis bars begin a little under the smallest value, and
@@ -112,6 +113,7 @@ func (s BarSeries) bars(log bool, i, count int, ys span) drawing {
 		for k, v := range s.Values {
 			left := x(float64(k)) + width*(vg.Length(i)-vg.Length(count)/2)
 			if math.IsNaN(v) {
+				centred(c, style(12*px, axisInk), vg.Point{X: left + width/2, Y: y(base) + 4*px}, draw.YBottom, s.Missing)
 				continue
 			}
 			top := base
@@ -144,12 +146,21 @@ func (s BarSeries) annotate(c draw.Canvas, bar vg.Rectangle, k int, below, log b
 	if !s.ShowValues && !(log && v == 0) {
 		return
 	}
-	txt := style(12*px, ink)
+	txt, number := style(12*px, ink), short(v)
+	if e > 0 {
+		number = known(v, e)
+	}
 	if below {
-		centred(c, txt, vg.Point{X: center, Y: end - px}, draw.YTop, short(v))
+		centred(c, txt, vg.Point{X: center, Y: end - px}, draw.YTop, number)
 		return
 	}
-	centred(c, txt, vg.Point{X: center, Y: end + 4*px}, draw.YBottom, short(v))
+	centred(c, txt, vg.Point{X: center, Y: end + 4*px}, draw.YBottom, number)
+}
+
+// known writes a number to the second digit of its error, as far as it is known.
+func known(v, e float64) string {
+	decimals := max(0, 1-int(math.Floor(math.Log10(e))))
+	return minus(strconv.FormatFloat(v, 'f', decimals, 64))
 }
 
 // short writes whole numbers in full and others to three digits.

@@ -35,7 +35,7 @@ type (
 // Energies are reduced energies in kT, which Show draws as a histogram.
 type Energies []float64
 
-// FreeEnergies are those of numbered states in kT, with standard errors. Infinite ones, of states without samples, stay empty.
+// FreeEnergies are those of numbered states in kT, with standard errors. Infinite ones are those of states without samples.
 type FreeEnergies []stats.Estimate
 
 // itemOf finds the form in which a value shows itself.
@@ -154,7 +154,7 @@ func FlowTimes(frames int) []string {
 // estimates draws values with their standard errors, numbered from 0.
 func estimates(a Axes, values []stats.Estimate) Figure {
 	labels := make([]string, len(values))
-	s := BarSeries{ShowValues: true, Values: make([]float64, len(values)), Err: make([]float64, len(values))}
+	s := BarSeries{ShowValues: true, Missing: "no samples", Values: make([]float64, len(values)), Err: make([]float64, len(values))}
 	for k, v := range values {
 		labels[k] = strconv.Itoa(k)
 		s.Values[k], s.Err[k] = v.Value, v.Error
