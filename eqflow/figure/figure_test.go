@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
 // ramp is 0, 1, … n−1.
@@ -210,6 +211,17 @@ func TestMarkupRuns(t *testing.T) {
 	for i := range want {
 		if got[i] != want[i] {
 			t.Errorf("run %d: %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+func TestEstimatesAreWrittenAsFarAsTheyAreKnown(t *testing.T) {
+	for want, e := range map[string]stats.Estimate{
+		"−22.540 ± 0.030": {Value: -22.54013, Error: 0.0301}, "12 ± 34": {Value: 12.3, Error: 34.2}, "0.00120 ± 0.00040": {Value: 0.0012, Error: 0.0004},
+		"1.5 ± 0": {Value: 1.5}, "2 ± +Inf": {Value: 2, Error: math.Inf(1)},
+	} {
+		if got := NewTable(nil, []any{e}).Rows[0][0]; got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
 // Table is rows of text under headers, or without: HTML in a notebook, aligned columns elsewhere.
@@ -14,7 +16,8 @@ type Table struct {
 	Rows    [][]string
 }
 
-// NewTable makes a table of any values; floats come with four digits. Rows shorter than the headers are filled up.
+// NewTable makes a table of any values; floats come with four digits, estimates with their errors. Rows shorter than the
+// headers are filled up.
 func NewTable(headers []string, rows ...[]any) Table {
 	t := Table{Headers: headers}
 	for _, row := range rows {
@@ -25,6 +28,8 @@ func NewTable(headers []string, rows ...[]any) Table {
 				cells[i] = minus(fmt.Sprintf("%.4g", v))
 			case float32:
 				cells[i] = minus(fmt.Sprintf("%.4g", v))
+			case stats.Estimate:
+				cells[i] = withError(v)
 			default:
 				cells[i] = fmt.Sprint(v)
 			}
@@ -32,6 +37,14 @@ func NewTable(headers []string, rows ...[]any) Table {
 		t.Rows = append(t.Rows, cells)
 	}
 	return t
+}
+
+// withError writes an estimate as far as it is known, such as −22.54 ± 0.03.
+func withError(e stats.Estimate) string {
+	if !(e.Error > 0) || !finite(e.Error) {
+		return minus(fmt.Sprintf("%.4g ± %.2g", e.Value, e.Error))
+	}
+	return known(e.Value, e.Error) + " ± " + known(e.Error, e.Error)
 }
 
 // String aligns the columns with spaces: numbers to the right, text to the left.
