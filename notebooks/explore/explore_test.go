@@ -32,21 +32,20 @@ func TestSliderPositions(t *testing.T) {
 	}
 }
 
-// Moves reach the values, several at once, and only those of sliders that have moved: 1/3 is between two positions.
+// Moves reach the values, several at once, and only those of sliders that have moved: 1/3 is between two positions. What is
+// older than what has come, or damaged, is left.
 func TestMovesAreApplied(t *testing.T) {
 	a, b := NewSlider("a", 0, 1, 1.0/3), NewSlider("b", 0, 10, 2)
 	p := newPanel("place", []*Slider{a, b})
-	p.move(0, 33) // as the browser says at first
-	if len(p.moved) != 0 {
-		t.Error("the first position is no move")
+	p.take("1 33,20") // as the browser says at first
+	if len(p.shown) != 1 || len(p.moved) != 0 {
+		t.Error("the first positions are no move")
 	}
-	p.move(1, 70)
-	p.move(1, 71)
-	if len(p.moved) != 1 {
-		t.Error("the moves are not told")
+	for _, message := range []string{"4 33,71", "3 33,70", "5 33", "x 1,1", "6 33,a", "", "7"} {
+		p.take(message)
 	}
 	p.apply()
-	if a.Value != 1.0/3 || b.Value != 7.1 {
+	if len(p.moved) != 1 || len(p.done) != 0 || a.Value != 1.0/3 || b.Value != 7.1 {
 		t.Errorf("a = %g, b = %g", a.Value, b.Value)
 	}
 }
@@ -56,21 +55,18 @@ func TestPanelEnds(t *testing.T) {
 	s := NewSlider("s", 0, 1, 0)
 	p := newPanel("place", []*Slider{s})
 	drawn := 0
-	p.move(0, 10)
-	done := make(chan struct{})
-	go func() {
-		p.listen(t.Context(), time.Hour, 20*time.Millisecond, func() { drawn++ })
-		close(done)
-	}()
-	<-done
+	show := func() { drawn++ }
+	p.take("1 10")
+	p.listen(t.Context(), time.Hour, 20*time.Millisecond, 20*time.Millisecond, show)
 	if drawn != 1 || s.Value != 0.1 {
 		t.Errorf("drawn %d times at %g", drawn, s.Value)
 	}
-	tell(p.ended)
-	p.listen(t.Context(), time.Hour, time.Hour, func() { drawn++ })
+	p.take("2 done")
+	p.listen(t.Context(), time.Hour, time.Hour, time.Hour, show)
 	if drawn != 1 {
 		t.Error("the button drew")
 	}
+	p.listen(t.Context(), time.Millisecond, time.Hour, time.Hour, show) // no browser shows it
 }
 
 // Where nobody is there to move a slider, the picture is drawn once, with the first values.

@@ -19,9 +19,9 @@ func must[T any](v T, err error) T {
 }
 
 // The films' frames, and how many configurations one shows.
-const frames, inFilm = 61, 5
+const frames, inFilm = 41, 4
 
-// Forwards is the film of five prior draws on their way to the target.
+// Forwards is the film of prior draws on their way to the target.
 func Forwards(m *eqflow.Model, seed uint64) figure.Figure {
 	path := must(m.Path(draws(m, inFilm, seed), frames))
 	return film("From the prior to the target", 0, 1, m, path)
@@ -76,14 +76,16 @@ const inJourney = 2000
 // pictures.
 func Travel(m *eqflow.Model, x particle.Batch, seed uint64) Journey {
 	path := must(m.Path(draws(m, inJourney, seed), frames))
-	return Journey{path: path, target: distances(x), bond: short(m.Target), extent: 1.1 * reach(path[frames-1].Slice(0, inFilm))}
+	return Journey{path: path, target: distances(x), bond: short(m.Target), extent: 1.1 * reach(path)}
 }
 
-// reach is the largest coordinate.
-func reach(b particle.Batch) float64 {
+// reach is how far from the middle the configurations that are drawn come on their way.
+func reach(path []particle.Batch) float64 {
 	most := 0.0
-	for _, v := range b.X {
-		most = math.Max(most, math.Abs(v))
+	for _, x := range path {
+		for _, v := range x.Slice(0, inFilm).X {
+			most = math.Max(most, math.Abs(v))
+		}
 	}
 	return most
 }
@@ -92,7 +94,9 @@ func reach(b particle.Batch) float64 {
 func (j Journey) At(t float64) figure.Figure {
 	x := j.path[int(math.Round(t*float64(len(j.path)-1)))]
 	return figure.Grid("journey", 1,
-		figure.Particles(figure.Gallery{Title: fmt.Sprintf("t = %.2f", t), Bond: j.bond, Extent: j.extent, Radius: 0.06 * j.extent, Columns: inFilm}, x.Slice(0, inFilm)),
+		figure.Particles(figure.Gallery{
+			Title: fmt.Sprintf("t = %.2f", t), Bond: j.bond, Extent: j.extent, Radius: 0.06 * j.extent, Columns: inFilm,
+		}, x.Slice(0, inFilm)),
 		figure.Histogram(figure.Axes{X: "pair distance", Y: "density", XRange: [2]float64{0, 9}, YRange: [2]float64{0, 0.75}, Height: 300}, 90,
 			figure.Sample{Name: "target, by MCMC", Values: j.target, Filled: true},
 			figure.Sample{Name: fmt.Sprintf("%d draws at t = %.2f", x.Len(), t), Values: distances(x)}))

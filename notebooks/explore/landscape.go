@@ -17,19 +17,13 @@ const mostMinima, starts = 5, 100
 // which does not move.
 func Landscape(well, known target.DoubleWell) figure.Figure {
 	minima := must(target.Minima(well, target.Search{Starts: starts, Spread: 0.75 * well.D0}))
-	gallery := figure.Gallery{Title: fmt.Sprintf("Minima of %d particles (%d found)", well.N, len(minima)), Bond: well.Cutoff()}
-	batch := particle.Batch{N: well.N, D: well.D}
-	for _, m := range minima[:min(mostMinima, len(minima))] {
-		batch.X = append(batch.X, m.X...)
-		gallery.Captions = append(gallery.Captions, caption(m, minima[0]))
-	}
-	return figure.Grid("landscape", 1, figure.Grid("pair", 2, pairEnergy(well, known), pairDensity(well, known)), figure.Particles(gallery, batch))
+	return figure.Grid("landscape", 1, figure.Grid("pair", 2, pairEnergy(well, known), pairDensity(well, known)), minimaGallery(well, minima, well.Cutoff()))
 }
 
 // caption is a minimum's energy, or how far it is above the lowest.
 func caption(m, lowest target.Minimum) string {
 	if m.Energy == lowest.Energy {
-		return fmt.Sprintf("u = %.2f kT", m.Energy)
+		return minus(fmt.Sprintf("u = %.2f kT", m.Energy))
 	}
 	return fmt.Sprintf("%.2f kT above", m.Energy-lowest.Energy)
 }
@@ -83,4 +77,20 @@ func lowest(v []float64) float64 {
 		low = math.Min(low, x)
 	}
 	return low
+}
+
+// Minima draws the lowest minima of any system with their energies.
+func Minima(t target.Target, spread float64) figure.Figure {
+	minima := must(target.Minima(t, target.Search{Starts: starts, Spread: spread}))
+	return minimaGallery(t, minima, short(t))
+}
+
+func minimaGallery(t target.Target, minima []target.Minimum, bond float64) figure.Figure {
+	gallery := figure.Gallery{Title: fmt.Sprintf("Minima of %d particles (%d found)", t.Particles(), len(minima)), Bond: bond}
+	batch := particle.Batch{N: t.Particles(), D: t.Dim()}
+	for _, m := range minima[:min(mostMinima, len(minima))] {
+		batch.X = append(batch.X, m.X...)
+		gallery.Captions = append(gallery.Captions, caption(m, minima[0]))
+	}
+	return figure.Particles(gallery, batch)
 }

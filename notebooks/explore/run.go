@@ -8,6 +8,8 @@ import (
 	"html"
 	"os"
 	"os/signal"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +25,9 @@ import (
 // Where it is not set, a cell waits for untouched, and after the first move for idle.
 const EnvListen = "EQFLOW_LISTEN"
 
+// attaching is how long a browser gets to show the sliders, which it does when their cell is on the screen.
 const (
+	attaching = 30 * time.Second
 	untouched = 2 * time.Minute
 	idle      = 15 * time.Minute
 )
@@ -39,20 +43,17 @@ func Run(draw func() figure.Figure, sliders ...*Slider) {
 		}
 	}
 	place := "eqflow_" + gonbui.UniqueId()
-	wait, longer := patience()
-	if wait > 0 && watched() {
+	gonbui.UpdateHTML(place, chosen(sliders)) // above the picture
+	show()
+	if wait, longer := patience(); wait > 0 && watched() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
-		gonbui.UpdateHTML(place, "")
-		show()
 		p := newPanel(place, sliders)
-		if p.attach() {
-			p.listen(ctx, wait, longer, show)
-		}
-	} else {
-		show()
+		comms.Subscribe(place, func(_, message string) { p.take(message) })
+		gonbui.UpdateHTML(place, p.frame())
+		p.listen(ctx, min(wait, attaching), wait, longer, show)
+		gonbui.UpdateHTML(place, chosen(sliders))
 	}
-	gonbui.UpdateHTML(place, chosen(sliders))
 	if err := view.Close(); err != nil {
 		panic(err)
 	}
@@ -86,17 +87,20 @@ func chosen(sliders []*Slider) string {
 
 // panel is the sliders on the screen.
 type panel struct {
-	place   string // of the output that holds them
+	place   string // of the output that holds them, and the address of their messages
 	sliders []*Slider
-	moved   chan struct{} // one is enough: positions are read when it is drawn
-	ended   chan struct{}
+	shown   chan struct{} // of these, one message is enough: positions are read when it is drawn
+	moved   chan struct{}
+	done    chan struct{}
 
 	mu        sync.Mutex
+	newest    int // message
 	positions []int
 }
 
 func newPanel(place string, sliders []*Slider) *panel {
-	p := &panel{place: place, sliders: sliders, moved: make(chan struct{}, 1), ended: make(chan struct{}, 1), positions: make([]int, len(sliders))}
+	one := func() chan struct{} { return make(chan struct{}, 1) }
+	p := &panel{place: place, sliders: sliders, shown: one(), moved: one(), done: one(), positions: make([]int, len(sliders))}
 	for i, s := range sliders {
 		p.positions[i] = s.position()
 	}
@@ -111,19 +115,33 @@ func tell(c chan struct{}) {
 	}
 }
 
-// subscribe follows a slider's or button's address. It stays until the process ends: GoNB's library stops for good when a
-// value comes for an address that nobody follows any more.
-func subscribe(address string, take func(value int)) {
-	comms.Subscribe(address, func(_ string, value int) { take(value) })
-}
-
-// move takes slider i's position.
-func (p *panel) move(i, position int) {
+// take reads a message of sliders.js: its number, then "done" or the positions of all sliders. GoNB's library hands messages
+// over in any order, so older ones are left.
+func (p *panel) take(message string) {
+	number, word, _ := strings.Cut(message, " ")
+	count, err := strconv.Atoi(number)
+	if err != nil {
+		return
+	}
+	if word == "done" {
+		tell(p.done)
+		return
+	}
+	positions := make([]int, 0, len(p.sliders))
+	for text := range strings.SplitSeq(word, ",") {
+		if k, err := strconv.Atoi(text); err == nil {
+			positions = append(positions, k)
+		}
+	}
 	p.mu.Lock()
-	changed := p.positions[i] != position
-	p.positions[i] = position
-	p.mu.Unlock()
-	if changed {
+	defer p.mu.Unlock()
+	if count <= p.newest || len(positions) != len(p.sliders) {
+		return
+	}
+	p.newest = count
+	tell(p.shown)
+	if !slices.Equal(positions, p.positions) {
+		p.positions = positions
 		tell(p.moved)
 	}
 }
@@ -140,16 +158,20 @@ func (p *panel) apply() {
 	}
 }
 
-// listen draws until it ends.
-func (p *panel) listen(ctx context.Context, wait, longer time.Duration, show func()) {
-	timer := time.NewTimer(wait)
+// listen draws until it ends: when ctx does or the button is pressed, or when nothing has come for as long as the sliders have
+// to be shown, to be moved for the first time, and to be moved again.
+func (p *panel) listen(ctx context.Context, toShow, toMove, again time.Duration, show func()) {
+	timer := time.NewTimer(toShow)
 	for {
 		select {
+		case <-p.shown:
+			timer.Reset(toMove)
+			toMove = max(toMove, again)
 		case <-p.moved:
 			p.apply()
 			show()
-			timer.Reset(longer)
-		case <-p.ended:
+			timer.Reset(again)
+		case <-p.done:
 			return
 		case <-ctx.Done():
 			return

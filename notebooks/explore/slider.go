@@ -1,16 +1,12 @@
 package explore
 
 import (
+	_ "embed"
 	"fmt"
 	"html"
 	"math"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/janpfeifer/gonb/gonbui"
-	"github.com/janpfeifer/gonb/gonbui/dom"
-	"github.com/janpfeifer/gonb/gonbui/widgets"
 )
 
 // Slider is a number that a person moves.
@@ -48,63 +44,24 @@ func (s *Slider) decimals() int {
 
 // text is the value as it stands beside the slider.
 func (s *Slider) text() string {
-	return strings.Replace(strconv.FormatFloat(s.Value, 'f', s.decimals(), 64), "-", "−", 1)
+	return minus(strconv.FormatFloat(s.Value, 'f', s.decimals(), 64))
 }
 
-// attachLimit is how long the browser gets to answer for all sliders.
-const attachLimit = 15 * time.Second
+// minus sets true minus signs.
+func minus(text string) string { return strings.ReplaceAll(text, "-", "−") }
 
-// attach puts the sliders on the screen, and tells whether anybody answers.
-func (p *panel) attach() bool {
-	gonbui.UpdateHTML(p.place, p.frame())
-	gonbui.Sync()
-	attached := make(chan struct{})
-	go func() { // GoNB's widgets wait for ever for a browser that does not answer
-		p.build()
-		close(attached)
-	}()
-	select {
-	case <-attached:
-		return true
-	case <-time.After(attachLimit):
-		return false
-	}
-}
+//go:embed sliders.js
+var script string
 
-// frame has a row for each slider: its name, the slider, its value.
+// frame has a row for each slider: its name, the slider, its value; and the button that ends the cell.
 func (p *panel) frame() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<div id=%q class="eqflow-sliders" style="display:grid;grid-template-columns:max-content 24em max-content;gap:0.2em 1em;align-items:center">`, p.place)
-	for i, s := range p.sliders {
-		fmt.Fprintf(&b, `<span>%s</span><span id="%s-%d"></span><output id="%s-%d-value">%s</output>`, html.EscapeString(s.Name), p.place, i, p.place, i, s.text())
+	for _, s := range p.sliders {
+		name := html.EscapeString(s.Name)
+		fmt.Fprintf(&b, `<span>%s</span><span><input type="range" aria-label="%s" min="0" max="%d" value="%d" style="width:100%%" data-from="%g" data-step="%g" data-decimals="%d"></span><output>%s</output>`,
+			name, name, positions, s.position(), s.From, (s.To-s.From)/positions, s.decimals(), s.text())
 	}
-	fmt.Fprintf(&b, `<span></span><span id="%s-end"></span><small>the picture follows while this cell runs</small></div>`, p.place)
+	fmt.Fprintf(&b, "<span></span><span><button type=\"button\">Done</button></span><small>the picture follows while this cell runs</small></div>\n<script>(%s)(%q)</script>", script, p.place)
 	return b.String()
-}
-
-// build fills the frame with GoNB's widgets, and lets the browser write the values while they move.
-func (p *panel) build() {
-	var script strings.Builder
-	script.WriteString("(() => {\n")
-	for i, s := range p.sliders {
-		w := widgets.Slider(0, positions, s.position()).AppendTo(fmt.Sprintf("%s-%d", p.place, i))
-		subscribe(w.Address(), func(position int) { p.move(i, position) })
-		w.Done()
-		fmt.Fprintf(&script, `{
-	const slider = document.getElementById(%q), value = document.getElementById("%s-%d-value");
-	slider.style.width = "100%%";
-	slider.setAttribute("aria-label", %q);
-	slider.addEventListener("input", () => { value.textContent = (%g + %g * slider.value).toFixed(%d).replace("-", "−"); });
-}
-`, w.HtmlId(), p.place, i, s.Name, s.From, (s.To-s.From)/positions, s.decimals())
-	}
-	script.WriteString("})();")
-	button := widgets.Button("Done").AppendTo(p.place + "-end")
-	subscribe(button.Address(), func(clicks int) {
-		if clicks > 0 {
-			tell(p.ended)
-		}
-	})
-	button.Done()
-	dom.TransientJavascript(script.String())
 }

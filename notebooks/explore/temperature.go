@@ -7,6 +7,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 // Ensemble is what is known at one temperature and looked at from others: draws of a generator, and MCMC configurations.
@@ -21,11 +22,16 @@ const inEnsemble = 20_000
 // Reweigh draws from a generator. x are MCMC configurations of its target, to compare with.
 func Reweigh(m *eqflow.Model, x particle.Batch, seed uint64) Ensemble {
 	s := must(m.Sample(inEnsemble, seed))
-	e := Ensemble{u: s.Energy, logQ: s.LogQ, mcmc: make([]float64, x.Len())}
-	for i := range e.mcmc {
-		e.mcmc[i] = m.Target.EnergyForces(x.At(i), nil)
+	return Ensemble{u: s.Energy, logQ: s.LogQ, mcmc: Energies(m.Target, x)}
+}
+
+// Energies are the reduced energies of configurations.
+func Energies(t target.Target, x particle.Batch) figure.Energies {
+	u := make(figure.Energies, x.Len())
+	for i := range u {
+		u[i] = t.EnergyForces(x.At(i), nil)
 	}
-	return e
+	return u
 }
 
 // logWeights are those of the draws and of the MCMC configurations at a temperature, in units of the one that they are of.
@@ -48,9 +54,10 @@ func (e Ensemble) At(temperature float64) figure.Figure {
 	mean, known := stats.Mean(e.u, draws, boot), stats.Mean(e.mcmc, mcmc, boot)
 	ess := 100 * stats.KishESS(draws) / float64(len(draws))
 	return figure.Histogram(figure.Axes{
-		Name:  "temperature",
-		Title: fmt.Sprintf("T = %.2f:  ESS %.1f %%,  mean energy %.2f ± %.2f, by MCMC %.2f ± %.2f", temperature, ess, mean.Value, mean.Error, known.Value, known.Error),
-		X:     "energy / kT at T = 1", Y: "density", XRange: [2]float64{-28, -8},
+		Name: "temperature",
+		Title: minus(fmt.Sprintf("T = %.2f:  ESS %.1f %%,  mean energy %.2f ± %.2f, by MCMC %.2f ± %.2f",
+			temperature, ess, mean.Value, mean.Error, known.Value, known.Error)),
+		X: "energy / kT at T = 1", Y: "density", XRange: [2]float64{-28, -8},
 	}, 80,
 		figure.Sample{Name: "MCMC at T = 1, reweighted", Values: e.mcmc, Weights: stats.Weights(mcmc), Filled: true},
 		figure.Sample{Name: "the generator's draws", Values: e.u},

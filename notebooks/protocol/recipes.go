@@ -7,6 +7,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -129,7 +130,13 @@ func (l *Lab) Generator() (m *eqflow.Model, data particle.Batch, from string) {
 	}
 	small := l.EqBGAll()
 	small.Name, small.Settings.Steps = "eqBG-small", l.steps(1500, 400)
-	train := l.Equilibrium("all-train", 10_000, 21)
-	trained := l.Train(Job{small, 1, eqflow.Data{Train: train}})[0]
-	return trained.Model, train, fmt.Sprintf("eqBG trained here, %d steps", trained.Trained())
+	data = l.Equilibrium("all-train", 10_000, 21)
+	card, err := eqflow.Describe(l.path("models", small.Name+"-1"))
+	known := err == nil && card.Finished
+	bar := figure.NewProgress("training", 0)
+	trained := must(l.train(Job{small, 1, eqflow.Data{Train: data}}, bar))
+	if !known {
+		bar.Done("")
+	}
+	return trained.Model, data, fmt.Sprintf("eqBG trained here, %d steps", trained.Trained())
 }

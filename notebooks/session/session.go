@@ -32,8 +32,11 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// EnvOut names the folder that holds the sessions; "work" beside the notebook where it is not set.
-const EnvOut = "EQFLOW_OUT"
+// The environment of a session.
+const (
+	EnvOut   = "EQFLOW_OUT"   // the folder that holds the sessions; "work" beside the notebook where it is not set
+	EnvQuick = "EQFLOW_QUICK" // "1" for short training, to see that everything works
+)
 
 // The parts of a session's folder.
 const (
@@ -82,6 +85,18 @@ func (s *Session) open() *xla.Opened {
 		s.opened = must(xla.Open(xla.Auto))
 	}
 	return s.opened
+}
+
+// Steps is how long to train: full, or quick where EQFLOW_QUICK asks for that, and a twentieth on the Go backend, which is an
+// order of magnitude slower than XLA.
+func (s *Session) Steps(full, quick int) int {
+	if os.Getenv(EnvQuick) == "1" {
+		full = quick
+	}
+	if s.open().Kind == xla.Go {
+		full = max(20, full/20)
+	}
+	return full
 }
 
 // Computes tells what computes, and why, without the paths of this machine.

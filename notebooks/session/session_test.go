@@ -139,6 +139,18 @@ func TestExportedSamplesReadBack(t *testing.T) {
 	}
 }
 
+func TestTrainingIsShorterOnTheGoBackend(t *testing.T) {
+	notebook(t)
+	s := session.Open("dw4")
+	if n := s.Steps(2000, 600); n != 100 {
+		t.Errorf("%d steps", n)
+	}
+	t.Setenv(session.EnvQuick, "1")
+	if n := s.Steps(2000, 600); n != 30 {
+		t.Errorf("%d quick steps", n)
+	}
+}
+
 func TestDataAndResultsByName(t *testing.T) {
 	notebook(t)
 	s := session.Open("mine")
