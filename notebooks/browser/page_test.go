@@ -16,23 +16,38 @@ import (
 
 // page is a notebook in a tab of its own.
 type page struct {
-	t   *testing.T
-	ctx context.Context
+	t     *testing.T
+	ctx   context.Context
+	front front
 }
+
+// front is the path under which a front end shows notebooks.
+type front string
+
+// The front ends, which one server has both.
+const (
+	jupyterLab front = "/lab/tree/"
+	notebook7  front = "/notebooks/"
+)
 
 // find has the page's notebook panel as "panel": without a window no panel is ever the current one.
 const find = `const app = window.jupyterapp, panel = app && [...app.shell.widgets('main')].find(w => w.content && w.content.widgets);
 const codes = panel ? panel.content.widgets.filter(w => w.model.type === 'code' && w.model.sharedModel.source.trim()) : [];
 const prompt = cell => cell.inputArea.promptNode ? cell.inputArea.promptNode.textContent : '';`
 
-// open shows a notebook and waits until its kernel is ready.
+// open shows a notebook in JupyterLab and waits until its kernel is ready.
 func open(t *testing.T, notebook string) *page {
+	t.Helper()
+	return openIn(t, jupyterLab, notebook)
+}
+
+func openIn(t *testing.T, front front, notebook string) *page {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(desk.browser)
 	t.Cleanup(closeTab)
 	ctx, stop := context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(stop)
-	p := &page{t, ctx}
+	p := &page{t, ctx, front}
 	t.Cleanup(func() {
 		if t.Failed() {
 			p.screenshot("failed")
@@ -46,7 +61,8 @@ func open(t *testing.T, notebook string) *page {
 func (p *page) load(notebook string) {
 	p.t.Helper()
 	// "reset" forgets the panels of the last visit, which would come back beside this one.
-	if err := chromedp.Do(p.ctx, chromedp.Navigate(desk.server.Address(notebook)+"&reset")); err != nil {
+	address := strings.Replace(desk.server.Address(notebook), string(jupyterLab), string(p.front), 1)
+	if err := chromedp.Do(p.ctx, chromedp.Navigate(address+"&reset")); err != nil {
 		p.t.Fatal(err)
 	}
 	p.await(time.Minute, "the notebook", `panel && panel.context.isReady && codes.length > 0`)

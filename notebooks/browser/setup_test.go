@@ -18,6 +18,7 @@ import (
 
 // desk is what all tests share: a JupyterLab over copies of the notebooks, and a browser.
 var desk struct {
+	environment lab.Environment
 	server      *lab.Server
 	browser     context.Context
 	notebooks   string // the folder that is served
@@ -50,7 +51,14 @@ func withDesk(run func() int) (int, error) {
 		return 1, err
 	}
 	defer log.Close()
-	if desk.server, err = startLab(ctx, root, log); err != nil {
+	if desk.environment, err = prepare(ctx, root); err != nil {
+		return 1, err
+	}
+	desk.server, err = desk.environment.Start(ctx, lab.Options{
+		Folder: desk.notebooks, Env: []string{quick}, Log: log,
+		Args: []string{"--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"},
+	})
+	if err != nil {
 		return 1, err
 	}
 	defer desk.server.Close()
@@ -95,24 +103,39 @@ func fresh(from, to, screenshots string) error {
 	return nil
 }
 
-// startLab is what "eqflow lab" does, with a JupyterLab that lets scripts at its application.
-func startLab(ctx context.Context, root string, log *os.File) (*lab.Server, error) {
+// quick shortens what the notebooks train.
+const quick = "EQFLOW_QUICK=1"
+
+// classic is the front end that is not JupyterLab, at the version that belongs to the pinned one.
+const classic = "notebook==7.6.1"
+
+// prepare makes a Python environment with JupyterLab, as "eqflow lab" does, and Notebook 7, and installs the kernel into it.
+func prepare(ctx context.Context, root string) (lab.Environment, error) {
 	cache, err := kernel.CacheFolder()
 	if err != nil {
-		return nil, err
+		return lab.Environment{}, err
 	}
 	tell := func(text string) { fmt.Fprintln(os.Stderr, "browser:", text) }
-	environment, err := lab.Prepare(ctx, filepath.Join(cache, "lab"), tell)
+	environment, err := lab.Prepare(ctx, filepath.Join(cache, "browser"), tell)
 	if err != nil {
-		return nil, err
+		return environment, err
+	}
+	if _, err := os.Stat(environment.Jupyter() + "-notebook"); err != nil {
+		tell("installing Notebook 7")
+		if err := run(root, nil, filepath.Join(environment.Prefix, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", classic); err != nil {
+			return environment, err
+		}
 	}
 	tell("installing the kernel")
-	install := exec.Command("go", "run", "./cmd/eqflow", "kernel", "install", "--prefix", environment.Prefix)
-	install.Dir, install.Stdout, install.Stderr = root, os.Stderr, os.Stderr
-	if err := install.Run(); err != nil {
-		return nil, fmt.Errorf("browser: the kernel cannot be installed: %w", err)
+	return environment, run(root, nil, "go", "run", "./cmd/eqflow", "kernel", "install", "--prefix", environment.Prefix)
+}
+
+// run runs a program in a folder, with further variables, and shows what it says.
+func run(folder string, env []string, program string, args ...string) error {
+	command := exec.Command(program, args...)
+	command.Dir, command.Env, command.Stdout, command.Stderr = folder, append(os.Environ(), env...), os.Stderr, os.Stderr
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("browser: %s: %w", filepath.Base(program), err)
 	}
-	return environment.Start(ctx, lab.Options{
-		Folder: desk.notebooks, Env: []string{"EQFLOW_QUICK=1"}, Args: []string{"--LabApp.expose_app_in_browser=True"}, Log: log,
-	})
+	return nil
 }
