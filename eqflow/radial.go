@@ -11,15 +11,20 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/radial"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 // The flow of the kernel field is solved in plain Go, by package radial, wherever the backend computes in the host's own
 // memory: that is several times as fast as its graphs there, compiles nothing, and keeps float64. Devices get the graphs,
-// and so do fields whose RBFs are too narrow for radial's tables.
+// and so do fields whose RBFs are too narrow for radial's tables, and systems whose particles are not all alike: radial knows
+// one function of the distance.
 
 // kernelFlow returns the continuous flow of a kernel field, if the model has one that is to be solved in plain Go.
 func (m *Model) kernelFlow() (c flow.Continuous, k dynamics.Kernel, ok bool) {
 	if c, ok = m.Flow.(flow.Continuous); !ok || c.Unrolled || m.inGraphs || m.devices > 1 || !m.backend.HasSharedBuffers() {
+		return c, k, false
+	}
+	if !target.RelabellingOf(m.Target).All() {
 		return c, k, false
 	}
 	c = c.WithDefaults()
