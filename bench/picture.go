@@ -55,9 +55,10 @@ func panel(title string, names []string, rows []Row) figure.Figure {
 	}
 	series := make([]figure.BarSeries, len(names))
 	for k, name := range names {
-		series[k] = figure.BarSeries{Name: name, Values: slices.Repeat([]float64{math.NaN()}, len(labels))}
+		series[k].Values = slices.Repeat([]float64{math.NaN()}, len(labels))
 		for _, row := range rows {
 			if row.Contender == name && row.Note == "" {
+				series[k].Name = name
 				series[k].Values[slices.Index(labels, caseLabel(row.Case))] = row.Fastest
 			}
 		}

@@ -108,7 +108,7 @@ func (r Result) Legend() string {
 	var lines []string
 	seen := map[string]bool{}
 	for _, row := range r.Rows {
-		if row.Version != "" && !seen[row.Contender] {
+		if row.Version != "" && !seen[row.Contender] && !strings.HasPrefix(row.Contender, ownName) {
 			seen[row.Contender] = true
 			lines = append(lines, fmt.Sprintf("; %s: %s", row.Contender, row.Version))
 		}

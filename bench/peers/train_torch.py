@@ -1,20 +1,29 @@
 """PyTorch peer for a whole training run: the tuned kernel field by likelihood with the stages' penalty, Adam with eqflow's
-schedule; one thread a core, and as many pairs at a time as fit the cache."""
-import os, sys
+schedule; the best number of threads and chunks, which are found before the clock runs."""
+import os, sys, time
+from functools import partial
 import torch
 import kernel_flow_torch as peer
-from protocol import Request, Training
+from protocol import Request, Training, chunkings, fastest
 
 req = Request(sys.argv[1])
 run = Training(req)
-torch.set_num_threads(len(os.sched_getaffinity(0)))
+start = {k: v.detach().clone() for k, v in peer.params.items()}
+begun = time.time()
+settings = [(threads, chunks) for threads in sorted({1, len(os.sched_getaffinity(0))}) for chunks in chunkings(req.batch, peer.P)]
+(threads, chunks), _, _ = fastest(settings, partial(peer.stepper, peer.likelihood_loss, (torch.from_numpy(run.data[: req.batch]),)))
+run.paused += time.time() - begun
+with torch.no_grad():
+    for name, v in peer.params.items():
+        v.copy_(start[name])
+torch.set_num_threads(threads)
 adam = torch.optim.Adam(peer.params.values(), lr=run.highest)
-average = {k: v.detach().clone() for k, v in peer.params.items()}
+average = {k: v.clone() for k, v in start.items()}
 for k, x in run.batches():
     for group in adam.param_groups:
         group["lr"] = run.rate(k)
     adam.zero_grad()
-    peer.backward(peer.likelihood_loss, (torch.from_numpy(x),), 2)
+    peer.backward(peer.likelihood_loss, (torch.from_numpy(x),), chunks)
     torch.nn.utils.clip_grad_norm_(peer.params.values(), run.clip)
     adam.step()
     with torch.no_grad():
