@@ -23,6 +23,7 @@ var commands = []func() *cobra.Command{
 	newSampleCommand,
 	newEvalCommand,
 	newCompareCommand,
+	newMeasureCommand,
 	newMergeCommand,
 	newLabCommand,
 	newBenchCommand,
