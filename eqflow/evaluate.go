@@ -230,7 +230,10 @@ func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
 
 // origin describes the model.
 func (m *Model) origin() Origin {
-	o := Origin{Flow: fmt.Sprintf("%T", m.Flow), Parameters: m.Parameters(), TrainingSteps: m.steps, TrainingSeconds: m.past.Seconds}
+	o := Origin{
+		Flow: fmt.Sprintf("%T", m.Flow), Parameters: m.Parameters(),
+		TrainingSteps: m.steps, TrainingSeconds: m.past.Seconds, TrainingEnergies: m.past.Energies,
+	}
 	if spec, err := SpecOfFlow(m.Flow); err == nil {
 		o.Flow = spec.name()
 	}

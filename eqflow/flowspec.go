@@ -47,6 +47,9 @@ func FlowFor(name string, t target.Target) (flow.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if mixed, ok := t.(target.Mixture); ok { // a cluster of the same size
+		t = target.LennardJones{N: mixed.Particles(), Rm: mixed.Rm}
+	}
 	lj, ok := t.(target.LennardJones)
 	f, continuous := c.(flow.Continuous)
 	if !ok || !continuous {

@@ -44,6 +44,8 @@ type Origin struct {
 	Parameters      int     `json:"parameters"`
 	TrainingSteps   int     `json:"training_steps"`
 	TrainingSeconds float64 `json:"training_seconds"`
+	// TrainingEnergies counts the evaluations of the target's energy that training has made.
+	TrainingEnergies int64 `json:"training_energy_evaluations"`
 }
 
 // Cost is what samples and their weights took, without compiling, on the machine of the evaluation.

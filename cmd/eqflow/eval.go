@@ -195,7 +195,8 @@ func saveFigures(told io.Writer, r eqflow.Report, folder string) error {
 }
 
 func showReport(out io.Writer, r eqflow.Report) {
-	fmt.Fprintf(out, "model    %s, %d parameters, %d training steps\n", r.Flow, r.Parameters, r.TrainingSteps)
+	fmt.Fprintf(out, "model    %s, %d parameters, trained for %d steps in %.0f s with %d energy evaluations\n", r.Flow, r.Parameters,
+		r.TrainingSteps, r.TrainingSeconds, r.TrainingEnergies)
 	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)
 	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n", r.NLL, r.Error, r.NLL2, r.NLL4)
 	if r.AdaptiveN > 0 {

@@ -100,10 +100,11 @@ func shortNames(paths []string) []string {
 	return names
 }
 
-// Table has a row for each model, and one for what a perfect model would have, as far as that is known.
+// Table has a row for each model, and one for what a perfect model would have, as far as that is known. Energies are the
+// evaluations of the target's that training made.
 func (c Comparison) Table() figure.Table {
 	t := figure.Table{Headers: []string{"model", "flow", "parameters", "NLL / nats", "ESS / %", "log Z", "W2", "energy-W2", "distance-W2",
-		"training / s", "effective / s", "judged"}}
+		"training / s", "energies", "effective / s", "judged"}}
 	for _, e := range c {
 		judged := "trustworthy"
 		if !e.Trustworthy {
@@ -113,11 +114,11 @@ func (c Comparison) Table() figure.Table {
 		}
 		t.Rows = append(t.Rows, []string{e.Name, e.Flow, fmt.Sprint(e.Parameters), number("%.3f", e.NLL4), number("%.1f", 100*e.ESS),
 			withError(e.LogZ, e.LogZError), number("%.3f", e.W2), number("%.3f", e.EnergyW2), number("%.4f", e.DistanceW2),
-			number("%.0f", e.TrainingSeconds), number("%.3g", e.EffectivePerSec), judged})
+			number("%.0f", e.TrainingSeconds), fmt.Sprint(e.TrainingEnergies), number("%.3g", e.EffectivePerSec), judged})
 	}
 	best := c.best()
 	t.Rows = append(t.Rows, []string{"(perfect)", "", "", number("%.3f", best.KnownEntropy), "100", number("%.3f", best.KnownLogZ),
-		number("%.3f", best.W2Floor), number("%.3f", best.EnergyW2Floor), number("%.4f", best.DistanceW2Floor), "", "", ""})
+		number("%.3f", best.W2Floor), number("%.3f", best.EnergyW2Floor), number("%.4f", best.DistanceW2Floor), "", "", "", ""})
 	return t
 }
 

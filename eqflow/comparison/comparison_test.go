@@ -16,7 +16,7 @@ import (
 func written(t *testing.T) []string {
 	t.Helper()
 	full := eqflow.Report{
-		System: "dw4", Origin: eqflow.Origin{Flow: "egnn", Parameters: 87680, TrainingSeconds: 300},
+		System: "dw4", Origin: eqflow.Origin{Flow: "egnn", Parameters: 87680, TrainingSeconds: 300, TrainingEnergies: 5000},
 		Check: eqflow.Check{NLL4: 7.17, Trustworthy: true}, KnownLogZ: 29.667, KnownEntropy: 7.127,
 		Weights:   eqflow.Weights{Samples: 20000, ESS: 0.964, LogZ: 29.666, LogZError: 0.002, WeightsTrustworthy: true},
 		Cost:      eqflow.Cost{EffectivePerSec: 1234},
@@ -46,10 +46,10 @@ func TestTableShowsWhatWasMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][]string{
-		"a":         {"egnn", "87680", "7.170", "96.4", "29.666 ± 0.002", "0.300", "0.160", "0.0200", "300", "1.23e+03", "trustworthy"},
-		"b":         {"realnvp", "87680", "113.000", "96.4", "29.666 ± 0.002", "0.300", "–", "0.0200", "300", "1.23e+03", "NOT TRUSTWORTHY"},
-		"c":         {"kernel", "87680", "7.170", "–", "–", "–", "–", "–", "300", "–", "trustworthy"},
-		"(perfect)": {"", "", "7.127", "100", "29.667", "0.280", "0.110", "0.0170", "", "", ""},
+		"a":         {"egnn", "87680", "7.170", "96.4", "29.666 ± 0.002", "0.300", "0.160", "0.0200", "300", "5000", "1.23e+03", "trustworthy"},
+		"b":         {"realnvp", "87680", "113.000", "96.4", "29.666 ± 0.002", "0.300", "–", "0.0200", "300", "5000", "1.23e+03", "NOT TRUSTWORTHY"},
+		"c":         {"kernel", "87680", "7.170", "–", "–", "–", "–", "–", "300", "5000", "–", "trustworthy"},
+		"(perfect)": {"", "", "7.127", "100", "29.667", "0.280", "0.110", "0.0170", "", "", "", ""},
 	}
 	table := c.Table()
 	if len(table.Rows) != len(want) {
