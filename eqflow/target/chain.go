@@ -44,9 +44,9 @@ const KindChain = "chain"
 var chains = kind{
 	name: KindChain, patterns: []string{"chainN"}, examples: []string{"chain4", "chain5"}, defaults: chain(5).constants(),
 	help: map[string]string{
-		"kb": "stiffness of bonds", "b0": "length of bonds", "ka": "stiffness of angles' cosines", "theta0": "angle, in degrees",
+		"kb": "stiffness of bonds", "b0": "length of bonds", "ka": "stiffness of angles' cosines", "theta0": "angle between bonds, in degrees",
 		"v1": "torsion, one well", "v2": "torsion, two wells", "v3": "torsion, three wells",
-		"epsilon": "depth of the minimum of pairs four bonds apart", "rm": "distance of that minimum", "kt": "temperature",
+		"epsilon": "depth of the minimum of pairs four bonds apart", "rm": "distance of the minimum of pairs four bonds apart", "kt": "temperature",
 	},
 	build: func(s Spec, c map[string]float64) Target {
 		return Chain{

@@ -40,8 +40,9 @@ const KindMixture = "lennard-jones-mixture"
 var mixtures = kind{
 	name: KindMixture, patterns: []string{"ljA+B", "ljA+B-pairs"}, examples: []string{"lj8+5"}, defaults: mixture(8, 5).constants(), types: 2, converted: true,
 	help: map[string]string{
-		"epsilon": "depth of the minimum of an AA pair", "epsilon_ab": "of an AB pair", "epsilon_bb": "of a BB pair",
-		"rm": "distance of the minimum of an AA pair", "rm_ab": "of an AB pair", "rm_bb": "of a BB pair", "k": "strength of the trap", "kt": "temperature",
+		"epsilon": "depth of the minimum of an AA pair", "epsilon_ab": "depth of the minimum of an AB pair", "epsilon_bb": "depth of the minimum of a BB pair",
+		"rm": "distance of the minimum of an AA pair", "rm_ab": "distance of the minimum of an AB pair",
+		"rm_bb": "distance of the minimum of a BB pair", "k": "strength of the trap", "kt": "temperature",
 	},
 	build: func(s Spec, c map[string]float64) Target {
 		if s.Convention == "" {
