@@ -9,17 +9,20 @@ import (
 // Kept is a solve that remembers its stages, so that it can be differentiated.
 type Kept struct {
 	Images
-	flow   *Flow
+	table  *table
 	blocks []*block
 }
 
 // Keep maps configurations like Apply, and keeps what Pull needs.
 func (f *Flow) Keep(x particle.Batch) *Kept {
-	k := &Kept{Images: newImages(x), flow: f, blocks: make([]*block, blocks(x))}
-	inParallel(len(k.blocks), func(i int) {
-		k.blocks[i] = f.newBlock(x, i, true)
-		k.blocks[i].solve()
-		k.blocks[i].store(k.Images)
+	k := &Kept{Images: newImages(x), blocks: make([]*block, blocks(x))}
+	f.withTable(x, func(t *table) {
+		k.table = t
+		inParallel(len(k.blocks), func(i int) {
+			k.blocks[i] = f.newBlock(t, x, i, true)
+			k.blocks[i].solve()
+			k.blocks[i].store(k.Images)
+		})
 	})
 	return k
 }
@@ -38,7 +41,7 @@ func (k *Kept) parts() int {
 
 // Pull turns the cotangents of the images, X, LogDet and Penalty, into those of the parameters. It ends k's use.
 func (k *Kept) Pull(cotangents Images) Parameters {
-	t := k.flow.table
+	t := k.table
 	parts := make([][][]polynomial, k.parts())
 	inParallel(len(parts), func(i int) {
 		parts[i] = t.zeros(len(t.rows))

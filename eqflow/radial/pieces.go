@@ -11,13 +11,13 @@ const terms = 8
 
 // Tolerance bounds, for the normalised radial basis functions B_k(d) that a field is a sum of, Σ_k |B_k − piece| and, for
 // the slopes, Σ_k |B_k' − piece'| (per unit of length). So φ is off by at most Tolerance·max|W|.
-const Tolerance = 1e-6
+const Tolerance = 3e-6
 
-// Pieces get shorter until they meet the tolerance. A field that needs more than so many is not tabulated.
+// Pieces get shorter until they meet the tolerance. A field that seems to need more than so many is not tabulated.
 const maxPieces = 4096
 
-// pieces divides the distances from zero on: equal pieces up to split, shorter ones to the end, where all RBFs have
-// vanished against the regulariser, and one without end.
+// pieces divides the distances from zero on: equal pieces up to split, a little beyond the last centre; shorter ones, or none,
+// to the end, where all RBFs have vanished against the regulariser; and one without end.
 type pieces struct {
 	split, end       float64
 	near, far        int     // pieces before and beyond split
@@ -27,7 +27,10 @@ type pieces struct {
 
 func newPieces(split, end float64, near, far int) pieces {
 	p := pieces{split: split, end: end, near: near, far: far}
-	p.perNear, p.perFar = float64(near)/split, float64(far)/(end-split)
+	p.perNear = float64(near) / split
+	if far > 0 {
+		p.perFar = float64(far) / (end - split)
+	}
 	p.slopeNear, p.slope = 2*p.perNear, 2*p.perFar
 	return p
 }
@@ -120,7 +123,6 @@ type basis struct {
 	centres, inverse []float64 // μ_k, 1/width [K]
 	nodes            []values
 	buffer           []float64 // of the nodes' values [nodes, K]
-	fault            fault     // at the pieces' ends, where it is largest
 }
 
 // values are the B_k at one distance, but for those that are negligible.
@@ -150,29 +152,51 @@ func (f fault) finer(count float64) float64 {
 // negligible is the share of Σ R below which a basis function is left out: with fifty of them, far under the tolerance.
 const negligible = 1e-11
 
-// newBasis divides the distances finely enough, starting from what suits the narrowest RBF.
-func (f Field) newBasis() (*basis, error) {
-	b := &basis{centres: make([]float64, f.Centres), inverse: make([]float64, f.Centres)}
+// plan says how a field's distances are to be divided at first.
+type plan struct {
+	split, end float64
+	near, far  float64 // pieces
+}
+
+func (f Field) plan() (plan, error) {
 	narrowest, widest := math.Inf(1), 0.0
+	for _, w := range f.NegLogWidths {
+		narrowest, widest = min(narrowest, math.Exp(-w)), max(widest, math.Exp(-w))
+	}
+	p := plan{split: f.MaxDistance + narrowest, end: f.MaxDistance + widest*math.Sqrt(-math.Log(negligible*regulariser))}
+	p.near, p.far = p.split/(firstNear*narrowest)+1, (p.end-p.split)/(firstFar*narrowest)+1
+	if !(p.near+p.far <= maxPieces) {
+		return p, fmt.Errorf("radial: RBFs of width %.2g to %.2g need more than %d pieces for a table", narrowest, widest, maxPieces)
+	}
+	return p, nil
+}
+
+// newBasis divides the distances finely enough, those beyond split only if they are asked for.
+func (f Field) newBasis(p plan, beyond bool) *basis {
+	b := &basis{centres: make([]float64, f.Centres), inverse: make([]float64, f.Centres)}
 	for k := range b.centres {
 		b.centres[k] = f.MaxDistance * float64(k) / float64(f.Centres-1)
 		b.inverse[k] = math.Exp(f.NegLogWidths[k])
-		narrowest, widest = min(narrowest, 1/b.inverse[k]), max(widest, 1/b.inverse[k])
 	}
-	split := f.MaxDistance + narrowest
-	end := f.MaxDistance + widest*math.Sqrt(-math.Log(negligible*regulariser))
-	near, far := split/(0.33*narrowest)+1, (end-split)/(0.15*narrowest)+1
-	for near+far <= maxPieces {
-		b.divide(newPieces(split, end, int(near), int(far)))
-		nearFault, farFault := b.faults()
-		if b.fault = nearFault.or(farFault); b.fault.within(Tolerance) {
-			return b, nil
+	if !beyond {
+		p.far = 0
+	}
+	for {
+		b.divide(newPieces(p.split, p.end, int(p.near), int(p.far)))
+		near, far := b.faults()
+		if near.or(far).within(Tolerance) {
+			return b
 		}
 		b.leave()
-		near, far = nearFault.finer(near), farFault.finer(far)
+		p.near, p.far = near.finer(p.near), far.finer(p.far)
 	}
-	return nil, fmt.Errorf("radial: RBFs of width %.2g need more than %d pieces for a table", narrowest, maxPieces)
 }
+
+// Pieces of these lengths, in widths of the narrowest RBF, meet the tolerance as a rule.
+const (
+	firstNear = 0.4
+	firstFar  = 0.17 // there the regulariser cuts the RBFs off, faster than they fall themselves
+)
 
 // divide evaluates the RBFs at the nodes of pieces.
 func (b *basis) divide(p pieces) {

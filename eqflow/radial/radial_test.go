@@ -128,8 +128,11 @@ func mustFlow(t testing.TB, f radial.Field, s radial.Solve) *radial.Flow {
 
 func BenchmarkTable(b *testing.B) {
 	r := load(b, "DW4")
+	x := r.configurations("z", 1)
 	for b.Loop() {
-		mustFlow(b, r.field, inverse).Release()
+		f := mustFlow(b, r.field, inverse)
+		f.Apply(x)
+		f.Release()
 	}
 }
 

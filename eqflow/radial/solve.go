@@ -2,6 +2,7 @@ package radial
 
 import (
 	"math"
+	"sync"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -33,30 +34,71 @@ func (s Solve) rows() (at []float64, row [][]int) {
 	return at, row
 }
 
-// Flow is a field's flow, tabulated. It may be used by many goroutines.
+// Flow is a field's flow, tabulated when it is first used. It may be used by many goroutines.
 type Flow struct {
 	Solve
-	table *table
-	row   [][]int // of the table, for each step and stage
-	pairs int
+	field Field
+	plan  plan
+	at    []float64 // the times that the solve visits
+	row   [][]int   // of the table, for each step and stage
+
+	making sync.Mutex
+	table  *table // with pieces beyond the last centre once some distance has lain there
 }
 
-// NewFlow tabulates a field for a solve. It returns an error where the field's RBFs are too narrow for a table.
+// NewFlow prepares a field for a solve. It returns an error where the field's RBFs are too narrow for a table.
 func NewFlow(f Field, s Solve) (*Flow, error) {
-	at, row := s.rows()
 	f.Kernel = f.Kernel.WithDefaults()
-	t, err := f.newTable(at)
-	if err != nil {
-		return nil, err
+	p, err := f.plan()
+	flow := &Flow{Solve: s, field: f, plan: p}
+	flow.at, flow.row = s.rows()
+	return flow, err
+}
+
+// withTable calls solve, which starts from x, with a table: one of all distances where x has some beyond the last centre, or
+// where it turns out on the way that they are needed.
+func (f *Flow) withTable(x particle.Batch, solve func(t *table)) {
+	t := f.tableFor(reaches(x, f.plan.split))
+	if solve(t); t.missed.Load() {
+		solve(f.tableFor(true))
 	}
-	return &Flow{Solve: s, table: t, row: row}, nil
+}
+
+func (f *Flow) tableFor(beyond bool) *table {
+	f.making.Lock()
+	defer f.making.Unlock()
+	if f.table == nil || beyond && f.table.far == 0 {
+		f.table = f.field.newTable(f.plan, f.at, beyond)
+	}
+	return f.table
 }
 
 // Release hands the flow's memory to those that are made next. It ends the flow's use, and may be left out.
 func (f *Flow) Release() {
-	f.table.basis.leave()
-	f.table.leave(f.table.perCentre)
-	f.table.leave(f.table.rows)
+	if t := f.table; t != nil {
+		t.basis.leave()
+		t.leave(t.perCentre)
+		t.leave(t.rows)
+	}
+}
+
+// reaches tells whether some distance is not under d.
+func reaches(x particle.Batch, d float64) bool {
+	for b := range x.Len() {
+		at := x.At(b)
+		for i := 0; i < len(at); i += x.D {
+			for j := 0; j < i; j += x.D {
+				square := 0.0
+				for c := range x.D {
+					square += (at[i+c] - at[j+c]) * (at[i+c] - at[j+c])
+				}
+				if !(square+regulariser < d*d) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // Images are mapped configurations with what a flow tells of the map.
@@ -78,11 +120,13 @@ const lanes = 32
 // Apply maps configurations.
 func (f *Flow) Apply(x particle.Batch) Images {
 	out := newImages(x)
-	inParallel(blocks(x), func(i int) {
-		b := f.newBlock(x, i, false)
-		b.solve()
-		b.store(out)
-		b.leave()
+	f.withTable(x, func(t *table) {
+		inParallel(blocks(x), func(i int) {
+			b := f.newBlock(t, x, i, false)
+			b.solve()
+			b.store(out)
+			b.leave()
+		})
 	})
 	return out
 }
@@ -92,6 +136,7 @@ func blocks(x particle.Batch) int { return (x.Len() + lanes - 1) / lanes }
 // block is the solve of up to lanes configurations. Its arrays hold [..., lanes], the configurations innermost.
 type block struct {
 	*Flow
+	table               *table
 	n, first, lanes     int
 	y                   []float64 // [n·D]
 	logDet, penalty     []float64 // [1]
@@ -101,9 +146,9 @@ type block struct {
 	square, phi, factor []float64 // of the pair at hand [1]
 }
 
-func (f *Flow) newBlock(x particle.Batch, index int, keep bool) *block {
+func (f *Flow) newBlock(t *table, x particle.Batch, index int, keep bool) *block {
 	first := index * lanes
-	b := &block{Flow: f, n: x.N, first: first, lanes: min(lanes, x.Len()-first), kept: keep}
+	b := &block{Flow: f, table: t, n: x.N, first: first, lanes: min(lanes, x.Len()-first), kept: keep}
 	width, steps := x.N*x.D*b.lanes, 1
 	if keep {
 		steps = f.Steps
@@ -250,6 +295,9 @@ func (t *table) lookUp(row int, square, phi, div []float64) {
 	for l, s := range square {
 		d := math.Sqrt(s + regulariser)
 		piece, u, scale := where.locate(d)
+		if piece >= where.near && where.far == 0 {
+			t.missed.Store(true)
+		}
 		c := &pieces[piece]
 		p, slope := math.FMA(c[7], u, c[6]), c[7]
 		slope, p = math.FMA(slope, u, p), math.FMA(p, u, c[5])

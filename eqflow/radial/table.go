@@ -1,5 +1,7 @@
 package radial
 
+import "sync/atomic"
+
 // polynomial holds the coefficients of a piece in its local coordinate.
 type polynomial [terms]float64
 
@@ -10,19 +12,18 @@ type table struct {
 	times
 	perCentre [][]polynomial // Σ_k W_km B_k, for each time centre [T][pieces]
 	rows      [][]polynomial // φ [times][pieces]
+	// missed tells that a distance was looked up beyond the centres where the table has no pieces: what came out is wrong.
+	missed atomic.Bool
 }
 
-// newTable tabulates a field at times.
-func (f Field) newTable(at []float64) (*table, error) {
-	b, err := f.newBasis()
-	if err != nil {
-		return nil, err
-	}
+// newTable tabulates a field at times, and beyond the centres only if that is asked for.
+func (f Field) newTable(p plan, at []float64, beyond bool) *table {
+	b := f.newBasis(p, beyond)
 	t := &table{Field: f, basis: b, times: f.newTimes(at)}
 	t.perCentre, t.rows = t.zeros(f.TimeCentres), t.zeros(len(at))
 	inParallel(b.near+b.far, t.mix)
 	inParallel(len(at), t.fold)
-	return t, nil
+	return t
 }
 
 // zeros returns rows of pieces.
