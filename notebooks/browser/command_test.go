@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -111,8 +112,10 @@ func TestNbexec(t *testing.T) {
 	if os.Geteuid() == 0 {
 		args = append(args, "-jupyter_args", "--allow-root")
 	}
-	if err := run(desk.notebooks, []string{quick, "PATH=" + path, explore.EnvListen + "=1s"}, nbexec, args...); err != nil {
-		t.Fatal(err)
+	command := exec.Command(nbexec, args...)
+	command.Dir, command.Env = desk.notebooks, append(os.Environ(), quick, "PATH="+path, explore.EnvListen+"=1s")
+	if said, err := command.CombinedOutput(); err != nil { // much of it is Chromium's
+		t.Fatalf("nbexec: %v\n%s", err, said)
 	}
 	if got, want := ran(t, filepath.Join(desk.notebooks, name)), ran(t, committed(t, "06-explore.ipynb")); got != want {
 		t.Errorf("%d pictures, %d are committed", got, want)

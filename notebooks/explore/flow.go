@@ -18,8 +18,15 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// The films' frames, and how many configurations one shows.
-const frames, inFilm = 41, 4
+// The frames of a film and how many configurations it shows: few, for a notebook holds it. A journey has a frame for every
+// position of its slider.
+const (
+	frames, inFilm      = 31, 3
+	stations, inPicture = positions + 1, 4
+)
+
+// discs is the radius of a particle, as a share of the distance under which pairs are short: the same on all of the way.
+const discs = 0.1
 
 // Forwards is the film of prior draws on their way to the target.
 func Forwards(m *eqflow.Model, seed uint64) figure.Figure {
@@ -46,7 +53,8 @@ func film(title string, t0, t1 float64, m *eqflow.Model, path []particle.Batch) 
 	for k := range times {
 		times[k] = fmt.Sprintf("t = %.2f", t0+(t1-t0)*float64(k)/float64(len(path)-1))
 	}
-	return figure.Film(figure.Gallery{Title: title, Bond: short(m.Target), Columns: inFilm}, 0, times, path...)
+	bond := short(m.Target)
+	return figure.Film(figure.Gallery{Title: title, Bond: bond, Radius: discs * bond, Columns: inFilm}, 0, times, path...)
 }
 
 // short is the distance under which a pair is short, where the system's pairs have two wells; 0 where not.
@@ -75,7 +83,7 @@ const inJourney = 2000
 // Travel follows prior draws through the flow. The pair distances of x, fair configurations of the target, stand behind the
 // pictures.
 func Travel(m *eqflow.Model, x particle.Batch, seed uint64) Journey {
-	path := must(m.Path(draws(m, inJourney, seed), frames))
+	path := must(m.Path(draws(m, inJourney, seed), stations))
 	return Journey{path: path, target: distances(x), bond: short(m.Target), extent: 1.1 * reach(path)}
 }
 
@@ -83,7 +91,7 @@ func Travel(m *eqflow.Model, x particle.Batch, seed uint64) Journey {
 func reach(path []particle.Batch) float64 {
 	most := 0.0
 	for _, x := range path {
-		for _, v := range x.Slice(0, inFilm).X {
+		for _, v := range x.Slice(0, inPicture).X {
 			most = math.Max(most, math.Abs(v))
 		}
 	}
@@ -95,8 +103,8 @@ func (j Journey) At(t float64) figure.Figure {
 	x := j.path[int(math.Round(t*float64(len(j.path)-1)))]
 	return figure.Grid("journey", 1,
 		figure.Particles(figure.Gallery{
-			Title: fmt.Sprintf("t = %.2f", t), Bond: j.bond, Extent: j.extent, Radius: 0.06 * j.extent, Columns: inFilm,
-		}, x.Slice(0, inFilm)),
+			Title: fmt.Sprintf("t = %.2f", t), Bond: j.bond, Extent: j.extent, Radius: discs * j.bond, Columns: inPicture,
+		}, x.Slice(0, inPicture)),
 		figure.Histogram(figure.Axes{X: "pair distance", Y: "density", XRange: [2]float64{0, 9}, YRange: [2]float64{0, 0.75}, Height: 300}, 90,
 			figure.Sample{Name: "target, by MCMC", Values: j.target, Filled: true},
 			figure.Sample{Name: fmt.Sprintf("%d draws at t = %.2f", x.Len(), t), Values: distances(x)}))
