@@ -118,6 +118,13 @@ func (c Card) Rows() [][]string {
 			[]string{"settings", fmt.Sprintf("batch %d, learning rate %g, penalty %g, seed %d", s.Batch, s.LearningRate, s.Penalty, s.Seed)},
 			[]string{"seconds", fmt.Sprintf("%.0f", c.History.Seconds)})
 	}
+	if c.History.Energies > 0 {
+		rows = append(rows, []string{"energies evaluated", fmt.Sprint(c.History.Energies)})
+	}
+	if n := len(c.History.Rungs); n > 0 {
+		last := c.History.Rungs[n-1]
+		rows = append(rows, []string{"ladder", fmt.Sprintf("%d rungs, to λ = %.3g with an ESS of %.0f %%", n, last.Lambda, 100*last.ESS)})
+	}
 	if c.Report == nil {
 		return append(rows, []string{"judgement", "none yet: eqflow eval keeps one"})
 	}

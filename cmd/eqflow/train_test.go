@@ -54,6 +54,24 @@ func dw4Set(t *testing.T, spec string) string {
 	return path
 }
 
+// A model trains on the energy alone, and says how many energies that took and how far it has climbed.
+func TestTrainWithoutData(t *testing.T) {
+	for line, has := range map[string][]string{
+		"--objective annealed --draws 16 --moves 1 --steps 2 --batch 4":         {"ladder    2 rungs", "log Z", "energies "},
+		"--objective energy-matching --draws 16 --probes 2 --steps 2 --batch 4": {"ladder    2 rungs, to λ = 1", "energies "},
+		"--objective energy --path-gradients --steps 1 --batch 4":               {"energies  4 evaluated"},
+		"--objective annealed --draws 16 --steps 2 --batch 4 --json":            {`"energy_evaluations": 3432`}, // 17·200 for the width, 2·16 draws
+	} {
+		args := "train --backend go --system dw4 " + line + " --out " + t.TempDir()
+		code, stdout, stderr := runCaptured(strings.Fields(args)...)
+		for _, want := range has {
+			if code != exitDone || !strings.Contains(stdout, want) {
+				t.Errorf("%q: code %d, stdout %q lacks %q; stderr %q", line, code, stdout, want, stderr)
+			}
+		}
+	}
+}
+
 // A model that was trained on the command line is judged and sampled; what was not measured has no number.
 func TestTrainEvalSample(t *testing.T) {
 	data, dir := dw4Set(t, `{"kind":"double-well","n":4,"d":2}`), t.TempDir()
@@ -91,23 +109,25 @@ func TestTrainSampleWrongInput(t *testing.T) {
 	dir, other := t.TempDir(), lj13Set(t)
 	shallow := dw4Set(t, `{"kind":"double-well","n":4,"d":2,"constants":{"c":0.8}}`)
 	for line, want := range map[string]string{
-		"train --system dw4 --data x.npz":                                      "--out FOLDER is missing",
-		"train --data x.npz --out " + dir:                                      "--system NAME",
-		"train --system dw4 --out " + dir:                                      "--objective energy",
-		"train --system dw4 --data nowhere.npz --out " + dir:                   "check the name",
-		"train --system dw4 --data " + other + " --out " + dir:                 "lj13",
-		"train --system dw4 --data " + shallow + " --out " + dir:               "c is 0.8, not 0.9",
-		"train --system dw4 --steps 0 --data " + other + " --out " + dir:       "--steps 0",
-		"train --system dw4 --learning-rate nan --data x.npz --out " + dir:     "learning rate NaN",
-		"train --system dw4 --coupling ot --data x.npz --out " + dir:           "coupling",
-		"train --system dw4 --flow egnn --coupling near --data x --out " + dir: `no coupling "near"`,
-		"train --system dw4 --objective energy --data x.npz --out " + dir:      "would not look at x.npz",
-		"train --system dw4 --flow glow --data " + other + " --out " + dir:     "no flow",
-		"train --system dw4 --objective energy --early-stop --out " + dir:      "--validation",
-		"train --system lj13 --data " + other + " --out " + dir:                other,
-		"sample --model " + dir + " -n 0 --out " + filepath.Join(dir, "a.npz"): "at least 1",
-		"sample --model " + dir + " --out " + filepath.Join(dir, "a.txt"):      ".npz, .npy or .xyz",
-		"sample --out " + filepath.Join(dir, "a.npz"):                          "--model FOLDER is missing",
+		"train --system dw4 --data x.npz":                                                  "--out FOLDER is missing",
+		"train --data x.npz --out " + dir:                                                  "--system NAME",
+		"train --system dw4 --out " + dir:                                                  "--objective energy",
+		"train --system dw4 --data nowhere.npz --out " + dir:                               "check the name",
+		"train --system dw4 --data " + other + " --out " + dir:                             "lj13",
+		"train --system dw4 --data " + shallow + " --out " + dir:                           "c is 0.8, not 0.9",
+		"train --system dw4 --steps 0 --data " + other + " --out " + dir:                   "--steps 0",
+		"train --system dw4 --learning-rate nan --data x.npz --out " + dir:                 "learning rate NaN",
+		"train --system dw4 --coupling ot --data x.npz --out " + dir:                       "coupling",
+		"train --system dw4 --flow egnn --coupling near --data x --out " + dir:             `no coupling "near"`,
+		"train --system dw4 --objective energy --data x.npz --out " + dir:                  "would not look at x.npz",
+		"train --system dw4 --flow glow --data " + other + " --out " + dir:                 "no flow",
+		"train --system dw4 --objective annealed --flow realnvp --backend go --out " + dir: "continuous flow",
+		"train --system dw4 --objective energy --forces --out " + dir:                      "flow matching",
+		"train --system dw4 --objective energy --early-stop --out " + dir:                  "--validation",
+		"train --system lj13 --data " + other + " --out " + dir:                            other,
+		"sample --model " + dir + " -n 0 --out " + filepath.Join(dir, "a.npz"):             "at least 1",
+		"sample --model " + dir + " --out " + filepath.Join(dir, "a.txt"):                  ".npz, .npy or .xyz",
+		"sample --out " + filepath.Join(dir, "a.npz"):                                      "--model FOLDER is missing",
 		"eval --model " + dir: "--data FILE is missing",
 	} {
 		code, stdout, stderr := runCaptured(strings.Fields(line)...)
