@@ -102,3 +102,15 @@ func largestGap(a, b []float64) float64 {
 	}
 	return gap
 }
+
+// A field that takes all particles for alike is refused where they are not.
+func TestBlindFieldsAreRefused(t *testing.T) {
+	chain, err := target.Parse("chain4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blind := Generator{Target: chain, Flow: flow.Continuous{Field: dynamics.OneHop{}}}
+	if err := blind.Validate(); err == nil {
+		t.Error("the one-hop field is taken for a chain")
+	}
+}

@@ -122,7 +122,7 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	defer backend.Close()
 	model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: t, Flow: config, Seed: o.settings.Seed})
 	if err != nil {
-		return err
+		return modelError(err)
 	}
 	if err := model.Share(o.devices); err != nil {
 		return err
