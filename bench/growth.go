@@ -79,12 +79,12 @@ func (p problem) some(name string, n, count int) particle.Batch {
 	return out.RemoveMean()
 }
 
-// Curve is how a contender's cost grows along an axis.
+// Curve is how a contender's cost grows along an axis: processor time, which counts the work wherever it is done.
 type Curve struct {
 	Axis      string    `json:"axis"`
 	Contender string    `json:"contender"`
 	At        []float64 `json:"at"`
-	Fastest   []float64 `json:"fastest_ms"`
+	Cost      []float64 `json:"cpu_ms"`   // processor time of a call, over all cores
 	Exponent  float64   `json:"exponent"` // of the power law through all points, by least squares of the logarithms
 	First     float64   `json:"first"`    // between the first two points
 	Last      float64   `json:"last"`     // between the last two
@@ -120,7 +120,7 @@ func curves(axes []axis, rows []Row) []Curve {
 					curve = &Curve{Axis: a.name, Contender: row.Contender}
 					byName[row.Contender], names = curve, append(names, row.Contender)
 				}
-				curve.At, curve.Fastest = append(curve.At, a.at(c)), append(curve.Fastest, row.Fastest)
+				curve.At, curve.Cost = append(curve.At, a.at(c)), append(curve.Cost, row.CPU)
 			}
 		}
 		for _, name := range names {
@@ -132,9 +132,9 @@ func curves(axes []axis, rows []Row) []Curve {
 
 func (c Curve) fitted() Curve {
 	last := len(c.At)
-	c.Exponent = exponent(c.At, c.Fastest)
+	c.Exponent = exponent(c.At, c.Cost)
 	if last >= 2 {
-		c.First, c.Last = exponent(c.At[:2], c.Fastest[:2]), exponent(c.At[last-2:], c.Fastest[last-2:])
+		c.First, c.Last = exponent(c.At[:2], c.Cost[:2]), exponent(c.At[last-2:], c.Cost[last-2:])
 	}
 	return c
 }
@@ -155,11 +155,11 @@ func exponent(x, y []float64) float64 {
 
 // growthTable is the curves in figures.
 func growthTable(curves []Curve) figure.Table {
-	t := figure.Table{Headers: []string{"along", "contender", "from", "to", "fastest ms", "exponent", "first", "last"}}
+	t := figure.Table{Headers: []string{"along", "contender", "from", "to", "CPU ms", "exponent", "first", "last"}}
 	for _, c := range curves {
 		last := len(c.At) - 1
 		t.Rows = append(t.Rows, []string{c.Axis, c.Contender, fmt.Sprint(c.At[0]), fmt.Sprint(c.At[last]),
-			digits(c.Fastest[0]) + " … " + digits(c.Fastest[last]), fmt.Sprintf("%.2f", c.Exponent), fmt.Sprintf("%.2f", c.First), fmt.Sprintf("%.2f", c.Last)})
+			digits(c.Cost[0]) + " … " + digits(c.Cost[last]), fmt.Sprintf("%.2f", c.Exponent), fmt.Sprintf("%.2f", c.First), fmt.Sprintf("%.2f", c.Last)})
 	}
 	return t
 }
@@ -171,11 +171,11 @@ func growthPicture(curves []Curve) figure.Figure {
 		var series []figure.Series
 		for _, c := range curves {
 			if c.Axis == a.name {
-				series = append(series, figure.Series{Name: fmt.Sprintf("%s, exponent %.2f", c.Contender, c.Exponent), X: c.At, Y: c.Fastest, Style: figure.Joined})
+				series = append(series, figure.Series{Name: fmt.Sprintf("%s, exponent %.2f", c.Contender, c.Exponent), X: c.At, Y: c.Cost, Style: figure.Joined})
 			}
 		}
 		if series != nil {
-			panels = append(panels, figure.Lines(figure.Axes{Title: "by " + a.name, X: a.name, Y: "training step / ms", LogX: true, LogY: true}, series...))
+			panels = append(panels, figure.Lines(figure.Axes{Title: "by " + a.name, X: a.name, Y: "CPU time of a training step / ms", LogX: true, LogY: true}, series...))
 		}
 	}
 	return figure.Grid("How the cost of a training step grows", len(panels), panels...)

@@ -16,6 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
@@ -184,24 +185,33 @@ func training(ctx context.Context, model *eqflow.Model, c Case, p problem) (job,
 		LearningRate: 1e-6, FinalRate: 1, WarmUp: 1, // so small that the problem stays what it was, however long the measurement
 	}
 	x := p.configurations("data", c.Batch)
-	inputs := eqflow.Inputs{X: x, Z: p.configurations("z", c.Batch), T: p.values("t")[:c.Batch]}
-	loss, gradient, err := model.Loss(settings, inputs)
-	if err != nil {
-		return job{}, err
-	}
 	j := job{values: map[string][]float64{}}
-	for _, g := range gradient {
-		j.values["grad_"+g.Name] = g.Float64s()
+	if len(p.wanted(c)) > 0 {
+		var err error
+		if j.values, err = gradients(model, settings, x, c, p); err != nil {
+			return j, err
+		}
 	}
 	stepped := startTraining(ctx, model, x, settings)
 	var first float64
+	var err error
 	if j.compile, err = seconds(func() (err error) { first, err = stepped(); return err }); err != nil {
 		return j, err
 	}
 	if c.Work == Train { // matching draws priors and times of its own
-		loss = first
+		j.values["loss"] = []float64{first}
 	}
-	j.values["loss"] = []float64{loss}
 	j.once = func() error { _, err := stepped(); return err }
 	return j, nil
+}
+
+// gradients are the loss at the problem's inputs and its gradient by each parameter, for the judge.
+func gradients(model *eqflow.Model, s eqflow.Settings, x particle.Batch, c Case, p problem) (map[string][]float64, error) {
+	inputs := eqflow.Inputs{X: x, Z: p.configurations("z", c.Batch), T: p.values("t")[:c.Batch]}
+	loss, gradient, err := model.Loss(s, inputs)
+	values := map[string][]float64{"loss": {loss}}
+	for _, g := range gradient {
+		values["grad_"+g.Name] = g.Float64s()
+	}
+	return values, err
 }

@@ -41,7 +41,7 @@ func trainWhole(ctx context.Context, backend *xla.Opened, r request, given probl
 			}
 		}
 		if p.Step%what.Every == 0 || p.Step == p.Steps {
-			seen = append(seen, Look{Step: p.Step, Seconds: float64(time.Now().UnixNano())/1e9 - what.Begun})
+			seen = append(seen, Look{Step: p.Step, Seconds: float64(time.Now().UnixNano())/1e9 - what.Begun, CPU: processorTime().Seconds()})
 		}
 	}})
 	if failed != nil || err != nil {

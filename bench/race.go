@@ -41,6 +41,7 @@ const (
 type Look struct {
 	Step    int     `json:"step"`
 	Seconds float64 `json:"seconds"`       // since the process began, looks left out
+	CPU     float64 `json:"cpu_s"`         // processor time of the process until then, over all cores
 	NLL     float64 `json:"nll,omitempty"` // of test data, with four times the solver's steps
 	ESS     float64 `json:"ess,omitempty"`
 }
@@ -50,7 +51,8 @@ type TrainingRun struct {
 	Flow      string  `json:"flow"`
 	Contender string  `json:"contender"`
 	Seed      int     `json:"seed"`
-	Goal      float64 `json:"goal_s"` // seconds until the goal was reached; 0 if it was not
+	Goal      float64 `json:"goal_s"`     // seconds until the goal was reached; 0 if it was not
+	GoalCPU   float64 `json:"goal_cpu_s"` // processor time until then
 	At        int     `json:"at_step"`
 	Total     float64 `json:"total_s"`
 	Looks     []Look  `json:"looks"`
@@ -155,7 +157,7 @@ func (p Plan) raceOne(ctx context.Context, one contender, r Race, seed int, fold
 		}
 		run.Looks, run.Total = append(run.Looks, look), look.Seconds
 		if run.Goal == 0 && good(r.Flow, look) {
-			run.Goal, run.At = look.Seconds, look.Step
+			run.Goal, run.GoalCPU, run.At = look.Seconds, look.CPU, look.Step
 		}
 	}
 	return run, nil

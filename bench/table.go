@@ -11,7 +11,7 @@ import (
 // workNames are the works in words.
 var workNames = map[Work]string{Train: "training step", Sample: "sampling", Likelihood: "log-density", Matching: "flow-matching step"}
 
-var headers = []string{"work", "flow", "system", "batch", "contender", "fastest ms", "median ms", "× eqflow", "× floor", "compile s", "MiB", "samples/s", "error"}
+var headers = []string{"work", "flow", "system", "batch", "contender", "fastest ms", "median ms", "CPU ms", "× eqflow", "× floor", "compile s", "MiB", "samples/s", "error"}
 
 // Tables are the result for people.
 func (r Result) Tables() []figure.Table {
@@ -45,9 +45,9 @@ func (r Row) cells(first bool) []string {
 		copy(cells, []string{"", "", "", ""})
 	}
 	if r.Note != "" {
-		return append(cells, "–", "–", "–", "–", "–", "–", "–", r.Note)
+		return append(cells, "–", "–", "–", "–", "–", "–", "–", "–", r.Note)
 	}
-	return append(cells, digits(r.Fastest), digits(r.Median), number("%.2f", r.Ratio), number("%.2f", r.Floor),
+	return append(cells, digits(r.Fastest), digits(r.Median), digits(r.CPU), number("%.2f", r.Ratio), number("%.2f", r.Floor),
 		number("%.2f", r.Compile), number("%.0f", r.Memory), rate(r.Samples), number("%.1e", r.Error))
 }
 
@@ -79,26 +79,28 @@ func rate(v float64) string {
 
 // runTable has one line a run, and the ratio to eqflow's of the same seed.
 func runTable(runs []TrainingRun) figure.Table {
-	t := figure.Table{Headers: []string{"flow", "goal", "contender", "seed", "to the goal s", "× eqflow", "at step", "whole run s", "at its end"}}
-	own := map[string]float64{}
+	t := figure.Table{Headers: []string{"flow", "goal", "contender", "seed", "to the goal s", "× eqflow", "CPU s", "× eqflow", "at step", "whole run s", "at its end"}}
+	own := map[string]TrainingRun{}
 	for _, run := range runs {
+		key := fmt.Sprint(run.Flow, run.Seed)
 		if run.Contender == ownName {
-			own[fmt.Sprint(run.Flow, run.Seed)] = run.Goal
+			own[key] = run
 		}
 		last, goal := run.Looks[len(run.Looks)-1], fmt.Sprintf("NLL ≤ %.2f", goalNLL)
 		end := fmt.Sprintf("NLL %.3f", last.NLL)
 		if run.Flow == "egnn" {
 			goal, end = fmt.Sprintf("ESS ≥ %.0f %%", 100*goalESS), fmt.Sprintf("ESS %.1f %%", 100*last.ESS)
 		}
-		ratio := 0.0
-		if mine := own[fmt.Sprint(run.Flow, run.Seed)]; mine > 0 {
-			ratio = run.Goal / mine
+		ratio, ratioCPU := 0.0, 0.0
+		if mine := own[key]; mine.Goal > 0 {
+			ratio, ratioCPU = run.Goal/mine.Goal, run.GoalCPU/mine.GoalCPU
 		}
 		at := "–"
 		if run.Goal > 0 {
 			at = fmt.Sprint(run.At)
 		}
-		t.Rows = append(t.Rows, []string{run.Flow, goal, run.Contender, fmt.Sprint(run.Seed), number("%.1f", run.Goal), number("%.2f", ratio), at, number("%.1f", run.Total), end})
+		t.Rows = append(t.Rows, []string{run.Flow, goal, run.Contender, fmt.Sprint(run.Seed), number("%.1f", run.Goal), number("%.2f", ratio),
+			number("%.1f", run.GoalCPU), number("%.2f", ratioCPU), at, number("%.1f", run.Total), end})
 	}
 	return t
 }

@@ -36,7 +36,7 @@ class Training:
         self.steps, self.every, self.seed, self.folder, self.begun = r["steps"], r["every"], r["seed"], r["folder"], r["begun"]
         self.highest, self.warm_up, self.clip, self.average = r["rate"], r["warm_up"], r["clip"], r["average"]
         self.batch, self.data = request.batch, request.problem["data"].reshape(len(request.problem["data"]), -1)
-        self.paused, self.snapshots = 0.0, []
+        self.paused, self.paused_cpu, self.snapshots = 0.0, 0.0, []
 
     def rate(self, step):
         """Linear warm-up, then a cosine down to a hundredth."""
@@ -62,11 +62,16 @@ class Training:
 
     def keep(self, step, parameters):
         """Keeps the parameters after a step, off the clock."""
-        at = time.time()
+        at, cpu = time.time(), time.process_time()
         path = os.path.join(self.folder, f"{step + 1}.npz")
         np.savez(path, **{k: np.asarray(v) for k, v in parameters.items()})
-        self.snapshots.append(dict(step=step + 1, seconds=at - self.begun - self.paused, path=path))
+        self.snapshots.append(dict(step=step + 1, seconds=at - self.begun - self.paused, cpu_s=cpu - self.paused_cpu, path=path))
+        self.pause(at, cpu)
+
+    def pause(self, at, cpu):
+        """Takes what has passed since then off the clocks."""
         self.paused += time.time() - at
+        self.paused_cpu += time.process_time() - cpu
 
     def done(self, version):
         say(version=version, snapshots=self.snapshots)

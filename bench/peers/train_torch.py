@@ -9,10 +9,10 @@ from protocol import Request, Training, chunkings, fastest
 req = Request(sys.argv[1])
 run = Training(req)
 start = {k: v.detach().clone() for k, v in peer.params.items()}
-begun = time.time()
+begun = time.time(), time.process_time()
 settings = [(threads, chunks) for threads in sorted({1, len(os.sched_getaffinity(0))}) for chunks in chunkings(req.batch, peer.P)]
 (threads, chunks), _, _ = fastest(settings, partial(peer.stepper, peer.likelihood_loss, (torch.from_numpy(run.data[: req.batch]),)))
-run.paused += time.time() - begun
+run.pause(*begun)
 with torch.no_grad():
     for name, v in peer.params.items():
         v.copy_(start[name])

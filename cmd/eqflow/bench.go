@@ -16,8 +16,8 @@ import (
 )
 
 const benchHelp = `Times eqflow and the programs that it is measured against at the same work, in turns, and prints
-one table: the fastest and the median call, how many times as long as eqflow's (× eqflow) and as
-the floor's (× floor), the seconds of the first call, which compiles, the most memory, and the
+one table: the fastest and the median call, the processor time of a call over all cores (CPU), how
+many times as long the fastest is as eqflow's (× eqflow) and as the floor's (× floor), the seconds of the first call, which compiles, the most memory, and the
 largest relative error against a reference in float64. What is wrong is not timed.
 
 Peers: floor is C by hand on all cores (needs gcc), go is eqflow on GoMLX's Go backend, jax and
