@@ -60,9 +60,9 @@ func FlowFor(name string, t target.Target) (flow.Config, error) {
 		field.Middle = 1.5 * orDefault(lj.Rm, 1)
 		f.Field = field
 	case dynamics.OneHop:
-		// Up to 5 minima of a pair: the cluster, and the prior's draws that it comes from.
-		field.MaxDistance = 5 * orDefault(lj.Rm, 1)
-		field.Centres = 24
+		// Up to 5 minima of a pair: the cluster, and the prior's draws that it comes from; closer together about the first.
+		rm := orDefault(lj.Rm, 1)
+		field.MaxDistance, field.Core, field.Centres, field.Guard = 5*rm, rm, 24, 0.85*rm
 		f.Field = field
 	}
 	return f, nil

@@ -42,7 +42,7 @@ func TestFlowForTheTarget(t *testing.T) {
 		want   dynamics.Config
 	}{
 		{"egnn", target.DW4(), dynamics.EGNN{Middle: 3}}, {"onehop", target.DW4(), dynamics.OneHop{MaxDistance: 8}},
-		{"egnn", cluster, dynamics.EGNN{Middle: 3}}, {"onehop", cluster, dynamics.OneHop{MaxDistance: 10, Centres: 24}},
+		{"egnn", cluster, dynamics.EGNN{Middle: 3}}, {"onehop", cluster, dynamics.OneHop{MaxDistance: 10, Core: 2, Centres: 24, Guard: 1.7}},
 		{"egnn", target.LJ13(), dynamics.EGNN{Middle: 1.5}}, {"kernel", cluster, dynamics.Kernel{}},
 	} {
 		got, err := eqflow.FlowFor(c.name, c.target)

@@ -56,10 +56,13 @@ func (a dual) sqrt() dual {
 
 // silu is x σ(x) (Elfwing et al., arXiv:1702.03118), with the derivative σ (1 + x (1 − σ)).
 func (a dual) silu() dual {
-	gate := Sigmoid(a.value)
-	out := Mul(a.value, gate)
-	slope := Add(gate, Mul(out, Sub(scalar(gate, 1), gate)))
-	return dual{out, a.times(slope)}
+	return dual{Mul(a.value, Sigmoid(a.value)), a.times(siluSlope(a.value))}
+}
+
+// siluSlope is the derivative of SiLU.
+func siluSlope(x *Node) *Node {
+	gate := Sigmoid(x)
+	return Add(gate, Mul(Mul(x, gate), Sub(scalar(gate, 1), gate)))
 }
 
 // dense multiplies the last axis by weights [in, out] and adds bias [out], where there is one.

@@ -79,6 +79,7 @@ func TestWrongFieldsAreRefused(t *testing.T) {
 	for _, bad := range []dynamics.Config{
 		dynamics.Kernel{Centres: 1}, dynamics.Kernel{TimeCentres: -3}, dynamics.Kernel{Width: -0.1}, dynamics.Kernel{MaxDistance: -8},
 		dynamics.MLP{Hidden: -1}, dynamics.MLP{Layers: -2},
+		dynamics.OneHop{Centres: 1}, dynamics.OneHop{Hidden: -1}, dynamics.OneHop{MaxDistance: -8}, dynamics.OneHop{Guard: -1}, dynamics.OneHop{Core: -1}, dynamics.OneHop{Core: math.Inf(1)},
 		dynamics.EGNN{Layers: -1}, dynamics.EGNN{Hidden: -2}, dynamics.EGNN{Harmonics: -1}, dynamics.EGNN{Middle: -3}, dynamics.EGNN{Middle: math.NaN()},
 	} {
 		if bad.Validate() == nil {

@@ -1,156 +1,184 @@
 package dynamics
 
 import (
+	"math"
+
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// hop is what the networks are given of positions [n, d, batch] and of the time. Every dual on an edge of it has one
-// direction: as the particle i of the edge moves along r_ij, written δ in OneHop.
+// hop is what the networks are given of positions [n, d, batch] and of the time. Arrays on edges are [n, n, batch, …]:
+// element [j, i] is particle i's edge to j, and those with i = j are there for the sake of plain broadcasts, with r = û = 0.
+// Every dual on edges has one direction: as the particle i of the edge moves along r_ij, written δ in OneHop.
 type hop struct {
-	offset   *Node   // r_ij [n−1, n, d, batch]
-	unit     []*Node // û_ij by coordinate, each [n−1, n, batch]
-	distance *Node   // d_ij [n−1, n, batch]
-	grows    *Node   // δd_ij = r²/d [n−1, n, batch]
-	slack    *Node   // ε/d²: δû_ij = slack·û_ij [n−1, n, batch]
+	offset   *Node   // r_ij [n, n, d, batch]
+	unit     []*Node // û_ij by coordinate, each [n, n, batch]
+	distance *Node   // d_ij [n, n, batch]
+	grows    *Node   // δd_ij = r²/d [n, n, batch]
+	slack    *Node   // ε/d²: δû_ij = slack·û_ij [n, n, batch]
+	square   *Node   // |û_ij|² = 1 − slack, and 0 where i = j
+	apart    *Node   // 1, and 0 where i = j
 	times    *Node   // [batch, timeFeatures]
-	basis    dual    // R(d_ij) [n−1, n, batch, Centres], with the derivatives by d_ij
-	message  dual    // hidden layer of the messages [n−1, n, batch, Hidden], with the derivatives by d_ij
+	basis    dual    // R(d_ij) [n, n, batch, Centres], with the derivatives by d_ij
 }
 
 func (f *oneHopField) edgesAt(y, times *Node) hop {
 	n, d, batch := f.system.N, f.system.D, y.Shape().Dimensions[2]
 	e := hop{times: times}
-	e.offset = Sub(repeat(0, n-1)(y, 0), others(y, 0))
+	e.offset = Sub(repeat(0, n)(y, 0), repeat(1, n)(y, 0))
 	square := sumAxis(2)(Mul(e.offset, e.offset), 0)
 	e.distance = Sqrt(Add(square, scalar(square, regulariser)))
 	e.grows = Div(square, e.distance)
-	e.slack = Div(scalar(square, regulariser), Mul(e.distance, e.distance))
+	inverse := Div(scalar(square, 1), e.distance)
+	e.slack = Mul(scalar(square, regulariser), Mul(inverse, inverse))
+	e.square = Sub(scalar(e.slack, 1), e.slack)
 	for k := range d {
-		coordinate := Reshape(SliceAxis(e.offset, 2, AxisRange(k, k+1)), n-1, n, batch)
-		e.unit = append(e.unit, Div(coordinate, e.distance))
+		coordinate := Reshape(SliceAxis(e.offset, 2, AxisRange(k, k+1)), n, n, batch)
+		e.unit = append(e.unit, Mul(coordinate, inverse))
 	}
+	off := make([][]float64, n)
+	for i := range off {
+		off[i] = make([]float64, n)
+		for j := range off[i] {
+			if i != j {
+				off[i][j] = 1
+			}
+		}
+	}
+	e.apart = repeat(2, batch)(ConstAsDType(y.Graph(), y.DType(), off), 0)
 	e.basis = f.basis(e.distance)
-	in := e.basis.dense(f.nodes["message_distance"], f.nodes["message_bias"])
-	e.message = in.add(fixed(f.timed("message_time", e.times, in.value))).silu()
 	return e
 }
 
-// basis returns the radial basis functions exp(−((d−μ)/γ)²), with their derivatives by d.
+func (e hop) n() int { return e.distance.Shape().Dimensions[0] }
+
+// basis returns the radial basis functions exp(−((ρ−μ)/γ)²) of ρ = asinh(d/Core)·Core, with their derivatives by d.
 func (f *oneHopField) basis(distance *Node) dual {
-	k := f.config.Centres
-	apart := f.config.MaxDistance / float64(k-1)
-	wide := repeat(3, k)(distance, 0)
-	centres := ConstAsDType(distance.Graph(), distance.DType(), evenly(0, f.config.MaxDistance, k))
-	u := Mul(Sub(wide, BroadcastToShape(ExpandLeftToRank(centres, wide.Rank()), wide.Shape())), scalar(wide, 1/apart))
+	k, core := f.config.Centres, f.config.Core
+	spacing := core * math.Asinh(f.config.MaxDistance/core) / float64(k-1)
+	x := Mul(distance, scalar(distance, 1/core))
+	root := Sqrt(Add(Mul(x, x), scalar(x, 1)))
+	rho := Mul(Log(Add(x, root)), scalar(x, core/spacing))
+	slope := Div(scalar(x, 1/spacing), root)
+	wide := repeat(3, k)(rho, 0)
+	centres := ConstAsDType(distance.Graph(), distance.DType(), evenly(0, float64(k-1), k))
+	u := Sub(wide, BroadcastToShape(ExpandLeftToRank(centres, wide.Rank()), wide.Shape()))
 	r := Exp(Neg(Mul(u, u)))
-	return dual{r, ExpandAxes(Mul(Mul(r, u), scalar(r, -2/apart)), 0)}
+	return dual{r, ExpandAxes(Mul(Mul(r, u), Mul(repeat(3, k)(slope, 0), scalar(r, -2))), 0)}
 }
 
-// timed returns what the named weights make of the times, broadcast over like [..., batch, out].
-func (f *oneHopField) timed(name string, times, like *Node) *Node {
-	row := DotProduct(times, f.nodes[name])
-	return BroadcastToShape(ExpandLeftToRank(row, like.Rank()), like.Shape())
+// sumNeighbours sums edges' values [n, n, batch, …] over the neighbours: [n, batch, …]. It and spread are matrix products
+// with ones, as is each the other's gradient: XLA's own reductions run over the batch one number at a time on a CPU.
+func sumNeighbours(x *Node) *Node {
+	dims := x.Shape().Dimensions
+	return Reshape(DotProduct(ones(x, 1, dims[0]), Reshape(x, dims[0], -1)), dims[1:]...)
 }
 
-// strength returns φ_ij [n−1, n, batch] and δφ_ij.
-func (f *oneHopField) strength(e hop) dual {
-	in := e.moving(e.basis.dense(f.nodes["distance"], f.nodes["edge_bias"]))
-	in = in.add(fixed(f.timed("time", e.times, in.value))).add(f.features(e))
-	if f.config.channels() > 0 {
-		in = in.add(f.angles(e))
+// spread gives the values of particles [n, batch, …] to their edges [n, n, batch, …].
+func spread(x *Node) *Node {
+	dims := x.Shape().Dimensions
+	return Reshape(DotProduct(ones(x, dims[0], 1), Reshape(x, 1, -1)), append([]int{dims[0]}, dims...)...)
+}
+
+// ones is an array of ones beside x.
+func ones(x *Node, dims ...int) *Node { return BroadcastToDims(scalar(x, 1), dims...) }
+
+// reversed returns a_ji in the place of a_ij.
+func reversed(a *Node) *Node {
+	axes := make([]int, a.Rank())
+	for k := range axes {
+		axes[k] = k
 	}
-	out := in.silu().dense(f.nodes["hidden"], f.nodes["hidden_bias"]).silu().dense(f.nodes["strength"], f.nodes["strength_bias"])
-	return out.linear(func(x *Node, _ int) *Node { return Squeeze(x, -1) })
+	axes[0], axes[1] = 1, 0
+	return TransposeAllDims(a, axes...)
 }
 
-// moving turns derivatives by d_ij into δ.
-func (e hop) moving(a dual) dual {
-	return a.linear(func(x *Node, lead int) *Node {
-		if lead == 0 {
-			return x
-		}
-		return Mul(x, ExpandAxes(e.over(e.grows, a.value), 0))
-	})
-}
-
-// over broadcasts a [n−1, n, batch] over the last axis of like [n−1, n, batch, out].
+// over broadcasts a [n, n, batch] over the last axis of like [n, n, batch, out].
 func (e hop) over(a, like *Node) *Node {
+	if a.Rank() == like.Rank() {
+		return a
+	}
 	return BroadcastToShape(ExpandAxes(a, -1), like.Shape())
 }
 
-// along returns Σ_k û_k a_k over the coordinates for arrays a_k of particles [n, batch, out], lined up with the edges
-// [n−1, n, batch, out] by lineUp.
-func (e hop) along(a []*Node, lineUp func(x *Node, lead int) *Node) *Node {
-	var sum *Node
-	for k, u := range e.unit {
-		wide := lineUp(a[k], 0)
-		sum = sumOf(sum, Mul(e.over(u, wide), wide))
-	}
-	return sum
+// scaled multiplies edges' x [n, n, batch, out] by factors a [n, n, batch].
+func (e hop) scaled(x, a *Node) *Node { return Mul(x, e.over(a, x)) }
+
+// channel is the l-th order of what an edge knows of angles: w(d_ij) through the moments M_i = Σ_k w(d_ik) û_ik^{⊗l}.
+type channel struct {
+	order  int
+	moment moment
+	angle  *Node // A_ij = M_i · û_ij^{⊗l} [n, n, batch, channels]
+	moves  *Node // w'(d_ij) δd_ij + l w(d_ij) ε/d²: δ of the edge's own term in M_i and M_j, less the sign
+	// turns and stretch are the moments of orders l+1 and l−1 that give the derivatives of M_i as x_i moves:
+	// Σ_k (w' − l w/d) û^{⊗l+1} and Σ_k (l w/d) û^{⊗l−1}.
+	turns, stretch moment
 }
 
-// perCoordinate returns Σ_j û_ij,k a_ij for every coordinate k: a is [n−1, n, batch, out], the results [n, batch, out].
-func (e hop) perCoordinate(a *Node) []*Node {
-	out := make([]*Node, len(e.unit))
-	for k, u := range e.unit {
-		out[k] = sumAxis(0)(Mul(e.over(u, a), a), 0)
+// gated multiplies edges' values [n, n, batch, channels] by a factor of the time [batch, channels].
+func (e hop) gated(w, gate *Node) *Node {
+	return Mul(w, BroadcastToShape(ExpandLeftToRank(gate, 4), w.Shape()))
+}
+
+// channelsAt returns the vector channels and those of second order.
+func (f *oneHopField) channelsAt(e hop) []channel {
+	var out []channel
+	for k, name := range channelNames {
+		if f.nodes[name] == nil {
+			continue
+		}
+		w := e.basis.dense(f.nodes[name], nil)
+		out = append(out, e.channel(k+1, w.value, Squeeze(w.along, 0), f.gate(name+"_time", e.times)))
 	}
 	return out
 }
 
-// features returns h_i and h_j through their weights [n−1, n, batch, Hidden], with δ.
-func (f *oneHopField) features(e hop) dual {
-	n := f.system.N
-	message := e.message.dense(f.nodes["message"], nil)
-	slope := Squeeze(message.along, 0) // m'(d_ij)
-	s := sumAxis(0)(message.value, 0)
-	bias := BroadcastToShape(ExpandLeftToRank(f.nodes["heard_bias"], s.Rank()), s.Shape())
-	// One derivative for every coordinate of x_i: the matrix Σ_k m'(d_ik) û_ikᵀ.
-	h := dual{Add(Add(s, f.timed("heard_time", e.times, s)), bias), Stack(e.perCoordinate(slope), 0)}
-	gate := dual{h.value, ExpandAxes(OnesLike(h.value), 0)}.silu()
-	own := h.silu().dense(f.nodes["to"], nil)
-	theirs := denseOn(gate.value, f.nodes["from"])
-	value := Add(repeat(0, n-1)(own.value, 0), others(theirs, 0))
-
-	matrix := make([]*Node, f.system.D)
-	for k := range matrix {
-		matrix[k] = Squeeze(SliceAxis(own.along, 0, AxisRange(k, k+1)), 0)
-	}
-	dOwn := e.along(matrix, repeat(0, n-1))
-	dOwn = Mul(dOwn, e.over(e.distance, dOwn)) // r = û d
-	dTheirs := denseOn(Mul(others(Squeeze(gate.along, 0), 0), Mul(slope, e.over(e.grows, slope))), f.nodes["from"])
-	return dual{value, ExpandAxes(Add(dOwn, dTheirs), 0)}
+func (e hop) channel(order int, w, slope, gate *Node) channel {
+	c, l := channel{order: order}, scalar(w, float64(order))
+	c.moment = e.moment(order, w).scaled(gate)
+	w, slope = e.gated(w, gate), e.gated(slope, gate)
+	c.angle = e.contract(c.moment)
+	c.moves = Add(e.scaled(slope, e.grows), Mul(l, e.scaled(w, e.slack)))
+	lateral := Mul(l, Div(e.scaled(w, e.apart), e.over(e.distance, w)))
+	c.turns = e.moment(order+1, Sub(slope, lateral))
+	c.stretch = e.moment(order-1, lateral)
+	return c
 }
 
-// angles returns û_ij·V_i and û_ij·V_j through their weights [n−1, n, batch, Hidden], with δ.
-func (f *oneHopField) angles(e hop) dual {
-	n := f.system.N
-	w := e.message.dense(f.nodes["channels"], nil)
-	slope := Squeeze(w.along, 0) // w_c'(d_ij)
-	vectors := e.perCoordinate(w.value)
-	own, theirs := e.along(vectors, repeat(0, n-1)), e.along(vectors, others)
-	slack := e.over(e.slack, own)
-
-	dOwn := Add(Mul(slack, own), f.turned(e, w.value, slope))
-	// û·δV_j with |û|² = 1 − ε/d².
-	back := Mul(Add(Mul(slope, e.over(e.grows, slope)), Mul(w.value, slack)), Sub(scalar(slack, 1), slack))
-	dTheirs := Sub(Mul(slack, theirs), back)
-	return dual{own, ExpandAxes(dOwn, 0)}.dense(f.nodes["angles_to"], nil).
-		add(dual{theirs, ExpandAxes(dTheirs, 0)}.dense(f.nodes["angles_from"], nil))
+// norm returns M_i·M_i [n, batch, channels], with the derivatives by each coordinate of x_i, one direction each.
+func (c channel) norm() dual {
+	value := c.moment.dot(c.moment)
+	along := make([]*Node, c.moment.d)
+	for k := range along {
+		one := Add(c.moment.dot(c.turns.slice(k)), c.moment.slice(k).dot(c.stretch))
+		along[k] = Add(one, one)
+	}
+	return dual{value, Stack(along, 0)}
 }
 
-// turned returns û_ij·δV_i = d_ij ûᵀ[Σ_k (w' − w/d) û_ik û_ikᵀ + Σ_k (w/d) 1]û [n−1, n, batch, Channels].
-func (f *oneHopField) turned(e hop, w, slope *Node) *Node {
-	n := f.system.N
-	lateral := Div(w, e.over(e.distance, w))
-	stretch := Sub(slope, lateral)
-	var sum *Node
-	for p, u := range e.unit {
-		row := e.along(e.perCoordinate(Mul(stretch, e.over(u, stretch))), repeat(0, n-1))
-		sum = sumOf(sum, Mul(row, e.over(e.unit[p], row)))
+// sign is (−1)^l: û_ji = −û_ij.
+func (c channel) sign(a *Node) *Node {
+	if c.order%2 == 1 {
+		return Neg(a)
 	}
-	isotropic := repeat(0, n-1)(sumAxis(0)(lateral, 0), 0)
-	square := Sub(scalar(e.slack, 1), e.slack) // |û|²
-	sum = Add(sum, Mul(isotropic, e.over(square, isotropic)))
-	return Mul(sum, e.over(e.distance, sum))
+	return a
+}
+
+// angles returns M_i·û_ij^{⊗l} and M_j·û_ij^{⊗l} side by side [n, n, batch, 2·channels], with δ.
+func (c channel) angles(e hop) dual {
+	l := scalar(c.angle, float64(c.order))
+	theirs := c.sign(reversed(c.angle))
+	turned := Add(e.contract(c.turns), e.scaled(e.contract(c.stretch), e.square))
+	dOwn := Add(e.scaled(turned, e.distance), Mul(l, e.scaled(c.angle, e.slack)))
+	back := c.moves
+	for range c.order {
+		back = e.scaled(back, e.square)
+	}
+	dTheirs := Add(c.sign(back), Mul(l, e.scaled(theirs, e.slack)))
+	return dual{Concatenate([]*Node{c.angle, theirs}, -1), ExpandAxes(Concatenate([]*Node{dOwn, dTheirs}, -1), 0)}
+}
+
+// heard returns δ(M_j·M_j) on every edge [n, n, batch, channels].
+func (c channel) heard() *Node {
+	there := Mul(reversed(c.angle), c.moves) // the signs cancel: (−1)^l of û_ji in M_j, and in the contraction
+	return Add(there, there)
 }

@@ -24,7 +24,7 @@ func TestLoopsGoWhereUnrolledSolvesGo(t *testing.T) {
 	for name, field := range map[string]dynamics.Config{
 		"kernel": dynamics.Kernel{Centres: 12},
 		"egnn":   dynamics.EGNN{Layers: 2, Hidden: 8, Harmonics: 2},
-		"onehop": dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2},
+		"onehop": dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1, Guard: 1},
 	} {
 		solve := func(config flow.Continuous) [][]float64 {
 			exec, err := model.NewExec(xlatest.Open(t).Backend, model.NewStore(), func(scope *model.Scope, x *Node) []*Node {

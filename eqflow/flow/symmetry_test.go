@@ -115,7 +115,7 @@ func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
 	}{
 		{"kernel", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, true},
 		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, true},
-		{"onehop", flow.Continuous{Field: dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2}, Steps: 4}, true},
+		{"onehop", flow.Continuous{Field: dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1}, Steps: 4}, true},
 		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 4}, false},
 		{"coupling", flow.Coupling{Blocks: 4, Hidden: 8}, false},
 	} {
