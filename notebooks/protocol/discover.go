@@ -172,7 +172,7 @@ func (l *Lab) Reweighted(all []Trained, n int) []stats.Estimate {
 // LikelihoodJobs train on all states, with the penalty for every seed and without it once.
 func (l *Lab) LikelihoodJobs(train particle.Batch) []Job {
 	data := eqflow.Data{Train: train}
-	return append(l.Jobs(l.EqBGAll(), data), Job{l.EqBGTrap(), l.Seeds[0], data})
+	return append(l.Jobs(l.EqBGAll(), data), Job{Recipe: l.EqBGTrap(), Seed: l.Seeds[0], Data: data})
 }
 
 // evaluation is an equilibrium evaluation. The ESS of 20 000 samples differs by 1.5 points from draw to draw, that of

@@ -75,8 +75,12 @@ func (l *Lab) modePath(mode string, parts ...string) string {
 
 // cached reads a data set that an earlier cell made, or makes and keeps it.
 func (l *Lab) cached(name string, seed uint64, draw func(progress func(done, total int)) (particle.Batch, error)) particle.Batch {
+	return l.cachedOf(l.System, name, seed, draw)
+}
+
+func (l *Lab) cachedOf(t target.Target, name string, seed uint64, draw func(progress func(done, total int)) (particle.Batch, error)) particle.Batch {
 	path := l.path("data", name+".npz")
-	if set, err := dataset.Read(path, l.System.N, l.System.D); err == nil {
+	if set, err := dataset.Read(path, t.Particles(), t.Dim()); err == nil {
 		return set.Batch
 	}
 	bar := figure.NewProgress("sampling "+name, 0)
@@ -85,7 +89,7 @@ func (l *Lab) cached(name string, seed uint64, draw func(progress func(done, tot
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		panic(err)
 	}
-	manifest := dataset.Manifest{System: l.System.Name(), Seed: seed, CreatedBy: "eqflow notebooks/protocol"}
+	manifest := dataset.Manifest{System: t.Name(), Seed: seed, CreatedBy: "eqflow notebooks/protocol"}
 	if err := dataset.Write(path, dataset.Set{Batch: batch, Manifest: manifest}, true); err != nil {
 		panic(err)
 	}
@@ -94,8 +98,13 @@ func (l *Lab) cached(name string, seed uint64, draw func(progress func(done, tot
 
 // Equilibrium returns n configurations of independent chains.
 func (l *Lab) Equilibrium(name string, n int, seed uint64) particle.Batch {
-	return l.cached(name, seed, func(progress func(done, total int)) (particle.Batch, error) {
-		b, _, err := mcmc.Equilibrium(context.Background(), l.System, n, mcmc.Auto, seed, progress)
+	return l.EquilibriumOf(l.System, name, n, seed)
+}
+
+// EquilibriumOf returns n configurations of independent chains of another system.
+func (l *Lab) EquilibriumOf(t target.Target, name string, n int, seed uint64) particle.Batch {
+	return l.cachedOf(t, name, seed, func(progress func(done, total int)) (particle.Batch, error) {
+		b, _, err := mcmc.Equilibrium(context.Background(), t, n, mcmc.Auto, seed, progress)
 		return b, err
 	})
 }
@@ -103,8 +112,9 @@ func (l *Lab) Equilibrium(name string, n int, seed uint64) particle.Batch {
 // Job is one training: a recipe with its seed and data.
 type Job struct {
 	Recipe
-	Seed uint64
-	Data eqflow.Data
+	Seed   uint64
+	Data   eqflow.Data
+	System target.Target // nil: the lab's
 }
 
 // Trained is what a Job became.
@@ -147,8 +157,12 @@ func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
 	run := eqflow.Run{Settings: settings, Folder: l.path("models", name), Report: func(p eqflow.Progress) {
 		bar.Update(p.Step, "%s: step %d of %d, loss %.3f, %.0f steps/s, %s left", name, p.Step, p.Steps, p.Loss, p.Rate, p.Left.Round(1e9))
 	}}
+	system := job.System
+	if system == nil {
+		system = l.System
+	}
 	for {
-		model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: l.System, Flow: job.Flow, Seed: job.Seed})
+		model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: system, Flow: job.Flow, Seed: job.Seed})
 		if err != nil {
 			return Trained{}, err
 		}
@@ -167,7 +181,7 @@ func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
 func (l *Lab) Jobs(r Recipe, data eqflow.Data) []Job {
 	var jobs []Job
 	for _, seed := range l.Seeds {
-		jobs = append(jobs, Job{r, seed, data})
+		jobs = append(jobs, Job{Recipe: r, Seed: seed, Data: data})
 	}
 	return jobs
 }

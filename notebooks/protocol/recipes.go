@@ -134,7 +134,7 @@ func (l *Lab) Generator() (m *eqflow.Model, data particle.Batch, from string) {
 	card, err := eqflow.Describe(l.path("models", small.Name+"-1"))
 	known := err == nil && card.Finished
 	bar := figure.NewProgress("training", 0)
-	trained := must(l.train(Job{small, 1, eqflow.Data{Train: data}}, bar))
+	trained := must(l.train(Job{Recipe: small, Seed: 1, Data: eqflow.Data{Train: data}}, bar))
 	if !known {
 		bar.Done("")
 	}

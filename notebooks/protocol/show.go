@@ -25,7 +25,7 @@ func (l *Lab) SymmetryJobs(train particle.Batch) []Job {
 	eq.Settings.Steps, plain.Settings.Steps = l.steps(500, 300), l.steps(1000, 500)
 	plain.Settings.EarlyStop = false
 	data := eqflow.Data{Train: train}
-	return []Job{{eq, 1, data}, {plain, 1, data}}
+	return []Job{{Recipe: eq, Seed: 1, Data: data}, {Recipe: plain, Seed: 1, Data: data}}
 }
 
 // Transformed is the flow's answer to one prior draw, to the same turned by 90°, and to the same relabelled.
