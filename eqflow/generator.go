@@ -161,22 +161,6 @@ func (m *Model) bind(scope *model.Scope, g *Graph, steps int, parameters string)
 	return withSteps(m.Flow, steps).Bind(scope.At("%s", parameters), g, system)
 }
 
-// createParameters runs a graph that binds the flow and computes nothing.
-func (m *Model) createParameters() error {
-	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, x *Node) *Node {
-		m.bind(scope, x.Graph(), 0, scopeFlow)
-		return Neg(x)
-	})
-	if err != nil {
-		return fmt.Errorf("eqflow: cannot create the parameters: %w", err)
-	}
-	defer exec.Finalize()
-	if _, err := exec.Call1(float32(0)); err != nil {
-		return fmt.Errorf("eqflow: cannot create the parameters: %w", err)
-	}
-	return nil
-}
-
 // compiled returns the program that build makes, compiled on its first call.
 func (m *Model) compiled(key program, build func(flow.Bijection, *Node) []*Node) (*model.Exec, error) {
 	if exec, ok := m.programs[key]; ok {

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -30,6 +32,22 @@ func (m *Model) kernelFlow() (c flow.Continuous, k dynamics.Kernel, ok bool) {
 	c = c.WithDefaults()
 	k, ok = c.Field.(dynamics.Kernel)
 	return c, k.WithDefaults(), ok && !k.PublishedSlope
+}
+
+// createParameters runs a graph that binds the flow and computes nothing.
+func (m *Model) createParameters() error {
+	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, x *Node) *Node {
+		m.bind(scope, x.Graph(), 0, scopeFlow)
+		return Neg(x)
+	})
+	if err != nil {
+		return fmt.Errorf("eqflow: cannot create the parameters: %w", err)
+	}
+	defer exec.Finalize()
+	if _, err := exec.Call1(float32(0)); err != nil {
+		return fmt.Errorf("eqflow: cannot create the parameters: %w", err)
+	}
+	return nil
 }
 
 // radialField is the kernel field with the parameters of a scope.

@@ -6,15 +6,10 @@ import (
 	"math"
 	"time"
 
-	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
-	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/eqflow/radial"
 )
 
 // Data is what training learns from and is watched with.
@@ -170,65 +165,6 @@ func newTrainer(m *Model, data Data, run Run) (*trainer, error) {
 	return t, t.resume()
 }
 
-// buildStep is a whole step's graph.
-func (t *trainer) buildStep(scope *model.Scope, inputs []*Node) []*Node {
-	in, rate, decay := fedBy(inputs), inputs[7], inputs[8]
-	g := rate.Graph()
-	scope.Store().SetTraining(g, true)
-	loss := t.loss(t.Settings, t.bind(scope, g, 0, scopeFlow), in)
-	t.descend(scope, scope.BuildTrainableVariablesGradientsGraph(loss), rate, decay)
-	return []*Node{loss}
-}
-
-// buildUpdate is the graph of a step whose gradient is known.
-func (t *trainer) buildUpdate(scope *model.Scope, inputs []*Node) []*Node {
-	rate, decay, gradients := inputs[0], inputs[1], inputs[2:]
-	_, variables := t.parameters(scopeFlow)
-	for _, v := range variables {
-		v.NodeValue(rate.Graph()) // the optimiser moves what the graph has
-	}
-	t.descend(scope, gradients, rate, decay)
-	return []*Node{Neg(rate)}
-}
-
-// descend moves the parameters, and their average.
-func (t *trainer) descend(scope *model.Scope, gradients []*Node, rate, decay *Node) {
-	optimizer.LearningRateVar(scope, rate.DType(), t.LearningRate).SetNodeValue(rate)
-	adam := optimizer.Adam().LearningRate(t.LearningRate).Done()
-	adam.(gradientUpdater).UpdateGraphWithGradients(scope, clipped(gradients, t.Clip), rate.DType())
-	if t.Average > 0 {
-		t.moveAverage(rate.Graph(), decay)
-	}
-}
-
-// gradientUpdater is what GoMLX's optimisers offer to those who have their gradients already.
-type gradientUpdater interface {
-	UpdateGraphWithGradients(scope *model.Scope, gradients []*Node, lossDType dtypes.DType)
-}
-
-// clipped scales all gradients so that their joint norm stays within the bound.
-func clipped(gradients []*Node, bound float64) []*Node {
-	if bound <= 0 {
-		return gradients
-	}
-	var square *Node
-	for _, g := range gradients {
-		s := ReduceAllSum(Mul(g, g))
-		if square == nil {
-			square = s
-		} else {
-			square = Add(square, s)
-		}
-	}
-	size := Sqrt(square)
-	factor := Min(ScalarOne(size.Graph(), size.DType()), Div(Scalar(size.Graph(), size.DType(), bound), AddScalar(size, 1e-12)))
-	out := make([]*Node, len(gradients))
-	for k, g := range gradients {
-		out[k] = Mul(g, factor)
-	}
-	return out
-}
-
 // run takes the steps that are left.
 func (t *trainer) run(ctx context.Context) (History, error) {
 	if t.done {
@@ -280,41 +216,6 @@ func (t *trainer) once() error {
 	t.history.Seconds = time.Since(t.started).Seconds()
 	t.tell(loss)
 	return nil
-}
-
-// take moves the parameters by what the objective looks at, and returns the loss from before.
-func (t *trainer) take(in Inputs) (loss float64, err error) {
-	rate, decay := float32(t.rate(t.steps)), float32(t.decay(t.steps))
-	loss, gradient, known, err := t.radialLoss(t.Settings, in)
-	if err != nil {
-		return 0, err
-	}
-	var program *model.Exec
-	var inputs []any
-	if known {
-		program, inputs = t.update, append([]any{rate, decay}, t.gradientTensors(gradient)...)
-	} else {
-		program, inputs = t.step, t.shares(in, rate, decay)
-	}
-	results, err := program.Call(inputs...)
-	if err != nil {
-		return 0, err
-	}
-	defer release(results)
-	if known {
-		return float64(float32(loss)), nil // infinite, where the parameters' type holds no such number
-	}
-	return float64(tensors.ToScalar[float32](results[0])), nil
-}
-
-// gradientTensors are the gradients in the parameters' order.
-func (t *trainer) gradientTensors(gradient radial.Parameters) []any {
-	var out []any
-	names, variables := t.parameters(scopeFlow)
-	for k, v := range variables {
-		out = append(out, tensors.FromFlatDataAndDimensions(float32s(gradient.ByName(names[k])), v.Shape().Dimensions...))
-	}
-	return out
 }
 
 // tell reports the progress.
