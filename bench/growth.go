@@ -164,18 +164,18 @@ func growthTable(curves []Curve) figure.Table {
 	return t
 }
 
-// growthPicture draws the curves, one panel an axis.
+// growthPicture draws the curves, one panel an axis, with the exponents in the legend.
 func growthPicture(curves []Curve) figure.Figure {
 	var panels []figure.Figure
 	for _, a := range axes() {
 		var series []figure.Series
 		for _, c := range curves {
 			if c.Axis == a.name {
-				series = append(series, figure.Series{Name: fmt.Sprintf("%s, exponent %.2f", c.Contender, c.Exponent), X: c.At, Y: c.Cost, Style: figure.Joined})
+				series = append(series, figure.Series{Name: fmt.Sprintf("%s: %.2f", c.Contender, c.Exponent), X: c.At, Y: c.Cost, Style: figure.Joined})
 			}
 		}
 		if series != nil {
-			panels = append(panels, figure.Lines(figure.Axes{Title: "by " + a.name, X: a.name, Y: "CPU time of a training step / ms", LogX: true, LogY: true}, series...))
+			panels = append(panels, figure.Lines(figure.Axes{Title: "A training step, by " + a.name, X: a.name, Y: "CPU time / ms", LogX: true, LogY: true, Height: 760}, series...))
 		}
 	}
 	return figure.Grid("How the cost of a training step grows", len(panels), panels...)

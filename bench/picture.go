@@ -9,7 +9,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 )
 
-// Picture draws the fastest calls of all contenders, a panel for each flow and work, how cost grows, or the way to a good generator.
+// Picture draws the processor time of all contenders' calls, which depends least on what else the machine does, a panel for each
+// flow and work; or how cost grows; or the way to a good generator.
 func (r Result) Picture() figure.Figure {
 	if r.Curves != nil {
 		return growthPicture(r.Curves)
@@ -31,7 +32,7 @@ func (r Result) Picture() figure.Figure {
 			}
 		}
 	}
-	return figure.Grid("The fastest call of each contender", min(2, len(panels)), panels...)
+	return figure.Grid("Processor time of each contender", min(2, len(panels)), panels...)
 }
 
 // of takes the rows of a flow's work.
@@ -59,11 +60,11 @@ func panel(title string, names []string, rows []Row) figure.Figure {
 		for _, row := range rows {
 			if row.Contender == name && row.Note == "" {
 				series[k].Name = name
-				series[k].Values[slices.Index(labels, caseLabel(row.Case))] = row.Fastest
+				series[k].Values[slices.Index(labels, caseLabel(row.Case))] = row.CPU
 			}
 		}
 	}
-	return figure.Bars(figure.Axes{Title: title, Y: "fastest call / ms", LogY: true}, labels, series...)
+	return figure.Bars(figure.Axes{Title: title, Y: "CPU time of a call / ms", LogY: true}, labels, series...)
 }
 
 func caseLabel(c Case) string { return fmt.Sprintf("%s, %d", strings.ToUpper(c.System), c.Batch) }
