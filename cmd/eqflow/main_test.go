@@ -36,15 +36,17 @@ func runCaptured(args ...string) (code int, stdout, stderr string) {
 
 func TestWrongCommandLines(t *testing.T) {
 	for line, want := range map[string]string{
-		"nonsense":              `there is no command "nonsense"`,
-		"xl":                    "did you mean eqflow xla?",
-		"--nonsense":            "there is no flag --nonsense",
-		"xla nonsense":          `there is no command "xla nonsense"`,
-		"xla --json=maybe":      "give true or false",
-		"xla install tpu":       "use cpu, cuda12 or cuda13",
-		"xla install cpu cuda":  "accepts at most 1 arg",
-		"xla install --wheel":   "flag needs an argument",
-		"xla install --nowhere": "`eqflow xla install --help` shows how it is used",
+		"nonsense":             `there is no command "nonsense"`,
+		"xl":                   "did you mean eqflow xla?",
+		"--nonsense":           "there is no flag --nonsense",
+		"xla nonsense":         `there is no command "xla nonsense"`,
+		"xla --json=maybe":     "give true or false",
+		"xla install tpu":      "use cpu, cuda12 or cuda13",
+		"xla install cpu cuda": "accepts at most 1 arg",
+		"xla install --wheel":  "flag needs an argument",
+		"sample --model m --out s.npz --devices 0 --backend go": "0 devices asked for; ask for at least 1",
+		"sample --model m --out s.npz --devices 2 --backend go": "2 devices asked for, and this backend has 1",
+		"xla install --nowhere":                                 "`eqflow xla install --help` shows how it is used",
 	} {
 		code, stdout, stderr := runCaptured(strings.Fields(line)...)
 		if code != exitInput || stdout != "" || !strings.HasPrefix(stderr, "eqflow: ") || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {

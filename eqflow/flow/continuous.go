@@ -122,7 +122,7 @@ func (c *continuous) looped(field dynamics.Looped, y *Node, t0, t1 float64) ode.
 // other.
 func (c *continuous) unrolled(rate ode.Rate, y *Node, t0, t1 float64) ode.Solution {
 	batch, chunks := y.Shape().Dimensions[2], min(c.chunks(y), maxUnrolledChunks)
-	if batch%chunks != 0 {
+	if batch%chunks != 0 || y.Graph().NumDevices() > 1 { // whose parts of the batch chunks would cut across
 		chunks = 1
 	}
 	ys, integrals, penalties := make([]*Node, chunks), make([]*Node, chunks), make([]*Node, chunks)
