@@ -36,11 +36,6 @@ func (g Generator) Validate() error {
 	if g.Flow == nil {
 		return nil
 	}
-	if c, ok := g.Flow.(flow.Continuous); ok && !target.RelabellingOf(g.Target).All() {
-		if _, blind := c.Field.(dynamics.OneHop); blind {
-			return &SettingsError{fmt.Sprintf("the one-hop field takes all particles for alike, and those of %s are not; use the kernel field or EGNN", g.Target.Name())}
-		}
-	}
 	return g.Flow.Validate()
 }
 

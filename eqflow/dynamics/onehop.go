@@ -20,7 +20,8 @@ import (
 //	v_i = Σ_{j≠i} r_ij φ_ij, less its mean
 //
 // w is linear in R, with a factor for every channel that depends on the time; φ and the network on the particles have two
-// hidden layers of SiLU units, and the latter is told the time in every layer. So no network but φ runs on edges.
+// hidden layers of SiLU units, and the latter is told the time in every layer. So no network but φ runs on edges. Where particles
+// are not all alike, R has factors of its own for every role of a pair, and h knows the particle's role.
 //
 // # The trace
 //
@@ -124,6 +125,7 @@ func (o OneHop) Bind(scope *model.Scope, g *Graph, system System) Field {
 	m.weights("strength", h, 1, h, firstPull)
 	m.weights("strength_time", timeFeatures, 1, timeFeatures, firstPull)
 	m.bias("strength_bias", 1)
+	o.bindRoles(m)
 	return &oneHopField{parameters: m.made, config: o, system: system}
 }
 
@@ -244,7 +246,7 @@ func (f *oneHopField) states(e hop, channels []channel) dual {
 	for _, c := range channels {
 		known, moves = append(known, c.norm()), append(moves, c.heard())
 	}
-	in := side(known).dense(f.nodes["heard"], f.nodes["heard_bias"])
+	in := f.byParticle(side(known).dense(f.nodes["heard"], f.nodes["heard_bias"]))
 	in = f.timed("heard_time", e.times, in)
 	mid := in.silu().dense(f.nodes["state"], f.nodes["state_bias"])
 	mid = f.timed("state_time", e.times, mid)

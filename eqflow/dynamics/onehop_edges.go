@@ -45,7 +45,7 @@ func (f *oneHopField) edgesAt(y, times *Node) hop {
 		}
 	}
 	e.apart = repeat(2, batch)(ConstAsDType(y.Graph(), y.DType(), off), 0)
-	e.basis = f.basis(e.distance)
+	e.basis = f.byPair(f.basis(e.distance))
 	return e
 }
 

@@ -21,7 +21,7 @@ var unlike = map[string]struct {
 }
 
 // typed are the fields that know roles.
-var typed = []string{"kernel", "egnn", "egnn of one layer"}
+var typed = []string{"kernel", "egnn", "egnn of one layer", "onehop"}
 
 func TestFieldsKeepTheRelabellingsOfTheirSystem(t *testing.T) {
 	x, times := inputs()

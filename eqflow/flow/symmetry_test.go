@@ -76,6 +76,7 @@ func TestDensityKeepsTheRelabellingsOfTheSystem(t *testing.T) {
 		{"kernel of two types", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, particle.Relabelling{Types: []int{0, 1, 0, 1}}, swapped, mixed},
 		{"kernel of a chain", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
 		{"egnn of two types", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, particle.Relabelling{Types: []int{0, 1, 0, 1}}, swapped, mixed},
+		{"onehop of a chain", flow.Continuous{Field: dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
 		{"egnn of a chain", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
 	} {
 		logQ := logProbs(t, c.config, c.r, x, relabelled(c.keeps), relabelled(c.breaks))
