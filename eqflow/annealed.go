@@ -201,7 +201,7 @@ func (l *ladder) next(d drawn, lambda float64) float64 {
 // resample returns configurations that are a fair sample of p_λ, and their ∇u_λ, out of all rungs' draws. Each rung's weights
 // sum to its effective number of draws, so that those for which λ is too far off hardly count.
 func (l *ladder) resample(k int, lambda float64) (x, slopes particle.Batch) {
-	var logW, effective []float64
+	var logW []float64
 	total := 0.0
 	for _, set := range l.sets {
 		w := stats.Truncate(l.logWeights(set, lambda))
@@ -213,7 +213,7 @@ func (l *ladder) resample(k int, lambda float64) (x, slopes particle.Batch) {
 		for _, v := range w {
 			logW = append(logW, v-sum+math.Log(n))
 		}
-		effective, total = append(effective, n), total+n
+		total += n
 	}
 	size := min(len(logW), max(l.Batch, 2*int(total)))
 	b := l.bridge(lambda)

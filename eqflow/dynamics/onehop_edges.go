@@ -49,8 +49,6 @@ func (f *oneHopField) edgesAt(y, times *Node) hop {
 	return e
 }
 
-func (e hop) n() int { return e.distance.Shape().Dimensions[0] }
-
 // basis returns the radial basis functions exp(−((ρ−μ)/γ)²) of ρ = asinh(d/Core)·Core, with their derivatives by d.
 func (f *oneHopField) basis(distance *Node) dual {
 	k, core := f.config.Centres, f.config.Core

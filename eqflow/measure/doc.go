@@ -31,9 +31,6 @@ func (s Sample) spread(size int) Sample {
 	return Sample{X: s.X.Select(indices), Energy: energy}
 }
 
-// unweighted is the sample as it was drawn.
-func (s Sample) unweighted() Sample { return Sample{X: s.X, Energy: s.Energy} }
-
 // pairDistances pools the distances of all pairs of all configurations, each with its configuration's log-weight.
 func (s Sample) pairDistances() (distances, logWeights []float64) {
 	pairs := s.X.N * (s.X.N - 1) / 2
