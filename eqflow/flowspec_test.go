@@ -40,17 +40,18 @@ func TestFlowForTheTarget(t *testing.T) {
 		name   string
 		target target.Target
 		want   dynamics.Config
+		steps  int // 0 for the default
 	}{
-		{"egnn", target.DW4(), dynamics.EGNN{Middle: 3}}, {"onehop", target.DW4(), dynamics.OneHop{MaxDistance: 8}},
-		{"egnn", cluster, dynamics.EGNN{Middle: 3}}, {"onehop", cluster, dynamics.OneHop{MaxDistance: 10, Core: 2, Centres: 24, Guard: 1.7}},
-		{"egnn", target.LJ13(), dynamics.EGNN{Middle: 1.5}}, {"kernel", cluster, dynamics.Kernel{}},
+		{"egnn", target.DW4(), dynamics.EGNN{Middle: 3}, 0}, {"onehop", target.DW4(), dynamics.OneHop{MaxDistance: 8}, 0},
+		{"egnn", cluster, dynamics.EGNN{Middle: 3}, 0}, {"onehop", cluster, dynamics.OneHop{MaxDistance: 10, Core: 2, Centres: 24, Guard: 1.7}, 40},
+		{"egnn", target.LJ13(), dynamics.EGNN{Middle: 1.5}, 0}, {"kernel", cluster, dynamics.Kernel{}, 0},
 	} {
 		got, err := eqflow.FlowFor(c.name, c.target)
 		if err != nil {
 			t.Fatal(err)
 		}
 		spec, err := eqflow.SpecOfFlow(got)
-		want, _ := eqflow.SpecOfFlow(flow.Continuous{Field: c.want})
+		want, _ := eqflow.SpecOfFlow(flow.Continuous{Field: c.want, Steps: c.steps})
 		if err != nil || !reflect.DeepEqual(spec, want) {
 			t.Errorf("%s for %s is %+v, want %+v: %v", c.name, c.target.Name(), spec, want, err)
 		}
