@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,7 +70,7 @@ func ownDraws(t target.Target) int {
 func (l *Lab) Draws(t Trained) eqflow.Samples {
 	path := l.path("draws", fmt.Sprintf("%s-%d.npz", t.Name, t.Seed))
 	about := must(json.Marshal(t.History.Records)) // of another training, other draws
-	if set, err := dataset.Read(path, t.Prior.N, t.Prior.D); err == nil && string(set.Manifest.Settings) == string(about) {
+	if set, err := dataset.Read(path, t.Prior.N, t.Prior.D); err == nil && compact(set.Manifest.Settings) == string(about) {
 		q, _ := set.Arrays.Get("log_q")
 		u, _ := set.Arrays.Get("u")
 		w, _ := set.Arrays.Get("log_w")
@@ -84,6 +85,13 @@ func (l *Lab) Draws(t Trained) eqflow.Samples {
 		panic(err)
 	}
 	return s
+}
+
+// compact is JSON without the white space that files lay it out with.
+func compact(text json.RawMessage) string {
+	var out bytes.Buffer
+	_ = json.Compact(&out, text) // what is none equals nothing
+	return out.String()
 }
 
 // LadderFigure draws the rungs: how far λ has come and how many draws are effective, and log Z, against energy evaluations.
