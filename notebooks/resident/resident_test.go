@@ -223,7 +223,8 @@ func TestAHelperThatDiesIsFollowedByAnother(t *testing.T) {
 	}
 }
 
-// A helper killed over a question is followed by another, who answers it.
+// A helper killed over a question is followed by another, who answers it. So many samples take longer than the time until
+// progress is told first.
 func TestAQuestionOutlivesItsHelper(t *testing.T) {
 	pid := kernel(t)
 	save(t, "m", 1)
@@ -235,7 +236,7 @@ func TestAQuestionOutlivesItsHelper(t *testing.T) {
 			_ = syscall.Kill(first, syscall.SIGKILL)
 		}
 	})
-	if got := m.Sample(60_000, 7); got.X.Len() != 60_000 || !heard || pid() == first {
+	if got := m.Sample(1_000_000, 7); got.X.Len() != 1_000_000 || !heard || pid() == first {
 		t.Errorf("%d samples by the helper %d, once %d; progress heard: %t", got.X.Len(), pid(), first, heard)
 	}
 }
