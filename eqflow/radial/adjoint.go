@@ -75,13 +75,10 @@ func (b *block) pull(cotangents Images, gRows [][]polynomial) {
 		p.gk[j], p.gl[j] = make([]float64, len(b.y)), make([]float64, b.lanes)
 	}
 	p.gStage, p.along, p.gDistance = make([]float64, len(b.y)), make([]float64, b.lanes), make([]float64, b.lanes)
-	for l := range b.lanes {
-		for c, v := range cotangents.X.At(b.first + l) {
-			p.gy[c*b.lanes+l] = v
-		}
-	}
-	p.gLogDet = cotangents.LogDet[b.first : b.first+b.lanes]
-	p.gPenalty = cotangents.Penalty[b.first : b.first+b.lanes]
+	b.load(p.gy, cotangents.X)
+	p.gLogDet, p.gPenalty = make([]float64, b.lanes), make([]float64, b.lanes)
+	copy(p.gLogDet, cotangents.LogDet[b.first:b.first+b.used])
+	copy(p.gPenalty, cotangents.Penalty[b.first:b.first+b.used])
 	for step := b.Steps - 1; step >= 0; step-- {
 		p.step(step)
 	}
@@ -154,8 +151,8 @@ func sign(v float64) int {
 	return 0
 }
 
-// pullField sets gStage to what the cotangents gv and gdiv of the field at y make of y, and adds to the row's.
-func (p *blockPull) pullField(row int, y, gv, gdiv []float64) {
+// pullFieldInGo is pullField, which sets gStage to what the cotangents gv and gdiv of the field at y make of y, and adds to the row's.
+func (p *blockPull) pullFieldInGo(row int, y, gv, gdiv []float64) {
 	clear(p.gStage)
 	for i := range p.n {
 		for j := i + 1; j < p.n; j++ {

@@ -137,7 +137,8 @@ func blocks(x particle.Batch) int { return (x.Len() + lanes - 1) / lanes }
 type block struct {
 	*Flow
 	table               *table
-	n, first, lanes     int
+	n, first            int
+	lanes, used         int       // a multiple of four, of which the last may be idle
 	y                   []float64 // [n·D]
 	logDet, penalty     []float64 // [1]
 	ys, ks              []float64 // the stages' states and velocities, of every step or of the last [steps, stages, n·D]
@@ -148,7 +149,8 @@ type block struct {
 
 func (f *Flow) newBlock(t *table, x particle.Batch, index int, keep bool) *block {
 	first := index * lanes
-	b := &block{Flow: f, table: t, n: x.N, first: first, lanes: min(lanes, x.Len()-first), kept: keep}
+	b := &block{Flow: f, table: t, n: x.N, first: first, used: min(lanes, x.Len()-first), kept: keep}
+	b.lanes = (b.used + 3) &^ 3
 	width, steps := x.N*x.D*b.lanes, 1
 	if keep {
 		steps = f.Steps
@@ -160,12 +162,18 @@ func (f *Flow) newBlock(t *table, x particle.Batch, index int, keep bool) *block
 	for _, s := range []*[]float64{&b.logDet, &b.penalty, &b.square, &b.phi, &b.factor} {
 		*s, scratch = scratch[:b.lanes:b.lanes], scratch[b.lanes:]
 	}
-	for l := range b.lanes {
-		for c, v := range x.At(first + l) {
-			b.y[c*b.lanes+l] = v
+	b.load(b.y, x)
+	return b
+}
+
+// load fills the lanes of y with the block's configurations, and the idle ones with zeros.
+func (b *block) load(y []float64, from particle.Batch) {
+	clear(y)
+	for l := range b.used {
+		for c, v := range from.At(b.first + l) {
+			y[c*b.lanes+l] = v
 		}
 	}
-	return b
 }
 
 // leave ends the block's use.
@@ -177,14 +185,14 @@ func (b *block) leave() {
 
 // store writes the results where they belong.
 func (b *block) store(out Images) {
-	for l := range b.lanes {
+	for l := range b.used {
 		x := out.X.At(b.first + l)
 		for c := range x {
 			x[c] = b.y[c*b.lanes+l]
 		}
 	}
-	copy(out.LogDet[b.first:], b.logDet)
-	copy(out.Penalty[b.first:], b.penalty)
+	copy(out.LogDet[b.first:], b.logDet[:b.used])
+	copy(out.Penalty[b.first:], b.penalty[:b.used])
 }
 
 // stage returns the state, velocity and divergence of a stage.
@@ -251,8 +259,8 @@ func (b *block) coordinate(y []float64, i, c int) []float64 {
 	return y[at : at+b.lanes]
 }
 
-// field sets the velocity v and its divergence of states y, at the time of a table's row.
-func (b *block) field(row int, y, v, div []float64) {
+// fieldInGo is field, which sets the velocity v and its divergence of states y, at the time of a table's row.
+func (b *block) fieldInGo(row int, y, v, div []float64) {
 	clear(v)
 	clear(div)
 	for i := range b.n {
