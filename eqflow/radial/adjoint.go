@@ -50,18 +50,7 @@ func (k *Kept) Pull(cotangents Images) Parameters {
 			k.blocks[b].leave()
 		}
 	})
-	total := parts[0]
-	inParallel(len(total), func(row int) {
-		for _, part := range parts[1:] {
-			for piece := range part[row] {
-				to, from := &total[row][piece], &part[row][piece]
-				for j := range to {
-					to[j] += from[j]
-				}
-			}
-		}
-	})
-	g := t.pull(total)
+	g := t.pull(parts)
 	for _, part := range parts {
 		t.leave(part)
 	}

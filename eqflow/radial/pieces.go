@@ -62,8 +62,21 @@ func (p *pieces) locate(d float64) (piece int, u, slope float64) {
 	return p.near + piece, 2*(at-float64(piece)) - 1, p.slope
 }
 
-// chebyshevNodes are the Chebyshev nodes in the local coordinate; toTerms [terms, terms] turns values there into coefficients.
-var chebyshevNodes, toTerms = chebyshev()
+// chebyshevNodes are the Chebyshev nodes in the local coordinate; toTerms [terms, terms] turns values there into coefficients,
+// and fromTerms is its transpose.
+var (
+	chebyshevNodes, toTerms = chebyshev()
+	fromTerms               = transposed(toTerms)
+)
+
+func transposed(a [terms][terms]float64) (b [terms]polynomial) {
+	for i := range a {
+		for j := range a {
+			b[j][i] = a[i][j]
+		}
+	}
+	return b
+}
 
 func chebyshev() (at [terms]float64, inverse [terms][terms]float64) {
 	var left [terms][terms]float64
@@ -182,8 +195,7 @@ func (f Field) newBasis(p plan, beyond bool) *basis {
 		p.far = 0
 	}
 	for {
-		b.divide(newPieces(p.split, p.end, int(p.near), int(p.far)))
-		near, far := b.faults()
+		near, far := b.divide(newPieces(p.split, p.end, int(p.near), int(p.far)))
 		if near.or(far).within(Tolerance) {
 			return b
 		}
@@ -195,20 +207,46 @@ func (f Field) newBasis(p plan, beyond bool) *basis {
 // Pieces of these lengths, in widths of the narrowest RBF, meet the tolerance as a rule.
 const (
 	firstNear = 0.4
-	firstFar  = 0.17 // there the regulariser cuts the RBFs off, faster than they fall themselves
+	firstFar  = 0.12 // there the regulariser cuts the RBFs off, faster than they fall themselves
 )
 
-// divide evaluates the RBFs at the nodes of pieces.
-func (b *basis) divide(p pieces) {
+// chunks are the parts of a table that cores share. What is summed over them is summed in order, so that it is the same on any
+// number of cores.
+const chunks = 16
+
+// inChunks calls do for ranges of count numbers, on all cores.
+func inChunks(count int, do func(chunk, from, to int)) {
+	inParallel(chunks, func(i int) { do(i, count*i/chunks, count*(i+1)/chunks) })
+}
+
+// divide evaluates the RBFs at the nodes of pieces, and returns what they miss before and beyond split.
+func (b *basis) divide(p pieces) (near, far fault) {
 	count := p.near + p.far
 	b.pieces, b.nodes, b.buffer = p, make([]values, terms*count), spareNumbers.take(terms*count*len(b.centres))
-	inParallel(count, func(piece int) {
-		from, to := b.bounds(piece)
-		for j, u := range chebyshevNodes {
-			at, k := piece*terms+j, len(b.centres)
-			b.nodes[at] = b.valuesAt((from+to)/2+u*(to-from)/2, b.buffer[at*k:(at+1)*k])
+	found := make([]fault, count)
+	inChunks(count, func(_, from, to int) {
+		for piece := from; piece < to; piece++ {
+			b.evaluate(piece)
 		}
+		b.check(from, to, found)
 	})
+	for piece, f := range found {
+		if piece < p.near {
+			near = near.or(f)
+		} else {
+			far = far.or(f)
+		}
+	}
+	return near, far
+}
+
+// evaluate evaluates the RBFs at a piece's nodes.
+func (b *basis) evaluate(piece int) {
+	from, to := b.bounds(piece)
+	for j, u := range chebyshevNodes {
+		at, k := piece*terms+j, len(b.centres)
+		b.nodes[at] = b.valuesAt((from+to)/2+u*(to-from)/2, b.buffer[at*k:(at+1)*k])
+	}
 }
 
 func (b *basis) leave() { spareNumbers.leave(b.buffer) }
@@ -240,39 +278,20 @@ func (b *basis) valuesAt(d float64, buffer []float64) values {
 	return v
 }
 
-// faults compares the pieces with the RBFs at their ends: there a polynomial through Chebyshev nodes and its slope are
-// furthest off.
-func (b *basis) faults() (near, far fault) {
-	count := b.near + b.far
-	found := make([][2]fault, count+1) // at an end: of the piece that begins there, and of the one that ends
-	inParallel(count+1, func(i int) { found[i] = b.faultsAt(i) })
-	for piece := range count {
-		worst := &near
-		if piece >= b.near {
-			worst = &far
-		}
-		*worst = worst.or(found[piece][0]).or(found[piece+1][1])
-	}
-	return near, far
-}
-
-// faultsAt compares at the beginning of a piece, which is the end of the one before.
-func (b *basis) faultsAt(piece int) (found [2]fault) {
+// check compares pieces with the RBFs at their ends: there a polynomial through Chebyshev nodes and its slope are furthest off.
+func (b *basis) check(first, end int, found []fault) {
 	k := len(b.centres)
 	buffer := make([]float64, 4*k)
 	value, slope := buffer[:k], buffer[k:2*k]
-	for e, p := range []int{piece, piece - 1} {
-		if p < 0 || p == b.near+b.far {
-			continue
+	for piece := first; piece < end; piece++ {
+		from, to := b.bounds(piece)
+		if piece == first {
+			b.exact(from, value, slope)
 		}
-		ends := [2]float64{}
-		ends[0], ends[1] = b.bounds(p)
-		if e == 0 || piece == b.near+b.far {
-			b.exact(ends[e], value, slope)
-		}
-		found[e] = b.faultOf(p, e, 2/(ends[1]-ends[0]), value, slope, buffer[2*k:])
+		f := b.faultOf(piece, 0, 2/(to-from), value, slope, buffer[2*k:])
+		b.exact(to, value, slope) // where the next one begins
+		found[piece] = f.or(b.faultOf(piece, 1, 2/(to-from), value, slope, buffer[2*k:]))
 	}
-	return found
 }
 
 // faultOf compares a piece at one of its ends with the exact values there.
@@ -295,6 +314,8 @@ func (b *basis) faultOf(piece, end int, du float64, value, slope, scratch []floa
 // exact returns B_k and dB_k/dd.
 func (b *basis) exact(d float64, value, slope []float64) {
 	sum, dsum := regulariser, 0.0
+	clear(value)
+	clear(slope)
 	for k, mu := range b.centres {
 		if u := (d - mu) * b.inverse[k]; u*u < vanished {
 			value[k] = math.Exp(-u * u)

@@ -21,8 +21,14 @@ func (f Field) newTable(p plan, at []float64, beyond bool) *table {
 	b := f.newBasis(p, beyond)
 	t := &table{Field: f, basis: b, times: f.newTimes(at)}
 	t.perCentre, t.rows = t.zeros(f.TimeCentres), t.zeros(len(at))
-	inParallel(b.near+b.far, t.mix)
-	inParallel(len(at), t.fold)
+	inChunks(t.count(), func(_, from, to int) {
+		for piece := from; piece < to; piece++ {
+			if piece < b.near+b.far {
+				t.mix(piece)
+			}
+			t.fold(piece)
+		}
+	})
 	return t
 }
 
@@ -52,123 +58,114 @@ func (t *table) mix(piece int) {
 			addScaled(at, b, t.Weights[(v.from+k)*t.TimeCentres:])
 		}
 		for m, value := range at {
-			to := &t.perCentre[m][piece]
-			for i := range to {
-				to[i] += toTerms[i][j] * value
-			}
+			t.perCentre[m][piece].add(value, &fromTerms[j])
 		}
 	}
 }
 
-// fold makes the row of a time.
-func (t *table) fold(i int) {
-	row := t.rows[i]
-	for m, share := range t.rbf[i] {
-		from := t.perCentre[m][:len(row)]
-		for piece := range row {
-			to, p := &row[piece], &from[piece]
-			for j := range to {
-				to[j] += share * p[j]
-			}
+// fold makes a piece of all rows.
+func (t *table) fold(piece int) {
+	for i, shares := range t.rbf {
+		sum := polynomial{t.constant[i]}
+		for m, share := range shares {
+			sum.add(share, &t.perCentre[m][piece])
 		}
-	}
-	for piece := range row {
-		row[piece][0] += t.constant[i]
+		t.rows[i][piece] = sum
 	}
 }
 
-// pull turns the cotangents of the rows into those of the parameters.
-func (t *table) pull(gRows [][]polynomial) Parameters {
-	g := NewParameters(t.Centres, t.TimeCentres)
-	gConstant, gRBF := t.pullFold(gRows)
-	gPerCentre := t.zeros(t.TimeCentres)
-	inParallel(t.TimeCentres, func(m int) {
-		for i, row := range gRows {
-			gRBF[i][m] = pullShare(gPerCentre[m], t.perCentre[m], row, t.rbf[i][m])
+// add adds share·q. It is written out, as dot is: the compiler keeps loops over eight numbers.
+func (p *polynomial) add(share float64, q *polynomial) {
+	p[0] += share * q[0]
+	p[1] += share * q[1]
+	p[2] += share * q[2]
+	p[3] += share * q[3]
+	p[4] += share * q[4]
+	p[5] += share * q[5]
+	p[6] += share * q[6]
+	p[7] += share * q[7]
+}
+
+func (p *polynomial) dot(q *polynomial) float64 {
+	return (p[0]*q[0] + p[1]*q[1]) + (p[2]*q[2] + p[3]*q[3]) + ((p[4]*q[4] + p[5]*q[5]) + (p[6]*q[6] + p[7]*q[7]))
+}
+
+// pull turns the cotangents of the rows, each the sum of several parts', into those of the parameters.
+func (t *table) pull(parts [][][]polynomial) Parameters {
+	pulls := make([]*tablePull, chunks)
+	inChunks(t.count(), func(i, from, to int) { pulls[i] = t.pullChunk(parts, from, to) })
+	g, gConstant, gRBF := pulls[0].g, pulls[0].gConstant, pulls[0].gRBF
+	for _, p := range pulls[1:] {
+		addScaled(g.Weights, 1, p.g.Weights)
+		addScaled(g.NegLogWidths, 1, p.g.NegLogWidths)
+		addScaled(gConstant, 1, p.gConstant)
+		for i, row := range p.gRBF {
+			addScaled(gRBF[i], 1, row)
 		}
-	})
-	t.pullMix(gPerCentre, g)
-	t.leave(gPerCentre)
+	}
 	t.pullTimes(t.times, gConstant, gRBF, g)
 	return g
 }
 
-// pullFold returns the cotangents of the constants [times], and room for those of the time RBFs [times][T].
-func (t *table) pullFold(gRows [][]polynomial) (gConstant []float64, gRBF [][]float64) {
-	gConstant, gRBF = make([]float64, len(gRows)), make([][]float64, len(gRows))
-	for i, row := range gRows {
-		gRBF[i] = make([]float64, t.TimeCentres)
-		for piece := range row {
-			gConstant[i] += row[piece][0]
-		}
-	}
-	return gConstant, gRBF
-}
-
-// pullShare adds share·gRow to g, and returns gRow·from.
-func pullShare(g, from, gRow []polynomial, share float64) float64 {
-	var sum polynomial
-	g, from = g[:len(gRow)], from[:len(gRow)]
-	for piece := range gRow {
-		row, to, f := &gRow[piece], &g[piece], &from[piece]
-		for j, c := range row {
-			to[j] += share * c
-			sum[j] += c * f[j]
-		}
-	}
-	total := 0.0
-	for _, s := range sum {
-		total += s
-	}
-	return total
-}
-
-// batches of pieces have gradients of their own, which are added in order: so the result is the same on any number of cores.
-const mixBatches = 8
-
-// pullMix adds to g what the cotangents of perCentre make of the weights and widths.
-func (t *table) pullMix(gPerCentre [][]polynomial, g Parameters) {
-	count := t.near + t.far
-	parts := make([]Parameters, mixBatches)
-	inParallel(mixBatches, func(i int) {
-		parts[i] = NewParameters(t.Centres, t.TimeCentres)
-		own := newMixPull(t, parts[i])
-		for piece := count * i / mixBatches; piece < count*(i+1)/mixBatches; piece++ {
-			own.pull(piece, gPerCentre)
-		}
-	})
-	for _, part := range parts {
-		addScaled(g.Weights, 1, part.Weights)
-		addScaled(g.NegLogWidths, 1, part.NegLogWidths)
-	}
-}
-
-// mixPull is mix's derivative, piece by piece.
-type mixPull struct {
+// tablePull is what some pieces add to cotangents.
+type tablePull struct {
 	*table
-	g       Parameters
-	at, own []float64 // cotangents of Σ_k W_km B_k [T] and of B [K]
+	g         Parameters
+	gConstant []float64   // [times]
+	gRBF      [][]float64 // of the time RBFs [times][T]
+	at, own   []float64   // of Σ_k W_km B_k [T] and of B [K], at the node at hand
 }
 
-func newMixPull(t *table, g Parameters) *mixPull {
-	return &mixPull{t, g, make([]float64, t.TimeCentres), make([]float64, t.Centres)}
+func (t *table) pullChunk(parts [][][]polynomial, first, end int) *tablePull {
+	p := &tablePull{table: t, g: NewParameters(t.Centres, t.TimeCentres), gConstant: make([]float64, len(t.at)), gRBF: make([][]float64, len(t.at))}
+	p.at, p.own = make([]float64, t.TimeCentres), make([]float64, t.Centres)
+	gPerCentre := make([]polynomial, t.TimeCentres)
+	for i := range p.gRBF {
+		p.gRBF[i] = make([]float64, t.TimeCentres)
+	}
+	for piece := first; piece < end; piece++ {
+		clear(gPerCentre)
+		if p.pullFold(parts, piece, gPerCentre) && piece < t.near+t.far {
+			p.pullMix(piece, gPerCentre)
+		}
+	}
+	return p
 }
 
-func (p *mixPull) pull(piece int, gPerCentre [][]polynomial) {
+// pullFold takes a piece's cotangents in all rows to those of its perCentre. It tells whether there are any: few pieces are
+// far from all distances, or near zero.
+func (p *tablePull) pullFold(parts [][][]polynomial, piece int, gPerCentre []polynomial) (some bool) {
+	for i, shares := range p.rbf {
+		row := parts[0][i][piece]
+		for _, part := range parts[1:] {
+			row.add(1, &part[i][piece])
+		}
+		if row == (polynomial{}) {
+			continue
+		}
+		some = true
+		p.gConstant[i] += row[0]
+		for m, share := range shares {
+			gPerCentre[m].add(share, &row)
+			p.gRBF[i][m] += row.dot(&p.perCentre[m][piece])
+		}
+	}
+	return some
+}
+
+// pullMix is mix's derivative.
+func (p *tablePull) pullMix(piece int, gPerCentre []polynomial) {
 	from, to := p.bounds(piece)
 	for j := range terms {
-		for m := range p.at {
-			p.at[m] = 0
-			for i, c := range gPerCentre[m][piece] {
-				p.at[m] += toTerms[i][j] * c
-			}
+		for m := range gPerCentre {
+			p.at[m] = fromTerms[j].dot(&gPerCentre[m])
 		}
 		p.pullNode(p.nodes[piece*terms+j], (from+to)/2+chebyshevNodes[j]*(to-from)/2)
 	}
 }
 
 // pullNode takes the cotangents of Σ_k W_km B_k at a node, distance d, to those of the weights and widths.
-func (p *mixPull) pullNode(v values, d float64) {
+func (p *tablePull) pullNode(v values, d float64) {
 	common := 0.0 // Σ_k B_k · cotangent of B_k
 	for k, b := range v.b {
 		at := (v.from + k) * p.TimeCentres
