@@ -22,14 +22,14 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 	if err := m.fits(x); err != nil {
 		return nil, 0, err
 	}
-	step, err := m.stepper()
+	step, err := m.stepper(m.estimate.Probes)
 	if err != nil {
 		return nil, 0, err
 	}
 	size := m.paddedSize(x.Len())
 	for from := 0; from < x.Len(); from += size {
 		to := min(from+size, x.Len())
-		z, integral, count, err := m.driveBlock(step, m.block(x.Slice(from, to), size), control)
+		z, integral, count, err := m.driveBlock(step, m.inputs(x.Slice(from, to), size), control)
 		if err != nil {
 			return nil, steps, err
 		}
@@ -42,14 +42,16 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 	return logProb, steps, nil
 }
 
-// driveBlock solves a block of configurations [size, n, d] back to the prior, with the integral of the divergence along.
-func (m *Model) driveBlock(step *model.Exec, x *tensors.Tensor, control ode.Adaptive) (z, integral []float32, steps int, err error) {
+// driveBlock solves a block of configurations [size, n, d] back to the prior, with the integral of the divergence along, which
+// the probes that follow them estimate.
+func (m *Model) driveBlock(step *model.Exec, inputs []any, control ode.Adaptive) (z, integral []float32, steps int, err error) {
+	x := inputs[0].(*tensors.Tensor)
 	size := x.Shape().Dimensions[0]
 	state := []*tensors.Tensor{x, tensors.FromFlatDataAndDimensions(make([]float32, size), size)}
 	var tried []*tensors.Tensor
 	steps, err = control.Drive(ode.Dopri5.Order, 1, 0, func(t, h float64) (float64, error) {
 		release(tried)
-		if tried, err = step.Call(state[0], state[1], float32(t), float32(h)); err != nil {
+		if tried, err = step.Call(append([]any{state[0], state[1], float32(t), float32(h)}, inputs[1:]...)...); err != nil {
 			return 0, fmt.Errorf("eqflow: the adaptive solve failed: %w", err)
 		}
 		return float64(tensors.ToScalar[float32](tried[2])), nil
@@ -83,8 +85,8 @@ func (m *Model) priorLogProb(z []float32) float64 {
 }
 
 // stepper is dopriStep, compiled: the time and the length of the step are its inputs, so one program serves every path.
-func (m *Model) stepper() (*model.Exec, error) {
-	key := program{name: "a step of the flow", scope: m.scope}
+func (m *Model) stepper(probes int) (*model.Exec, error) {
+	key := program{name: "a step of the flow", scope: m.scope, probes: probes}
 	if exec, ok := m.programs[key]; ok {
 		return exec, nil
 	}
@@ -97,10 +99,11 @@ func (m *Model) stepper() (*model.Exec, error) {
 	return exec, nil
 }
 
-// dopriStep is one step of Dopri5 for states x [B, n, d] and integrals [B], with the largest estimated error of any.
+// dopriStep is one step of Dopri5 for states x [B, n, d] and integrals [B], with the largest estimated error of any. Where the
+// divergence is estimated, the probes [B, probes, n, d] are the last input.
 func (m *Model) dopriStep(scope *model.Scope, inputs []*Node) []*Node {
 	x, integral, t, h := inputs[0], inputs[1], inputs[2], inputs[3]
-	field := m.bind(scope, x.Graph(), 0, m.scope).(flow.Partial)
+	field := along(m.bind(scope, x.Graph(), 0, m.scope), inputs[4:]).(flow.Partial)
 	method := ode.Dopri5
 	ks, ls := make([]*Node, method.Stages()), make([]*Node, method.Stages())
 	sum := func(weights []float64, of []*Node) *Node {

@@ -47,7 +47,7 @@ const adaptiveCount = 512
 
 // Evaluate scores data, draws samples and judges both.
 func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
-	r := Report{System: m.Target.Name(), N: data.Len(), Origin: m.origin()}
+	r := Report{System: m.Target.Name(), N: data.Len(), Origin: m.origin(), Method: m.estimate.Method()}
 	known := m.Target.Reference()
 	if known.Known {
 		r.KnownLogZ, r.KnownEntropy = known.LogZ, known.Entropy
@@ -58,10 +58,12 @@ func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
 	if err := data.Validate(); err != nil {
 		return r, err
 	}
+	var logQError []float64
 	var err error
-	if r.Check, err = m.CheckNLL(data, e.Equilibrium); err != nil {
+	if r.Check, logQError, err = m.checkNLL(data, e.Equilibrium); err != nil {
 		return r, err
 	}
+	r.Noise = NoiseOf(logQError, nil)
 	if r.Adaptive, err = m.checkAdaptively(data.Slice(0, min(adaptiveCount, data.Len()))); err != nil {
 		return r, err
 	}
@@ -123,21 +125,28 @@ func (m *Model) compare(r *Report, s Samples, data particle.Batch, e Evaluation,
 
 // CheckNLL scores data at n, 2n and 4n solver steps, and says whether the figure may be trusted.
 func (m *Model) CheckNLL(data particle.Batch, equilibrium bool) (Check, error) {
+	c, _, err := m.checkNLL(data, equilibrium)
+	return c, err
+}
+
+// checkNLL is CheckNLL with the standard errors of each log q, where there are any. A configuration has the same probes at all
+// solver steps, so that their noise does not pass for the solver's.
+func (m *Model) checkNLL(data particle.Batch, equilibrium bool) (c Check, logQError []float64, err error) {
 	n := m.SolverSteps()
-	logQ, err := m.LogProb(data, 0)
+	image, err := m.Inverse(data, 0)
 	if err != nil {
-		return Check{}, err
+		return Check{}, nil, err
 	}
-	logQ2, logQ4 := logQ, logQ
+	logQ2, logQ4 := image.LogQ, image.LogQ
 	if n > 0 {
 		if logQ2, err = m.LogProb(data, 2*n); err != nil {
-			return Check{}, err
+			return Check{}, nil, err
 		}
 		if logQ4, err = m.LogProb(data, 4*n); err != nil {
-			return Check{}, err
+			return Check{}, nil, err
 		}
 	}
-	return CheckScores(m.Target, equilibrium, logQ, logQ2, logQ4), nil
+	return CheckScores(m.Target, equilibrium, image.LogQ, logQ2, logQ4), image.LogQError, nil
 }
 
 // CheckScores is CheckNLL for log-densities that are known: as trained, with twice and with four times the solver's steps.
@@ -209,6 +218,9 @@ func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
 	z := stats.LogZ(s.LogWeight, boot)
 	u := stats.Mean(s.Energy, s.LogWeight, boot)
 	v := stats.Mean(m.virials(s.X), s.LogWeight, boot)
+	if m.estimate.Probes > 0 {
+		r.Noise = NoiseOf(s.LogQError, s.LogWeight)
+	}
 	r.LogZ, r.LogZError, r.Energy, r.EnergyError, r.Virial, r.VirialError = z.Value, z.Error, u.Value, u.Error, v.Value, v.Error
 	effective, known := r.ESS*float64(r.Samples), m.Target.Reference()
 	switch {
@@ -216,6 +228,9 @@ func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
 		r.WeightsWhy = fmt.Sprintf("an ESS of %.2g %% of %d samples leaves %.0f effective ones: log Z and averages hang on a handful", 100*r.ESS, r.Samples, effective)
 	case known.Known && math.Abs(r.LogZ-known.LogZ) > 5*math.Hypot(r.LogZError, known.LogZError)+tolerance:
 		r.WeightsWhy = fmt.Sprintf("log Z from the weights, %.3f ± %.3f, contradicts the known %.3f: states are missing or the density is wrong", r.LogZ, r.LogZError, known.LogZ)
+		if r.Inflation > tolerance {
+			r.WeightsWhy += fmt.Sprintf("; the divergence's estimate raises it by about %.3f, and more probes by less", r.Inflation)
+		}
 		if r.Trustworthy {
 			r.Trustworthy, r.Why = false, r.WeightsWhy
 		}

@@ -43,27 +43,30 @@ func (g Generator) Validate() error {
 // concurrent use; models on backends of their own run side by side.
 type Model struct {
 	Generator
-	Prior   prior.MeanFree
-	backend compute.Backend
-	store   *model.Store
-	steps   int // training steps taken
-	past    History
-	scope   string // of the parameters in use
-	watch   func(done, total int) error
-	tables  tabulated
-	devices int                     // that share the work
-	mesh    *distributed.DeviceMesh // of the devices; nil for one
+	Prior    prior.MeanFree
+	backend  compute.Backend
+	store    *model.Store
+	steps    int // training steps taken
+	past     History
+	scope    string // of the parameters in use
+	watch    func(done, total int) error
+	tables   tabulated
+	devices  int // that share the work
+	estimate Divergence
+	mesh     *distributed.DeviceMesh // of the devices; nil for one
 	// inGraphs keeps the kernel field in graphs everywhere, to compare with.
 	inGraphs bool
 	// programs are compiled on first use, by what they do and the solver steps they take.
 	programs map[program]*model.Exec
 }
 
-// program names a compiled graph: what it does, in how many solver steps, with the parameters of which scope.
+// program names a compiled graph: what it does, in how many solver steps, with the parameters of which scope, and with the
+// divergence from how many probes.
 type program struct {
-	name  string
-	steps int
-	scope string
+	name   string
+	steps  int
+	scope  string
+	probes int
 }
 
 // New creates the model with the parameters that the generator's seed draws.
@@ -125,7 +128,7 @@ func (m *Model) blockSize() int {
 	}
 	if f, ok := m.Flow.(flow.Continuous); ok {
 		if wide, ok := f.Field.(dynamics.Wide); ok {
-			for size > 1 && size*wide.Widest(m.Prior.N, m.Prior.D) > numbers {
+			for size > 1 && size*wide.Widest(m.Prior.N, m.Prior.D, m.estimate.Probes) > numbers {
 				size /= 2
 			}
 		}
@@ -156,19 +159,21 @@ func (m *Model) bind(scope *model.Scope, g *Graph, steps int, parameters string)
 	return withSteps(m.Flow, steps).Bind(scope.At("%s", parameters), g, system)
 }
 
-// compiled returns the program that build makes, compiled on its first call.
+// compiled returns the program that build makes, compiled on its first call. Its inputs are configurations, and probes for them
+// where the divergence is estimated.
 func (m *Model) compiled(key program, build func(flow.Bijection, *Node) []*Node) (*model.Exec, error) {
 	if exec, ok := m.programs[key]; ok {
 		return exec, nil
 	}
-	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, x *Node) []*Node {
-		return build(m.bind(scope, x.Graph(), key.steps, key.scope), x)
+	exec, err := model.NewExec(m.backend, m.store, func(scope *model.Scope, inputs []*Node) []*Node {
+		x := inputs[0]
+		return build(along(m.bind(scope, x.Graph(), key.steps, key.scope), inputs[1:]), x)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("eqflow: cannot prepare %s: %w", key.name, err)
 	}
 	exec.SetMaxCache(8)
-	m.programs[key] = m.split(exec, 1, true)
+	m.programs[key] = m.split(exec, 1+min(key.probes, 1), true)
 	return exec, nil
 }
 
@@ -187,7 +192,7 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 	if err := m.fits(x); err != nil {
 		return err
 	}
-	key.scope = m.scope
+	key.scope, key.probes = m.scope, m.estimate.Probes
 	exec, err := m.compiled(key, build)
 	if err != nil {
 		return err
@@ -195,15 +200,15 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 	size := m.paddedSize((x.Len() + m.devices - 1) / m.devices)
 	for from := 0; from < x.Len(); from += size * m.devices {
 		to := min(from+size*m.devices, x.Len())
-		inputs := make([]any, m.devices)
-		for k := range inputs {
-			inputs[k] = m.block(x.Slice(min(from+k*size, to-1), min(from+(k+1)*size, to)), size)
+		var inputs []any
+		for k := range m.devices {
+			inputs = append(inputs, m.inputs(x.Slice(min(from+k*size, to-1), min(from+(k+1)*size, to)), size)...)
 		}
 		results, err := exec.Call(inputs...)
 		if err != nil {
 			return fmt.Errorf("eqflow: %s failed: %w", key.name, err)
 		}
-		for k := range inputs {
+		for k := range m.devices {
 			at, each := min(from+k*size, to), len(results)/m.devices
 			if part := hostBlocks(results[k*each:(k+1)*each], min(size, to-at)); at < to {
 				take(at, min(at+size, to), part)
@@ -240,6 +245,10 @@ func (m *Model) paddedSize(length int) int {
 
 // block turns configurations, means removed, into a tensor [size, n, d].
 func (m *Model) block(x particle.Batch, size int) *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions(m.blockNumbers(x, size), size, x.N, x.D)
+}
+
+func (m *Model) blockNumbers(x particle.Batch, size int) []float32 {
 	width := x.N * x.D
 	flat := make([]float32, size*width)
 	one := make([]float64, width)
@@ -250,7 +259,7 @@ func (m *Model) block(x particle.Batch, size int) *tensors.Tensor {
 			flat[i*width+k] = float32(v)
 		}
 	}
-	return tensors.FromFlatDataAndDimensions(flat, size, x.N, x.D)
+	return flat
 }
 
 // hostBlocks copies results [size, ...] to the host and cuts the padding off.
@@ -271,49 +280,14 @@ func hostBlocks(results []*tensors.Tensor, keep int) [][]float64 {
 	return out
 }
 
-// LogProb returns the log-density of each configuration under the model, in nats, with the flow solved in the given
-// number of steps (0: as trained). Centres of mass are removed first.
-func (m *Model) LogProb(x particle.Batch, steps int) ([]float64, error) {
-	_, logProb, err := m.ToPrior(x, steps)
-	return logProb, err
-}
-
-// NLL returns the mean negative log-likelihood of configurations, in nats, solved as LogProb does.
-func (m *Model) NLL(x particle.Batch, steps int) (float64, error) {
-	logProb, err := m.LogProb(x, steps)
-	total := 0.0
-	for _, v := range logProb {
-		total -= v
-	}
-	return total / float64(len(logProb)), err
-}
-
-// ToPrior maps configurations back to the prior and returns them with their log-density, in nats.
-func (m *Model) ToPrior(x particle.Batch, steps int) (z particle.Batch, logProb []float64, err error) {
-	if images, ok, err := m.applyRadial("the inverse flow", span{steps: steps, t0: 1}, x); ok || err != nil {
-		for i := range images.LogDet {
-			images.LogDet[i] += m.Prior.LogDensity(images.X.At(i))
-		}
-		return images.X, images.LogDet, err
-	}
-	z = particle.NewBatch(x.Len(), x.N, x.D)
-	logProb = make([]float64, x.Len())
-	err = m.apply(program{name: "the inverse flow", steps: steps}, x, func(f flow.Bijection, x *Node) []*Node {
-		image := f.Inverse(x)
-		return []*Node{image.X, Add(m.Prior.LogProb(image.X), image.LogDet)}
-	}, func(from, to int, r [][]float64) {
-		copy(z.Slice(from, to).X, r[0])
-		copy(logProb[from:to], r[1])
-	})
-	return z, logProb, err
-}
-
 // Samples are draws from a model with what reweighting needs.
 type Samples struct {
 	X         particle.Batch
 	LogQ      []float64 // log-density under the model, nats
 	Energy    []float64 // reduced energy u of the target
 	LogWeight []float64 // −u − log q: unnormalised log importance weight
+	// LogQError is the standard error of each LogQ where the divergence is estimated from several probes, nil otherwise.
+	LogQError []float64
 }
 
 // Configurations are the samples without what reweighting needs.
@@ -322,7 +296,8 @@ func (s Samples) Configurations() particle.Batch { return s.X }
 // Energies are the samples' reduced energies and log-weights.
 func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
 
-// Set is samples as a file keeps them: configurations with log_q, u and log_w, the system, and the seed of the draw.
+// Set is samples as a file keeps them: configurations with log_q, u and log_w, and log_q_error where there is one, the system,
+// the seed of the draw, and how the divergence was found.
 func (m *Model) Set(s Samples, seed uint64) (dataset.Set, error) {
 	spec, err := target.SpecOf(m.Target)
 	if err != nil {
@@ -332,10 +307,18 @@ func (m *Model) Set(s Samples, seed uint64) (dataset.Set, error) {
 	if err != nil {
 		return dataset.Set{}, fmt.Errorf("eqflow: the system %s has no text: %w", m.Target.Name(), err)
 	}
-	return dataset.Set{
-		Batch: s.X, Manifest: dataset.Manifest{System: m.Target.Name(), Spec: text, Seed: seed, CreatedBy: "eqflow"},
+	settings, err := json.Marshal(m.estimate.Method())
+	if err != nil {
+		return dataset.Set{}, err
+	}
+	set := dataset.Set{
+		Batch: s.X, Manifest: dataset.Manifest{System: m.Target.Name(), Spec: text, Seed: seed, Settings: settings, CreatedBy: "eqflow"},
 		Arrays: dataset.Arrays{dataset.Float64("log_q", s.LogQ), dataset.Float64("u", s.Energy), dataset.Float64("log_w", s.LogWeight)},
-	}, nil
+	}
+	if s.LogQError != nil {
+		set.Arrays = append(set.Arrays, dataset.Float64("log_q_error", s.LogQError))
+	}
+	return set, nil
 }
 
 // Sample draws n configurations, the same for the same seed.
@@ -346,32 +329,11 @@ func (m *Model) Sample(n int, seed uint64) (Samples, error) {
 // SampleSteps is Sample with the flow solved in the given number of steps.
 func (m *Model) SampleSteps(n int, seed uint64, steps int) (Samples, error) {
 	z := m.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
-	x, logQ, err := m.FromPrior(z, steps)
+	image, err := m.Forward(z, steps)
 	if err != nil {
 		return Samples{}, err
 	}
-	return Weigh(m.Target, x, logQ), nil
-}
-
-// FromPrior maps prior configurations to the target's and returns them with their log-density, in nats.
-func (m *Model) FromPrior(z particle.Batch, steps int) (x particle.Batch, logProb []float64, err error) {
-	if images, ok, err := m.applyRadial("the flow", span{steps: steps, t1: 1}, z); ok || err != nil {
-		z = z.Clone().RemoveMean()
-		for i, logDet := range images.LogDet {
-			images.LogDet[i] = m.Prior.LogDensity(z.At(i)) - logDet
-		}
-		return images.X, images.LogDet, err
-	}
-	x = particle.NewBatch(z.Len(), z.N, z.D)
-	logProb = make([]float64, z.Len())
-	err = m.apply(program{name: "the flow", steps: steps}, z, func(f flow.Bijection, z *Node) []*Node {
-		image := f.Forward(z)
-		return []*Node{image.X, Sub(m.Prior.LogProb(z), image.LogDet)}
-	}, func(from, to int, r [][]float64) {
-		copy(x.Slice(from, to).X, r[0])
-		copy(logProb[from:to], r[1])
-	})
-	return x, logProb, err
+	return image.Weigh(m.Target), nil
 }
 
 // Weigh adds a target's energies, in plain Go and float64, and log-weights to configurations with their log-density.

@@ -37,7 +37,7 @@ func (m *Model) follow(x particle.Batch, t0, t1 float64, frames int) ([]particle
 	} else if ok {
 		return path, nil
 	}
-	step, err := m.stepper()
+	step, err := m.stepper(0)
 	if err != nil {
 		return nil, err
 	}

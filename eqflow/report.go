@@ -26,6 +26,8 @@ type Report struct {
 	System string `json:"system"`
 	N      int    `json:"n"` // configurations scored
 	Origin
+	Method
+	Noise
 	Check
 	Adaptive
 	Weights
@@ -46,6 +48,14 @@ type Origin struct {
 	TrainingSeconds float64 `json:"training_seconds"`
 	// TrainingEnergies counts the evaluations of the target's energy that training has made.
 	TrainingEnergies int64 `json:"training_energy_evaluations"`
+}
+
+// Noise is what an estimated divergence does to log q and to the weights, by the spread of its probes; with one probe it cannot
+// be told. The NLL has no bias by it, and its error includes it.
+type Noise struct {
+	LogQError float64 `json:"log_q_error"` // root mean square of the standard errors of each log q
+	// Inflation is by how much it raises log Z, where the weights are known: about LogQError²/2, for ⟨exp(noise)⟩ > 1.
+	Inflation float64 `json:"log_z_inflation"`
 }
 
 // Cost is what samples and their weights took, without compiling, on the machine of the evaluation.
@@ -92,6 +102,9 @@ func (r Report) fields() map[string]any {
 	if r.Samples == 0 {
 		drop(r.Weights)
 		drop(r.Cost)
+	}
+	if r.Probes < 2 {
+		drop(r.Noise)
 	}
 	if r.AdaptiveN == 0 {
 		drop(r.Adaptive)

@@ -104,6 +104,9 @@ func (m *Model) checkRun(data Data, run Run) error {
 	if err := run.Settings.Validate(); err != nil {
 		return err
 	}
+	if m.estimate.Probes > 0 {
+		return &SettingsError{"training takes the exact divergence; go back to it with SetDivergence(Divergence{})"}
+	}
 	if run.Batch%m.devices != 0 {
 		return &SettingsError{fmt.Sprintf("a batch of %d does not divide among %d devices; give a multiple", run.Batch, m.devices)}
 	}

@@ -33,7 +33,9 @@ an expression of a configuration:
 
 With --shard i/n --out FILE it only scores the i-th of n equal parts of the data, i from 0 to
 n-1, and writes log_q with the solver's own, twice and four times its steps; "eqflow merge"
-puts them together and gives the verdict.`
+puts them together and gives the verdict.
+
+` + divergenceHelp
 
 const evalExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 2 --out test.npz
   eqflow eval --model model --data test.npz
@@ -49,6 +51,7 @@ type evalOptions struct {
 	devices                        int
 	evaluation                     eqflow.Evaluation
 	asJSON                         bool
+	divergence                     divergenceFlags
 }
 
 // newEvalCommand judges a trained generator.
@@ -69,13 +72,14 @@ func newEvalCommand() *cobra.Command {
 	flags.IntVar(&e.Compare, "compare", 2000, "configurations of samples and data between which W2 is taken (0: none)")
 	flags.StringArrayVar(&o.variables, "cv", nil, "a collective variable whose free energy is wanted, an `expression` (see above); may be repeated")
 	flags.StringVar(&o.figures, "figures", "", "a `folder` for pictures of g(r) and free energies")
-	flags.Uint64Var(&e.Seed, "seed", 0, "of the samples")
+	flags.Uint64Var(&e.Seed, "seed", 0, "of the samples, and of the probes")
 	flags.StringVar(&o.shard, "shard", "", "score a part of the data alone, `i/n` with i from 0 to n-1")
 	flags.StringVar(&o.out, "out", "", "the `file` for the scores of --shard: .npz")
 	flags.BoolVar(&o.force, "force", false, "with --shard: replace the file if it exists")
 	flags.BoolVar(&e.Equilibrium, "equilibrium", true, "the data are a fair sample of the system")
 	addBackendFlag(cmd, &o.backend)
 	addDevicesFlag(cmd, &o.devices)
+	addDivergenceFlags(cmd, &o.divergence)
 	addJSONFlag(cmd, &o.asJSON)
 	for _, name := range []string{"model", "data"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -122,11 +126,17 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if (o.shard != "") != (o.out != "") {
 		return inputErrorf("--shard i/n and --out FILE go together")
 	}
+	if err := o.divergence.check(); err != nil {
+		return err
+	}
 	model, done, err := loadModel(cmd, o.backend, o.devices, o.folder)
 	if err != nil {
 		return err
 	}
 	defer done()
+	if err := o.divergence.apply(model, o.evaluation.Seed); err != nil {
+		return err
+	}
 	batch, err := readFor(model.Target, o.data)
 	if err != nil {
 		return asInput(err)
@@ -198,6 +208,7 @@ func showReport(out io.Writer, r eqflow.Report) {
 	fmt.Fprintf(out, "model    %s, %d parameters, trained for %d steps in %.0f s with %d energy evaluations\n", r.Flow, r.Parameters,
 		r.TrainingSteps, r.TrainingSeconds, r.TrainingEnergies)
 	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)
+	fmt.Fprintf(out, "density  %s\n", r.Density(r.Noise))
 	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n", r.NLL, r.Error, r.NLL2, r.NLL4)
 	if r.AdaptiveN > 0 {
 		fmt.Fprintf(out, "adaptive %.4f nats by an adaptive solve of %d of them, %.4f with the solver's own steps\n", r.AdaptiveNLL, r.AdaptiveN, r.FixedNLL)

@@ -60,7 +60,7 @@ func TestShardsOnTheCommandLine(t *testing.T) {
 			t.Fatal(stderr)
 		}
 	}
-	if code, stdout, stderr := runCaptured("merge", name("e", 0), name("e", 1)); code != exitDone || !strings.HasPrefix(stdout, "scores   500 of dw4 in 2 shards\nNLL ") {
+	if code, stdout, stderr := runCaptured("merge", name("e", 0), name("e", 1)); code != exitDone || !strings.HasPrefix(stdout, "scores   500 of dw4 in 2 shards\ndensity  by the exact divergence\nNLL ") {
 		t.Errorf("code %d, %q, %q", code, stdout, stderr)
 	}
 	for want, line := range map[string]string{

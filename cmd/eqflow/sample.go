@@ -23,7 +23,9 @@ with numpy.load, the .xyz in OVITO, VMD and ASE. The same seed gives the same sa
 With --shard i/n it draws the i-th of n equal parts of -n samples, i from 0 to n-1, for job
 arrays and several machines (docker/ has examples for Slurm and Kubernetes). A shard needs no
 other; killed and run again it comes out the same, and one that is there already is kept.
-"eqflow merge" puts them together.`
+"eqflow merge" puts them together.
+
+` + divergenceHelp
 
 // sampleOptions are the flags of "eqflow sample".
 type sampleOptions struct {
@@ -32,6 +34,7 @@ type sampleOptions struct {
 	n, devices           int
 	seed                 uint64
 	force, asJSON        bool
+	divergence           divergenceFlags
 }
 
 // newSampleCommand draws from a trained generator.
@@ -48,12 +51,13 @@ func newSampleCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.folder, "model", "", "the trained model's `folder`")
 	flags.IntVarP(&o.n, "samples", "n", 1000, "how many")
-	flags.Uint64Var(&o.seed, "seed", 0, "the same one gives the same samples")
+	flags.Uint64Var(&o.seed, "seed", 0, "the same one gives the same samples, and probes")
 	flags.StringVar(&o.shard, "shard", "", "draw a part of them, `i/n` with i from 0 to n-1")
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	addBackendFlag(cmd, &o.backend)
 	addDevicesFlag(cmd, &o.devices)
+	addDivergenceFlags(cmd, &o.divergence)
 	addJSONFlag(cmd, &o.asJSON)
 	for _, name := range []string{"model", "out"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -67,6 +71,9 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	if o.n < 1 {
 		return inputErrorf("-n %d samples; ask for at least 1", o.n)
 	}
+	if err := o.divergence.check(); err != nil {
+		return err
+	}
 	if o.shard != "" {
 		return modelError(o.runShard(cmd))
 	}
@@ -78,6 +85,9 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer done()
+	if err := o.divergence.apply(model, o.seed); err != nil {
+		return err
+	}
 	start, end := time.Now(), watch(cmd, model)
 	samples, err := model.Sample(o.n, o.seed)
 	end()
@@ -105,6 +115,9 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 		return err
 	}
 	defer done()
+	if err := o.divergence.apply(model, o.seed); err != nil {
+		return err
+	}
 	job, err := campaign.Sampling(model, o.n, o.seed, shard)
 	if err != nil {
 		return err
@@ -129,9 +142,10 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 		return err
 	}
 	samples := eqflow.Samples{X: set.Batch}
-	for name, into := range map[string]*[]float64{"log_q": &samples.LogQ, "u": &samples.Energy, "log_w": &samples.LogWeight} {
-		a, _ := set.Arrays.Get(name)
-		*into = a.Float64s()
+	for name, into := range map[string]*[]float64{"log_q": &samples.LogQ, "u": &samples.Energy, "log_w": &samples.LogWeight, "log_q_error": &samples.LogQError} {
+		if a, ok := set.Arrays.Get(name); ok {
+			*into = a.Float64s()
+		}
 	}
 	return o.show(cmd.OutOrStdout(), model, samples, time.Since(start).Seconds())
 }
@@ -148,19 +162,26 @@ type sampled struct {
 	Energy      float64 `json:"energy"` // reweighted mean, kT
 	EnergyError float64 `json:"energy_error"`
 	Seconds     float64 `json:"seconds"` // of drawing, compiling included
+	eqflow.Method
+	LogQError float64 `json:"log_q_error,omitempty"` // as in eqflow.Noise, of an estimated divergence
+	Inflation float64 `json:"log_z_inflation,omitempty"`
 }
 
 func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s eqflow.Samples, seconds float64) error {
 	z, u := stats.LogZ(s.LogWeight, stats.Bootstrap{}), stats.Mean(s.Energy, s.LogWeight, stats.Bootstrap{})
 	summary := sampled{
 		System: model.Target.Name(), Shard: o.shard, File: o.out, N: s.X.Len(), ESS: stats.KishESS(s.LogWeight) / float64(s.X.Len()),
-		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error, Seconds: seconds,
+		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error, Seconds: seconds, Method: model.Divergence().Method(),
+	}
+	noise := eqflow.NoiseOf(s.LogQError, s.LogWeight)
+	if summary.Probes > 0 {
+		summary.LogQError, summary.Inflation = noise.LogQError, noise.Inflation
 	}
 	if o.asJSON {
 		return writeJSON(out, finite.Fields(summary))
 	}
-	_, err := fmt.Fprintf(out, "samples  %d of %s in %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\nenergy   %.3f ± %.3f kT, reweighted\n", summary.N,
-		summary.System, o.out, 100*summary.ESS, z.Value, z.Error, u.Value, u.Error)
+	_, err := fmt.Fprintf(out, "samples  %d of %s in %s\ndensity  %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\nenergy   %.3f ± %.3f kT, reweighted\n",
+		summary.N, summary.System, o.out, summary.Density(noise), 100*summary.ESS, z.Value, z.Error, u.Value, u.Error)
 	return err
 }
 

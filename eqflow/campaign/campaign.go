@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -62,6 +63,7 @@ type Campaign struct {
 	Data  string `json:"data_sha256,omitempty"` // of the scored file
 	Total int    `json:"total"`                 // configurations, over all shards
 	Of    int    `json:"shards"`
+	eqflow.Method
 }
 
 // Job is a campaign's work for one machine. It travels in the manifest of the file that the work makes.
@@ -87,7 +89,7 @@ func newJob(m *eqflow.Model, s Shard, c Campaign) (j Job, err error) {
 		return j, fmt.Errorf("%w: %d configurations leave some of %d shards empty; cut them into fewer", ErrShards, c.Total, s.Of)
 	}
 	c.Model, err = fingerprint(m)
-	c.Of = s.Of
+	c.Of, c.Method = s.Of, m.Divergence().Method()
 	return Job{c, s.Index}, err
 }
 
@@ -143,6 +145,8 @@ func (j Job) differs(other Job) string {
 		return "of other data"
 	case a.Seed != b.Seed:
 		return fmt.Sprintf("of seed %d, not %d", a.Seed, b.Seed)
+	case a.Method != b.Method:
+		return fmt.Sprintf("with log q by %s, not by %s", a.Phrase(), b.Phrase())
 	case a.Total != b.Total || a.Of != b.Of:
 		return fmt.Sprintf("of %d cut into %d, not of %d cut into %d", a.Total, a.Of, b.Total, b.Of)
 	}
@@ -152,11 +156,11 @@ func (j Job) differs(other Job) string {
 // Sample draws the shard. Samples number 0 to total−1 are the same in however many shards they are drawn, but for rounding.
 func (j Job) Sample(m *eqflow.Model) (dataset.Set, error) {
 	from, to := j.shard().Range(j.Total)
-	x, logQ, err := m.FromPrior(draws(m.Prior, j.Seed, from, to), 0)
+	image, err := m.Forward(draws(m.Prior, j.Seed, from, to), 0)
 	if err != nil {
 		return dataset.Set{}, err
 	}
-	set, err := m.Set(eqflow.Weigh(m.Target, x, logQ), j.Seed)
+	set, err := m.Set(image.Weigh(m.Target), j.Seed)
 	if err != nil {
 		return set, err
 	}
@@ -186,6 +190,14 @@ func draws(p prior.MeanFree, seed uint64, from, to int) particle.Batch {
 var columns = map[string][]string{
 	Samples: {"x", "log_q", "u", "log_w"},
 	Scores:  {"log_q", "log_q_2n", "log_q_4n"},
+}
+
+// columns are the campaign's.
+func (c Campaign) columns() []string {
+	if c.Work == Samples && c.Probes > 1 {
+		return append(slices.Clone(columns[Samples]), "log_q_error")
+	}
+	return columns[c.Work]
 }
 
 // Score scores the shard's part of data, which are all of the file's configurations, and returns log_q as trained, and with
@@ -232,6 +244,9 @@ func readJob(path string) (j Job, m dataset.Manifest, err error) {
 	}
 	if _, known := columns[j.Work]; !known || j.Of < 1 || j.Index < 0 || j.Index >= j.Of {
 		return j, m, fmt.Errorf("%w: %s is no shard; make one with eqflow sample --shard i/n or eqflow eval --shard i/n", ErrShards, path)
+	}
+	if j.Divergence == "" { // in files from when there was no choice
+		j.Divergence = eqflow.Exact
 	}
 	return j, m, nil
 }

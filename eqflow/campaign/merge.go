@@ -92,7 +92,7 @@ func (w *Whole) describe() (err error) {
 func (w *Whole) read() error {
 	for i, file := range w.files {
 		from, to := Shard{i, w.Of}.Range(w.Total)
-		for _, name := range columns[w.Work] {
+		for _, name := range w.columns() {
 			if name == "x" {
 				continue
 			}
@@ -111,7 +111,7 @@ func (w *Whole) read() error {
 
 // Write writes the whole as one .npz, as the work of one machine would be: one array of one shard at a time.
 func (w *Whole) Write(path string, overwrite bool) error {
-	return dataset.Join(path, w.files, columns[w.Work], w.manifest, overwrite)
+	return dataset.Join(path, w.files, w.columns(), w.manifest, overwrite)
 }
 
 // Histogram is a reweighted density between edges, one longer than the density.
@@ -132,6 +132,8 @@ type Summary struct {
 	Energy      float64   `json:"energy"` // reweighted mean, kT
 	EnergyError float64   `json:"energy_error"`
 	Energies    Histogram `json:"energy_histogram"` // reweighted, over all but the outermost thousandths
+	eqflow.Method
+	eqflow.Noise
 }
 
 // Summary weighs the samples.
@@ -142,6 +144,7 @@ func (w *Whole) Summary() Summary {
 		System: w.Target.Name(), Shards: w.Of, N: w.Total, Seed: w.Seed, ESS: stats.KishESS(logW) / float64(w.Total),
 		LogZ: z.Value, LogZError: z.Error, Energy: mean.Value, EnergyError: mean.Error,
 		Energies: Histogram{edges, stats.Histogram(u, logW, edges, boot)},
+		Method:   w.Method, Noise: eqflow.NoiseOf(w.numbers["log_q_error"], logW),
 	}
 }
 

@@ -112,7 +112,11 @@ func (c Comparison) Table() figure.Table {
 		} else if e.Samples > 0 && !e.WeightsTrustworthy {
 			judged = "weights not trustworthy"
 		}
-		t.Rows = append(t.Rows, []string{e.Name, e.Flow, fmt.Sprint(e.Parameters), number("%.3f", e.NLL4), number("%.1f", 100*e.ESS),
+		flow := e.Flow
+		if e.Probes > 0 {
+			flow += fmt.Sprintf(", divergence from %d probes", e.Probes)
+		}
+		t.Rows = append(t.Rows, []string{e.Name, flow, fmt.Sprint(e.Parameters), number("%.3f", e.NLL4), number("%.1f", 100*e.ESS),
 			withError(e.LogZ, e.LogZError), number("%.3f", e.W2), number("%.3f", e.EnergyW2), number("%.4f", e.DistanceW2),
 			number("%.0f", e.TrainingSeconds), fmt.Sprint(e.TrainingEnergies), number("%.3g", e.EffectivePerSec), judged})
 	}

@@ -83,11 +83,21 @@ type Looped interface {
 	With(parameters []*Node) Field
 }
 
+// Probed is a field that multiplies its Jacobian by given vectors, for an estimate of the divergence where the exact one costs
+// too much: over random p with ⟨p pᵀ⟩ = 1 on the mean-free subspace, p·(∂v/∂x)p is div v on average (Hutchinson, Commun. Stat.
+// Simul. 19 (1990) 433).
+type Probed interface {
+	Field
+	// Along returns the velocity v [batch, n, d] and p·(∂v/∂x)p [probes, batch], for mean-free p [probes, n, d, batch].
+	Along(t, x, probes *Node) (v, products *Node)
+}
+
 // Wide is a Config whose fields hold large arrays, by which batches are split.
 type Wide interface {
 	Config
-	// Widest is how many numbers a configuration of n particles in d dimensions takes in the largest array.
-	Widest(n, d int) int
+	// Widest is how many numbers a configuration of n particles in d dimensions takes in the largest array, with the
+	// divergence from the given number of probes; 0 stands for the exact one.
+	Widest(n, d, probes int) int
 }
 
 // ExactDivergence returns Σ_k e_k·(∂v/∂x)e_k for a field's velocity by reverse-mode differentiation, one pass for each of

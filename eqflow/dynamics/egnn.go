@@ -22,7 +22,7 @@ import (
 // particles are not all alike, the embedding knows each one's role, and φ_e the role of the pair.
 //
 // The divergence is exact: the products of the Jacobian with the (n−1)·d mean-free directions, in one forward-mode pass. It
-// costs as many times the velocity alone; dynamics.OneHop is for systems where that is too much.
+// costs as many times the velocity alone; dynamics.OneHop is for systems where that is too much, and Along for an estimate.
 type EGNN struct {
 	Layers int     // default 3
 	Hidden int     // width of every layer; default 64
@@ -49,7 +49,12 @@ func (e EGNN) Validate() error {
 }
 
 // Widest implements Wide: the edges' features, with all their derivatives.
-func (e EGNN) Widest(n, d int) int { return n * (n - 1) * e.WithDefaults().Hidden * (1 + (n-1)*d) }
+func (e EGNN) Widest(n, d, probes int) int {
+	if probes == 0 {
+		probes = (n - 1) * d
+	}
+	return n * (n - 1) * e.WithDefaults().Hidden * (1 + probes)
+}
 
 // egnnField is a bound EGNN. Arrays of features are [..., batch, Hidden], so that layers are matrix products of long rows;
 // arrays of positions have the batch innermost.
@@ -117,9 +122,71 @@ func (f *egnnField) At(t, x *Node) (v, div *Node) {
 	basis := ConstAsDType(x.Graph(), x.DType(), particle.MeanFreeBasis(n, d)) // [n·d, directions]
 	seeds := BroadcastToDims(Reshape(Transpose(basis, 0, 1), free, n, d, 1), free, n, d, batch)
 	first := dual{TransposeAllDims(x, 1, 2, 0), seeds}
+	y, h, start := f.untilLast(t, first)
+	last, trace := f.last(y, h, start, seeds)
+	before := y.sub(first)
+	// The directions are mean-free, so the mean does not count in the trace.
+	div = Add(trace, sumRows(Reshape(Mul(seeds, before.along), free*n*d, batch)))
+	return f.velocity(Add(before.value, last)), div
+}
 
-	y, h := first, f.embedded(t)
-	var start dual
+// Along implements Probed. Every probe keeps its own sum, so in the last layer the networks' gradient, once for all probes, takes
+// the place of the sum over directions.
+func (f *egnnField) Along(t, x, probes *Node) (v, products *Node) {
+	first := dual{TransposeAllDims(x, 1, 2, 0), probes}
+	y, h, start := f.untilLast(t, first)
+	layer := f.layer(f.config.Layers - 1)
+	l := f.lastEdges(layer, y, h, start, probes)
+	strength, slope := layer.strengthAndSlope(l.in.value)
+	c := Div(strength, l.scale)
+	grown := Squeeze(denseOn(Mul(l.in.along, repeat(0, probes.Shape().Dimensions[0])(slope, 0)), ones(slope, f.config.Hidden, 1)), -1)
+	stretched := Sub(sumAxis(2)(Mul(l.at, l.offset.along), 1), Mul(l.levers, l.distance.along))
+	perEdge := Add(Mul(stretched, BroadcastToShape(ExpandAxes(c, 0), stretched.Shape())), Mul(l.levers, grown))
+
+	before := y.sub(first)
+	overParticles := Add(sumAxis(0)(perEdge, 1), sumAxis(1)(Mul(probes, before.along), 1))
+	return f.velocity(Add(before.value, l.pulled(c))), sumAxis(0)(overParticles, 1)
+}
+
+// lastEdges is the last layer before its networks.
+type lastEdges struct {
+	edges
+	in     dual  // of the messages
+	at     *Node // directions u_ki on every edge [directions, n−1, n, d, batch]
+	scale  *Node // d_ij + 1 [n−1, n, batch]
+	levers *Node // u_ki·(x_i − x_j)/(d_ij + 1) [directions, n−1, n, batch]
+}
+
+func (f *egnnField) lastEdges(layer egnnLayer, y, h, start dual, directions *Node) lastEdges {
+	l := lastEdges{edges: edgesOf(y), at: repeat(0, f.system.N-1)(directions, 1)}
+	now := l.distance.shift(-f.config.Middle)
+	if start.value == nil {
+		start = now
+	}
+	wide := BroadcastToShape(ExpandAxes(l.offset.value, 0), l.at.Shape())
+	l.scale = Add(l.distance.value, scalar(l.distance.value, 1))
+	l.levers = sumAxis(2)(Mul(l.at, wide), 1)
+	l.levers = Div(l.levers, BroadcastToShape(ExpandAxes(l.scale, 0), l.levers.Shape()))
+	l.in = layer.inputs(h, now, start)
+	return l
+}
+
+// pulled returns Σ_j (x_i − x_j) c_ij [n, d, batch].
+func (l lastEdges) pulled(c *Node) *Node {
+	return sumAxis(0)(Mul(l.offset.value, repeat(2, l.offset.value.Shape().Dimensions[2])(c, 0)), 0)
+}
+
+// velocity returns what the particles are moved by [n, d, batch], less its mean, as [batch, n, d].
+func (f *egnnField) velocity(moved *Node) *Node {
+	sum := sumAxis(0)(moved, 0)
+	v := Sub(moved, repeat(0, f.system.N)(Mul(sum, scalar(sum, 1/float64(f.system.N))), 0))
+	return TransposeAllDims(v, 2, 0, 1)
+}
+
+// untilLast takes positions [n, d, batch] through all layers but the last. It returns them with the features, and the distances
+// in the first layer's input, nil where there is one layer alone.
+func (f *egnnField) untilLast(t *Node, first dual) (y, h, start dual) {
+	y, h = first, f.embedded(t)
 	for k := range f.config.Layers - 1 {
 		layer, edges := f.layer(k), edgesOf(y)
 		now := edges.distance.shift(-f.config.Middle)
@@ -134,14 +201,7 @@ func (f *egnnField) At(t, x *Node) (v, div *Node) {
 		y = y.add(edges.pull(strength))
 		h = h.add(layer.update(h, message))
 	}
-	last, trace := f.last(y, h, start, seeds)
-	before := y.sub(first)
-	moved := Add(before.value, last)
-	// The directions are mean-free, so the mean does not count in the trace.
-	div = Add(trace, sumRows(Reshape(Mul(seeds, before.along), free*n*d, batch)))
-	sum := sumAxis(0)(moved, 0)
-	v = Sub(moved, repeat(0, n)(Mul(sum, scalar(sum, 1/float64(n))), 0))
-	return TransposeAllDims(v, 2, 0, 1), div
+	return y, h, start
 }
 
 // last is the last layer: what it moves the particles by [n, d, batch], and the trace of that [batch] over the directions
@@ -152,25 +212,14 @@ func (f *egnnField) At(t, x *Node) (v, div *Node) {
 //
 // where c = strength/(d+1), a_kij = u_ki·(x_i − x_j)/(d_ij + 1). So one direction goes through the networks, not (n−1)·d.
 func (f *egnnField) last(y, h, start dual, directions *Node) (moved, trace *Node) {
-	layer, e := f.layer(f.config.Layers-1), edgesOf(y)
-	now := e.distance.shift(-f.config.Middle)
-	if start.value == nil {
-		start = now
-	}
-	at := repeat(0, f.system.N-1)(directions, 1) // u_ki on every edge
-	wide := BroadcastToShape(ExpandAxes(e.offset.value, 0), at.Shape())
-	scale := Add(e.distance.value, scalar(e.distance.value, 1))
-	levers := sumAxis(2)(Mul(at, wide), 1)
-	levers = Div(levers, BroadcastToShape(ExpandAxes(scale, 0), levers.Shape())) // a
-
-	in := layer.inputs(h, now, start)
-	weighed := sumAxis(0)(Mul(in.along, BroadcastToShape(ExpandAxes(levers, -1), in.along.Shape())), 0)
-	strength := layer.strength(layer.message(dual{in.value, ExpandAxes(weighed, 0)}))
-	c := Div(strength.value, scale)
-	stretch := Sub(sumAxis(0)(sumAxis(2)(Mul(at, e.offset.along), 1), 0), sumAxis(0)(Mul(levers, e.distance.along), 0))
+	layer := f.layer(f.config.Layers - 1)
+	l := f.lastEdges(layer, y, h, start, directions)
+	weighed := sumAxis(0)(Mul(l.in.along, BroadcastToShape(ExpandAxes(l.levers, -1), l.in.along.Shape())), 0)
+	strength := layer.strength(layer.message(dual{l.in.value, ExpandAxes(weighed, 0)}))
+	c := Div(strength.value, l.scale)
+	stretch := Sub(sumAxis(0)(sumAxis(2)(Mul(l.at, l.offset.along), 1), 0), sumAxis(0)(Mul(l.levers, l.distance.along), 0))
 	perEdge := Add(Mul(c, stretch), Squeeze(strength.along, 0))
-	moved = sumAxis(0)(Mul(e.offset.value, repeat(2, f.system.D)(c, 0)), 0)
-	return moved, sumRows(Reshape(perEdge, -1, perEdge.Shape().Dimensions[2]))
+	return l.pulled(c), sumRows(Reshape(perEdge, -1, perEdge.Shape().Dimensions[2]))
 }
 
 // embedded returns the first features [n, batch, Hidden]: they know the time and the particle's role alone.
@@ -248,6 +297,18 @@ func (l egnnLayer) firstMessage(h, now dual) (message, strength dual) {
 func (l egnnLayer) strength(message dual) dual {
 	out := message.dense(l("pull"), l("pull_bias")).silu().dense(l("strength"), nil)
 	return out.linear(func(x *Node, _ int) *Node { return Squeeze(x, -1) })
+}
+
+// strengthAndSlope returns φ_x(m_ij) [n−1, n, batch] and its gradient by the inputs of the messages [n−1, n, batch, Hidden].
+func (l egnnLayer) strengthAndSlope(in *Node) (strength, slope *Node) {
+	first := fixed(in)
+	second := first.silu().dense(l("message"), l("message_bias"))
+	third := second.silu().dense(l("pull"), l("pull_bias"))
+	strength = Squeeze(third.silu().dense(l("strength"), nil).value, -1)
+	slope = BroadcastToShape(ExpandLeftToRank(Reshape(l("strength"), -1), in.Rank()), in.Shape())
+	slope = denseOn(Mul(slope, siluSlope(third.value)), Transpose(l("pull"), 0, 1))
+	slope = denseOn(Mul(slope, siluSlope(second.value)), Transpose(l("message"), 0, 1))
+	return strength, Mul(slope, siluSlope(in))
 }
 
 // update returns φ_h(h_i, Σ_j m_ij) [n, batch, Hidden].

@@ -51,17 +51,31 @@ func (m MLP) Bind(scope *model.Scope, g *Graph, system System) Field {
 
 // At implements Field.
 func (f *mlpField) At(t, x *Node) (v, div *Node) {
-	batch, n, d := x.Shape().Dimensions[0], f.system.N, f.system.D
-	y := DotProduct(Reshape(x, batch, n*d), f.basis)
-	free := y.Shape().Dimensions[1]
-	input := Concatenate([]*Node{y, ExpandAxes(t, -1)}, 1)
+	free := f.basis.Shape().Dimensions[1]
 	identity := make([][]float64, free)
 	for k := range identity {
-		identity[k] = make([]float64, free+1)
+		identity[k] = make([]float64, free)
 		identity[k][k] = 1
 	}
-	tangents := BroadcastToDims(ExpandAxes(ConstAsDType(x.Graph(), x.DType(), identity), 0), batch, free, free+1)
-	out, along := f.net.ApplyAlong(input, tangents)
-	div = ReduceSum(Mul(along, Slice(tangents, AxisRange(), AxisRange(), AxisRange(0, free))), 1, 2)
-	return Reshape(DotProduct(out, Transpose(f.basis, 0, 1)), batch, n, d), div
+	directions := BroadcastToDims(ExpandAxes(ConstAsDType(x.Graph(), x.DType(), identity), 0), x.Shape().Dimensions[0], free, free)
+	v, products := f.along(t, x, directions)
+	return v, ReduceSum(products, 1)
+}
+
+// Along implements Probed.
+func (f *mlpField) Along(t, x, probes *Node) (v, products *Node) {
+	dims := probes.Shape().Dimensions // [probes, n, d, batch]
+	directions := Einsum("kmb,mf->bkf", Reshape(probes, dims[0], dims[1]*dims[2], dims[3]), f.basis)
+	v, products = f.along(t, x, directions)
+	return v, Transpose(products, 0, 1)
+}
+
+// along returns v and the products of the Jacobian with directions u [batch, directions, free], each times its u [batch, directions].
+func (f *mlpField) along(t, x, directions *Node) (v, products *Node) {
+	batch, n, d := x.Shape().Dimensions[0], f.system.N, f.system.D
+	y := DotProduct(Reshape(x, batch, n*d), f.basis)
+	input := Concatenate([]*Node{y, ExpandAxes(t, -1)}, 1)
+	still := ZerosLike(SliceAxis(directions, 2, AxisRange(0, 1))) // the time does not move
+	out, along := f.net.ApplyAlong(input, Concatenate([]*Node{directions, still}, 2))
+	return Reshape(DotProduct(out, Transpose(f.basis, 0, 1)), batch, n, d), ReduceSum(Mul(along, directions), 2)
 }

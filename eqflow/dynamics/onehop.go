@@ -81,7 +81,7 @@ func (o OneHop) Validate() error {
 }
 
 // Widest implements Wide: the edges' features, with their one derivative.
-func (o OneHop) Widest(n, _ int) int { return 2 * n * n * o.WithDefaults().Hidden }
+func (o OneHop) Widest(n, _, _ int) int { return 2 * n * n * o.WithDefaults().Hidden }
 
 // oneHopField is a bound OneHop. As in the EGNN, features have the batch last but one, positions have it innermost.
 type oneHopField struct {

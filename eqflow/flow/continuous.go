@@ -51,7 +51,11 @@ func (c Continuous) Validate() error {
 // Bind implements Config.
 func (c Continuous) Bind(scope *model.Scope, g *Graph, system System) Bijection {
 	c = c.WithDefaults()
-	return &continuous{Continuous: c, system: system, field: c.Field.Bind(scope, g, system), training: scope.IsTraining(g)}
+	bound := &continuous{Continuous: c, system: system, field: c.Field.Bind(scope, g, system), training: scope.IsTraining(g)}
+	if _, ok := bound.field.(dynamics.Probed); ok {
+		return probed{bound}
+	}
+	return bound
 }
 
 type continuous struct {
@@ -59,6 +63,7 @@ type continuous struct {
 	system   System
 	field    dynamics.Field
 	training bool
+	probes   int // that the divergence is estimated from; 0 for the exact one
 }
 
 // Forward implements Bijection.
@@ -77,12 +82,9 @@ func (c *continuous) solve(x *Node, t0, t1 float64) Image {
 }
 
 func (c *continuous) integrate(y *Node, t0, t1 float64) ode.Solution {
-	field, tabulated := c.field.(dynamics.Tabulated)
-	if looped, ok := c.field.(dynamics.Looped); ok && !c.training && !c.Unrolled && ode.CanLoop(y.Graph()) {
-		return c.looped(looped, y, t0, t1)
-	}
-	if !tabulated {
-		return ode.Fixed(c.Solver, c.plainRate(t0, t1), y, t0, t1, c.Steps)
+	field, ok := c.field.(dynamics.Tabulated)
+	if !ok {
+		return c.plain(valueAndDivergence, y, t0, t1)
 	}
 	tables := make([][]*Node, c.Solver.Stages())
 	for j := range tables {
@@ -98,8 +100,29 @@ func (c *continuous) integrate(y *Node, t0, t1 float64) ode.Solution {
 	return loop.Solve(tables, y)
 }
 
+// rate is a right-hand side made of a field: the derivative of states y [..., batch] at times t [batch], and the integrand.
+type rate func(field dynamics.Field, t, y *Node) (k, l *Node)
+
+// valueAndDivergence is the rate of configurations y [n, d, batch].
+func valueAndDivergence(field dynamics.Field, t, y *Node) (k, l *Node) {
+	v, div := field.At(t, TransposeAllDims(y, 2, 0, 1))
+	return TransposeAllDims(v, 1, 2, 0), div
+}
+
+// plain solves with a field that is no more than a field: in a loop where there may be one.
+func (c *continuous) plain(of rate, y *Node, t0, t1 float64) ode.Solution {
+	if field, ok := c.field.(dynamics.Looped); ok && !c.training && !c.Unrolled && ode.CanLoop(y.Graph()) {
+		return c.looped(field, of, y, t0, t1)
+	}
+	h, batch := (t1-t0)/float64(c.Steps), y.Shape().Dimensions[y.Rank()-1]
+	return ode.Fixed(c.Solver, func(step, stage int, y *Node) (k, l *Node) {
+		t := ConstAsDType(y.Graph(), y.DType(), t0+(float64(step)+c.Solver.C[stage])*h)
+		return of(c.field, BroadcastToDims(t, batch), y)
+	}, y, t0, t1, c.Steps)
+}
+
 // looped solves in one loop, without a gradient.
-func (c *continuous) looped(field dynamics.Looped, y *Node, t0, t1 float64) ode.Solution {
+func (c *continuous) looped(field dynamics.Looped, of rate, y *Node, t0, t1 float64) ode.Solution {
 	tables := make([][]*Node, c.Solver.Stages())
 	for j := range tables {
 		times := c.Solver.StageTimes(j, t0, t1, c.Steps)
@@ -109,10 +132,9 @@ func (c *continuous) looped(field dynamics.Looped, y *Node, t0, t1 float64) ode.
 		Method: c.Solver, Steps: c.Steps, T0: t0, T1: t1, Constants: field.Parameters(), ValueOnly: true,
 		Chunks: c.chunks(y),
 		Rate: func(rows []*Node, y *Node) (k, l *Node, _ func(gk, gl *Node) (*Node, []*Node)) {
-			x := TransposeAllDims(y, 2, 0, 1)
-			t := BroadcastToDims(rows[0], x.Shape().Dimensions[0])
-			v, div := field.With(rows[1:]).At(t, x)
-			return TransposeAllDims(v, 1, 2, 0), div, nil
+			t := BroadcastToDims(rows[0], y.Shape().Dimensions[y.Rank()-1])
+			k, l = of(field.With(rows[1:]), t, y)
+			return k, l, nil
 		},
 	}
 	return loop.Solve(tables, y)
@@ -150,17 +172,6 @@ func tableRate(field dynamics.Tabulated, tables [][]*Node) ode.Rate {
 	}
 }
 
-// plainRate evaluates any field in an unrolled solve.
-func (c *continuous) plainRate(t0, t1 float64) ode.Rate {
-	h := (t1 - t0) / float64(c.Steps)
-	return func(step, stage int, y *Node) (k, l *Node) {
-		t := ConstAsDType(y.Graph(), y.DType(), t0+(float64(step)+c.Solver.C[stage])*h)
-		x := TransposeAllDims(y, 2, 0, 1)
-		v, div := c.field.At(BroadcastToDims(t, x.Shape().Dimensions[0]), x)
-		return TransposeAllDims(v, 1, 2, 0), div
-	}
-}
-
 // pairsInCache is how many pairs of a chunk are at hand at once: the RBFs of 768 pairs fill the second-level cache of
 // common processors (measured on DW4 and LJ13).
 const pairsInCache = 768
@@ -174,9 +185,9 @@ const onDevice = 1 << 7
 
 // chunks is the smallest divisor of the batch whose chunks are small enough.
 func (c *continuous) chunks(y *Node) int {
-	batch, each, most := y.Shape().Dimensions[2], c.system.N*(c.system.N-1)/2, pairsInCache
+	batch, each, most := y.Shape().Dimensions[y.Rank()-1], c.system.N*(c.system.N-1)/2, pairsInCache
 	if wide, ok := c.Field.(dynamics.Wide); ok {
-		each, most = wide.Widest(c.system.N, c.system.D), numbersInCache
+		each, most = wide.Widest(c.system.N, c.system.D, c.probes), numbersInCache
 	}
 	if !y.Graph().Backend().HasSharedBuffers() {
 		most *= onDevice
