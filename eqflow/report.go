@@ -54,7 +54,8 @@ type Origin struct {
 // be told. The NLL has no bias by it, and its error includes it.
 type Noise struct {
 	LogQError float64 `json:"log_q_error"` // root mean square of the standard errors of each log q
-	// Inflation is by how much it raises log Z, where the weights are known: about LogQError²/2, for ⟨exp(noise)⟩ > 1.
+	// Inflation is by how much it raises log Z, where the weights are known: about LogQError²/2, for ⟨exp(noise)⟩ > 1. Where the
+	// error exceeds 1 it is more than that: the noise has longer tails than a normal's.
 	Inflation float64 `json:"log_z_inflation"`
 }
 

@@ -12,6 +12,18 @@
 // methods are for those who need them: Relabelling, where not all particles are alike, and Sampling, for Markov chains that
 // begin well. Relabellings reach everything that must keep to them: fields, couplings, augmentation, minima, distances.
 //
-// All systems live in free space, on the mean-free subspace. A periodic box would be another space, not another target: the
-// prior, the samplers, the displacements of the fields and the degrees of freedom would all be those of the torus.
+// # Periodic boxes
+//
+// All systems here live in free space, on the mean-free subspace. A periodic box is another space and not another target: on
+// the torus all n·d coordinates count, no centre of mass is defined, and the prior is uniform. eqflow.Model, with its mean-free
+// normal prior, does not know it. What it takes, beyond an energy by the nearest images, is
+//
+//   - a field of smooth periodic displacements, which any dynamics.Config may be, so that flow.Continuous carries the torus onto
+//     itself with the exact log-determinant;
+//   - the uniform prior, of density L^(−n·d);
+//   - Markov chains without a centre to be removed, whose coordinates may wander from image to image;
+//   - flow matching along geodesics: the nearest images' displacements, less their mean.
+//
+// flow/torus_test.go works it out for soft discs in the plane, from prior to log Z. The same four are what a Model for the torus
+// would have to be told.
 package target
