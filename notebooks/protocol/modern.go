@@ -1,0 +1,106 @@
+package protocol
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/comparison"
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// ModernJobs train six generators of all of DW4, once each: the kernel field by likelihood, and by flow matching; and by flow
+// matching the EGNN, with each way to choose what it regresses on, and the one-hop field. What matches with a graph network
+// takes about equally long.
+func (l *Lab) ModernJobs() []Job {
+	many := eqflow.Data{Train: l.Equilibrium("all-many", l.size(100_000, 20_000), 23)}
+	few, _ := l.AllStates()
+	egnn, oneHop := flow.Continuous{Field: dynamics.EGNN{}}, must(eqflow.FlowFor("onehop", l.System))
+	matched := func(name string, f flow.Config, steps, quick int, s eqflow.Settings) Job {
+		s.Objective, s.Steps = eqflow.FlowMatching, l.steps(steps, quick)
+		return Job{Recipe: Recipe{Name: name, Flow: f, Settings: s.SuitFlow(f)}, Seed: l.Seeds[0], Data: many}
+	}
+	return []Job{
+		matched("EGNN", egnn, 6000, 250, eqflow.Settings{}),
+		matched("EGNN, OT", egnn, 3500, 150, eqflow.Settings{Coupling: eqflow.OptimalTransport}),
+		matched("EGNN, forces", egnn, 6000, 250, eqflow.Settings{Forces: true}),
+		matched("one-hop, forces", oneHop, 6000, 250, eqflow.Settings{Forces: true}),
+		matched("kernel", kernelFlow(), 6000, 2000, eqflow.Settings{}),
+		{Recipe: l.EqBGAll(), Seed: l.Seeds[0], Data: eqflow.Data{Train: few}},
+	}
+}
+
+// size is a number of configurations, fewer for quick runs.
+func (l *Lab) size(full, quick int) int {
+	if l.Quick {
+		return quick
+	}
+	return full
+}
+
+// Judged evaluates generators on configurations that none of them has seen, or takes up what an earlier cell has found.
+func (l *Lab) Judged(all []Trained) comparison.Comparison {
+	_, test := l.AllStates()
+	test = test.Slice(0, l.size(4000, 1000))
+	e := eqflow.Evaluation{Samples: l.size(10_000, 2000), Seed: 7, Equilibrium: true, Compare: l.size(2000, 500)}
+	var c comparison.Comparison
+	bar := figure.NewProgress("judging", len(all))
+	for i, t := range all {
+		bar.Update(i, "%s", t.Name)
+		c = append(c, comparison.Entry{Name: t.Name, Report: l.judge(t, test, e)})
+	}
+	bar.Done("%d generators are judged", len(all))
+	return c
+}
+
+func (l *Lab) judge(t Trained, test particle.Batch, e eqflow.Evaluation) eqflow.Report {
+	folder := l.path("models", fmt.Sprintf("%s-%d", t.Name, t.Seed))
+	card := must(eqflow.Describe(folder))
+	if r := card.Report; r != nil && r.N == test.Len() && r.Samples == e.Samples && r.TrainingSteps == t.Trained() && r.TrainingSeconds == t.History.Seconds {
+		return *r
+	}
+	r := must(t.Evaluate(test, e))
+	if err := eqflow.KeepReport(folder, r); err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// RawEnergies draws the energies of generators' samples as they come, over those of MCMC.
+func (l *Lab) RawEnergies(all []Trained) figure.Figure {
+	_, test := l.AllStates()
+	known := figure.Sample{Name: "MCMC", Filled: true}
+	for i := range test.Len() {
+		known.Values = append(known.Values, l.System.EnergyForces(test.At(i), nil))
+	}
+	samples := []figure.Sample{known}
+	for _, t := range all {
+		samples = append(samples, figure.Sample{Name: t.Name, Values: l.Draws(t).Energy})
+	}
+	return figure.Histogram(figure.Axes{Title: "Energies of raw samples", X: "u / kT", Y: "density", XRange: [2]float64{-27, -5}}, 60, samples...)
+}
+
+// ModernClaims are what the richer fields are held to; what the coupling and the forces do is shown as it comes.
+func (l *Lab) ModernClaims(c comparison.Comparison) {
+	by := map[string]comparison.Entry{}
+	for _, e := range c {
+		by[e.Name] = e
+	}
+	plain, ot, forces, kernel := by["EGNN"], by["EGNN, OT"], by["EGNN, forces"], by[l.EqBGAll().Name]
+	l.Claim("EGNN by flow matching: ESS / %", "≥ 85", plain.ESS >= 0.85, "%.1f", 100*plain.ESS)
+	off := math.Abs(plain.LogZ - plain.KnownLogZ)
+	l.Claim("EGNN by flow matching: log Z", "29.667 within 0.02 and 3 s.e.", off <= 0.02+3*plain.LogZError, "%.3f ± %.3f", plain.LogZ, plain.LogZError)
+	l.Claim("EGNN above the kernel field by likelihood: ESS", "three times it", plain.ESS >= 3*kernel.ESS, "%.1f and %.1f %%", 100*plain.ESS, 100*kernel.ESS)
+	lowest := c[0]
+	for _, e := range c {
+		if e.NLL4 < lowest.NLL4 {
+			lowest = e
+		}
+	}
+	l.Claim("no NLL under the entropy", "≥ 7.127 less 3 s.e.", lowest.NLL4 >= lowest.KnownEntropy-3*lowest.Error, "lowest: %.3f ± %.3f, %s", lowest.NLL4, lowest.Error, lowest.Name)
+	l.Claim("EGNN, coupled by OT: ESS / %", Shown, true, "%.1f for %.1f, in about the same time", 100*ot.ESS, 100*plain.ESS)
+	l.Claim("EGNN, learning from forces too: ESS / %", Shown, true, "%.1f for %.1f", 100*forces.ESS, 100*plain.ESS)
+}
