@@ -63,6 +63,7 @@ func FlowFor(name string, t target.Target) (flow.Config, error) {
 		// Up to 5 minima of a pair: the cluster, and the prior's draws that it comes from; closer together about the first.
 		rm := orDefault(lj.Rm, 1)
 		field.MaxDistance, field.Core, field.Centres, field.Guard = 5*rm, rm, 24, 0.85*rm
+		field.Channels, field.Tensors = 32, 16 // there are many angles in a cluster
 		f.Field = field
 		f.Steps = 40 // the core is hard: the NLL of a trained LJ13 moves by 0.08 from 20 to 40 steps, by 0.01 from there to 80
 	}

@@ -58,10 +58,10 @@ func (l *Lab) DataFreeJobs() []Job {
 	return jobs
 }
 
-// ownDraws is how many samples the figures without data are of: fewer of LJ13, whose cost more.
-func ownDraws(t target.Target) int {
+// draws is how many samples figures are of: fewer of LJ13, whose cost more.
+func (l *Lab) draws(t target.Target) int {
 	if t.Particles() > 4 {
-		return 2000
+		return l.size(2000, 300)
 	}
 	return 10_000
 }
@@ -76,7 +76,7 @@ func (l *Lab) Draws(t Trained) eqflow.Samples {
 		w, _ := set.Arrays.Get("log_w")
 		return eqflow.Samples{X: set.Batch, LogQ: q.F64, Energy: u.F64, LogWeight: w.F64}
 	}
-	s := must(t.Sample(ownDraws(t.Target), t.Seed+100))
+	s := must(t.Sample(l.draws(t.Target), t.Seed+100))
 	set := dataset.Set{
 		Batch: s.X, Manifest: dataset.Manifest{System: t.Target.Name(), Seed: t.Seed, Settings: about, CreatedBy: "eqflow notebooks/protocol"},
 		Arrays: dataset.Arrays{dataset.Float64("log_q", s.LogQ), dataset.Float64("u", s.Energy), dataset.Float64("log_w", s.LogWeight)},
@@ -133,7 +133,7 @@ func (l *Lab) DataFreeTable(all []Trained, reference particle.Batch) figure.Tabl
 	for _, t := range all {
 		s := l.Draws(t)
 		z := stats.LogZ(s.LogWeight, stats.Bootstrap{Seed: 1})
-		d := l.distances(t.Target, s, reference)
+		d := l.distances(t.Target, s, reference, s.X.Len()/20) // W2 takes the square of alignments
 		rows = append(rows, []any{t.Name, fmt.Sprintf("%.2g", float64(t.History.Energies)), fmt.Sprintf("%.0f", t.History.Seconds),
 			fmt.Sprintf("%.1f %%", 100*stats.KishESS(s.LogWeight)/float64(len(s.LogWeight))), fmt.Sprintf("%.3f ± %.3f", z.Value, z.Error),
 			fmt.Sprintf("%.2f (%.2f)", d.W2, d.W2Floor), fmt.Sprintf("%.2f (%.2f)", d.EnergyW2, d.EnergyW2Floor)})
@@ -142,14 +142,14 @@ func (l *Lab) DataFreeTable(all []Trained, reference particle.Batch) figure.Tabl
 	return figure.NewTable([]string{"trained by", "energies", "seconds", "ESS", known, "W2 (floor)", "energy-W2 (floor)"}, rows...)
 }
 
-func (l *Lab) distances(t target.Target, s eqflow.Samples, reference particle.Batch) measure.Distances {
+// distances compares size of the samples with as many of the reference.
+func (l *Lab) distances(t target.Target, s eqflow.Samples, reference particle.Batch, size int) measure.Distances {
 	u := make([]float64, reference.Len())
 	for i := range u {
 		u[i] = t.EnergyForces(reference.At(i), nil)
 	}
-	// A twentieth of the samples beside as many of the reference: W2 takes the square of alignments.
-	c := measure.Comparison{Size: s.X.Len() / 20, Relabelling: target.RelabellingOf(t)}
-	return must(c.Compare(context.Background(), measure.Sample{X: s.X, Energy: s.Energy}, measure.Sample{X: reference, Energy: u}))
+	c := measure.Comparison{Size: size, Relabelling: target.RelabellingOf(t)}
+	return must(c.Compare(context.Background(), measure.Sample{X: s.X, Energy: s.Energy, LogWeight: s.LogWeight}, measure.Sample{X: reference, Energy: u}))
 }
 
 // OwnEnergies draws the energies of a generator's samples, as they come and reweighted, over the reference's.

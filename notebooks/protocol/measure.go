@@ -214,23 +214,27 @@ func deviation(v []float64) float64 {
 // DivergenceError is the largest difference, in float64, between a field's divergence and the trace of its Jacobian, over n
 // random configurations of n particles and times, as a share of the spread of the divergence.
 func (l *Lab) DivergenceError(field dynamics.Config, n int) float64 {
-	store := model.NewStore()
 	rng := rand.New(rand.NewPCG(5, 5))
-	x := make([]float64, n*l.System.N*l.System.D)
-	for i := range x {
-		x[i] = 2 * rng.NormFloat64()
+	x := particle.NewBatch(n, l.System.N, l.System.D)
+	for i := range x.X {
+		x.X[i] = 2 * rng.NormFloat64()
 	}
-	t := make([]float64, n)
+	return l.divergenceError(field, x, rng)
+}
+
+// divergenceError is DivergenceError at given configurations.
+func (l *Lab) divergenceError(field dynamics.Config, x particle.Batch, rng *rand.Rand) float64 {
+	t := make([]float64, x.Len())
 	for i := range t {
 		t[i] = rng.Float64()
 	}
-	exec := must(model.NewExec(l.backend.Backend, store, func(scope *model.Scope, x, t *graph.Node) []*graph.Node {
-		f := field.Bind(scope.At("field"), x.Graph(), flow.System{N: l.System.N, D: l.System.D, Seed: 3, DType: dtypes.Float64})
-		_, div := f.At(t, x)
-		trace := dynamics.ExactDivergence(func(x *graph.Node) *graph.Node { v, _ := f.At(t, x); return v }, x)
+	exec := must(model.NewExec(l.backend.Backend, model.NewStore(), func(scope *model.Scope, at, t *graph.Node) []*graph.Node {
+		f := field.Bind(scope.At("field"), at.Graph(), flow.System{N: x.N, D: x.D, Seed: 3, DType: dtypes.Float64})
+		_, div := f.At(t, at)
+		trace := dynamics.ExactDivergence(func(at *graph.Node) *graph.Node { v, _ := f.At(t, at); return v }, at)
 		return []*graph.Node{div, trace}
 	}))
-	out := must(exec.Call(tensors.FromFlatDataAndDimensions(x, n, l.System.N, l.System.D), tensors.FromFlatDataAndDimensions(t, n)))
+	out := must(exec.Call(tensors.FromFlatDataAndDimensions(x.X, x.Len(), x.N, x.D), tensors.FromFlatDataAndDimensions(t, x.Len())))
 	closed, trace := tensors.MustCopyFlatData[float64](out[0]), tensors.MustCopyFlatData[float64](out[1])
 	return largest(closed, trace) / deviation(trace)
 }

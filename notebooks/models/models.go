@@ -1,0 +1,33 @@
+// Package models holds the trained generators that eqflow ships.
+package models
+
+import (
+	"embed"
+	"os"
+	"path/filepath"
+)
+
+//go:embed lj13
+var files embed.FS
+
+// Put writes the model of that name below a folder, over one that is there, and returns the model's own folder.
+func Put(name, folder string) (string, error) {
+	to := filepath.Join(folder, name)
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return "", err
+	}
+	entries, err := files.ReadDir(name)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		content, err := files.ReadFile(name + "/" + e.Name())
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(to, e.Name()), content, 0o644); err != nil {
+			return "", err
+		}
+	}
+	return to, nil
+}

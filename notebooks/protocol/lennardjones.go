@@ -1,0 +1,197 @@
+package protocol
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
+	"github.com/eqflow/gonb-eqflow/eqflow/measure"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/notebooks/models"
+)
+
+// touching is the distance below which a picture joins two particles of a cluster, whose pairs lie best at 1.
+const touching = 1.35
+
+// ConventionsTable shows LJ13 in both conventions: they are two systems.
+func ConventionsTable() figure.Table {
+	pairs := target.LJ13()
+	pairs.Convention = target.PairsOnce
+	var rows [][]any
+	for _, c := range []struct {
+		t      target.LennardJones
+		counts string
+	}{{target.LJ13(), "twice (ordered pairs)"}, {pairs, "once (pairs i < j)"}} {
+		known := c.t.Reference()
+		rows = append(rows, []any{c.t.Name(), c.counts, fmt.Sprintf("%.3f ± %.3f", known.LogZ, known.LogZError), fmt.Sprintf("%.1f ± %.1f", known.Entropy, known.EntropyError),
+			fmt.Sprintf("%.2f", known.MeanEnergy)})
+	}
+	return figure.NewTable([]string{"system", "a pair counts", "log Z", "entropy / nats", "⟨u⟩ / kT"}, rows...)
+}
+
+// Tempered are configurations of LJ13 by parallel tempering.
+func (l *Lab) Tempered() particle.Batch {
+	t := target.LJ13()
+	return l.cachedOf(t, "lj13", 103, func(progress func(done, total int)) (particle.Batch, error) {
+		x, _, err := mcmc.Equilibrium(context.Background(), t, l.size(10_000, 2000), mcmc.SamplerTempering, 103, progress)
+		return x, err
+	})
+}
+
+// DataTable holds data against what is known: the mean energy, and the virial, which is exact for any potential.
+func DataTable(t target.Target, x particle.Batch) figure.Table {
+	u, virial := EnergyAndVirial(t, x)
+	return figure.NewTable([]string{"of the data", "measured", "known"},
+		[]any{"virial ⟨x·∇u⟩", u4(virial), fmt.Sprintf("%d, exactly", (t.Particles()-1)*t.Dim())},
+		[]any{"⟨u⟩ / kT", u4(u), fmt.Sprintf("%.1f", t.Reference().MeanEnergy)})
+}
+
+func u4(e stats.Estimate) string { return fmt.Sprintf("%.2f ± %.2f", e.Value, e.Error) }
+
+// LowestCluster draws the lowest minimum of LJ13 that relaxing data finds, and some of the data.
+func (l *Lab) LowestCluster(x particle.Batch) figure.Figure {
+	t := target.LJ13()
+	minima := must(target.Minima(t, target.Search{Starts: 100, Spread: 1}))
+	batch, captions := particle.Batch{N: t.N, D: t.D, X: slices.Clone(minima[0].X)}, []string{fmt.Sprintf("lowest minimum, u = %.2f", minima[0].Energy)}
+	for i := range 4 {
+		at := x.At(i * x.Len() / 4)
+		batch.X, captions = append(batch.X, at...), append(captions, fmt.Sprintf("data, u = %.2f", t.EnergyForces(at, nil)))
+	}
+	return figure.Particles(figure.Gallery{Title: "LJ13", Captions: captions, Bond: touching}, batch)
+}
+
+// Shipped is the generator of LJ13 that comes with eqflow, with the settings of its field.
+func (l *Lab) Shipped() Trained {
+	folder := must(models.Put("lj13", l.path("models", "shipped")))
+	model, history := must2(eqflow.Load(l.backend.Backend, folder))
+	return Trained{Job{Recipe: Recipe{Name: "lj13-shipped", Flow: model.Flow}, Seed: 1, System: model.Target}, model, history}
+}
+
+// TrainingTable says what a generator is and what its training took.
+func TrainingTable(t Trained) figure.Table {
+	field := t.Model.Flow.(flow.Continuous).Field.(dynamics.OneHop)
+	return figure.NewTable([]string{"parameters", "centres", "vector, tensor channels", "width", "solver steps", "training steps", "minutes"},
+		[]any{t.Parameters(), field.Centres, fmt.Sprintf("%d, %d", field.Channels, field.Tensors), field.WithDefaults().Hidden, t.SolverSteps(), t.Trained(),
+			fmt.Sprintf("%.0f", t.History.Seconds/60)})
+}
+
+// Clusters draws samples of a generator as they come, beside data.
+func (l *Lab) Clusters(t Trained, x particle.Batch) figure.Figure {
+	s := l.Draws(t)
+	batch := particle.Batch{N: x.N, D: x.D}
+	var captions []string
+	for i := range 5 {
+		batch.X, captions = append(batch.X, s.X.At(i)...), append(captions, fmt.Sprintf("generator, u = %.1f", s.Energy[i]))
+	}
+	for i := range 5 {
+		at := x.At(i * x.Len() / 5)
+		batch.X, captions = append(batch.X, at...), append(captions, fmt.Sprintf("MCMC, u = %.1f", t.Target.EnergyForces(at, nil)))
+	}
+	return figure.Particles(figure.Gallery{Title: "Clusters", Captions: captions, Bond: touching}, batch)
+}
+
+// RadialFigure draws g(r) of samples as they come and reweighted, beside the data's.
+func (l *Lab) RadialFigure(t Trained, x particle.Batch) figure.Figure {
+	s, reference := l.Draws(t), measure.Sample{X: x}
+	one := target.RelabellingOf(t.Target)
+	raw := measure.RadialDistributions(measure.Sample{X: s.X}, reference, one)[0]
+	weighted := measure.RadialDistributions(measure.Sample{X: s.X, LogWeight: s.LogWeight}, reference, one)[0]
+	var series []figure.Series
+	for _, c := range []struct {
+		name string
+		g    []stats.Estimate
+	}{{"MCMC", raw.Reference}, {"samples", raw.G}, {"reweighted", weighted.G}} {
+		one := figure.Series{Name: c.name, X: raw.R}
+		for _, e := range c.g {
+			one.Y, one.YErr = append(one.Y, e.Value), append(one.YErr, e.Error)
+		}
+		series = append(series, one)
+	}
+	series[0].Style = figure.Dashed
+	return figure.Lines(figure.Axes{Title: "Radial distribution", X: "r", Y: "g(r)", XRange: [2]float64{0.5, 5}}, series...)
+}
+
+// QualityTable is what samples of LJ13 are judged by, with what MCMC has against itself, and the published figures.
+func (l *Lab) QualityTable(t Trained, x particle.Batch) figure.Table {
+	s := l.Draws(t)
+	z, d := stats.LogZ(s.LogWeight, stats.Bootstrap{Seed: 1}), l.distances(t.Target, s, x, compared(s))
+	ess := fmt.Sprintf("%.1f %% of %d", 100*essOf(s), s.X.Len())
+	return figure.NewTable([]string{"", "ESS", "log Z", "W2", "energy-W2 / kT"},
+		[]any{"this generator", ess, fmt.Sprintf("%.3f ± %.3f", z.Value, z.Error), fmt.Sprintf("%.2f", d.W2), fmt.Sprintf("%.2f", d.EnergyW2)},
+		[]any{"… reweighted", "", "", "", fmt.Sprintf("%.2f", d.EnergyW2Reweighted)},
+		[]any{"MCMC against itself, known", "", fmt.Sprintf("%.3f", t.Target.Reference().LogZ), fmt.Sprintf("%.2f", d.W2Floor), fmt.Sprintf("%.2f", d.EnergyW2Floor)},
+		[]any{"iDEM, published", "–", "–", 1.61, 30.8}, []any{"Adjoint Sampling, published", "–", "–", 1.67, 2.40},
+		[]any{"ASBS, published", "–", "–", 1.59, 1.99})
+}
+
+func essOf(s eqflow.Samples) float64 { return stats.KishESS(s.LogWeight) / float64(len(s.LogWeight)) }
+
+// compared is how many of LJ13's samples W2 compares: half of them, so that it takes a minute at most.
+func compared(s eqflow.Samples) int { return s.X.Len() / 2 }
+
+// WeightsFigure draws the weights' logarithm, and how the ESS fares as samples come: an ESS that falls hangs on few samples.
+func (l *Lab) WeightsFigure(t Trained) figure.Figure {
+	s := l.Draws(t)
+	z := stats.LogZ(s.LogWeight, stats.Bootstrap{Resamples: 2, Seed: 1}).Value
+	var logW []float64
+	for _, w := range s.LogWeight {
+		logW = append(logW, w-z)
+	}
+	var running figure.Series
+	for n := 50; n <= len(logW); n += max(1, len(logW)/100) {
+		running.X, running.Y = append(running.X, float64(n)), append(running.Y, 100*stats.KishESS(logW[:n])/float64(n))
+	}
+	return figure.Grid("weights", 2,
+		figure.Histogram(figure.Axes{Title: "Log-weights, their mean weight one", X: "ln w", Y: "density", Width: 560, Height: 380}, 60, figure.Sample{Name: "samples", Values: logW}),
+		figure.Lines(figure.Axes{Title: "ESS of the first samples / %", X: "samples", YRange: [2]float64{0, 100}, Width: 560, Height: 380}, running))
+}
+
+// ReweightingTable shows averages before and after the weights, and how much the largest weighs.
+func (l *Lab) ReweightingTable(t Trained, x particle.Batch) figure.Table {
+	s, boot := l.Draws(t), stats.Bootstrap{Seed: 1}
+	w := slices.Sorted(slices.Values(stats.Weights(s.LogWeight)))
+	u, _ := EnergyAndVirial(t.Target, x)
+	hundredth := 0.0
+	for _, v := range w[len(w)-len(w)/100:] {
+		hundredth += v
+	}
+	return figure.NewTable([]string{"", "samples", "reweighted", "MCMC"},
+		[]any{"⟨u⟩ / kT", u4(stats.Mean(s.Energy, nil, boot)), u4(stats.Mean(s.Energy, s.LogWeight, boot)), u4(u)},
+		[]any{"share of the largest weight", fmt.Sprintf("%.2f %%", 100/float64(len(w))), fmt.Sprintf("%.2f %%", 100*w[len(w)-1]), ""},
+		[]any{"of the largest hundredth", "1 %", fmt.Sprintf("%.1f %%", 100*hundredth), ""})
+}
+
+// StepsTable shows the NLL of data by the solver's steps: a likelihood does not move with them.
+func StepsTable(t Trained, x particle.Batch) figure.Table {
+	n := t.SolverSteps()
+	var headers []string
+	var row []any
+	for _, steps := range []int{n / 2, n, 2 * n} {
+		headers, row = append(headers, fmt.Sprintf("%d steps", steps)), append(row, fmt.Sprintf("%.3f", must(t.NLL(x, steps))))
+	}
+	return figure.NewTable(append([]string{fmt.Sprintf("NLL of %d configurations / nats", x.Len())}, headers...), append([]any{""}, row...))
+}
+
+// LennardJonesClaims are what data, trace and generator are held to.
+func (l *Lab) LennardJonesClaims(t Trained, x particle.Batch) {
+	s, boot, known := l.Draws(t), stats.Bootstrap{Seed: 1}, t.Target.Reference()
+	_, virial := EnergyAndVirial(t.Target, x)
+	exact := float64(t.Prior.DegreesOfFreedom())
+	l.Claim("LJ13 data: virial", "36, within 3 s.e.", math.Abs(virial.Value-exact) <= 3*virial.Error, "%.2f ± %.2f", virial.Value, virial.Error)
+	trace := l.TraceError(t, x)
+	l.Claim("the one-hop trace is that of the full Jacobian", "≤ 1e-10, float64", trace <= 1e-10, "%.1e", trace)
+	l.Claim("LJ13: ESS / %, no weight cut", "≥ 40", essOf(s) >= 0.4, "%.1f of %d", 100*essOf(s), s.X.Len())
+	z := stats.LogZ(s.LogWeight, boot)
+	l.Claim("LJ13: log Z from the weights", "59.874, within 3 s.e.", math.Abs(z.Value-known.LogZ) <= 3*math.Hypot(z.Error, known.LogZError), "%.3f ± %.3f", z.Value, z.Error)
+	u, of := stats.Mean(s.Energy, s.LogWeight, boot), stats.Estimate{}
+	of, _ = EnergyAndVirial(t.Target, x)
+	l.Claim("LJ13: ⟨u⟩ reweighted is that of MCMC", "within 3 s.e.", math.Abs(u.Value-of.Value) <= 3*math.Hypot(u.Error, of.Error), "%.2f ± %.2f, MCMC %.2f ± %.2f", u.Value, u.Error, of.Value, of.Error)
+}
