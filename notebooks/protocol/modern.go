@@ -44,8 +44,8 @@ func (l *Lab) size(full, quick int) int {
 // Judged evaluates generators on configurations that none of them has seen, or takes up what an earlier cell has found.
 func (l *Lab) Judged(all []Trained) comparison.Comparison {
 	_, test := l.AllStates()
-	test = test.Slice(0, l.size(4000, 1000))
-	e := eqflow.Evaluation{Samples: l.size(10_000, 2000), Seed: 7, Equilibrium: true, Compare: l.size(2000, 500)}
+	test = test.Slice(0, l.size(2000, 500))
+	e := eqflow.Evaluation{Samples: l.size(5000, 1000), Seed: 7, Equilibrium: true, Compare: l.size(2000, 250)}
 	var c comparison.Comparison
 	bar := figure.NewProgress("judging", len(all))
 	for i, t := range all {
@@ -69,7 +69,7 @@ func (l *Lab) judge(t Trained, test particle.Batch, e eqflow.Evaluation) eqflow.
 	return r
 }
 
-// RawEnergies draws the energies of generators' samples as they come, over those of MCMC.
+// RawEnergies draws the energies of samples as they come, over those of MCMC: of a generator for each field.
 func (l *Lab) RawEnergies(all []Trained) figure.Figure {
 	_, test := l.AllStates()
 	known := figure.Sample{Name: "MCMC", Filled: true}
@@ -78,7 +78,9 @@ func (l *Lab) RawEnergies(all []Trained) figure.Figure {
 	}
 	samples := []figure.Sample{known}
 	for _, t := range all {
-		samples = append(samples, figure.Sample{Name: t.Name, Values: l.Draws(t).Energy})
+		if t.Settings.Forces || t.Name == l.EqBGAll().Name {
+			samples = append(samples, figure.Sample{Name: t.Name, Values: l.Draws(t).Energy})
+		}
 	}
 	return figure.Histogram(figure.Axes{Title: "Energies of raw samples", X: "u / kT", Y: "density", XRange: [2]float64{-27, -5}}, 60, samples...)
 }
