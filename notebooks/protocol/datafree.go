@@ -69,7 +69,7 @@ func (l *Lab) draws(t target.Target) int {
 // Draws returns the generator's samples, kept for later cells.
 func (l *Lab) Draws(t Trained) eqflow.Samples {
 	path := l.path("draws", fmt.Sprintf("%s-%d.npz", t.Name, t.Seed))
-	about := must(json.Marshal(t.History.Records)) // of another training, other draws
+	about := must(json.Marshal([]any{t.History.Records, t.SolverSteps()})) // of another training, or solved otherwise, other draws
 	if set, err := dataset.Read(path, t.Prior.N, t.Prior.D); err == nil && compact(set.Manifest.Settings) == string(about) {
 		q, _ := set.Arrays.Get("log_q")
 		u, _ := set.Arrays.Get("u")

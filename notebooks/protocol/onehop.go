@@ -16,7 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// TraceError is DivergenceError of a generator's kind of field, at some of the configurations x.
+// TraceError is DivergenceError of a field with a generator's settings and fresh parameters, at some of the configurations x.
 func (l *Lab) TraceError(t Trained, x particle.Batch) float64 {
 	return l.divergenceError(t.Model.Flow.(flow.Continuous).Field, x.Slice(0, 4), rand.New(rand.NewPCG(5, 6)))
 }
@@ -24,17 +24,17 @@ func (l *Lab) TraceError(t Trained, x particle.Batch) float64 {
 // traceBatch is how many configurations TraceCosts evaluates at a time.
 const traceBatch = 8
 
-// traceParticles are the numbers of particles whose costs are measured.
-var traceParticles = []int{4, 7, 13, 20, 32, 55}
-
 // TraceCosts measures, for one evaluation of a one-hop field by numbers of particles in space, the seconds that the velocity
 // takes, the velocity with its divergence, and the divergence by the full Jacobian. Fastest of several.
 func (l *Lab) TraceCosts(t Trained) figure.Figure {
 	field := t.Model.Flow.(flow.Continuous).Field
 	series := []figure.Series{{Name: "velocity", Style: figure.Joined}, {Name: "and its exact divergence, one pass", Style: figure.Joined}, {Name: "divergence by n·D products with the Jacobian", Style: figure.Joined}}
 	bar := figure.NewProgress("measuring costs", 0)
-	most := l.size(13, 7) // beyond, the full Jacobian takes minutes to compile
-	for _, n := range traceParticles {
+	particles, most := []int{4, 7, 13, 20, 32, 55}, 13 // beyond, the full Jacobian takes minutes to compile
+	if l.Quick {
+		particles, most = particles[:4], 7
+	}
+	for _, n := range particles {
 		bar.Update(n, "%d particles", n)
 		for k := range series {
 			if k == 2 && n > most {
