@@ -41,16 +41,28 @@ func (l *Lab) size(full, quick int) int {
 	return full
 }
 
+// energies are DW4's.
+func (l *Lab) energies(x particle.Batch) []float64 {
+	u := make([]float64, x.Len())
+	for i := range u {
+		u[i] = l.System.EnergyForces(x.At(i), nil)
+	}
+	return u
+}
+
 // Judged evaluates generators on configurations that none of them has seen, or takes up what an earlier cell has found.
 func (l *Lab) Judged(all []Trained) comparison.Comparison {
-	_, test := l.AllStates()
-	test = test.Slice(0, l.size(2000, 500))
+	train, test := l.AllStates()
 	e := eqflow.Evaluation{Samples: l.size(5000, 1000), Seed: 7, Equilibrium: true, Compare: l.size(2000, 250)}
 	var c comparison.Comparison
 	bar := figure.NewProgress("judging", len(all))
 	for i, t := range all {
 		bar.Update(i, "%s", t.Name)
-		c = append(c, comparison.Entry{Name: t.Name, Report: l.judge(t, test, e)})
+		c = append(c, comparison.Entry{Name: t.Name, Report: l.judge(t, test.Slice(0, l.size(2000, 500)), e)})
+	}
+	floor := l.distances(l.System, eqflow.Samples{X: train, Energy: l.energies(train)}, test, e.Compare)
+	for i := range c {
+		c[i].W2Floor, c[i].EnergyW2Floor, c[i].DistanceW2Floor = floor.W2, floor.EnergyW2, floor.DistanceW2
 	}
 	bar.Done("%d generators are judged", len(all))
 	return c
@@ -72,11 +84,7 @@ func (l *Lab) judge(t Trained, test particle.Batch, e eqflow.Evaluation) eqflow.
 // RawEnergies draws the energies of samples as they come, over those of MCMC: of a generator for each field.
 func (l *Lab) RawEnergies(all []Trained) figure.Figure {
 	_, test := l.AllStates()
-	known := figure.Sample{Name: "MCMC", Filled: true}
-	for i := range test.Len() {
-		known.Values = append(known.Values, l.System.EnergyForces(test.At(i), nil))
-	}
-	samples := []figure.Sample{known}
+	samples := []figure.Sample{{Name: "MCMC", Filled: true, Values: l.energies(test)}}
 	for _, t := range all {
 		if t.Settings.Forces || t.Name == l.EqBGAll().Name {
 			samples = append(samples, figure.Sample{Name: t.Name, Values: l.Draws(t).Energy})
