@@ -194,7 +194,7 @@ func (p panel) figure(c Comparison) (f figure.Figure, ok bool) {
 		if math.IsInf(v, 0) {
 			v = math.NaN()
 		}
-		labels, values = append(labels, e.Name), append(values, v)
+		labels, values = append(labels, strings.ReplaceAll(e.Name, ", ", ",\n")), append(values, v)
 		if v > 0 {
 			lo, hi, ok = min(lo, v), max(hi, v), true
 		}
