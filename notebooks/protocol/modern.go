@@ -16,7 +16,7 @@ import (
 // matching the EGNN, with each way to choose what it regresses on, and the one-hop field. What matches with a graph network
 // takes about equally long.
 func (l *Lab) ModernJobs() []Job {
-	many := eqflow.Data{Train: l.Equilibrium("all-many", l.size(100_000, 20_000), 23)}
+	many := eqflow.Data{Train: l.many()}
 	few, _ := l.AllStates()
 	egnn, oneHop := flow.Continuous{Field: dynamics.EGNN{}}, must(eqflow.FlowFor("onehop", l.System))
 	matched := func(name string, f flow.Config, steps, quick int, s eqflow.Settings) Job {
@@ -32,6 +32,9 @@ func (l *Lab) ModernJobs() []Job {
 		{Recipe: l.EqBGAll(), Seed: l.Seeds[0], Data: eqflow.Data{Train: few}},
 	}
 }
+
+// many are the configurations that matching learns from.
+func (l *Lab) many() particle.Batch { return l.Equilibrium("all-many", l.size(100_000, 20_000), 23) }
 
 // size is a number of configurations, fewer for quick runs.
 func (l *Lab) size(full, quick int) int {
@@ -52,7 +55,7 @@ func (l *Lab) energies(x particle.Batch) []float64 {
 
 // Judged evaluates generators on configurations that none of them has seen, or takes up what an earlier cell has found.
 func (l *Lab) Judged(all []Trained) comparison.Comparison {
-	train, test := l.AllStates()
+	_, test := l.AllStates()
 	e := eqflow.Evaluation{Samples: l.size(5000, 1000), Seed: 7, Equilibrium: true, Compare: l.size(2000, 250)}
 	var c comparison.Comparison
 	bar := figure.NewProgress("judging", len(all))
@@ -60,7 +63,8 @@ func (l *Lab) Judged(all []Trained) comparison.Comparison {
 		bar.Update(i, "%s", t.Name)
 		c = append(c, comparison.Entry{Name: t.Name, Report: l.judge(t, test.Slice(0, l.size(2000, 500)), e)})
 	}
-	floor := l.distances(l.System, eqflow.Samples{X: train, Energy: l.energies(train)}, test, e.Compare)
+	many := l.many()
+	floor := l.distances(l.System, eqflow.Samples{X: many, Energy: l.energies(many)}, test, e.Compare)
 	for i := range c {
 		c[i].W2Floor, c[i].EnergyW2Floor, c[i].DistanceW2Floor = floor.W2, floor.EnergyW2, floor.DistanceW2
 	}
