@@ -20,7 +20,7 @@ type Race struct {
 
 // Races are those of each flow: the kernel field by likelihood to an NLL, the EGNN by flow matching to an ESS.
 var Races = map[string]Race{
-	"kernel": {Flow: "kernel", Seeds: 3, Steps: 1500, Every: 50},
+	"kernel": {Flow: "kernel", Seeds: 3, Steps: 4500, Every: 150},
 	"egnn":   {Flow: "egnn", Seeds: 3, Steps: 8000, Every: 500},
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
@@ -51,10 +52,14 @@ func (l *Lab) TraceCosts(t Trained) figure.Figure {
 	return figure.Lines(figure.Axes{Title: "Cost of one evaluation", X: "particles", Y: "ms a configuration", LogX: true, LogY: true}, series...)
 }
 
-// exponent is the slope of a power law between the last two points: smaller ones are ruled by what a call costs at least.
+// exponent is that of the power law through all points but the first, which what a call costs at least rules.
 func exponent(s figure.Series) float64 {
-	n := len(s.X)
-	return math.Log(s.Y[n-1]/s.Y[n-2]) / math.Log(s.X[n-1]/s.X[n-2])
+	var x, y []float64
+	for i := 1; i < len(s.X); i++ {
+		x, y = append(x, math.Log(s.X[i])), append(y, math.Log(s.Y[i]))
+	}
+	_, slope := stat.LinearRegression(x, y, nil, false)
+	return slope
 }
 
 // costOf is the seconds of the fastest call of the velocity (0), with its divergence (1), or of the Jacobian's trace (2).
@@ -72,7 +77,7 @@ func (l *Lab) costOf(field dynamics.Config, n, what int) float64 {
 	}
 	x, t := tensors.FromFlatDataAndDimensions(positions, traceBatch, n, d), tensors.FromFlatDataAndDimensions(make([]float32, traceBatch), traceBatch)
 	fastest := math.Inf(1)
-	for range 6 { // the first compiles
+	for range 11 { // the first compiles
 		start := time.Now()
 		must(exec.Call(x, t))
 		fastest = min(fastest, time.Since(start).Seconds())
