@@ -32,7 +32,7 @@ func TestNamedFlowsSurviveTheirDescription(t *testing.T) {
 	}
 }
 
-// The rich fields' lengths follow a cluster's, and stay DW4's otherwise.
+// The rich fields' lengths and channels follow a cluster's, and stay DW4's otherwise.
 func TestFlowForTheTarget(t *testing.T) {
 	cluster := target.LJ13()
 	cluster.Rm = 2
@@ -43,7 +43,7 @@ func TestFlowForTheTarget(t *testing.T) {
 		steps  int // 0 for the default
 	}{
 		{"egnn", target.DW4(), dynamics.EGNN{Middle: 3}, 0}, {"onehop", target.DW4(), dynamics.OneHop{MaxDistance: 8}, 0},
-		{"egnn", cluster, dynamics.EGNN{Middle: 3}, 0}, {"onehop", cluster, dynamics.OneHop{MaxDistance: 10, Core: 2, Centres: 24, Guard: 1.7}, 40},
+		{"egnn", cluster, dynamics.EGNN{Middle: 3}, 0}, {"onehop", cluster, dynamics.OneHop{MaxDistance: 10, Core: 2, Centres: 24, Guard: 1.7, Channels: 32, Tensors: 16}, 40},
 		{"egnn", target.LJ13(), dynamics.EGNN{Middle: 1.5}, 0}, {"kernel", cluster, dynamics.Kernel{}, 0},
 	} {
 		got, err := eqflow.FlowFor(c.name, c.target)
