@@ -178,7 +178,8 @@ func TestForcesTakeTheNoiseOut(t *testing.T) {
 
 func TestDataFreeSettingsAreChecked(t *testing.T) {
 	for what, s := range map[string]eqflow.Settings{
-		"path gradients of data":      {Path: true},
+		"path gradients of matching":  {Objective: eqflow.FlowMatching, Path: true},
+		"paths of the Rényi part":     {Path: true, Renyi: 0.5},
 		"forces of the likelihood":    {Forces: true},
 		"forces with transport":       {Objective: eqflow.FlowMatching, Forces: true, Coupling: eqflow.OptimalTransport},
 		"one draw":                    {Objective: eqflow.Annealed, Draws: 1},

@@ -1,6 +1,7 @@
 package eqflow
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,10 +36,12 @@ type manifest struct {
 	Settings *Settings   `json:"settings,omitempty"`
 	DataHash string      `json:"data_sha256,omitempty"`
 	// ValidationHash is of the data that the learning curve was measured on, and early stopping was decided by.
-	ValidationHash string  `json:"validation_sha256,omitempty"`
-	History        History `json:"history"`
-	Sum            float64 `json:"sum"`   // of losses since the last record
-	Count          int     `json:"count"` // of them
+	ValidationHash string `json:"validation_sha256,omitempty"`
+	// StartHash is of the model's file whose parameters the training began with.
+	StartHash string  `json:"start_sha256,omitempty"`
+	History   History `json:"history"`
+	Sum       float64 `json:"sum"`   // of losses since the last record
+	Count     int     `json:"count"` // of them
 }
 
 // ErrOtherModel marks a folder that holds a model of another system, flow, seed, data or settings.
@@ -50,7 +53,7 @@ func (m *Model) manifest() (manifest, error) {
 		return manifest{}, err
 	}
 	flowSpec, err := SpecOfFlow(m.Flow)
-	return manifest{Target: spec, Flow: flowSpec, Seed: m.Seed, Steps: m.steps}, err
+	return manifest{Target: spec, Flow: flowSpec, Seed: m.Seed, Steps: m.steps, StartHash: m.start}, err
 }
 
 func (t *trainer) manifest() (manifest, error) {
@@ -230,17 +233,53 @@ func Load(backend compute.Backend, folder string) (*Model, History, error) {
 	return m, doc.History, err
 }
 
+// GeneratorOf is the generator that a folder's model is one of, without its parameters.
+func GeneratorOf(folder string) (Generator, error) {
+	_, doc, _, err := readFolder(folder)
+	if err != nil {
+		return Generator{}, err
+	}
+	return doc.generator()
+}
+
+// StartFrom gives the model the parameters of a folder's, of the same flow, for a training that goes on where that one's ended: by
+// likelihood after flow matching, say, at another temperature, or with more particles, if no parameter is a particle's own. The training's own steps count from 0.
+func (m *Model) StartFrom(folder string) error {
+	other, _, err := Load(m.backend, folder)
+	if err != nil {
+		return err
+	}
+	arrays, err := other.Export()
+	if err != nil {
+		return err
+	}
+	if err := m.Import(arrays); err != nil {
+		return fmt.Errorf("eqflow: cannot start from %s: %w", folder, err)
+	}
+	content, err := os.ReadFile(FileOf(folder))
+	if err != nil {
+		return fmt.Errorf("eqflow: cannot start from %s: %w", folder, err)
+	}
+	m.start = fmt.Sprintf("%x", sha256.Sum256(content))
+	return nil
+}
+
 // model makes the model that a manifest describes, with fresh parameters.
 func (d manifest) model(backend compute.Backend) (*Model, error) {
+	g, err := d.generator()
+	if err != nil {
+		return nil, err
+	}
+	return New(backend, g)
+}
+
+func (d manifest) generator() (Generator, error) {
 	t, err := target.FromSpec(d.Target)
 	if err != nil {
-		return nil, err
+		return Generator{}, err
 	}
 	f, err := d.Flow.Config()
-	if err != nil {
-		return nil, err
-	}
-	return New(backend, Generator{Target: t, Flow: f, Seed: d.Seed})
+	return Generator{Target: t, Flow: f, Seed: d.Seed}, err
 }
 
 // resume goes on from the folder's checkpoint, or takes over its finished model, if it holds one of this very run.
@@ -301,6 +340,7 @@ func (t *trainer) sameRun(path string, doc manifest) error {
 	return errors.Join(
 		differs("the system", doc.Target, mine.Target), differs("the flow", doc.Flow, mine.Flow),
 		differs("seed", doc.Seed, mine.Seed), differs("settings", doc.Settings, mine.Settings),
+		differs("a start of hash", doc.StartHash, mine.StartHash),
 		differs("data of hash", doc.DataHash, mine.DataHash),
 		differs("validation data of hash", doc.ValidationHash, mine.ValidationHash))
 }

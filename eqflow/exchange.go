@@ -53,6 +53,7 @@ type Inputs struct {
 	Stiffness float64
 	Probes    particle.Batch // normal draws of EnergyMatching, Settings.Probes for each of X
 	Spread    float64        // of the wide normal that it draws with
+	Value     float64        // of the divergence whose path gradient X, T and Slopes make
 }
 
 // Loss returns the objective at given inputs, built as Train builds it, and its gradient by each parameter under Export's
@@ -120,7 +121,7 @@ func (in Inputs) tensors() []any {
 	}
 	return []any{
 		batch(in.X), batch(in.Z), tensors.FromFlatDataAndDimensions(float32s(times), len(times)), batch(in.Slopes),
-		float32(in.Stiffness), batch(in.Probes), float32(in.Spread),
+		float32(in.Stiffness), batch(in.Probes), float32(in.Spread), float32(in.Value),
 	}
 }
 

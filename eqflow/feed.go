@@ -65,7 +65,7 @@ func (f *feed) rng(stream uint64, k int) *rand.Rand {
 }
 
 // draw returns what a step's objective looks at.
-func (f *feed) draw(step int) (in Inputs) {
+func (f *feed) draw(step int) (in Inputs, err error) {
 	if f.data.Len() > 0 && f.Objective != Energy {
 		in.X, in.Slopes = f.batch(step)
 		in.Stiffness = f.stiffness
@@ -81,7 +81,10 @@ func (f *feed) draw(step int) (in Inputs) {
 			in.Probes, in.Spread = f.model.Prior.Sample(rng, f.Batch*f.Probes), f.spread
 		}
 	}
-	return in
+	if f.model.usesPathGradients(f.Settings) {
+		return f.drawTrajectories(in)
+	}
+	return in, nil
 }
 
 // batch takes the next configurations of an endless sequence of shuffled epochs, and their slopes if there are any.

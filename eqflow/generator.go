@@ -48,6 +48,7 @@ type Model struct {
 	store    *model.Store
 	steps    int // training steps taken
 	past     History
+	start    string // SHA-256 of the file that the first parameters are from
 	scope    string // of the parameters in use
 	watch    func(done, total int) error
 	tables   tabulated

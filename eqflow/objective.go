@@ -9,13 +9,16 @@ import (
 // fed is what a step feeds the loss: data x, prior draws z and slopes ∇u of the data, all [batch, n, d], flow times t
 // [batch], the stiffness, a number, and for EnergyMatching normal draws [probes·batch, n, d] and the width of the wide normal.
 // Nodes that the objective does not use are not touched.
-type fed struct{ x, z, t, slopes, stiffness, probes, spread *Node }
+type fed struct{ x, z, t, slopes, stiffness, probes, spread, value *Node }
 
 // fedBy takes a graph's inputs, in the order of Inputs.tensors.
-func fedBy(in []*Node) fed { return fed{in[0], in[1], in[2], in[3], in[4], in[5], in[6]} }
+func fedBy(in []*Node) fed { return fed{in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]} }
 
 // loss builds the objective's scalar.
 func (m *Model) loss(s Settings, f flow.Bijection, in fed) *Node {
+	if m.usesPathGradients(s) {
+		return pathLoss(f.(flow.Partial), in)
+	}
 	switch s.Objective {
 	case Energy:
 		return m.energyLoss(s, f, in.z)

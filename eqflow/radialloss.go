@@ -12,7 +12,7 @@ import (
 // false where the graph is to be used.
 func (m *Model) radialLoss(s Settings, in Inputs) (loss float64, gradient radial.Parameters, ok bool, err error) {
 	c, k, ok := m.kernelFlow()
-	if !ok || s.matches() || s.Path {
+	if !ok || s.matches() || s.Path { // which graphs do
 		return 0, gradient, false, nil
 	}
 	field, err := m.radialField(k, scopeFlow)
@@ -111,10 +111,7 @@ func (m *Model) radialEnergy(s Settings, x radial.Images) (loss float64, g radia
 		energies[i] = m.Target.EnergyForces(x.X.At(i), forces.At(i))
 	})
 	for i, u := range energies {
-		slope := 1.0
-		if excess := u - s.EnergyCut; excess > 0 {
-			u, slope = s.EnergyCut+math.Log1p(excess), 1/(1+excess)
-		}
+		u, slope := tame(u, s.EnergyCut)
 		loss += (u - x.LogDet[i]) / size
 		g.LogDet[i] = -1 / size
 		if slope == 0 { // particles on top of each other

@@ -47,7 +47,7 @@ func (t *trainer) gradientTensors(gradient radial.Parameters) []any {
 
 // buildStep is a whole step's graph.
 func (t *trainer) buildStep(scope *model.Scope, inputs []*Node) []*Node {
-	in, rate, decay := fedBy(inputs), inputs[7], inputs[8]
+	in, rate, decay := fedBy(inputs), inputs[8], inputs[9]
 	g := rate.Graph()
 	scope.Store().SetTraining(g, true)
 	loss := t.loss(t.Settings, t.bind(scope, g, 0, scopeFlow), in)

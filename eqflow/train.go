@@ -113,6 +113,12 @@ func (m *Model) checkRun(data Data, run Run) error {
 	if _, partial := m.Flow.(flow.Continuous); run.matches() && !partial {
 		return &SettingsError{fmt.Sprintf("flow matching needs a continuous flow, not %T; train it by likelihood", m.Flow)}
 	}
+	if m.devices > 1 && m.usesPathGradients(run.Settings) {
+		return &SettingsError{"path gradients of this flow are made on one device; leave the others out"}
+	}
+	if _, continuous := m.Flow.(flow.Continuous); run.Path && run.Objective == Likelihood && !continuous {
+		return &SettingsError{fmt.Sprintf("path gradients of the likelihood need a continuous flow, not %T; leave them out", m.Flow)}
+	}
 	for _, b := range []particle.Batch{data.Train, data.Validation} {
 		if b.Len() == 0 {
 			continue
@@ -201,7 +207,11 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 // once takes one step.
 func (t *trainer) once() error {
 	begin := time.Now()
-	loss, err := t.take(t.feed.draw(t.steps))
+	in, err := t.feed.draw(t.steps)
+	if err != nil {
+		return err
+	}
+	loss, err := t.take(in)
 	if err != nil {
 		return fmt.Errorf("eqflow: training step %d failed: %w", t.steps+1, err)
 	}
@@ -216,6 +226,9 @@ func (t *trainer) once() error {
 	t.sum, t.count = t.sum+loss, t.count+1
 	t.history.Steps = t.steps
 	t.history.Energies += t.energiesPerStep()
+	if t.Objective == Mixture && t.usesPathGradients(t.Settings) {
+		t.history.Energies += int64(t.Batch) // at the data
+	}
 	t.history.Seconds = time.Since(t.started).Seconds()
 	t.tell(loss)
 	return nil

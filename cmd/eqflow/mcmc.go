@@ -311,6 +311,15 @@ func (s *systemFlags) add(cmd *cobra.Command) {
 // flagOf is the flag of a constant.
 func flagOf(constant string) string { return strings.ReplaceAll(constant, "_", "-") }
 
+// given tells whether any of the flags is.
+func (s *systemFlags) given(cmd *cobra.Command) bool {
+	given := s.name != "" || s.spec != "" || s.convention != ""
+	for name := range s.constants {
+		given = given || cmd.Flags().Changed(flagOf(name))
+	}
+	return given
+}
+
 // target is the system that the flags name, and its spec with all constants.
 func (s *systemFlags) target(cmd *cobra.Command) (target.Target, target.Spec, error) {
 	spec, err := s.named()

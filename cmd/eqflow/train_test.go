@@ -75,7 +75,7 @@ func TestTrainWithoutData(t *testing.T) {
 // A model that was trained on the command line is judged and sampled; what was not measured has no number.
 func TestTrainEvalSample(t *testing.T) {
 	data, dir := dw4Set(t, `{"kind":"double-well","n":4,"d":2}`), t.TempDir()
-	folder, samples := filepath.Join(dir, "model"), filepath.Join(dir, "samples.npz")
+	folder, finished, samples := filepath.Join(dir, "model"), filepath.Join(dir, "finished"), filepath.Join(dir, "samples.npz")
 	train := "train --backend go --system dw4 --steps 1 --batch 4 --data " + data + " --out " + folder
 	for _, step := range []struct {
 		line string
@@ -84,6 +84,9 @@ func TestTrainEvalSample(t *testing.T) {
 		says string // not on stdout where all went well; on stderr where not
 	}{
 		{train + " --json", exitDone, `"steps": 1`, ""},
+		{"train --backend go --from " + folder + " --path-gradients --steps 1 --batch 4 --json --data " + data + " --out " + finished, exitDone, `"energy_evaluations": 4`, ""},
+		{"train --backend go --from " + folder + " --path-gradients --steps 1 --batch 4 --json --data " + data + " --out " + finished, exitDone, `"steps": 1`, ""}, // is there
+		{"train --backend go --from " + finished + " --path-gradients --steps 1 --batch 4 --data " + data + " --out " + finished, exitInput, "", "a start of hash"},
 		{train + " --validation " + data, exitInput, "", "validation data"},
 		{"train --backend go --system dw4 --steps 1 --data " + data + " --out " + data, exitFailed, "", "folder"},
 		{"eval --backend go --samples 0 --json --model " + folder + " --data " + data, exitDone, `"nll_adaptive"`, `"ess"`},
@@ -125,6 +128,9 @@ func TestTrainSampleWrongInput(t *testing.T) {
 		"train --system dw4 --objective energy --forces --out " + dir:                      "flow matching",
 		"train --system dw4 --objective energy --early-stop --out " + dir:                  "--validation",
 		"train --system lj13 --data " + other + " --out " + dir:                            other,
+		"train --from " + dir + " --flow egnn --data x --out " + dir:                       "leave --flow out",
+		"train --from " + dir + " --data x --out " + dir:                                   "holds no model",
+		"train --from nowhere --data x --out " + dir:                                       "holds no model",
 		"sample --model " + dir + " -n 0 --out " + filepath.Join(dir, "a.npz"):             "at least 1",
 		"sample --model " + dir + " --out " + filepath.Join(dir, "a.txt"):                  ".npz, .npy or .xyz",
 		"sample --out " + filepath.Join(dir, "a.npz"):                                      "--model FOLDER is missing",
