@@ -108,6 +108,9 @@ func (c Card) Rows() [][]string {
 	if c.FlowSpec.Solver != "" {
 		rows = append(rows, []string{"solver", fmt.Sprintf("%s, %d steps", c.FlowSpec.Solver, c.FlowSpec.Steps)})
 	}
+	for _, b := range c.History.Before {
+		rows = append(rows, []string{"trained before", fmt.Sprintf("by %s, %d steps of %d, %.0f seconds", b.Objective, b.Taken, b.Batch, b.Seconds)})
+	}
 	if s := c.Settings; s != nil {
 		state := "finished"
 		if !c.Finished {

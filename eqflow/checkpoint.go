@@ -226,7 +226,7 @@ func Load(backend compute.Backend, folder string) (*Model, History, error) {
 	if err := m.restore(arrays, doc); err != nil {
 		return nil, History{}, err
 	}
-	m.past = doc.History
+	m.past, m.start = doc.History, doc.StartHash
 	if unfinished := filepath.Base(path) == checkpointFile; unfinished && doc.Settings != nil && doc.Settings.Average > 0 {
 		err = m.copyParameters(scopeFlow, scopeAverage)
 	}
@@ -245,7 +245,11 @@ func GeneratorOf(folder string) (Generator, error) {
 // StartFrom gives the model the parameters of a folder's, of the same flow, for a training that goes on where that one's ended: by
 // likelihood after flow matching, say, at another temperature, or with more particles, if no parameter is a particle's own. The training's own steps count from 0.
 func (m *Model) StartFrom(folder string) error {
-	other, _, err := Load(m.backend, folder)
+	_, doc, _, err := readFolder(folder)
+	if err != nil {
+		return err
+	}
+	other, history, err := Load(m.backend, folder)
 	if err != nil {
 		return err
 	}
@@ -260,7 +264,10 @@ func (m *Model) StartFrom(folder string) error {
 	if err != nil {
 		return fmt.Errorf("eqflow: cannot start from %s: %w", folder, err)
 	}
-	m.start = fmt.Sprintf("%x", sha256.Sum256(content))
+	m.start, m.past = fmt.Sprintf("%x", sha256.Sum256(content)), History{Before: history.Before}
+	if doc.Settings != nil {
+		m.past.Before = append(history.Before[:len(history.Before):len(history.Before)], Stage{*doc.Settings, history.Steps, history.Seconds, history.Energies})
+	}
 	return nil
 }
 

@@ -245,9 +245,10 @@ func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
 
 // origin describes the model.
 func (m *Model) origin() Origin {
+	seconds, energies := m.past.Total()
 	o := Origin{
 		Flow: fmt.Sprintf("%T", m.Flow), Parameters: m.Parameters(),
-		TrainingSteps: m.steps, TrainingSeconds: m.past.Seconds, TrainingEnergies: m.past.Energies,
+		TrainingSteps: m.steps, TrainingSeconds: seconds, TrainingEnergies: energies,
 	}
 	if spec, err := SpecOfFlow(m.Flow); err == nil {
 		o.Flow = spec.name()

@@ -116,6 +116,8 @@ const (
 	pathSteps = 300
 	pathRate  = 5e-4
 	pathBatch = 64
+	// pathCheckpoints is the number of steps between checkpoints: each takes seconds.
+	pathCheckpoints = 20
 )
 
 // SuitFlow fills the zero fields in where a flow has a recipe of its own. The richer fields, EGNN and one-hop, train by flow
@@ -127,6 +129,7 @@ func (s Settings) SuitFlow(c flow.Config) Settings {
 		if s.Path {
 			s.Objective = orDefault(s.Objective, Likelihood)
 			s.Steps, s.Batch, s.LearningRate = orDefault(s.Steps, pathSteps), orDefault(s.Batch, pathBatch), orDefault(s.LearningRate, pathRate)
+			s.CheckpointEvery = orDefault(s.CheckpointEvery, pathCheckpoints)
 		}
 		s.Objective = orDefault(s.Objective, FlowMatching)
 		s.LearningRate = orDefault(s.LearningRate, richRate)

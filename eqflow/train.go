@@ -62,6 +62,25 @@ type History struct {
 	// Rungs and Spread, the width of the normal that they begin with, are Annealed's ladder.
 	Rungs  []Rung  `json:"rungs,omitempty"`
 	Spread float64 `json:"spread,omitempty"`
+	// Before are the trainings of the model whose parameters this one began with, the first one first.
+	Before []Stage `json:"before,omitempty"`
+}
+
+// Stage is a training that another one went on from.
+type Stage struct {
+	Settings
+	Taken    int     `json:"taken"`   // steps
+	Seconds  float64 `json:"seconds"` // over all sessions
+	Energies int64   `json:"energy_evaluations,omitempty"`
+}
+
+// Total is what all of a model's trainings took.
+func (h History) Total() (seconds float64, energies int64) {
+	seconds, energies = h.Seconds, h.Energies
+	for _, b := range h.Before {
+		seconds, energies = seconds+b.Seconds, energies+b.Energies
+	}
+	return seconds, energies
 }
 
 // Losses are the training's curve.
@@ -171,6 +190,7 @@ func newTrainer(m *Model, data Data, run Run) (*trainer, error) {
 	if err := m.copyParameters(scopeAverage, scopeFlow); err != nil {
 		return nil, err
 	}
+	t.history.Before = m.past.Before
 	return t, t.resume()
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eqflow/gonb-eqflow/eqflow"
+
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
@@ -104,6 +106,10 @@ func TestTrainEvalSample(t *testing.T) {
 		if step.code != exitDone && !strings.Contains(stderr, step.says) {
 			t.Errorf("%q: stderr %q does not say %q", step.line, stderr, step.says)
 		}
+	}
+	card, err := eqflow.Describe(finished)
+	if before := card.History.Before; err != nil || len(before) != 1 || before[0].Taken != 1 || before[0].Path || !card.Settings.Path {
+		t.Errorf("the finished model was trained before by %+v (%v), want one step without path gradients", before, err)
 	}
 }
 

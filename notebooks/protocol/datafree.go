@@ -134,7 +134,8 @@ func (l *Lab) DataFreeTable(all []Trained, reference particle.Batch) figure.Tabl
 		s := l.Draws(t)
 		z := stats.LogZ(s.LogWeight, stats.Bootstrap{Seed: 1})
 		d := l.distances(t.Target, s, reference, s.X.Len()/20) // W2 takes the square of alignments
-		rows = append(rows, []any{t.Name, fmt.Sprintf("%.2g", float64(t.History.Energies)), fmt.Sprintf("%.0f", t.History.Seconds),
+		seconds, energies := t.History.Total()
+		rows = append(rows, []any{t.Name, fmt.Sprintf("%.2g", float64(energies)), fmt.Sprintf("%.0f", seconds),
 			fmt.Sprintf("%.1f %%", 100*stats.KishESS(s.LogWeight)/float64(len(s.LogWeight))), fmt.Sprintf("%.3f ± %.3f", z.Value, z.Error),
 			fmt.Sprintf("%.2f (%.2f)", d.W2, d.W2Floor), fmt.Sprintf("%.2f (%.2f)", d.EnergyW2, d.EnergyW2Floor)})
 	}

@@ -115,6 +115,7 @@ type Job struct {
 	Seed   uint64
 	Data   eqflow.Data
 	System target.Target // nil: the lab's
+	From   *Trained      // whose parameters it begins with; nil: the seed draws them
 }
 
 // Trained is what a Job became.
@@ -146,6 +147,11 @@ func (l *Lab) Train(jobs ...Job) []Trained {
 	return out
 }
 
+// folderOf is where a job's model is kept.
+func (l *Lab) folderOf(job Job) string {
+	return l.path("models", fmt.Sprintf("%s-%d", job.Name, job.Seed))
+}
+
 func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
 	name := fmt.Sprintf("%s-%d", job.Name, job.Seed)
 	backend, err := xla.Open(xla.Auto)
@@ -154,7 +160,7 @@ func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
 	}
 	settings := job.Settings
 	settings.Seed = job.Seed
-	run := eqflow.Run{Settings: settings, Folder: l.path("models", name), Report: func(p eqflow.Progress) {
+	run := eqflow.Run{Settings: settings, Folder: l.folderOf(job), Report: func(p eqflow.Progress) {
 		bar.Update(p.Step, "%s: step %d of %d, loss %.3f, %.0f steps/s, %s left", name, p.Step, p.Steps, p.Loss, p.Rate, p.Left.Round(1e9))
 	}}
 	system := job.System
@@ -165,6 +171,11 @@ func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
 		model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: system, Flow: job.Flow, Seed: job.Seed})
 		if err != nil {
 			return Trained{}, err
+		}
+		if job.From != nil {
+			if err := model.StartFrom(l.folderOf(job.From.Job)); err != nil {
+				return Trained{}, err
+			}
 		}
 		history, err := model.Train(context.Background(), job.Data, run)
 		if !errors.Is(err, eqflow.ErrOtherModel) {

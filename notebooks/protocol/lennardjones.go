@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
@@ -72,15 +73,30 @@ func (l *Lab) LowestCluster(x particle.Batch) figure.Figure {
 func (l *Lab) Shipped() Trained {
 	folder := must(models.Put("lj13", l.path("models", "shipped")))
 	model, history := must2(eqflow.Load(l.backend.Backend, folder))
-	return Trained{Job{Recipe: Recipe{Name: "lj13-shipped", Flow: model.Flow}, Seed: 1, System: model.Target}, model, history}
+	settings := *must(eqflow.Describe(folder)).Settings
+	return Trained{Job{Recipe: Recipe{Name: "lj13-shipped", Flow: model.Flow, Settings: settings}, Seed: 1, System: model.Target}, model, history}
 }
 
 // TrainingTable says what a generator is and what its training took.
 func TrainingTable(t Trained) figure.Table {
 	field := t.Model.Flow.(flow.Continuous).Field.(dynamics.OneHop)
-	return figure.NewTable([]string{"parameters", "centres", "vector, tensor channels", "width", "solver steps", "training steps", "minutes"},
-		[]any{t.Parameters(), field.Centres, fmt.Sprintf("%d, %d", field.Channels, field.Tensors), field.WithDefaults().Hidden, t.SolverSteps(), t.Trained(),
-			fmt.Sprintf("%.0f", t.History.Seconds/60)})
+	seconds, _ := t.History.Total()
+	return figure.NewTable([]string{"parameters", "centres", "vector, tensor channels", "width", "solver steps", "training", "minutes"},
+		[]any{t.Parameters(), field.Centres, fmt.Sprintf("%d, %d", field.Channels, field.Tensors), field.WithDefaults().Hidden, t.SolverSteps(), trainings(t),
+			fmt.Sprintf("%.0f", seconds/60)})
+}
+
+// trainings says what a generator was trained by, one after the other.
+func trainings(t Trained) string {
+	var parts []string
+	for _, b := range append(t.History.Before, eqflow.Stage{Settings: t.Settings, Taken: t.Trained()}) {
+		by := string(b.Objective)
+		if b.Path {
+			by = "path gradients, " + by
+		}
+		parts = append(parts, fmt.Sprintf("%d steps of %d: %s", b.Taken, b.Batch, by))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // Clusters draws samples of a generator as they come, beside data.
