@@ -307,17 +307,19 @@ func (m *Model) fieldProgram(name string) (*model.Exec, error) {
 	return exec, nil
 }
 
-// call runs a program of the field.
+// call runs a program of the field at the first batch and a time; further batches are what else it takes.
 func (m *Model) call(name string, t float64, batches ...particle.Batch) ([][]float64, error) {
 	exec, err := m.fieldProgram(name)
 	if err != nil {
 		return nil, err
 	}
 	var in []any
-	for _, b := range batches {
+	for k, b := range batches {
 		in = append(in, tensors.FromFlatDataAndDimensions(float32s(b.X), b.Len(), b.N, b.D))
+		if k == 0 {
+			in = append(in, float32(t))
+		}
 	}
-	in = append(in[:1:1], append([]any{float32(t)}, in[1:]...)...)
 	out, err := exec.Call(in...)
 	if err != nil {
 		return nil, fmt.Errorf("eqflow: %s failed: %w", name, err)
