@@ -32,7 +32,8 @@ Objectives: likelihood (of the data, with the penalty that keeps the solver hone
 it and the energy, flow-matching (with which egnn and onehop train unless told otherwise; give
 them 100 000 configurations). A model so trained gains from a few hundred more steps of
 --from MODEL --objective mixture --path-gradients, which look at its own samples and at the data,
-and at the energy's gradient at both: the ESS of a Lennard-Jones cluster nearly doubles.
+and at the energy's gradient at both: the ESS of a Lennard-Jones cluster doubles. Shares of states
+may drift, which weights mend.
 Without data: energy (reverse KL; --path-gradients for less noise); for egnn and onehop annealed
 (flow matching on the model's own samples, reweighted along a ladder from a normal to the
 target) and energy-matching (iDEM: on estimates from many energies at every point). How many

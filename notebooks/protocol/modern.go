@@ -131,4 +131,5 @@ func (l *Lab) ModernClaims(c comparison.Comparison) {
 	l.Claim("EGNN, coupled by OT: ESS / %", Shown, true, "%.1f for %.1f, in about the same time", 100*ot.ESS, 100*plain.ESS)
 	l.Claim("EGNN, learning from forces too: ESS / %", Shown, true, "%.1f for %.1f", 100*forces.ESS, 100*plain.ESS)
 	l.Claim("EGNN finished by path gradients: energy-W2 of raw samples", "below that before", finished.EnergyW2 < forces.EnergyW2, "%.2f for %.2f", finished.EnergyW2, forces.EnergyW2)
+	l.Claim("EGNN finished by path gradients: ESS / %, and W2", Shown, true, "%.1f for %.1f, %.2f for %.2f", 100*finished.ESS, 100*forces.ESS, finished.W2, forces.W2)
 }
