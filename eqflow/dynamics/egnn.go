@@ -190,18 +190,39 @@ func (f *egnnField) untilLast(t *Node, first dual) (y, h, start dual) {
 	for k := range f.config.Layers - 1 {
 		layer, edges := f.layer(k), edgesOf(y)
 		now := edges.distance.shift(-f.config.Middle)
-		var message, strength dual
 		if k == 0 {
 			start = now
-			message, strength = layer.firstMessage(h, now)
-		} else {
-			message = layer.message(layer.inputs(h, now, start))
-			strength = layer.strength(message)
 		}
+		own, heard, strength := f.round(k, t, h, now, start)
 		y = y.add(edges.pull(strength))
-		h = h.add(layer.update(h, message))
+		h = h.add(layer.update(own, heard))
 	}
 	return y, h, start
+}
+
+// round is what a layer's messages come to: what each particle's own features add to its update [n, batch, Hidden], what it
+// hears [n, batch, Hidden], and the strength of each edge [n−1, n, batch].
+func (f *egnnField) round(k int, t *Node, h, now, start dual) (own, heard, strength dual) {
+	layer := f.layer(k)
+	if k > 0 {
+		message := layer.message(layer.inputs(h, now, start))
+		return layer.own(h), message.linear(sumAxis(0)), layer.strength(message)
+	}
+	if !f.alike() {
+		message, strength := layer.firstMessage(layer.inputs(h, byDistance(now), byDistance(now)), now)
+		return layer.own(h), message.linear(sumAxis(0)), strength
+	}
+	// All particles have the same features yet, and both ends of a pair say the same.
+	n, common, apart := f.system.N, f.timed(t), now.linear(pairsOf)
+	message, strength := layer.firstMessage(layer.commonInputs(common, byDistance(apart)), apart)
+	return layer.own(common).linear(repeat(0, n)), message.linear(overPairs(n)), strength.linear(onEdges(n))
+}
+
+// alike tells whether no particle and no pair has a role of its own.
+func (f *egnnField) alike() bool {
+	_, particles := f.system.particleRoles()
+	_, pairs := f.system.pairRoles()
+	return particles == 1 && pairs == 1
 }
 
 // last is the last layer: what it moves the particles by [n, d, batch], and the trace of that [batch] over the directions
@@ -222,14 +243,18 @@ func (f *egnnField) last(y, h, start dual, directions *Node) (moved, trace *Node
 	return l.pulled(c), sumRows(Reshape(perEdge, -1, perEdge.Shape().Dimensions[2]))
 }
 
-// embedded returns the first features [n, batch, Hidden]: they know the time and the particle's role alone.
-func (f *egnnField) embedded(t *Node) dual {
+// timed returns the features of the time [batch, Hidden].
+func (f *egnnField) timed(t *Node) dual {
 	times := []*Node{t}
 	for k := range f.config.Harmonics {
 		times = append(times, Cos(Mul(t, scalar(t, float64(k+1)*math.Pi))))
 	}
-	h := fixed(Stack(times, -1)).dense(f.nodes["embed"], f.nodes["embed_bias"])
-	h = h.linear(repeat(0, f.system.N))
+	return fixed(Stack(times, -1)).dense(f.nodes["embed"], f.nodes["embed_bias"])
+}
+
+// embedded returns the first features [n, batch, Hidden]: they know the time and the particle's role alone.
+func (f *egnnField) embedded(t *Node) dual {
+	h := f.timed(t).linear(repeat(0, f.system.N))
 	if roles := f.nodes["embed_roles"]; roles != nil {
 		h = h.add(fixed(repeat(1, t.Shape().Dimensions[0])(f.system.ofParticles(roles), 0)))
 	}
@@ -284,11 +309,21 @@ func (l egnnLayer) message(in dual) dual {
 	return in.silu().dense(l("message"), l("message_bias")).silu()
 }
 
+// commonInputs is inputs where all particles have the features h [batch, Hidden], and distances are those of pairs [pairs, batch].
+func (l egnnLayer) commonInputs(h, now dual) dual {
+	ends := fixed(Add(l("to"), l("from")))
+	weights := fixed(Add(l("distance"), l("start")))
+	in := h.dense(ends.value, l("edge_bias")).linear(repeat(0, now.value.Shape().Dimensions[0]))
+	return in.add(now.outer(weights.value))
+}
+
+// byDistance is distances with their derivative by themselves, as the one direction.
+func byDistance(now dual) dual { return dual{now.value, ExpandAxes(OnesLike(now.value), 0)} }
+
 // firstMessage returns the first layer's messages and strengths. Its features know time and roles alone, so that an edge's
 // networks are differentiated once, by its distance, and not in every direction.
-func (l egnnLayer) firstMessage(h, now dual) (message, strength dual) {
-	byDistance := dual{now.value, ExpandAxes(OnesLike(now.value), 0)}
-	message = l.message(l.inputs(h, byDistance, byDistance))
+func (l egnnLayer) firstMessage(in, now dual) (message, strength dual) {
+	message = l.message(in)
 	strength = l.strength(message)
 	return message.chain(now), strength.chain(now)
 }
@@ -311,9 +346,11 @@ func (l egnnLayer) strengthAndSlope(in *Node) (strength, slope *Node) {
 	return strength, Mul(slope, siluSlope(in))
 }
 
-// update returns φ_h(h_i, Σ_j m_ij) [n, batch, Hidden].
-func (l egnnLayer) update(h, message dual) dual {
-	heard := message.linear(sumAxis(0))
-	hidden := h.dense(l("own"), l("update_bias")).add(heard.dense(l("heard"), nil)).silu()
+// own returns what φ_h's hidden layer has of a particle's own features.
+func (l egnnLayer) own(h dual) dual { return h.dense(l("own"), l("update_bias")) }
+
+// update returns φ_h(h_i, Σ_j m_ij) [n, batch, Hidden] from what it has of h_i, and Σ_j m_ij.
+func (l egnnLayer) update(own, heard dual) dual {
+	hidden := own.add(heard.dense(l("heard"), nil)).silu()
 	return hidden.dense(l("update"), l("update_out_bias"))
 }
