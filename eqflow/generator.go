@@ -85,9 +85,19 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 	if _, _, ok := m.kernelFlow(); ok {
 		return m, m.createParameters()
 	}
-	// One evaluation creates the parameters, and shows what a graph of this flow would fail at.
-	_, err := m.LogProb(m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 1), 0)
-	return m, err
+	return m, m.tryOut()
+}
+
+// tryOut evaluates the flow once, which creates the parameters and shows what its graph would fail at. Of a continuous flow it takes
+// the field alone: a whole solve of many particles takes a minute to compile.
+func (m *Model) tryOut() error {
+	x := m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 1)
+	if _, ok := m.Flow.(flow.Continuous); ok {
+		_, err := m.call(fieldValue, 0.5, x)
+		return err
+	}
+	_, err := m.LogProb(x, 0)
+	return err
 }
 
 // Watch lets ctx end the model's later computations over many configurations, between blocks of them, with ctx's error;
