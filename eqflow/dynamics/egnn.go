@@ -309,12 +309,11 @@ func (l egnnLayer) message(in dual) dual {
 	return in.silu().dense(l("message"), l("message_bias")).silu()
 }
 
-// commonInputs is inputs where all particles have the features h [batch, Hidden], and distances are those of pairs [pairs, batch].
+// commonInputs is inputs where all particles have the features h [batch, Hidden] and distances are what they are at the start, of
+// pairs [pairs, batch].
 func (l egnnLayer) commonInputs(h, now dual) dual {
-	ends := fixed(Add(l("to"), l("from")))
-	weights := fixed(Add(l("distance"), l("start")))
-	in := h.dense(ends.value, l("edge_bias")).linear(repeat(0, now.value.Shape().Dimensions[0]))
-	return in.add(now.outer(weights.value))
+	in := h.dense(Add(l("to"), l("from")), l("edge_bias")).linear(repeat(0, now.value.Shape().Dimensions[0]))
+	return in.add(now.outer(Add(l("distance"), l("start"))))
 }
 
 // byDistance is distances with their derivative by themselves, as the one direction.

@@ -24,7 +24,7 @@ import (
 // Annealed climbs from a wide normal to DW4 on its own reweighted samples.
 func (l *Lab) Annealed() Recipe {
 	return Recipe{Name: "annealed", Flow: flow.Continuous{Field: dynamics.EGNN{}}, Settings: eqflow.Settings{
-		Objective: eqflow.Annealed, Steps: l.steps(7000, 600), DrawEvery: l.steps(250, 30), Draws: 2048, Moves: 5,
+		Objective: eqflow.Annealed, Steps: l.steps(14_000, 600), DrawEvery: l.steps(500, 30), Draws: 2048, Moves: 5,
 	}}
 }
 
@@ -38,7 +38,7 @@ func (l *Lab) EnergyMatched() Recipe {
 // ReverseKL lowers the reverse divergence, by the whole gradient or along the samples' paths.
 func (l *Lab) ReverseKL(path bool) Recipe {
 	name := map[bool]string{false: "reverse KL", true: "reverse KL, path gradients"}[path]
-	return Recipe{Name: name, Flow: kernelFlow(), Settings: eqflow.Settings{Objective: eqflow.Energy, Path: path, Steps: l.steps(1200, 300)}}
+	return Recipe{Name: name, Flow: kernelFlow(), Settings: eqflow.Settings{Objective: eqflow.Energy, Path: path, Steps: l.steps(800, 300)}}
 }
 
 // OwnLJ13 climbs to LJ13, with the one-hop field, and finishes that generator by path gradients at its own samples.
@@ -47,7 +47,7 @@ func (l *Lab) OwnLJ13() []Trained {
 	climbed := l.Train(Job{Recipe: Recipe{Name: "annealed-lj13", Flow: must(eqflow.FlowFor("onehop", lj)), Settings: eqflow.Settings{
 		Objective: eqflow.Annealed, Steps: l.steps(3000, 400), Draws: 768, Moves: 50, Batch: 64,
 	}}, Seed: 1, System: lj})
-	return append(climbed, l.Train(l.finish(climbed[0], "annealed-lj13, path gradients", eqflow.Settings{Objective: eqflow.Energy, Steps: l.steps(120, 2), Batch: 32}))...)
+	return append(climbed, l.Train(l.finish(climbed[0], "annealed-lj13, path gradients", eqflow.Settings{Objective: eqflow.Energy, Steps: l.steps(80, 2), Batch: 32}))...)
 }
 
 // DataFreeJobs train on DW4's energy alone, in four ways, once each.
