@@ -30,11 +30,12 @@ const (
 	goalESS = 0.90
 )
 
-// The sizes of the data that are trained on, and of those that are judged by.
+// The sizes of the data that are trained on, of those that are judged by, and of the samples that give an ESS.
 const (
-	kernelData  = 10_000
-	egnnData    = 100_000
-	refereeSize = 4000
+	kernelData   = 10_000
+	egnnData     = 100_000
+	refereeSize  = 4000
+	refereeDraws = 2000
 )
 
 // Look is the quality of a run at a moment.

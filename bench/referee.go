@@ -70,9 +70,9 @@ func (j *referee) look(path, flow string, l *Look) error {
 		return err
 	}
 	if flow == "egnn" {
-		samples, err := j.model.Sample(refereeSize, 7)
+		samples, err := j.model.Sample(refereeDraws, 7)
 		if err == nil {
-			l.ESS = stats.KishESS(samples.LogWeight) / refereeSize
+			l.ESS = stats.KishESS(samples.LogWeight) / refereeDraws
 		}
 		return err
 	}
