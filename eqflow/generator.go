@@ -93,8 +93,16 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 func (m *Model) tryOut() error {
 	x := m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 1)
 	if _, ok := m.Flow.(flow.Continuous); ok {
-		_, err := m.call(fieldValue, 0.5, x)
-		return err
+		out, err := model.CallOnce(m.backend, m.store, func(scope *model.Scope, x *Node) *Node {
+			t := BroadcastToDims(Scalar(x.Graph(), x.DType(), 0.5), x.Shape().Dimensions[0])
+			v, _ := m.bind(scope, x.Graph(), 0, scopeFlow).(flow.Partial).At(t, x)
+			return ReduceAllSum(v)
+		}, m.block(x, 1))
+		if err != nil {
+			return fmt.Errorf("eqflow: the field failed: %w", err)
+		}
+		release([]*tensors.Tensor{out})
+		return nil
 	}
 	_, err := m.LogProb(x, 0)
 	return err
