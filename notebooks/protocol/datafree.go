@@ -45,7 +45,7 @@ func (l *Lab) ReverseKL(path bool) Recipe {
 func (l *Lab) OwnLJ13() []Trained {
 	lj := target.LJ13()
 	climbed := l.Train(Job{Recipe: Recipe{Name: "annealed-lj13", Flow: must(eqflow.FlowFor("onehop", lj)), Settings: eqflow.Settings{
-		Objective: eqflow.Annealed, Steps: l.steps(3000, 400), Draws: 768, Moves: 50, Batch: 64,
+		Objective: eqflow.Annealed, Steps: l.steps(3000, 400), Draws: 768, DrawEvery: l.steps(150, 80), Moves: 50, Batch: 64,
 	}}, Seed: 1, System: lj})
 	return append(climbed, l.Train(l.finish(climbed[0], "annealed-lj13, path gradients", eqflow.Settings{Objective: eqflow.Energy, Steps: l.steps(80, 2), Batch: 32}))...)
 }
