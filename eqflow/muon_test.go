@@ -22,7 +22,7 @@ import (
 )
 
 // wide is a field with matrices that Muon moves.
-var wide = flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 16}, Steps: 2}
+var wide = flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 16}, Steps: 1}
 
 // polar is the nearest matrix with all singular values one; and the largest singular value of x and the one that nine tenths exceed.
 func polar(x *mat.Dense) (nearest *mat.Dense, low, high float64) {
@@ -132,8 +132,8 @@ func TestMuonStep(t *testing.T) {
 			t.Errorf("%s is no matrix, and is not where Adam takes it", a.Name)
 		}
 	}
-	if moved < 10 {
-		t.Errorf("%d matrices moved of an EGNN of two layers", moved)
+	if moved != 4 {
+		t.Errorf("%d matrices moved of the four of an EGNN's last layer", moved)
 	}
 }
 
@@ -141,12 +141,12 @@ func TestMuonStep(t *testing.T) {
 func TestMuonResumesAndSpreads(t *testing.T) {
 	x, s, folder := data(t), settings(8), t.TempDir()
 	s.Objective = eqflow.FlowMatching
-	one := func() *eqflow.Model { return newModel(t, xlatest.Open(t), wide) }
+	one := func() *eqflow.Model { return newModel(t, xlatest.OpenGo(t), wide) }
 	whole := losses(t, one(), x, s, "", 8)
 	parts := losses(t, one(), x, s, folder, 5)
 	parts = append(parts, losses(t, one(), x, s, folder, 8)...)
 	near(t, "loss after a stop", parts, whole, 1e-6)
-	near(t, "loss on several devices", losses(t, several(t, wide), x, s, "", 8), whole, 5e-5)
+	near(t, "loss on several devices", losses(t, several(t, wide), x, s, "", 8), whole, 1e-4)
 	if _, err := os.Stat(filepath.Join(folder, "model.npz")); err != nil {
 		t.Error(err)
 	}
