@@ -22,7 +22,7 @@ func trainWhole(ctx context.Context, backend *xla.Opened, r request, given probl
 		return out, err
 	}
 	work := filepath.Join(what.Folder, "work")
-	s := Race{Flow: r.Flow, Steps: what.Steps, Every: what.Every}.settings()
+	s := Race{Flow: r.Flow, Recipe: Recipe{what.Optimizer, what.Steps, what.Every}}.settings()
 	s.Seed, s.CheckpointEvery = uint64(what.Seed), what.Every
 	var seen []Look
 	var failed error

@@ -14,14 +14,22 @@ import (
 type Race struct {
 	Flow  string
 	Seeds int
-	Steps int // of training, which the learning rate's schedule ends with
-	Every int // steps between looks
+	Recipe
+	// Usual, where there is one, is what peers are also raced by: what is commonly done.
+	Usual *Recipe
+}
+
+// Recipe is how a racer trains; batches, learning rate and the rest are eqflow's defaults for the flow.
+type Recipe struct {
+	Optimizer eqflow.Optimizer
+	Steps     int // of training, which the learning rate's schedule ends with
+	Every     int // steps between looks
 }
 
 // Races are those of each flow: the kernel field by likelihood to an NLL, the EGNN by flow matching to an ESS.
 var Races = map[string]Race{
-	"kernel": {Flow: "kernel", Seeds: 3, Steps: 4500, Every: 150},
-	"egnn":   {Flow: "egnn", Seeds: 3, Steps: 8000, Every: 500},
+	"kernel": {Flow: "kernel", Seeds: 3, Recipe: Recipe{eqflow.Adam, 4500, 150}},
+	"egnn":   {Flow: "egnn", Seeds: 3, Recipe: Recipe{eqflow.Muon, 2000, 250}, Usual: &Recipe{eqflow.Adam, 8000, 500}},
 }
 
 // goals are what counts as good: an NLL of test data, in nats and with four times the solver's steps, or an ESS.
@@ -70,6 +78,8 @@ type trainingRequest struct {
 	WarmUp  int     `json:"warm_up"`
 	Clip    float64 `json:"clip"`
 	Average float64 `json:"average"`
+
+	Optimizer eqflow.Optimizer `json:"optimizer"`
 }
 
 // snapshot is where a contender's parameters of a moment are.
@@ -79,7 +89,7 @@ type snapshot struct {
 }
 
 func (r Race) settings() eqflow.Settings {
-	s := eqflow.Settings{Steps: r.Steps, Batch: 256}
+	s := eqflow.Settings{Optimizer: r.Optimizer, Steps: r.Steps, Batch: 256}
 	if r.Flow == "egnn" {
 		s = s.SuitFlow(config(r.Flow, usualSteps))
 	}
@@ -117,13 +127,33 @@ func (p Plan) race(ctx context.Context, r Race) ([]TrainingRun, error) {
 			if !one.races(r.Flow) {
 				continue
 			}
-			p.tell(fmt.Sprintf("seed %d of %d, %s trains for %d steps", seed, r.Seeds, one.name, r.Steps))
-			run, err := p.raceOne(ctx, one, r, seed, folder, file, judge)
+			runs, err := p.raceRecipes(ctx, one, r, seed, folder, file, judge)
+			out = append(out, runs...)
 			if err != nil {
 				return out, fmt.Errorf("bench: %s: %w", one.name, err)
 			}
-			out = append(out, run)
 		}
+	}
+	return out, nil
+}
+
+// raceRecipes lets a contender train by the race's recipe, and a peer by the usual one too.
+func (p Plan) raceRecipes(ctx context.Context, one contender, r Race, seed int, folder, file string, judge *referee) (out []TrainingRun, err error) {
+	recipes := []Recipe{r.Recipe}
+	if r.Usual != nil && one.name != ownName {
+		recipes = append(recipes, *r.Usual)
+	}
+	name := one.name
+	for k, recipe := range recipes {
+		if r.Recipe = recipe; k > 0 {
+			one.name = fmt.Sprintf("%s, %s", name, recipe.Optimizer)
+		}
+		p.tell(fmt.Sprintf("seed %d of %d, %s trains for %d steps", seed, r.Seeds, one.name, r.Steps))
+		run, err := p.raceOne(ctx, one, r, seed, folder, file, judge)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, run)
 	}
 	return out, nil
 }
@@ -143,7 +173,7 @@ func (p Plan) raceOne(ctx context.Context, one contender, r Race, seed int, fold
 	s := r.settings()
 	what := request{Case: Case{Train, r.Flow, "dw4", s.Batch, usualSteps}, Problem: file, Training: &trainingRequest{
 		Steps: s.Steps, Every: r.Every, Seed: seed, Folder: kept, Rate: s.LearningRate, WarmUp: s.WarmUp, Clip: s.Clip, Average: s.Average,
-		Begun: float64(time.Now().UnixNano()) / 1e9,
+		Begun: float64(time.Now().UnixNano()) / 1e9, Optimizer: s.Optimizer,
 	}}
 	process, err := one.start(ctx, what, problem{})
 	if err != nil {

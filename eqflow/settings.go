@@ -149,7 +149,9 @@ func (s Settings) SuitFlow(c flow.Config) Settings {
 			s.CheckpointEvery = orDefault(s.CheckpointEvery, pathCheckpoints)
 		}
 		s.Objective = orDefault(s.Objective, FlowMatching)
-		s.Optimizer = orDefault(s.Optimizer, Muon)
+		if !s.Path { // with path gradients Muon lets the shares of states drift further (notebooks/README.md)
+			s.Optimizer = orDefault(s.Optimizer, Muon)
+		}
 		s.LearningRate = orDefault(s.LearningRate, richRate)
 		if s.Objective == FlowMatching {
 			s.Steps = orDefault(s.Steps, richSteps)

@@ -26,6 +26,50 @@ def adam_start(p):
     return zeros(), zeros(), jnp.float32(0)
 
 
+def is_matrix(a):
+    return a.ndim == 2 and min(a.shape) >= 16
+
+
+def orthogonal(x):
+    """Newton and Schulz's iteration for a stack of matrices, no more rows than columns."""
+    x = x / (jnp.sqrt((x * x).sum((1, 2), keepdims=True)) + 1e-20)
+    for _ in range(5):
+        s = x @ x.swapaxes(1, 2)
+        x = 3.4445 * x + (-4.7750 * s + 2.0315 * s @ s) @ x
+    return x
+
+
+def muon(rate, p, state, g):
+    """eqflow's: matrices, stacked by shape, along the gradient with its singular values made alike, the rest as Adam does."""
+    averages, rest = state
+    small = [k for k in p if not is_matrix(p[k])]
+    moved, rest = adam(rate, {k: p[k] for k in small}, rest, {k: g[k] for k in small})
+    out, kept = dict(moved), {}
+    for shape, names in groups(p).items():
+        stack = jnp.stack([g[k] for k in names])
+        kept[shape] = m = 0.95 * averages[shape] + 0.05 * stack
+        step = 0.95 * m + 0.05 * stack
+        step = orthogonal(step) if shape[0] <= shape[1] else orthogonal(step.swapaxes(1, 2)).swapaxes(1, 2)
+        for k, one in zip(names, step):
+            out[k] = p[k] - rate * 0.4 * math.sqrt(max(shape)) * one
+    return out, (kept, rest)
+
+
+def groups(p):
+    out = {}
+    for k in p:
+        if is_matrix(p[k]):
+            out.setdefault(p[k].shape, []).append(k)
+    return out
+
+
+def muon_start(p):
+    return {s: jnp.zeros((len(names), *s)) for s, names in groups(p).items()}, adam_start({k: a for k, a in p.items() if not is_matrix(a)})
+
+
+OPTIMIZERS = {"adam": (adam_start, adam), "muon": (muon_start, muon)}
+
+
 def value_and_grad(loss, chunks, p, batch):
     parts = in_chunks(lambda b: jax.value_and_grad(loss)(p, b), chunks, batch)
     return jax.tree.map(lambda a: a.mean(0), parts)

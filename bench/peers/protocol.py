@@ -35,6 +35,7 @@ class Training:
         r = request.training
         self.steps, self.every, self.seed, self.folder, self.begun = r["steps"], r["every"], r["seed"], r["folder"], r["begun"]
         self.highest, self.warm_up, self.clip, self.average = r["rate"], r["warm_up"], r["clip"], r["average"]
+        self.optimizer = r["optimizer"]
         self.batch, self.data = request.batch, request.problem["data"].reshape(len(request.problem["data"]), -1)
         self.paused, self.paused_cpu, self.snapshots = 0.0, 0.0, []
 

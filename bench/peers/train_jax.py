@@ -3,7 +3,7 @@ matching, with the same recipe as eqflow's: batches, learning rate, bound on the
 import sys
 from functools import partial
 import jax, jax.numpy as jnp
-from jax_work import Flow, adam, adam_start, value_and_grad
+from jax_work import OPTIMIZERS, Flow, value_and_grad
 from protocol import Request, Training
 
 req = Request(sys.argv[1])
@@ -17,6 +17,7 @@ else:
     import egnn_flow_jax as peer
 
     params, loss, chunks = peer.parameters(req), partial(peer.matching_loss, req.n, req.D), 1
+start, move = OPTIMIZERS[run.optimizer]
 
 
 def given(x, key):
@@ -34,11 +35,11 @@ def step(p, average, state, key, x, rate, decay):
     value, g = value_and_grad(loss, chunks, p, given(x, key))
     size = jnp.sqrt(sum((a * a).sum() for a in jax.tree.leaves(g)))
     g = jax.tree.map(lambda a: a * jnp.minimum(1.0, run.clip / (size + 1e-12)), g)
-    p, state = adam(rate, p, state, g)
+    p, state = move(rate, p, state, g)
     return p, jax.tree.map(lambda a, b: a + (1 - decay) * (b - a), average, p), state, value
 
 
-p, average, state = jax.tree.map(jnp.copy, params), jax.tree.map(jnp.copy, params), adam_start(params)
+p, average, state = jax.tree.map(jnp.copy, params), jax.tree.map(jnp.copy, params), start(params)
 for k, x in run.batches():
     p, average, state, value = step(p, average, state, jax.random.key(run.seed * 1_000_003 + k), x, run.rate(k), run.decay(k))
     if run.due(k):

@@ -24,7 +24,7 @@ import (
 // Annealed climbs from a wide normal to DW4 on its own reweighted samples.
 func (l *Lab) Annealed() Recipe {
 	return Recipe{Name: "annealed", Flow: flow.Continuous{Field: dynamics.EGNN{}}, Settings: eqflow.Settings{
-		Objective: eqflow.Annealed, Steps: l.steps(14_000, 600), DrawEvery: l.steps(500, 30), Draws: 2048, Moves: 5,
+		Objective: eqflow.Annealed, Steps: l.steps(6000, 600), DrawEvery: l.steps(300, 30), Draws: 2048, Moves: 5,
 	}}
 }
 

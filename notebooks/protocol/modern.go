@@ -36,10 +36,10 @@ func (l *Lab) ModernJobs() []Job {
 		return Job{Recipe: Recipe{Name: name, Flow: f, Settings: s.SuitFlow(f)}, Seed: l.Seeds[0], Data: many}
 	}
 	return []Job{
-		matched("EGNN", egnn, 6000, 250, eqflow.Settings{}),
-		matched("EGNN, OT", egnn, 3500, 150, eqflow.Settings{Coupling: eqflow.OptimalTransport}),
-		matched("EGNN, forces", egnn, 6000, 250, eqflow.Settings{Forces: true}),
-		matched("one-hop, forces", oneHop, 6000, 250, eqflow.Settings{Forces: true}),
+		matched("EGNN", egnn, 3500, 250, eqflow.Settings{}),
+		matched("EGNN, OT", egnn, 2000, 150, eqflow.Settings{Coupling: eqflow.OptimalTransport}),
+		matched("EGNN, forces", egnn, 3500, 250, eqflow.Settings{Forces: true}),
+		matched("one-hop, forces", oneHop, 5000, 250, eqflow.Settings{Forces: true}),
 		matched("kernel", kernelFlow(), 6000, 2000, eqflow.Settings{}),
 		{Recipe: l.EqBGAll(), Seed: l.Seeds[0], Data: eqflow.Data{Train: few}},
 	}
