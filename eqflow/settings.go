@@ -120,8 +120,8 @@ type Settings struct {
 	CheckpointEvery int `json:"checkpoint_every"`
 }
 
-// The steps and the learning rate of SuitFlow for rich fields, with which the EGNN reached an ESS of 97 % on DW4 from 100 000
-// configurations, with forces; 11 000 steps reached 95 %, 2200 without forces 83 %.
+// The steps and the learning rate of SuitFlow for rich fields, with which the EGNN reached an ESS of 98 % on DW4 from 100 000
+// configurations, with forces; 3000 steps reached 95 % (notebooks/README.md).
 const (
 	richSteps = 20000
 	richRate  = 2e-3

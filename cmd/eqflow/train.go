@@ -79,7 +79,7 @@ func newTrainCommand() *cobra.Command {
 	flags.StringVar((*string)(&s.Coupling), "coupling", "", "of flow matching: independent, or ot for equivariant optimal transport (default independent)")
 	flags.IntVar(&s.Steps, "steps", 0, "optimiser steps (default "+byFlow(d.Steps, rich.Steps)+fmt.Sprintf(", %d with --path-gradients)", paths.Steps))
 	flags.IntVar(&s.Batch, "batch", 0, fmt.Sprintf("configurations per step (default %d; egnn and onehop with --path-gradients: %d)", d.Batch, paths.Batch))
-	flags.StringVar((*string)(&s.Optimizer), "optimizer", "", "adam, or muon for large matrices and adam for the rest (default "+byFlow(eqflow.Adam, rich.Optimizer)+")")
+	flags.StringVar((*string)(&s.Optimizer), "optimizer", "", "adam, or muon for large matrices and adam for the rest (default "+byFlow(eqflow.Adam, rich.Optimizer)+", adam with --path-gradients)")
 	flags.Float64Var(&s.LearningRate, "learning-rate", 0, "of the optimiser, at its highest (default "+byFlow(d.LearningRate, rich.LearningRate)+fmt.Sprintf(", %g with --path-gradients)", paths.LearningRate))
 	flags.Float64Var(&s.Penalty, "penalty", d.Penalty, "weight of the solver's stage disagreement (0: none)")
 	flags.Float64Var(&s.Renyi, "renyi", 0, "weight of the Rényi divergence that raises the ESS, for equilibrium data; try 0.5")
