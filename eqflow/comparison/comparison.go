@@ -188,13 +188,14 @@ type panel struct {
 func (p panel) figure(c Comparison) (f figure.Figure, ok bool) {
 	var labels []string
 	var values []float64
-	lo, hi := math.Inf(1), 0.0
+	lo, hi, positive := math.Inf(1), 0.0, true
 	for _, e := range c {
 		v := p.of(e)
 		if math.IsInf(v, 0) {
 			v = math.NaN()
 		}
 		labels, values = append(labels, strings.ReplaceAll(e.Name, ", ", ",\n")), append(values, v)
+		positive = positive && !(v <= 0) // an NLL may lie under the entropy, by the noise of the data
 		if v > 0 {
 			lo, hi, ok = min(lo, v), max(hi, v), true
 		}
@@ -204,7 +205,7 @@ func (p panel) figure(c Comparison) (f figure.Figure, ok bool) {
 		lo = min(lo, p.perfect)
 		a.YMarks = []figure.Mark{{At: p.perfect, Label: "perfect"}}
 	}
-	a.LogY = hi > 30*lo
+	a.LogY = positive && hi > 30*lo
 	return figure.Bars(a, labels, figure.BarSeries{Values: values, ShowValues: true}), ok
 }
 

@@ -76,6 +76,19 @@ func TestTableShowsWhatWasMeasured(t *testing.T) {
 	}
 }
 
+// A figure is drawn where the noise of the data puts an NLL under the entropy.
+func TestFigureUnderTheEntropy(t *testing.T) {
+	var c Comparison
+	for name, nll := range map[string]float64{"under": 7.11, "just over": 7.14, "far over": 9} {
+		r := eqflow.Report{System: "dw4"}
+		r.NLL4, r.KnownEntropy, r.ESS, r.W2, r.EnergyW2, r.W2Floor, r.EnergyW2Floor = nll, 7.127, 0.9, 0.3, 0.2, 0.28, 0.11
+		c = append(c, Entry{Name: name, Report: r})
+	}
+	if _, err := c.Figure().PNG(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	folder := t.TempDir()
 	write := func(name, text string) string {
