@@ -37,7 +37,7 @@ func plan(t *testing.T, system, work, backend string, peers ...string) Plan {
 // eqflow and the floor compute what the reference says, and are timed in turns.
 func TestContendersAgreeWithTheReference(t *testing.T) {
 	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("needs gcc")
+		t.Skip("the C floor is compiled by gcc, which is not in the PATH")
 	}
 	for _, work := range []string{"train", "likelihood", "sample"} {
 		result, err := plan(t, "dw4:64", work, xla.Go, "floor").Run(context.Background())

@@ -86,13 +86,13 @@ func kernel(t *testing.T, in, out string) []protocol.DisplayData {
 
 func TestShowInANotebook(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("named pipes")
+		t.Skip("GoNB speaks through named pipes, which Windows has no mkfifo for")
 	}
 	dir := t.TempDir()
 	in, out, figures := filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "figures")
 	for _, pipe := range []string{in, out} {
 		if err := exec.Command("mkfifo", pipe).Run(); err != nil {
-			t.Skip("no mkfifo: ", err)
+			t.Skip("GoNB speaks through named pipes, and mkfifo fails here: ", err)
 		}
 	}
 	cmd := exec.Command(os.Args[0])
