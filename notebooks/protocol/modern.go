@@ -68,12 +68,12 @@ func (l *Lab) energies(x particle.Batch) []float64 {
 // Judged evaluates generators on configurations that none of them has seen, or takes up what an earlier cell has found.
 func (l *Lab) Judged(all []Trained) comparison.Comparison {
 	_, test := l.AllStates()
-	e := eqflow.Evaluation{Samples: l.size(4000, 1000), Seed: 7, Equilibrium: true, Compare: l.size(2000, 250)}
+	e := eqflow.Evaluation{Samples: l.size(5000, 1000), Seed: 7, Equilibrium: true, Compare: l.size(2000, 250)}
 	var c comparison.Comparison
 	bar := figure.NewProgress("judging", len(all))
 	for i, t := range all {
 		bar.Update(i, "%s", t.Name)
-		c = append(c, comparison.Entry{Name: t.Name, Report: l.judge(t, test.Slice(0, l.size(1000, 500)), e)})
+		c = append(c, comparison.Entry{Name: t.Name, Report: l.judge(t, test.Slice(0, l.size(2000, 500)), e)})
 	}
 	many := l.many()
 	floor := l.distances(l.System, eqflow.Samples{X: many, Energy: l.energies(many)}, test, e.Compare)
