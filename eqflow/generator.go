@@ -14,7 +14,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
-	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/prior"
@@ -130,31 +129,6 @@ func (m *Model) Parameters() int {
 // Backend is where the model computes.
 func (m *Model) Backend() compute.Backend { return m.backend }
 
-// The compiled programs take as many configurations at a time as fit the block, and fewer where a field's arrays are wide.
-// A device with memory of its own takes larger blocks, which keep it busy.
-const (
-	largestBlock       = 1024
-	largestDeviceBlock = 1 << 16
-	blockNumbers       = 1 << 26 // in the widest array: 256 MB in float32
-	deviceBlockNumbers = 1 << 27
-)
-
-// blockSize is how many configurations the compiled programs take at a time: a power of two.
-func (m *Model) blockSize() int {
-	size, numbers := largestBlock, blockNumbers
-	if !m.backend.HasSharedBuffers() {
-		size, numbers = largestDeviceBlock, deviceBlockNumbers
-	}
-	if f, ok := m.Flow.(flow.Continuous); ok {
-		if wide, ok := f.Field.(dynamics.Wide); ok {
-			for size > 1 && size*wide.Widest(m.Prior.N, m.Prior.D, m.estimate.Probes) > numbers {
-				size /= 2
-			}
-		}
-	}
-	return size
-}
-
 // withSteps returns the flow with its solver at the given steps; 0 leaves it as trained. Flows without a solver ignore it.
 func withSteps(c flow.Config, steps int) flow.Config {
 	if f, ok := c.(flow.Continuous); ok && steps > 0 {
@@ -205,8 +179,8 @@ func (m *Model) fits(x particle.Batch) error {
 	return nil
 }
 
-// apply runs a program over a batch, block by block, and hands over each block's results. A short last block is padded
-// with copies of its first configuration, so that one compiled program serves all.
+// apply runs a program over a batch, block by block, and hands over each block's results, from several goroutines at once. A short last
+// block is padded with copies of its last configuration, so that one compiled program serves all.
 func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, *Node) []*Node, take func(from, to int, results [][]float64)) error {
 	if err := m.fits(x); err != nil {
 		return err
@@ -217,8 +191,7 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 		return err
 	}
 	size := m.paddedSize((x.Len() + m.devices - 1) / m.devices)
-	for from := 0; from < x.Len(); from += size * m.devices {
-		to := min(from+size*m.devices, x.Len())
+	return m.inBlocks(key.name, x.Len(), size*m.devices, func(from, to int) error {
 		var inputs []any
 		for k := range m.devices {
 			inputs = append(inputs, m.inputs(x.Slice(min(from+k*size, to-1), min(from+(k+1)*size, to)), size)...)
@@ -233,33 +206,8 @@ func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, 
 				take(at, min(at+size, to), part)
 			}
 		}
-		if err := m.passed(key.name, to, x.Len()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// passed tells the watch how far a computation is, and returns an error if it is to end.
-func (m *Model) passed(what string, done, total int) error {
-	if m.watch == nil {
 		return nil
-	}
-	if err := m.watch(done, total); err != nil {
-		return fmt.Errorf("eqflow: %s stopped after %d of %d configurations: %w", what, done, total, err)
-	}
-	return nil
-}
-
-// paddedSize is the block size for a batch of the given length: few sizes, so that few programs are compiled.
-func (m *Model) paddedSize(length int) int {
-	most := m.blockSize()
-	for _, size := range []int{16, largestBlock} {
-		if length <= size {
-			return min(size, most)
-		}
-	}
-	return most
+	})
 }
 
 // block turns configurations, means removed, into a tensor [size, n, d].

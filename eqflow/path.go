@@ -45,13 +45,9 @@ func (m *Model) follow(x particle.Batch, t0, t1 float64, frames int) ([]particle
 		path[k+1] = particle.NewBatch(x.Len(), x.N, x.D)
 	}
 	size := m.paddedSize(x.Len())
-	for from := 0; from < x.Len(); from += size {
-		to := min(from+size, x.Len())
-		if err := m.followBlock(step, from, to, size, t0, t1, path); err != nil {
-			return nil, err
-		}
-	}
-	return path, nil
+	return path, m.inBlocks("following the flow", x.Len(), size, func(from, to int) error {
+		return m.followBlock(step, from, to, size, t0, t1, path)
+	})
 }
 
 // stepsBetween is the number of steps from one frame to the next.

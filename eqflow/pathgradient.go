@@ -3,10 +3,12 @@ package eqflow
 import (
 	"fmt"
 	"math"
+	"runtime"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -209,34 +211,97 @@ func (w trajectories) add(in *Inputs, share float64) {
 	}
 }
 
-// drawTrajectories makes the inputs of a step from trajectories to data, from the prior, or both.
+// leg is a part of a step's trajectories.
+type leg struct {
+	ends     particle.Batch // data, or draws from the prior
+	fromData bool
+	share    float64 // of the divergence
+}
+
+// leastLeg is how many trajectories a leg has at least where there are several in one direction.
+const leastLeg = 16
+
+// drawTrajectories makes the inputs of a step from trajectories to data, from the prior, or both. On the host all legs are under way at
+// once: programs of the field at few configurations leave cores idle.
 func (f *feed) drawTrajectories(in Inputs) (Inputs, error) {
 	m := f.model
 	out := Inputs{X: particle.Batch{N: m.Prior.N, D: m.Prior.D}, Slopes: particle.Batch{N: m.Prior.N, D: m.Prior.D}}
-	forward := map[Objective]float64{Likelihood: 1, Mixture: 1 - f.EnergyShare}[f.Objective]
-	if forward > 0 {
-		w, err := m.fromTarget(in.X, tamedSlopes(m.Target, in.X, f.EnergyCut))
-		if err != nil {
+	for _, name := range []string{fieldValue, fieldKick, fieldPull} { // which the legs share
+		if _, err := m.fieldProgram(name); err != nil {
 			return out, err
-		}
-		w.add(&out, forward)
-		for _, logQ := range w.logQ() {
-			out.Value -= forward * logQ / float64(in.X.Len())
 		}
 	}
-	if forward < 1 {
-		w, err := m.fromPrior(in.Z, f.EnergyCut)
-		if err != nil {
-			return out, err
-		}
-		w.add(&out, 1-forward)
-		x := w.nodes[len(w.nodes)-1].x
-		for i, logQ := range w.logQ() {
-			u, _ := tame(m.Target.EnergyForces(x.At(i), nil), f.EnergyCut)
-			out.Value += (1 - forward) * (u + logQ) / float64(in.Z.Len())
-		}
+	legs := f.legs(in)
+	solved, values := make([]trajectories, len(legs)), make([]float64, len(legs))
+	var group errgroup.Group
+	if !m.onHost() {
+		group.SetLimit(1)
+	}
+	for k, l := range legs {
+		group.Go(func() (err error) {
+			solved[k], values[k], err = f.solve(l)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return out, err
+	}
+	for k, l := range legs {
+		solved[k].add(&out, l.share)
+		out.Value += l.share * values[k]
 	}
 	return out, nil
+}
+
+// legs are those of a step: on the host as many as there are cores, where the batch allows for it.
+func (f *feed) legs(in Inputs) (legs []leg) {
+	most := 1
+	if f.model.onHost() {
+		most = runtime.GOMAXPROCS(0)
+	}
+	add := func(ends particle.Batch, fromData bool, share float64) {
+		count := max(1, min(most, ends.Len()/leastLeg))
+		for ends.Len()%count != 0 { // legs of one length share programs
+			count--
+		}
+		for k, size := 0, ends.Len()/count; k < count; k++ {
+			legs = append(legs, leg{ends.Slice(k*size, (k+1)*size), fromData, share / float64(count)})
+		}
+	}
+	forward := map[Objective]float64{Likelihood: 1, Mixture: 1 - f.EnergyShare}[f.Objective]
+	if forward > 0 && forward < 1 {
+		most = (most + 1) / 2
+	}
+	if forward > 0 {
+		add(in.X, true, forward)
+	}
+	if forward < 1 {
+		add(in.Z, false, 1-forward)
+	}
+	return legs
+}
+
+// solve follows a leg. The value is what it tells of the divergence, but for a constant.
+func (f *feed) solve(l leg) (w trajectories, value float64, err error) {
+	m := f.model
+	if l.fromData {
+		w, err = m.fromTarget(l.ends, tamedSlopes(m.Target, l.ends, f.EnergyCut))
+	} else {
+		w, err = m.fromPrior(l.ends, f.EnergyCut)
+	}
+	if err != nil {
+		return w, 0, err
+	}
+	x := w.nodes[len(w.nodes)-1].x
+	for i, logQ := range w.logQ() {
+		if l.fromData {
+			value -= logQ / float64(x.Len())
+			continue
+		}
+		u, _ := tame(m.Target.EnergyForces(x.At(i), nil), f.EnergyCut)
+		value += (u + logQ) / float64(x.Len())
+	}
+	return w, value, nil
 }
 
 // tame is u up to the cut, and grows by its logarithm beyond, as tamed in graphs, with its derivative by u.

@@ -1,0 +1,89 @@
+package eqflow
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+)
+
+// The compiled programs take as many configurations at a time as fit the block: on the host so many that a wide field's arrays stay in
+// the processor's caches; on a device with memory of its own so many that it is kept busy, and that its memory holds.
+const (
+	largestBlock       = 1024
+	leastBlock         = 16      // of a wide field on the host; below it a program's calls cost more than the caches give
+	blockNumbers       = 1 << 20 // in the widest array: 4 MB in float32
+	largestDeviceBlock = 1 << 16
+	deviceBlockNumbers = 1 << 27
+)
+
+// onHost tells whether the backend computes in the host's own memory, with its processors.
+func (m *Model) onHost() bool { return m.backend.HasSharedBuffers() }
+
+// blockSize is how many configurations the compiled programs take at a time: a power of two.
+func (m *Model) blockSize() int {
+	size, least, numbers := largestDeviceBlock, 1, deviceBlockNumbers
+	if m.onHost() {
+		size, least, numbers = largestBlock, leastBlock, blockNumbers
+	}
+	if f, ok := m.Flow.(flow.Continuous); ok {
+		if wide, ok := f.Field.(dynamics.Wide); ok {
+			for size > least && size*wide.Widest(m.Prior.N, m.Prior.D, m.estimate.Probes) > numbers {
+				size /= 2
+			}
+		}
+	}
+	return size
+}
+
+// paddedSize is the block size for a batch of the given length: few sizes, so that few programs are compiled.
+func (m *Model) paddedSize(length int) int {
+	most := m.blockSize()
+	for _, size := range []int{16, largestBlock} {
+		if length <= size {
+			return min(size, most)
+		}
+	}
+	return most
+}
+
+// inBlocks does something to configurations from … to, block by block of the given size, and reports to the watch how far it is. On the
+// host as many blocks as there are cores are under way at once: one program alone leaves cores idle in its small parts.
+func (m *Model) inBlocks(what string, length, size int, do func(from, to int) error) error {
+	group, ctx := errgroup.WithContext(context.Background())
+	group.SetLimit(1)
+	if m.onHost() && m.devices == 1 {
+		group.SetLimit(runtime.GOMAXPROCS(0))
+	}
+	var reports sync.Mutex
+	done := 0
+	for from := 0; from < length && ctx.Err() == nil; from += size {
+		to := min(from+size, length)
+		group.Go(func() error {
+			if err := do(from, to); err != nil {
+				return err
+			}
+			reports.Lock()
+			defer reports.Unlock()
+			done += to - from
+			return m.passed(what, done, length)
+		})
+	}
+	return group.Wait()
+}
+
+// passed tells the watch how far a computation is, and returns an error if it is to end.
+func (m *Model) passed(what string, done, total int) error {
+	if m.watch == nil {
+		return nil
+	}
+	if err := m.watch(done, total); err != nil {
+		return fmt.Errorf("eqflow: %s stopped after %d of %d configurations: %w", what, done, total, err)
+	}
+	return nil
+}
