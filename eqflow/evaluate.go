@@ -41,8 +41,8 @@ const (
 	leastEffective = 50
 )
 
-// adaptiveCount is how many configurations the adaptive solve checks: a block of them shares its steps, and one block says
-// whether the fixed steps are enough.
+// adaptiveCount is how many configurations the adaptive solve checks: those of a block share its steps, and so many say whether the fixed
+// steps are enough.
 const adaptiveCount = 512
 
 // Evaluate scores data, draws samples and judges both.
