@@ -3,7 +3,6 @@ package eqflow
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -27,20 +26,19 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 	if err != nil {
 		return nil, 0, err
 	}
-	logProb = make([]float64, x.Len())
 	size, width := m.paddedSize(x.Len()), x.N*x.D
-	taken := make([]int, (x.Len()+size-1)/size)
 	err = m.inBlocks("the adaptive solve", x.Len(), size, func(from, to int) error {
 		z, integral, count, err := m.driveBlock(step, m.inputs(x.Slice(from, to), size), control)
-		for i := range z[:min(len(z), (to-from)*width)] {
-			if i%width == 0 {
-				logProb[from+i/width] = m.priorLogProb(z[i:i+width]) + float64(integral[i/width])
-			}
+		if err != nil {
+			return err
 		}
-		taken[from/size] = count
-		return err
+		steps = max(steps, count)
+		for i := range to - from {
+			logProb = append(logProb, m.priorLogProb(z[i*width:(i+1)*width])+float64(integral[i]))
+		}
+		return nil
 	})
-	return logProb, slices.Max(taken), err
+	return logProb, steps, err
 }
 
 // driveBlock solves a block of configurations [size, n, d] back to the prior, with the integral of the divergence along, which

@@ -1,12 +1,7 @@
 package eqflow
 
 import (
-	"context"
 	"fmt"
-	"runtime"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -52,29 +47,18 @@ func (m *Model) paddedSize(length int) int {
 	return most
 }
 
-// inBlocks does something to configurations from … to, block by block of the given size, and reports to the watch how far it is. On the
-// host as many blocks as there are cores are under way at once: one program alone leaves cores idle in its small parts.
+// inBlocks does something to configurations from … to, block by block of the given size, and reports to the watch how far it is.
 func (m *Model) inBlocks(what string, length, size int, do func(from, to int) error) error {
-	group, ctx := errgroup.WithContext(context.Background())
-	group.SetLimit(1)
-	if m.onHost() && m.devices == 1 {
-		group.SetLimit(runtime.GOMAXPROCS(0))
-	}
-	var reports sync.Mutex
-	done := 0
-	for from := 0; from < length && ctx.Err() == nil; from += size {
+	for from := 0; from < length; from += size {
 		to := min(from+size, length)
-		group.Go(func() error {
-			if err := do(from, to); err != nil {
-				return err
-			}
-			reports.Lock()
-			defer reports.Unlock()
-			done += to - from
-			return m.passed(what, done, length)
-		})
+		if err := do(from, to); err != nil {
+			return err
+		}
+		if err := m.passed(what, to, length); err != nil {
+			return err
+		}
 	}
-	return group.Wait()
+	return nil
 }
 
 // passed tells the watch how far a computation is, and returns an error if it is to end.

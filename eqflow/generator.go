@@ -179,8 +179,8 @@ func (m *Model) fits(x particle.Batch) error {
 	return nil
 }
 
-// apply runs a program over a batch, block by block, and hands over each block's results, from several goroutines at once. A short last
-// block is padded with copies of its last configuration, so that one compiled program serves all.
+// apply runs a program over a batch, block by block, and hands over each block's results. A short last block is padded with copies of its
+// last configuration, so that one compiled program serves all.
 func (m *Model) apply(key program, x particle.Batch, build func(flow.Bijection, *Node) []*Node, take func(from, to int, results [][]float64)) error {
 	if err := m.fits(x); err != nil {
 		return err

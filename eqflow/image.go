@@ -57,9 +57,6 @@ func (m *Model) Inverse(x particle.Batch, steps int) (Image, error) {
 // image maps configurations in a graph, which gives the image and its log-density.
 func (m *Model) image(key program, x particle.Batch, build func(flow.Bijection, *Node) (flow.Image, *Node)) (Image, error) {
 	out := Image{X: particle.NewBatch(x.Len(), x.N, x.D), LogQ: make([]float64, x.Len())}
-	if m.estimate.Probes > 1 {
-		out.LogQError = make([]float64, x.Len())
-	}
 	err := m.apply(key, x, func(f flow.Bijection, x *Node) []*Node {
 		image, logQ := build(f, x)
 		if image.Error == nil {
@@ -70,7 +67,7 @@ func (m *Model) image(key program, x particle.Batch, build func(flow.Bijection, 
 		copy(out.X.Slice(from, to).X, r[0])
 		copy(out.LogQ[from:to], r[1])
 		if len(r) > 2 {
-			copy(out.LogQError[from:to], r[2])
+			out.LogQError = append(out.LogQError, r[2]...)
 		}
 	})
 	return out, err
