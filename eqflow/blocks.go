@@ -7,14 +7,15 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 )
 
-// The compiled programs take as many configurations at a time as fit the block: on the host so many that a wide field's arrays stay in
-// the processor's caches; on a device with memory of its own so many that it is kept busy, and that its memory holds.
+// The compiled programs take as many configurations at a time as fit the block: so many that a device with memory of its own is kept busy
+// and the memory holds a wide field's arrays, and on the host so many that the processor's caches hold them.
 const (
 	largestBlock       = 1024
-	leastBlock         = 16      // of a wide field on the host; below it a program's calls cost more than the caches give
-	blockNumbers       = 1 << 20 // in the widest array: 4 MB in float32
+	leastBlock         = 16      // for the caches' sake; below it a program's calls cost more than they give
+	cacheNumbers       = 1 << 20 // in the widest array: 4 MB in float32
+	memoryNumbers      = 1 << 26 // 256 MB
 	largestDeviceBlock = 1 << 16
-	deviceBlockNumbers = 1 << 27
+	deviceNumbers      = 1 << 27
 )
 
 // onHost tells whether the backend computes in the host's own memory, with its processors.
@@ -22,15 +23,21 @@ func (m *Model) onHost() bool { return m.backend.HasSharedBuffers() }
 
 // blockSize is how many configurations the compiled programs take at a time: a power of two.
 func (m *Model) blockSize() int {
-	size, least, numbers := largestDeviceBlock, 1, deviceBlockNumbers
-	if m.onHost() {
-		size, least, numbers = largestBlock, leastBlock, blockNumbers
+	if !m.onHost() {
+		return m.halved(largestDeviceBlock, 1, deviceNumbers)
 	}
-	if f, ok := m.Flow.(flow.Continuous); ok {
-		if wide, ok := f.Field.(dynamics.Wide); ok {
-			for size > least && size*wide.Widest(m.Prior.N, m.Prior.D, m.estimate.Probes) > numbers {
-				size /= 2
-			}
+	return m.halved(m.halved(largestBlock, leastBlock, cacheNumbers), 1, memoryNumbers)
+}
+
+// halved is a block's size, halved until a wide field's widest array has so many numbers or the block is the least.
+func (m *Model) halved(size, least, numbers int) int {
+	f, ok := m.Flow.(flow.Continuous)
+	if !ok {
+		return size
+	}
+	if wide, ok := f.Field.(dynamics.Wide); ok {
+		for size > least && size*wide.Widest(m.Prior.N, m.Prior.D, m.estimate.Probes) > numbers {
+			size /= 2
 		}
 	}
 	return size
@@ -39,7 +46,7 @@ func (m *Model) blockSize() int {
 // paddedSize is the block size for a batch of the given length: few sizes, so that few programs are compiled.
 func (m *Model) paddedSize(length int) int {
 	most := m.blockSize()
-	for _, size := range []int{16, largestBlock} {
+	for _, size := range []int{leastBlock, largestBlock} {
 		if length <= size {
 			return min(size, most)
 		}

@@ -3,7 +3,6 @@ package eqflow
 import (
 	"fmt"
 	"math"
-	"runtime"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -211,18 +210,15 @@ func (w trajectories) add(in *Inputs, share float64) {
 	}
 }
 
-// leg is a part of a step's trajectories.
+// leg is a step's trajectories in one direction.
 type leg struct {
 	ends     particle.Batch // data, or draws from the prior
 	fromData bool
 	share    float64 // of the divergence
 }
 
-// leastLeg is how many trajectories a leg has at least where there are several in one direction.
-const leastLeg = 16
-
-// drawTrajectories makes the inputs of a step from trajectories to data, from the prior, or both. On the host all legs are under way at
-// once: programs of the field at few configurations leave cores idle.
+// drawTrajectories makes the inputs of a step from trajectories to data, from the prior, or both. On the host both are under way at once:
+// programs of the field at few configurations leave cores idle.
 func (f *feed) drawTrajectories(in Inputs) (Inputs, error) {
 	m := f.model
 	out := Inputs{X: particle.Batch{N: m.Prior.N, D: m.Prior.D}, Slopes: particle.Batch{N: m.Prior.N, D: m.Prior.D}}
@@ -231,10 +227,17 @@ func (f *feed) drawTrajectories(in Inputs) (Inputs, error) {
 			return out, err
 		}
 	}
-	legs := f.legs(in)
+	var legs []leg
+	forward := map[Objective]float64{Likelihood: 1, Mixture: 1 - f.EnergyShare}[f.Objective]
+	if forward > 0 {
+		legs = append(legs, leg{in.X, true, forward})
+	}
+	if forward < 1 {
+		legs = append(legs, leg{in.Z, false, 1 - forward})
+	}
 	solved, values := make([]trajectories, len(legs)), make([]float64, len(legs))
 	var group errgroup.Group
-	if !m.onHost() {
+	if !m.onHost() || target.Concurrency(m.Target) == 1 {
 		group.SetLimit(1)
 	}
 	for k, l := range legs {
@@ -251,34 +254,6 @@ func (f *feed) drawTrajectories(in Inputs) (Inputs, error) {
 		out.Value += l.share * values[k]
 	}
 	return out, nil
-}
-
-// legs are those of a step: on the host as many as there are cores, where the batch allows for it.
-func (f *feed) legs(in Inputs) (legs []leg) {
-	most := 1
-	if f.model.onHost() {
-		most = runtime.GOMAXPROCS(0)
-	}
-	add := func(ends particle.Batch, fromData bool, share float64) {
-		count := max(1, min(most, ends.Len()/leastLeg))
-		for ends.Len()%count != 0 { // legs of one length share programs
-			count--
-		}
-		for k, size := 0, ends.Len()/count; k < count; k++ {
-			legs = append(legs, leg{ends.Slice(k*size, (k+1)*size), fromData, share / float64(count)})
-		}
-	}
-	forward := map[Objective]float64{Likelihood: 1, Mixture: 1 - f.EnergyShare}[f.Objective]
-	if forward > 0 && forward < 1 {
-		most = (most + 1) / 2
-	}
-	if forward > 0 {
-		add(in.X, true, forward)
-	}
-	if forward < 1 {
-		add(in.Z, false, 1-forward)
-	}
-	return legs
 }
 
 // solve follows a leg. The value is what it tells of the divergence, but for a constant.
