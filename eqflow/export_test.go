@@ -1,5 +1,7 @@
 package eqflow
 
+import "math/rand/v2"
+
 // InGraphs keeps the kernel field in graphs, to compare with.
 func (m *Model) InGraphs() *Model {
 	m.inGraphs = true
@@ -11,3 +13,8 @@ var Orthogonal = orthogonal
 
 // MuonReach is the size of Muon's steps.
 const MuonReach = muonReach
+
+// FlowTimes are the times of a step of flow matching.
+func FlowTimes(s Settings, rng *rand.Rand) []float64 {
+	return (&feed{Settings: s.WithDefaults()}).flowTimes(rng)
+}

@@ -98,6 +98,9 @@ type Settings struct {
 	// Forces lets FlowMatching use the energy's gradient at the data, which takes the noise out of its regression late in
 	// flow time. The data must be a fair sample of the target. Annealed always does.
 	Forces bool `json:"forces,omitempty"`
+	// Focus is a flow time about which FlowMatching draws half of its times, the others evenly (see flowTimes): where the field is
+	// sharp, such as where the ways to different states part. Default 0.73 with Forces, else none, as for a negative one.
+	Focus float64 `json:"focus,omitempty"`
 	// Draws is how many configurations Annealed and EnergyMatching draw from the model at each rung; default 5000, and 1024.
 	Draws int `json:"draws,omitempty"`
 	// DrawEvery is the number of steps that they take on each rung; default Steps/20.
@@ -167,6 +170,9 @@ func (s Settings) WithDefaults() Settings {
 	if s.Objective == FlowMatching {
 		s.Coupling = orDefault(s.Coupling, Independent)
 	}
+	if s.Forces && s.Objective == FlowMatching {
+		s.Focus = orDefault(s.Focus, 0.73) // as good on DW4 as on LJ13 (notebooks/README.md)
+	}
 	s.Steps = orDefault(s.Steps, 4000)
 	s.Batch = orDefault(s.Batch, 256)
 	s.LearningRate = orDefault(s.LearningRate, 5e-3)
@@ -221,6 +227,10 @@ func (s Settings) Validate() error {
 		return bad("no coupling %q; use one of %v", s.Coupling, Couplings)
 	case s.Coupling != "" && s.Objective != FlowMatching:
 		return bad("a coupling is of flow matching, not of training by %s; leave it out", s.Objective)
+	case s.Focus > 0 && s.Objective != FlowMatching:
+		return bad("a focus of the flow times is of flow matching, not of training by %s; leave it out", s.Objective)
+	case !(s.Focus < 1):
+		return bad("focus on the flow time %g; give one between 0 and 1, or a negative one for none", s.Focus)
 	case s.Optimizer != "" && !slices.Contains(Optimizers, s.Optimizer):
 		return bad("no optimizer %q; use one of %v", s.Optimizer, Optimizers)
 	case s.Path && s.matches():

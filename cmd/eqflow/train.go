@@ -84,6 +84,7 @@ func newTrainCommand() *cobra.Command {
 	flags.Float64Var(&s.Penalty, "penalty", d.Penalty, "weight of the solver's stage disagreement (0: none)")
 	flags.Float64Var(&s.Renyi, "renyi", 0, "weight of the Rényi divergence that raises the ESS, for equilibrium data; try 0.5")
 	flags.BoolVar(&s.Path, "path-gradients", false, "of likelihood, energy and mixture: leave out the part of the gradient that is noise")
+	flags.Float64Var(&s.Focus, "focus", 0, "of flow matching: a flow time about which half of the times are drawn, -1 for none (default 0.73 with --forces, else none)")
 	flags.BoolVar(&s.Forces, "forces", false, "of flow matching, for equilibrium data: learn from the forces there too")
 	flags.IntVar(&s.Draws, "draws", 0, fmt.Sprintf("of annealed and energy-matching: own configurations drawn at a time (default %d and %d)", own.Draws, probing.Draws))
 	flags.IntVar(&s.Moves, "moves", 0, "of annealed: MALA steps by which it moves what it has resampled (default 0)")
