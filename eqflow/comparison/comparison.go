@@ -203,7 +203,8 @@ func (p panel) figure(c Comparison) (f figure.Figure, ok bool) {
 	a := figure.Axes{Title: p.title, Width: 560, Height: 380}
 	if !math.IsNaN(p.perfect) {
 		lo = min(lo, p.perfect)
-		a.YMarks = []figure.Mark{{At: p.perfect, Label: "perfect"}}
+		a.Title += " (dashed: perfect)" // a label at the line would hide the last bar's value
+		a.YMarks = []figure.Mark{{At: p.perfect}}
 	}
 	a.LogY = positive && hi > 30*lo
 	return figure.Bars(a, labels, figure.BarSeries{Values: values, ShowValues: true}), ok
