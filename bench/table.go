@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -71,7 +72,11 @@ func digits(v float64) string {
 }
 
 func rate(v float64) string {
-	if v >= 1e4 {
+	switch {
+	case v >= 999_500:
+		thousands := int(math.Round(v / 1e3))
+		return fmt.Sprintf("%d %03d 000", thousands/1000, thousands%1000)
+	case v >= 1e4:
 		return fmt.Sprintf("%.0f 000", v/1e3)
 	}
 	return fmt.Sprintf("%.0f", v)
