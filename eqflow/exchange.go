@@ -60,16 +60,8 @@ type Inputs struct {
 // names. Where it needs a graph it compiles one on every call: it is for checks against other programs.
 func (m *Model) Loss(s Settings, in Inputs) (loss float64, gradient dataset.Arrays, err error) {
 	s = s.WithDefaults()
-	names, variables := m.parameters(scopeFlow)
-	loss, byName, ok, err := m.radialLoss(s, in)
-	if err != nil {
-		return 0, nil, err
-	}
-	if ok {
-		for k, name := range names {
-			gradient = append(gradient, dataset.Float64(name, byName.ByName(name), variables[k].Shape().Dimensions...))
-		}
-		return loss, gradient, nil
+	if loss, gradient, ok, err := m.hostLoss(s, in); ok || err != nil {
+		return loss, gradient, err
 	}
 	return m.graphLoss(s, in)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/radial"
-	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 // The flow of the kernel field is solved in plain Go, by package radial, wherever the backend computes in the host's own
@@ -23,13 +22,9 @@ import (
 
 // kernelFlow returns the continuous flow of a kernel field, if the model has one that is to be solved in plain Go.
 func (m *Model) kernelFlow() (c flow.Continuous, k dynamics.Kernel, ok bool) {
-	if c, ok = m.Flow.(flow.Continuous); !ok || c.Unrolled || m.inGraphs || m.devices > 1 || !m.backend.HasSharedBuffers() {
+	if c, ok = m.ownSolve(); !ok {
 		return c, k, false
 	}
-	if !target.RelabellingOf(m.Target).All() {
-		return c, k, false
-	}
-	c = c.WithDefaults()
 	k, ok = c.Field.(dynamics.Kernel)
 	return c, k.WithDefaults(), ok && !k.PublishedSlope
 }

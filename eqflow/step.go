@@ -7,20 +7,20 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
-	"github.com/eqflow/gonb-eqflow/eqflow/radial"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 )
 
 // take moves the parameters by what the objective looks at, and returns the loss from before.
 func (t *trainer) take(in Inputs) (loss float64, err error) {
 	rate, decay := float32(t.rate(t.steps)), float32(t.decay(t.steps))
-	loss, gradient, known, err := t.radialLoss(t.Settings, in)
+	loss, gradient, known, err := t.hostLoss(t.Settings, in)
 	if err != nil {
 		return 0, err
 	}
 	var program *model.Exec
 	var inputs []any
 	if known {
-		program, inputs = t.update, append([]any{rate, decay}, t.gradientTensors(gradient)...)
+		program, inputs = t.update, append([]any{rate, decay}, gradientTensors(gradient)...)
 	} else {
 		program, inputs = t.step, t.shares(in, rate, decay)
 	}
@@ -35,12 +35,13 @@ func (t *trainer) take(in Inputs) (loss float64, err error) {
 	return float64(tensors.ToScalar[float32](results[0])), nil
 }
 
-// gradientTensors are the gradients in the parameters' order.
-func (t *trainer) gradientTensors(gradient radial.Parameters) []any {
-	var out []any
-	names, variables := t.parameters(scopeFlow)
-	for k, v := range variables {
-		out = append(out, tensors.FromFlatDataAndDimensions(float32s(gradient.ByName(names[k])), v.Shape().Dimensions...))
+// gradientTensors are the gradients as the update takes them.
+func gradientTensors(gradient dataset.Arrays) (out []any) {
+	for _, g := range gradient {
+		if g.F32 == nil {
+			g.F32 = float32s(g.F64)
+		}
+		out = append(out, tensors.FromFlatDataAndDimensions(g.F32, g.Shape...))
 	}
 	return out
 }

@@ -1,0 +1,106 @@
+package egnn
+
+import (
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// example is a field with parameters far from zero, and what it is to be matched with.
+func example(t testing.TB, config dynamics.EGNN, n, d, size int) (f Field, x, want particle.Batch, times []float64) {
+	t.Helper()
+	f, ok := New(config, n, d)
+	if !ok {
+		t.Skip("this machine has no AVX2, or was this built without cgo?")
+	}
+	rng := rand.New(rand.NewPCG(1, uint64(size)))
+	for k := range f.Parameters {
+		f.Parameters[k] = float32(rng.NormFloat64() / 8)
+	}
+	x, want = particle.NewBatch(size, n, d), particle.NewBatch(size, n, d)
+	for k := range x.X {
+		x.X[k], want.X[k] = 2*rng.NormFloat64(), rng.NormFloat64()
+	}
+	for range size {
+		times = append(times, rng.Float64())
+	}
+	return f, x.RemoveMean(), want.RemoveMean(), times
+}
+
+func worst(a, b []float32) (e float64) {
+	for k := range a {
+		e = math.Max(e, math.Abs(float64(a[k]-b[k])))
+	}
+	return e
+}
+
+// The gradient is the slope of the value, along a random direction.
+func TestGradientIsTheSlope(t *testing.T) {
+	f, x, want, times := example(t, dynamics.EGNN{Hidden: 32, Harmonics: 1}, 5, 3, 11)
+	_, g := f.Match(x, want, times)
+	rng := rand.New(rand.NewPCG(3, 4))
+	start, along := append([]float32(nil), f.Parameters...), 0.0
+	direction := make([]float64, len(g))
+	for k := range g {
+		direction[k] = rng.NormFloat64()
+		along += direction[k] * float64(g[k])
+	}
+	at := func(step float64) float64 {
+		for k := range start {
+			f.Parameters[k] = start[k] + float32(step*direction[k])
+		}
+		loss, _ := f.Match(x, want, times)
+		return loss
+	}
+	const h = 2e-4
+	slope := (8*(at(h)-at(-h)) - at(2*h) + at(-2*h)) / (12 * h)
+	if !(math.Abs(slope-along) < 2e-3*math.Abs(along)) {
+		t.Errorf("the gradient says %.6g, differences %.6g", along, slope)
+	}
+}
+
+// Narrow vectors give what wide ones do, to rounding, and one core what several do, to the bit.
+func TestVectorsAndCoresDoNotMatter(t *testing.T) {
+	f, x, want, times := example(t, dynamics.EGNN{}, 4, 2, 50)
+	loss, g := f.Match(x, want, times)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	if again, h := f.Match(x, want, times); again != loss || worst(g, h) != 0 {
+		t.Errorf("on one core the loss is %.17g for %.17g, and the gradient differs by %.2g", again, loss, worst(g, h))
+	}
+	if !narrow() {
+		t.Skip("this machine has AVX2 alone")
+	}
+	defer narrow()
+	other, h := f.Match(x, want, times)
+	size := worst(g, make([]float32, len(g)))
+	if e := worst(g, h); !(e < 1e-5*size) || !(math.Abs(other-loss) < 1e-6*loss) {
+		t.Errorf("with AVX2 the loss is %.8g for %.8g, and the gradient differs by %.2g of %.2g", other, loss, e, size)
+	}
+}
+
+// Nothing that is not for C passes for it.
+func TestWhatIsNotForC(t *testing.T) {
+	for name, c := range map[string]struct {
+		field dynamics.EGNN
+		n     int
+	}{"odd width": {dynamics.EGNN{Hidden: 48}, 4}, "a single particle": {dynamics.EGNN{}, 1}, "no layers": {dynamics.EGNN{Layers: -1}, 4}} {
+		if _, ok := New(c.field, c.n, 2); ok {
+			t.Errorf("%s: is said to be for C", name)
+		}
+	}
+}
+
+func BenchmarkMatch(b *testing.B) {
+	for name, c := range map[string]struct{ n, d, size int }{"dw4_256": {4, 2, 256}, "lj13_64": {13, 3, 64}} {
+		b.Run(name, func(b *testing.B) {
+			f, x, want, times := example(b, dynamics.EGNN{}, c.n, c.d, c.size)
+			for b.Loop() {
+				f.Match(x, want, times)
+			}
+		})
+	}
+}

@@ -1,0 +1,193 @@
+// Package egnn computes the regression of the EGNN field (flow matching), with its gradient by the parameters, in C on all cores: the
+// formulas of dynamics.EGNN and their derivatives by hand, in float32. A few configurations at a time go all the way through and back while what
+// they need stays in the cache, and every layer of a network is a matrix product with its activation on it. Nothing is compiled when it
+// runs.
+//
+// It is there on amd64 with AVX2, where cgo is at hand and particles are all alike; elsewhere the graphs are used. The results
+// do not depend on the number of cores.
+package egnn
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// Field is an EGNN field of N particles, all alike, in D dimensions with numbers for parameters.
+type Field struct {
+	dynamics.EGNN
+	N, D       int
+	Parameters []float32 // one after another, as Part finds them
+	layout     []part
+}
+
+// New returns a field whose parameters are zeros. ok is false where this machine or this field is not for C.
+func New(config dynamics.EGNN, n, d int) (f Field, ok bool) {
+	f = Field{EGNN: config.WithDefaults(), N: n, D: d}
+	if !atHand || n < 2 || f.Hidden%widest != 0 || config.Validate() != nil {
+		return f, false
+	}
+	f.layout = layoutOf(f.EGNN)
+	last := f.layout[len(f.layout)-1]
+	f.Parameters = make([]float32, last.at+last.size())
+	return f, true
+}
+
+// widest divides the width of a layer: two vectors of sixteen numbers.
+const widest = 32
+
+// part is one of the variables that dynamics.EGNN creates, and where it lies.
+type part struct {
+	name           string
+	rows, cols, at int
+}
+
+func (p part) size() int { return p.rows * p.cols }
+
+// layoutOf is the order in which parameters lie, which network_body.h has too.
+func layoutOf(f dynamics.EGNN) []part {
+	h, at := f.Hidden, 0
+	var parts []part
+	add := func(rows int, name string) {
+		parts = append(parts, part{name, rows, h, at})
+		at += rows * h
+	}
+	add(1+f.Harmonics, "embed")
+	add(1, "embed_bias")
+	for k := range f.Layers {
+		of := func(rows int, names ...string) {
+			for _, name := range names {
+				add(rows, fmt.Sprintf("layer_%d_%s", k, name))
+			}
+		}
+		of(h, "to", "from")
+		of(1, "distance", "start", "edge_bias")
+		of(h, "message")
+		of(1, "message_bias")
+		of(h, "pull")
+		of(1, "pull_bias", "strength")
+		if k < f.Layers-1 {
+			of(h, "own", "heard")
+			of(1, "update_bias")
+			of(h, "update")
+			of(1, "update_out_bias")
+		}
+	}
+	return parts
+}
+
+// Part returns, of parameters or a gradient by them, those of the variable that dynamics.EGNN creates under a name, nil for another.
+func (f Field) Part(of []float32, name string) []float32 {
+	for _, p := range f.layout {
+		if p.name == name {
+			return of[p.at : p.at+p.size()]
+		}
+	}
+	return nil
+}
+
+// turned returns the parameters with every square matrix transposed where it lies.
+func (f Field) turned() []float32 {
+	out := spareNumbers.take(len(f.Parameters))
+	for _, p := range f.layout {
+		if p.rows != p.cols {
+			continue
+		}
+		for i := range p.rows {
+			for j := range p.cols {
+				out[p.at+j*p.cols+i] = f.Parameters[p.at+i*p.cols+j]
+			}
+		}
+	}
+	return out
+}
+
+// parts is into how many parts a batch is divided, each with a gradient of its own, whatever the number of cores.
+const parts = 8
+
+// Match returns ⟨|v(x, t) − want|²⟩ over a batch, in the squared unit of velocities, and its gradient by the parameters.
+func (f Field) Match(x, want particle.Batch, t []float64) (loss float64, gradient []float32) {
+	size, width := x.Len(), f.N*f.D
+	places, wanted, times := float32s(x.X), float32s(want.X), f.times(t)
+	features, turned := 1+f.Harmonics, f.turned()
+	var losses [parts]float64
+	var gradients [parts][]float32
+	inParallel(parts, func(k int) {
+		from, to := k*size/parts, (k+1)*size/parts
+		gradients[k] = spareNumbers.take(len(f.Parameters))
+		clear(gradients[k])
+		losses[k] = f.match(to-from, turned, places[from*width:to*width], times[from*features:to*features], wanted[from*width:to*width],
+			1/float32(size), gradients[k])
+	})
+	gradient = make([]float32, len(f.Parameters))
+	for k, g := range gradients {
+		loss += losses[k] / float64(size)
+		for i, v := range g {
+			gradient[i] += v
+		}
+		spareNumbers.leave(g)
+	}
+	spareNumbers.leave(turned)
+	return loss, gradient
+}
+
+// times are the features of flow times, t and its harmonics.
+func (f Field) times(t []float64) []float32 {
+	var out []float32
+	for _, t := range t {
+		out = append(out, float32(t))
+		for k := range f.Harmonics {
+			out = append(out, float32(math.Cos(float64(k+1)*math.Pi*t)))
+		}
+	}
+	return out
+}
+
+func float32s(v []float64) []float32 {
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[i] = float32(x)
+	}
+	return out
+}
+
+// inParallel calls do for every number below count, on all cores.
+func inParallel(count int, do func(k int)) {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), count) {
+		all.Go(func() {
+			for k := int(next.Add(1)) - 1; k < count; k = int(next.Add(1)) - 1 {
+				do(k)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// spareNumbers are arrays that nobody uses any more: steps of one size follow each other by the thousand.
+var spareNumbers spares
+
+// spares are arrays by length.
+type spares struct{ pools sync.Map }
+
+// take returns an array, with whatever it held last.
+func (s *spares) take(length int) []float32 {
+	pool, _ := s.pools.LoadOrStore(length, new(sync.Pool))
+	if used, ok := pool.(*sync.Pool).Get().(*[]float32); ok {
+		return *used
+	}
+	return make([]float32, length)
+}
+
+// leave hands an array over to the next taker.
+func (s *spares) leave(a []float32) {
+	if pool, ok := s.pools.Load(len(a)); ok {
+		pool.(*sync.Pool).Put(&a)
+	}
+}

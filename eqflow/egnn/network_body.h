@@ -1,0 +1,490 @@
+// The EGNN's value and the gradient of its regression by hand, with the vectors that the including file defines. Eight configurations
+// are taken at a time: rows of features are [particle or edge, configuration, hidden], numbers [particle or edge, configuration], so that
+// every layer of a network is one matrix product of some hundred rows that stay in the cache. The edge from i to j is edge(i, j); in the
+// first layer, where all particles have the same features, both edges of a pair are the same row, and the particles are one.
+
+#include "network.h"
+#include <string.h>
+
+#define LANES 8
+#define REGULARISER 1e-6f
+
+INLINE void add(float *to, vector v) { store(to, load(to) + v); }
+
+INLINE vector exponential(vector x) {
+	x = within(x, -87, 87);
+	vector k = whole(x * splat(1.44269504f)), r = multiply_add(k, splat(-0.693359375f), x), p = splat(1.0f / 720);
+	r = multiply_add(k, splat(2.12194440e-4f), r); // ln 2 in two parts
+	p = multiply_add(p, r, splat(1.0f / 120)), p = multiply_add(p, r, splat(1.0f / 24)), p = multiply_add(p, r, splat(1.0f / 6));
+	p = multiply_add(p, r, splat(0.5f)), p = multiply_add(p, r, splat(1)), p = multiply_add(p, r, splat(1));
+	return scaled(p, k);
+}
+
+// silu stores x·σ(x) and its derivative.
+INLINE void silu(vector x, float *value, float *slope) {
+	vector sigma = splat(1) / (splat(1) + exponential(-x)), a = x * sigma;
+	store(value, a);
+	store(slope, multiply_add(a, splat(1) - sigma, sigma));
+}
+
+// What a matrix product begins with, and what becomes of it.
+enum { FROM_ZERO, FROM_BIAS, FROM_THERE };
+enum { AS_IT_IS, SILU, TIMES_SLOPE };
+
+// product is to = a·b, [rows, columns] from [rows, inner] and [inner, columns]; element (r, k) of a is at r·step + k·stride. It begins with
+// nothing, with a bias for each column or with what to holds, and stores the SiLU and its slope where that is asked for, or multiplies by a
+// slope that is there. Rows are a multiple of eight, columns of 32.
+INLINE void product(int rows, int inner, int columns, const float *a, int step, int stride, const float *b, const float *bias, float *to,
+	float *slope, int from, int become) {
+	for (int c = 0; c < columns; c += 2 * WIDTH)
+		for (int r = 0; r < rows; r += ROWS) {
+			const float *left = a + (long)r * step, *right = b + c;
+			float *out = to + (long)r * columns + c, *out_slope = slope + (long)r * columns + c;
+			vector sum[ROWS][2];
+			for (int i = 0; i < ROWS; i++)
+				for (int v = 0; v < 2; v++)
+					sum[i][v] = from == FROM_ZERO ? splat(0) : from == FROM_BIAS ? load(bias + c + v * WIDTH) : load(out + i * columns + v * WIDTH);
+			for (int k = 0; k < inner; k++, right += columns, left += stride) {
+				vector first = load(right), second = load(right + WIDTH);
+				for (int i = 0; i < ROWS; i++) {
+					vector x = splat(left[i * step]);
+					sum[i][0] = multiply_add(x, first, sum[i][0]), sum[i][1] = multiply_add(x, second, sum[i][1]);
+				}
+			}
+			for (int i = 0; i < ROWS; i++)
+				for (int v = 0; v < 2; v++) {
+					float *at = out + i * columns + v * WIDTH, *at_slope = out_slope + i * columns + v * WIDTH;
+					if (become == SILU)
+						silu(sum[i][v], at, at_slope);
+					else if (become == TIMES_SLOPE)
+						store(at, sum[i][v] * load(at_slope));
+					else
+						store(at, sum[i][v]);
+				}
+		}
+}
+
+EXPORT static void dense(int rows, int h, const float *x, const float *weights, const float *bias, float *to) {
+	product(rows, h, h, x, h, 1, weights, bias, to, to, FROM_BIAS, AS_IT_IS);
+}
+
+EXPORT static void dense_more(int rows, int h, const float *x, const float *weights, float *to) {
+	product(rows, h, h, x, h, 1, weights, 0, to, to, FROM_THERE, AS_IT_IS);
+}
+
+EXPORT static void dense_silu(int rows, int h, const float *x, const float *weights, const float *bias, float *to, float *slope) {
+	product(rows, h, h, x, h, 1, weights, bias, to, slope, FROM_BIAS, SILU);
+}
+
+EXPORT static void dense_more_silu(int rows, int h, const float *x, const float *weights, float *to, float *slope) {
+	product(rows, h, h, x, h, 1, weights, 0, to, slope, FROM_THERE, SILU);
+}
+
+// dense_back is what a cotangent of x·weights makes of what x was the SiLU of.
+EXPORT static void dense_back(int rows, int h, const float *g, const float *turned, float *to, float *slope) {
+	product(rows, h, h, g, h, 1, turned, 0, to, slope, FROM_ZERO, TIMES_SLOPE);
+}
+
+EXPORT static void dense_back_more(int rows, int h, const float *g, const float *turned, float *to, float *slope) {
+	product(rows, h, h, g, h, 1, turned, 0, to, slope, FROM_THERE, TIMES_SLOPE);
+}
+
+// weights_back adds what a cotangent of x·weights makes of the weights.
+EXPORT static void weights_back(int rows, int h, const float *x, const float *g, float *to) {
+	product(h, rows, h, x, 1, h, g, 0, to, to, FROM_THERE, AS_IT_IS);
+}
+
+// sum_rows adds the sum over rows, which is what their cotangents make of a bias.
+EXPORT static void sum_rows(int rows, int h, const float *x, float *to) {
+	for (int c = 0; c < h; c += WIDTH) {
+		vector sum = splat(0);
+		for (int r = 0; r < rows; r++) sum += load(x + (long)r * h + c);
+		add(to + c, sum);
+	}
+}
+
+// weigh_rows adds the sum over rows, each times a number.
+EXPORT static void weigh_rows(int rows, int h, const float *x, const float *numbers, float *to) {
+	for (int c = 0; c < h; c += WIDTH) {
+		vector sum = splat(0);
+		for (int r = 0; r < rows; r++) sum = multiply_add(splat(numbers[r]), load(x + (long)r * h + c), sum);
+		add(to + c, sum);
+	}
+}
+
+EXPORT static void add_to(long count, const float *x, float *to) {
+	for (long k = 0; k < count; k += WIDTH) add(to + k, load(x + k));
+}
+
+INLINE float inner_product(int h, const float *a, const float *b) {
+	vector sum = load(a) * load(b);
+	for (int c = WIDTH; c < h; c += WIDTH) sum = multiply_add(load(a + c), load(b + c), sum);
+	return total(sum);
+}
+
+// layer is where a layer's parameters lie, or their transposes or gradients.
+typedef struct {
+	float *to, *from, *distance, *start, *edge_bias, *message, *message_bias, *pull, *pull_bias, *strength;
+	float *own, *heard, *update_bias, *update, *update_out_bias; // not in the last layer
+} layer;
+
+// take returns where the next count numbers lie.
+static float *take(float **at, long count) {
+	float *here = *at;
+	*at += count;
+	return here;
+}
+
+static layer layer_at(const eqflow_egnn *f, const float *parameters, int k) {
+	int h = f->hidden;
+	float *at = (float *)parameters + (f->times + 1) * h + k * (7L * h * h + 8 * h);
+	layer l = {take(&at, h * h), take(&at, h * h), take(&at, h), take(&at, h), take(&at, h), take(&at, h * h), take(&at, h), take(&at, h * h),
+		take(&at, h), take(&at, h)};
+	if (k < f->layers - 1)
+		l.own = take(&at, h * h), l.heard = take(&at, h * h), l.update_bias = take(&at, h), l.update = take(&at, h * h), l.update_out_bias = take(&at, h);
+	return l;
+}
+
+// kept is what the way back needs of a layer.
+typedef struct {
+	float *features;                          // of the particles, on the layer's input
+	float *offset, *distance, *strength;      // of the edges [edge, dim, lane], [edge, lane]; the strength of rows
+	float *first, *first_slope, *message, *message_slope, *third, *third_slope; // of rows
+	float *heard, *hidden, *hidden_slope;     // of the particles
+} kept;
+
+static kept kept_at(const eqflow_egnn *f, float **at, int k) {
+	int n = f->n, edges = n * (n - 1), rows = k ? edges : edges / 2, nodes = k ? n : 1;
+	long row = (long)LANES * f->hidden;
+	return (kept){take(at, nodes * row), take(at, edges * f->dim * LANES), take(at, edges * LANES), take(at, rows * LANES), take(at, rows * row),
+		take(at, rows * row), take(at, rows * row), take(at, rows * row), take(at, rows * row), take(at, rows * row), take(at, n * row),
+		take(at, n * row), take(at, n * row)};
+}
+
+// scratch is what the block of configurations needs besides.
+typedef struct {
+	float *x, *y, *gy, *gy_next; // [particle, dim, lane]
+	float *time;                 // [lane, times]
+	float *to, *from, *gh, *gu, *g_heard, *g_to, *g_from; // of the particles
+	float *g, *g_next;           // of rows
+	float *from_middle, *gs, *gd; // of edges
+} scratch;
+
+static scratch scratch_at(const eqflow_egnn *f, float **at) {
+	int n = f->n, edges = n * (n - 1);
+	long place = n * f->dim * LANES, node = (long)n * LANES * f->hidden, row = (long)edges * LANES * f->hidden;
+	return (scratch){take(at, place), take(at, place), take(at, place), take(at, place), take(at, LANES * f->times), take(at, node), take(at, node),
+		take(at, node), take(at, node), take(at, node), take(at, node), take(at, node), take(at, row), take(at, row), take(at, edges * LANES),
+		take(at, edges * LANES), take(at, edges * LANES)};
+}
+
+EXPORT long NAME(eqflow_egnn_space)(const eqflow_egnn *f) {
+	float *start = 0, *at = start;
+	for (int k = 0; k < f->layers; k++) kept_at(f, &at, k);
+	scratch_at(f, &at);
+	return at - start;
+}
+
+INLINE int edge(int n, int i, int j) { return i * (n - 1) + (j < i ? j : j - 1); }
+
+// row_of is the row of features of the edge from i to j: in the first layer that of the pair.
+INLINE int row_of(int n, int k, int i, int j) {
+	if (k) return edge(n, i, j);
+	int low = i < j ? i : j, high = i < j ? j : i;
+	return low * (2 * n - low - 1) / 2 + high - low - 1;
+}
+
+typedef __m256 lanes;
+
+INLINE lanes lanes_at(const float *from) { return _mm256_loadu_ps(from); }
+INLINE void keep_lanes(float *to, lanes v) { _mm256_storeu_ps(to, v); }
+INLINE lanes lanes_of(float a) { return _mm256_set1_ps(a); }
+
+// measure sets the offsets and distances of all edges.
+EXPORT static void measure(const eqflow_egnn *f, const float *y, kept *l) {
+	int n = f->n, dim = f->dim;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j);
+			lanes square = lanes_of(REGULARISER);
+			for (int c = 0; c < dim; c++) {
+				lanes r = lanes_at(y + (i * dim + c) * LANES) - lanes_at(y + (j * dim + c) * LANES);
+				keep_lanes(l->offset + (e * dim + c) * LANES, r);
+				square += r * r;
+			}
+			keep_lanes(l->distance + e * LANES, _mm256_sqrt_ps(square));
+		}
+}
+
+// first_rows sets what the messages' hidden layer makes of its inputs.
+EXPORT static void first_rows(const eqflow_egnn *f, int k, const layer *w, const float *to, const float *from, const float *start, kept *l) {
+	int n = f->n, h = f->hidden;
+	for (int i = 0; i < n; i++)
+		for (int j = k ? 0 : i + 1; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j), row = row_of(n, k, i, j);
+			for (int lane = 0; lane < LANES; lane++) {
+				const float *here = to + ((k ? i : 0) * LANES + lane) * (long)h, *there = from + ((k ? j : 0) * LANES + lane) * (long)h;
+				vector now = splat(l->distance[e * LANES + lane] - f->middle), then = splat(start[e * LANES + lane] - f->middle);
+				long at = ((long)row * LANES + lane) * h;
+				for (int c = 0; c < h; c += WIDTH) {
+					vector in = load(here + c) + load(there + c);
+					in = multiply_add(now, load(w->distance + c), multiply_add(then, load(w->start + c), in));
+					silu(in, l->first + at + c, l->first_slope + at + c);
+				}
+			}
+		}
+}
+
+// pull moves the particles along their edges.
+EXPORT static void pull(const eqflow_egnn *f, int k, const kept *l, float *y) {
+	int n = f->n, dim = f->dim;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j);
+			lanes share = lanes_at(l->strength + row_of(n, k, i, j) * LANES) / (lanes_at(l->distance + e * LANES) + lanes_of(1));
+			for (int c = 0; c < dim; c++) {
+				float *at = y + (i * dim + c) * LANES;
+				keep_lanes(at, lanes_at(at) + share * lanes_at(l->offset + (e * dim + c) * LANES));
+			}
+		}
+}
+
+// hear sums the messages of every particle's edges.
+EXPORT static void hear(const eqflow_egnn *f, int k, kept *l) {
+	int n = f->n;
+	long node = (long)LANES * f->hidden;
+	memset(l->heard, 0, sizeof(float) * n * node);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++)
+			if (i != j) add_to(node, l->message + row_of(n, k, i, j) * node, l->heard + i * node);
+}
+
+// spread copies the rows of one particle for n.
+static void spread(int n, long node, float *rows) {
+	for (int i = 1; i < n; i++) memcpy(rows + i * node, rows, sizeof(float) * node);
+}
+
+// update sets the next layer's features.
+EXPORT static void update(const eqflow_egnn *f, int k, const layer *w, kept *l, float *next) {
+	int n = f->n, h = f->hidden, nodes = k ? n : 1;
+	long node = (long)LANES * h;
+	hear(f, k, l);
+	dense(nodes * LANES, h, l->features, w->own, w->update_bias, l->hidden);
+	memcpy(next, l->features, sizeof(float) * nodes * node);
+	if (!k) spread(n, node, l->hidden), spread(n, node, next);
+	dense_more_silu(n * LANES, h, l->heard, w->heard, l->hidden, l->hidden_slope);
+	for (long at = 0; at < n * node; at += h)
+		for (int c = 0; c < h; c += WIDTH) add(next + at + c, load(w->update_out_bias + c));
+	dense_more(n * LANES, h, l->hidden, w->update, next);
+}
+
+// forward takes the positions y through all layers.
+EXPORT static void forward(const eqflow_egnn *f, const float *parameters, kept *l, scratch *s) {
+	int n = f->n, h = f->hidden;
+	for (int lane = 0; lane < LANES; lane++)
+		for (int c = 0; c < h; c += WIDTH) {
+			vector sum = load(parameters + f->times * h + c);
+			for (int t = 0; t < f->times; t++) sum = multiply_add(splat(s->time[lane * f->times + t]), load(parameters + t * h + c), sum);
+			store(l[0].features + lane * h + c, sum);
+		}
+	for (int k = 0; k < f->layers; k++) {
+		layer w = layer_at(f, parameters, k);
+		int rows = (k ? n * (n - 1) : n * (n - 1) / 2) * LANES, nodes = (k ? n : 1) * LANES;
+		measure(f, s->y, &l[k]);
+		dense(nodes, h, l[k].features, w.to, w.edge_bias, s->to);
+		memset(s->from, 0, sizeof(float) * nodes * h);
+		dense_more(nodes, h, l[k].features, w.from, s->from);
+		first_rows(f, k, &w, s->to, s->from, l[0].distance, &l[k]);
+		dense_silu(rows, h, l[k].first, w.message, w.message_bias, l[k].message, l[k].message_slope);
+		dense_silu(rows, h, l[k].message, w.pull, w.pull_bias, l[k].third, l[k].third_slope);
+		for (int r = 0; r < rows; r++) l[k].strength[r] = inner_product(h, l[k].third + (long)r * h, w.strength);
+		pull(f, k, &l[k], s->y);
+		if (k < f->layers - 1) update(f, k, &w, &l[k], l[k + 1].features);
+	}
+}
+
+// pull_back sets, from the positions' cotangents gy, those of the strengths gs and of the distances gd, of edges, and adds to gy_next what
+// comes through the offsets.
+EXPORT static void pull_back(const eqflow_egnn *f, int k, const kept *l, scratch *s) {
+	int n = f->n, dim = f->dim;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j);
+			lanes inverse = lanes_of(1) / (lanes_at(l->distance + e * LANES) + lanes_of(1)), along = lanes_of(0);
+			lanes share = lanes_at(l->strength + row_of(n, k, i, j) * LANES) * inverse;
+			for (int c = 0; c < dim; c++) {
+				lanes g = lanes_at(s->gy + (i * dim + c) * LANES);
+				float *here = s->gy_next + (i * dim + c) * LANES, *there = s->gy_next + (j * dim + c) * LANES;
+				along += g * lanes_at(l->offset + (e * dim + c) * LANES);
+				keep_lanes(here, lanes_at(here) + g * share), keep_lanes(there, lanes_at(there) - g * share);
+			}
+			keep_lanes(s->gs + e * LANES, along * inverse);
+			keep_lanes(s->gd + e * LANES, -along * share * inverse);
+		}
+}
+
+// measure_back adds to gy_next what comes through the distances.
+EXPORT static void measure_back(const eqflow_egnn *f, const kept *l, scratch *s) {
+	int n = f->n, dim = f->dim;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j);
+			lanes share = lanes_at(s->gd + e * LANES) / lanes_at(l->distance + e * LANES);
+			for (int c = 0; c < dim; c++) {
+				lanes g = share * lanes_at(l->offset + (e * dim + c) * LANES);
+				float *here = s->gy_next + (i * dim + c) * LANES, *there = s->gy_next + (j * dim + c) * LANES;
+				keep_lanes(here, lanes_at(here) + g), keep_lanes(there, lanes_at(there) - g);
+			}
+		}
+}
+
+// update_back takes gh, the cotangent of a layer's outgoing features, to that of its own, and sets that of what each particle has heard.
+EXPORT static void update_back(const eqflow_egnn *f, int k, const layer *turned, const kept *l, scratch *s, layer *g) {
+	int n = f->n, h = f->hidden, nodes = n * LANES;
+	long node = (long)LANES * h;
+	weights_back(nodes, h, l->hidden, s->gh, g->update);
+	sum_rows(nodes, h, s->gh, g->update_out_bias);
+	dense_back(nodes, h, s->gh, turned->update, s->gu, l->hidden_slope);
+	weights_back(nodes, h, l->heard, s->gu, g->heard);
+	sum_rows(nodes, h, s->gu, g->update_bias);
+	memset(s->g_heard, 0, sizeof(float) * n * node);
+	dense_more(nodes, h, s->gu, turned->heard, s->g_heard);
+	if (!k) {
+		for (int i = 1; i < n; i++) add_to(node, s->gu + i * node, s->gu), add_to(node, s->gh + i * node, s->gh);
+		nodes = LANES;
+	}
+	weights_back(nodes, h, l->features, s->gu, g->own);
+	dense_more(nodes, h, s->gu, turned->own, s->gh);
+}
+
+// rows_back takes the cotangents gs of the edges' strengths, and those of what was heard, to the rows' inputs.
+EXPORT static void rows_back(const eqflow_egnn *f, int k, const layer *w, const layer *turned, kept *l, scratch *s, layer *g) {
+	int n = f->n, h = f->hidden, rows = (k ? n * (n - 1) : n * (n - 1) / 2) * LANES;
+	long node = (long)LANES * h;
+	memset(s->g_next, 0, sizeof(float) * rows * h);
+	for (int i = 0; i < n; i++)
+		for (int j = k ? 0 : i + 1; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j), back = edge(n, j, i), row = row_of(n, k, i, j);
+			for (int lane = 0; lane < LANES; lane++) {
+				float gs = s->gs[e * LANES + lane] + (k ? 0 : s->gs[back * LANES + lane]);
+				long at = row * node + lane * h;
+				for (int c = 0; c < h; c += WIDTH) {
+					add(g->strength + c, splat(gs) * load(l->third + at + c));
+					store(s->g + at + c, splat(gs) * load(w->strength + c) * load(l->third_slope + at + c));
+				}
+			}
+			if (k == f->layers - 1) continue;
+			add_to(node, s->g_heard + i * node, s->g_next + row * node);
+			if (!k) add_to(node, s->g_heard + j * node, s->g_next + row * node);
+		}
+	sum_rows(rows, h, s->g, g->pull_bias);
+	weights_back(rows, h, l->message, s->g, g->pull);
+	dense_back_more(rows, h, s->g, turned->pull, s->g_next, l->message_slope);
+	sum_rows(rows, h, s->g_next, g->message_bias);
+	weights_back(rows, h, l->first, s->g_next, g->message);
+	dense_back(rows, h, s->g_next, turned->message, s->g, l->first_slope);
+	sum_rows(rows, h, s->g, g->edge_bias);
+}
+
+// inputs_back takes the cotangents of the rows' inputs to the distances and the features.
+EXPORT static void inputs_back(const eqflow_egnn *f, int k, const layer *w, const layer *turned, const kept *l, const float *start, scratch *s,
+	layer *g) {
+	int n = f->n, h = f->hidden, nodes = k ? n : 1;
+	long node = (long)LANES * h;
+	memset(s->g_to, 0, sizeof(float) * nodes * node), memset(s->g_from, 0, sizeof(float) * nodes * node);
+	for (int i = 0; i < n; i++)
+		for (int j = k ? 0 : i + 1; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j);
+			const float *rows = s->g + row_of(n, k, i, j) * node;
+			for (int lane = 0; lane < LANES; lane++) {
+				float now = l->distance[e * LANES + lane] - f->middle, then = start[e * LANES + lane] - f->middle;
+				for (int c = 0; c < h; c += WIDTH) {
+					vector x = load(rows + lane * h + c);
+					add(g->distance + c, splat(now) * x), add(g->start + c, splat(then) * x);
+				}
+				if (k) s->gd[e * LANES + lane] += inner_product(h, rows + lane * h, w->distance);
+			}
+			add_to(node, rows, s->g_to + (k ? i : 0) * node);
+			add_to(node, rows, s->g_from + (k ? j : 0) * node);
+		}
+	weights_back(nodes * LANES, h, l->features, s->g_to, g->to);
+	weights_back(nodes * LANES, h, l->features, s->g_from, g->from);
+	dense_more(nodes * LANES, h, s->g_to, turned->to, s->gh);
+	dense_more(nodes * LANES, h, s->g_from, turned->from, s->gh);
+}
+
+// back adds the gradient by all parameters, from the cotangents gy of the positions at the end.
+EXPORT static void back(const eqflow_egnn *f, const float *parameters, const float *turned, kept *l, scratch *s, float *gradient) {
+	int n = f->n, h = f->hidden;
+	long place = n * f->dim * LANES;
+	memset(s->gh, 0, sizeof(float) * n * LANES * h);
+	for (int k = f->layers - 1; k >= 0; k--) {
+		layer w = layer_at(f, parameters, k), t = layer_at(f, turned, k), g = layer_at(f, gradient, k);
+		memcpy(s->gy_next, s->gy, sizeof(float) * place);
+		pull_back(f, k, &l[k], s);
+		if (k < f->layers - 1) update_back(f, k, &t, &l[k], s, &g);
+		rows_back(f, k, &w, &t, &l[k], s, &g);
+		inputs_back(f, k, &w, &t, &l[k], l[0].distance, s, &g);
+		if (!k) break;
+		measure_back(f, &l[k], s);
+		memcpy(s->gy, s->gy_next, sizeof(float) * place);
+	}
+	for (int lane = 0; lane < LANES; lane++)
+		for (int c = 0; c < h; c += WIDTH) {
+			vector gh = load(s->gh + lane * h + c);
+			for (int t = 0; t < f->times; t++) add(gradient + t * h + c, splat(s->time[lane * f->times + t]) * gh);
+			add(gradient + f->times * h + c, gh);
+		}
+}
+
+// misses sets the cotangents of the positions at the end, and returns Σ |v − want|² over the configurations that count.
+static double misses(const eqflow_egnn *f, scratch *s, int count, const float *want, float share) {
+	int n = f->n, dim = f->dim;
+	double sum = 0;
+	memset(s->gy, 0, sizeof(float) * n * dim * LANES);
+	for (int lane = 0; lane < count; lane++)
+		for (int c = 0; c < dim; c++) {
+			float mean = 0, mean_miss = 0;
+			for (int i = 0; i < n; i++) mean += s->y[(i * dim + c) * LANES + lane] - s->x[(i * dim + c) * LANES + lane];
+			for (int i = 0; i < n; i++) {
+				int at = (i * dim + c) * LANES + lane;
+				float miss = s->y[at] - s->x[at] - mean / n - want[(lane * n + i) * dim + c];
+				sum += (double)miss * miss, mean_miss += miss;
+				s->gy[at] = miss;
+			}
+			for (int i = 0; i < n; i++) {
+				float *at = s->gy + (i * dim + c) * LANES + lane;
+				*at = 2 * share * (*at - mean_miss / n);
+			}
+		}
+	return sum;
+}
+
+EXPORT double NAME(eqflow_egnn_match)(const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x,
+	const float *t, const float *want, float share, float *space, float *g) {
+	int width = f->n * f->dim;
+	double loss = 0;
+	kept l[f->layers];
+	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k);
+	scratch s = scratch_at(f, &space);
+	for (int from = 0; from < count; from += LANES) {
+		int here = count - from < LANES ? count - from : LANES;
+		for (int lane = 0; lane < LANES; lane++) { // those beyond the last are the last again, and do not count
+			int at = from + (lane < here ? lane : here - 1);
+			for (int c = 0; c < width; c++) s.x[c * LANES + lane] = x[at * width + c];
+			memcpy(s.time + lane * f->times, t + at * f->times, sizeof(float) * f->times);
+		}
+		memcpy(s.y, s.x, sizeof(float) * width * LANES);
+		forward(f, parameters, l, &s);
+		loss += misses(f, &s, here, want + from * width, share);
+		back(f, parameters, turned, l, &s, g);
+	}
+	return loss;
+}
