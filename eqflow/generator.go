@@ -81,7 +81,7 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 		Generator: g, backend: backend, store: model.NewStore(), scope: scopeFlow, devices: 1, programs: map[program]*model.Exec{},
 		Prior: prior.MeanFree{N: g.Target.Particles(), D: g.Target.Dim()},
 	}
-	if _, _, ok := m.kernelFlow(); ok {
+	if m.forHost() {
 		return m, m.createParameters()
 	}
 	return m, m.tryOut()

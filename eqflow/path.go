@@ -32,7 +32,7 @@ func (m *Model) follow(x particle.Batch, t0, t1 float64, frames int) ([]particle
 	}
 	path := make([]particle.Batch, frames)
 	path[0] = x.Clone().RemoveMean()
-	if ok, err := m.followRadial(t0, t1, path); err != nil {
+	if ok, err := m.followOnHost(t0, t1, path); err != nil {
 		return nil, err
 	} else if ok {
 		return path, nil
@@ -56,16 +56,16 @@ func (m *Model) stepsBetween(frames int) int {
 	return max(1, (2*m.SolverSteps()+between-1)/between)
 }
 
-// followRadial fills in all frames after the first in plain Go. ok is false where the graphs are to be used.
-func (m *Model) followRadial(t0, t1 float64, path []particle.Batch) (ok bool, err error) {
+// followOnHost fills in all frames after the first on the host. ok is false where the graphs are to be used.
+func (m *Model) followOnHost(t0, t1 float64, path []particle.Batch) (ok bool, err error) {
 	at := func(k int) float64 { return t0 + (t1-t0)*float64(k)/float64(len(path)-1) }
 	for k := range path[1:] {
 		s := span{ode.Dopri5.Name, m.stepsBetween(len(path)), at(k), at(k + 1)}
-		images, ok, err := m.applyRadial("following the flow", s, path[k])
+		image, _, ok, err := m.applyOnHost("following the flow", s, path[k])
 		if !ok || err != nil {
 			return ok, err
 		}
-		path[k+1] = images.X
+		path[k+1] = image
 	}
 	return true, nil
 }

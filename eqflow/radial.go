@@ -11,7 +11,6 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/radial"
 )
 
@@ -83,18 +82,10 @@ type tabulated struct {
 const mostTabulated = 64
 
 // radialFlow returns the model's flow in plain Go. It is nil where the graphs are to be used.
-func (m *Model) radialFlow(s span) (f *radial.Flow, err error) {
-	c, k, ok := m.kernelFlow()
+func (m *Model) radialFlow(s span, solver ode.Tableau) (f *radial.Flow, err error) {
+	_, k, ok := m.kernelFlow()
 	if !ok {
 		return nil, nil
-	}
-	if s.steps == 0 {
-		s.steps = c.Steps
-	}
-	if s.method != "" {
-		if c.Solver, err = ode.ByName(s.method); err != nil {
-			return nil, err
-		}
 	}
 	field, err := m.radialField(k, m.scope)
 	if err != nil {
@@ -106,7 +97,7 @@ func (m *Model) radialFlow(s span) (f *radial.Flow, err error) {
 	if f, ok := m.tables.flows[s]; ok {
 		return f, nil
 	}
-	f, err = radial.NewFlow(field, radial.Solve{Method: c.Solver, Steps: s.steps, T0: s.t0, T1: s.t1})
+	f, err = radial.NewFlow(field, radial.Solve{Method: solver, Steps: s.steps, T0: s.t0, T1: s.t1})
 	if err != nil {
 		return nil, nil // no table holds this field: the graphs do
 	}
@@ -117,27 +108,4 @@ func (m *Model) radialFlow(s span) (f *radial.Flow, err error) {
 func sameParameters(a, b radial.Parameters) bool {
 	return slices.Equal(a.Weights, b.Weights) && slices.Equal(a.Bias, b.Bias) && slices.Equal(a.Importance, b.Importance) &&
 		slices.Equal(a.NegLogWidths, b.NegLogWidths) && slices.Equal(a.NegLogTimeWidths, b.NegLogTimeWidths)
-}
-
-// applyRadial maps configurations, means removed, block by block. ok is false where the graphs are to be used.
-func (m *Model) applyRadial(what string, s span, x particle.Batch) (out radial.Images, ok bool, err error) {
-	f, err := m.radialFlow(s)
-	if f == nil || err != nil {
-		return out, false, err
-	}
-	if err := m.fits(x); err != nil {
-		return out, true, err
-	}
-	x = x.Clone().RemoveMean()
-	out = radial.Images{X: particle.NewBatch(x.Len(), x.N, x.D)}
-	for from := 0; from < x.Len(); from += largestBlock {
-		to := min(from+largestBlock, x.Len())
-		block := f.Apply(x.Slice(from, to))
-		copy(out.X.Slice(from, to).X, block.X.X)
-		out.LogDet = append(out.LogDet, block.LogDet...)
-		if err := m.passed(what, to, x.Len()); err != nil {
-			return out, true, err
-		}
-	}
-	return out, true, nil
 }

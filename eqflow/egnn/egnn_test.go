@@ -104,3 +104,30 @@ func BenchmarkMatch(b *testing.B) {
 		})
 	}
 }
+
+// The divergence is the trace of the Jacobian, by central differences, for one layer and for several.
+func TestDivergenceIsTheTrace(t *testing.T) {
+	for layers := 1; layers <= 4; layers++ {
+		f, x, _, times := example(t, dynamics.EGNN{Layers: layers, Hidden: 32}, 3, 2, 2)
+		v, div := f.Rate(x, times, true)
+		if w, _ := f.Rate(x, times, false); worst(float32s(v.X), float32s(w.X)) != 0 {
+			t.Errorf("%d layers: the velocity is another without the divergence", layers)
+		}
+		for b := range x.Len() {
+			trace := 0.0
+			const h = 1e-2
+			for c := range x.At(b) {
+				at := func(step float64) float64 {
+					moved := x.Clone()
+					moved.At(b)[c] += step
+					v, _ := f.Rate(moved, times, false)
+					return v.At(b)[c]
+				}
+				trace += (8*(at(h)-at(-h)) - at(2*h) + at(-2*h)) / (12 * h)
+			}
+			if !(math.Abs(trace-div[b]) < 1e-3*(1+math.Abs(trace))) {
+				t.Errorf("%d layers: the divergence is %.6g, differences say %.6g", layers, div[b], trace)
+			}
+		}
+	}
+}

@@ -107,18 +107,22 @@ func (f Field) turned() []float32 {
 	return out
 }
 
-// parts is into how many parts a batch is divided, each with a gradient of its own, whatever the number of cores.
-const parts = 8
+// mostParts is into how many parts a batch is divided at most, each with a gradient of its own, whatever the number of cores.
+const mostParts = 8
+
+// lanes is how many configurations are computed side by side. A part that holds fewer takes as long.
+const lanes = 8
 
 // Match returns ⟨|v(x, t) − want|²⟩ over a batch, in the squared unit of velocities, and its gradient by the parameters.
 func (f Field) Match(x, want particle.Batch, t []float64) (loss float64, gradient []float32) {
 	size, width := x.Len(), f.N*f.D
 	places, wanted, times := float32s(x.X), float32s(want.X), f.times(t)
 	features, turned := 1+f.Harmonics, f.turned()
-	var losses [parts]float64
-	var gradients [parts][]float32
+	blocks := (size + lanes - 1) / lanes
+	parts := min(blocks, mostParts)
+	losses, gradients := make([]float64, parts), make([][]float32, parts)
 	inParallel(parts, func(k int) {
-		from, to := k*size/parts, (k+1)*size/parts
+		from, to := k*blocks/parts*lanes, min((k+1)*blocks/parts*lanes, size)
 		gradients[k] = spareNumbers.take(len(f.Parameters))
 		clear(gradients[k])
 		losses[k] = f.match(to-from, turned, places[from*width:to*width], times[from*features:to*features], wanted[from*width:to*width],

@@ -20,3 +20,10 @@ double eqflow_egnn_match_avx2(const eqflow_egnn *f, const float *parameters, con
 	const float *want, float share, float *space, float *g);
 double eqflow_egnn_match_avx512(const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x, const float *t,
 	const float *want, float share, float *space, float *g);
+
+// eqflow_egnn_rate_… sets v [count, n, dim], and div [count] where there are directions: the trace over those of an orthonormal
+// basis [directions, n·dim].
+void eqflow_egnn_rate_avx2(const eqflow_egnn *f, const float *parameters, int count, const float *x, const float *t, int directions,
+	const float *basis, float *space, float *v, float *div);
+void eqflow_egnn_rate_avx512(const eqflow_egnn *f, const float *parameters, int count, const float *x, const float *t, int directions,
+	const float *basis, float *space, float *v, float *div);

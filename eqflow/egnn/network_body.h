@@ -167,21 +167,38 @@ typedef struct {
 	float *time;                 // [lane, times]
 	float *to, *from, *gh, *gu, *g_heard, *g_to, *g_from; // of the particles
 	float *g, *g_next;           // of rows
-	float *from_middle, *gs, *gd; // of edges
+	float *gs, *gd;              // of edges
 } scratch;
 
 static scratch scratch_at(const eqflow_egnn *f, float **at) {
 	int n = f->n, edges = n * (n - 1);
 	long place = n * f->dim * LANES, node = (long)n * LANES * f->hidden, row = (long)edges * LANES * f->hidden;
 	return (scratch){take(at, place), take(at, place), take(at, place), take(at, place), take(at, LANES * f->times), take(at, node), take(at, node),
-		take(at, node), take(at, node), take(at, node), take(at, node), take(at, node), take(at, row), take(at, row), take(at, edges * LANES),
-		take(at, edges * LANES), take(at, edges * LANES)};
+		take(at, node), take(at, node), take(at, node), take(at, node), take(at, node), take(at, row), take(at, row), take(at, edges * LANES), take(at, edges * LANES)};
+}
+
+// along is what a direction needs: derivatives of what is in kept and scratch.
+typedef struct {
+	float *y, *features, *heard, *hidden, *to, *from, *offset, *distance, *start, *strength; // as there
+	float *first, *message;            // of rows
+	float *by_distance, *s_by_distance; // of the first layer's messages and strengths by the distance
+	float *weighed;                    // the last layer's inputs in all directions, each times a lever [edge, lane, hidden]
+	float *trace;                      // [lane]
+} along;
+
+static along along_at(const eqflow_egnn *f, float **at) {
+	int n = f->n, edges = n * (n - 1);
+	long place = n * f->dim * LANES, node = (long)n * LANES * f->hidden, row = (long)edges * LANES * f->hidden;
+	return (along){take(at, place), take(at, node), take(at, node), take(at, node), take(at, node), take(at, node), take(at, edges * f->dim * LANES),
+		take(at, edges * LANES), take(at, edges * LANES), take(at, edges * LANES), take(at, row), take(at, row), take(at, row / 2),
+		take(at, edges / 2 * LANES), take(at, row), take(at, LANES)};
 }
 
 EXPORT long NAME(eqflow_egnn_space)(const eqflow_egnn *f) {
 	float *start = 0, *at = start;
 	for (int k = 0; k < f->layers; k++) kept_at(f, &at, k);
 	scratch_at(f, &at);
+	along_at(f, &at);
 	return at - start;
 }
 
@@ -467,24 +484,235 @@ static double misses(const eqflow_egnn *f, scratch *s, int count, const float *w
 	return sum;
 }
 
+// read fills the lanes with configurations from … of count, those beyond the last with the last again, and tells how many are new.
+EXPORT static int read(const eqflow_egnn *f, int from, int count, const float *x, const float *t, scratch *s) {
+	int width = f->n * f->dim, here = count - from < LANES ? count - from : LANES;
+	for (int lane = 0; lane < LANES; lane++) {
+		int at = from + (lane < here ? lane : here - 1);
+		for (int c = 0; c < width; c++) s->x[c * LANES + lane] = x[at * width + c];
+		memcpy(s->time + lane * f->times, t + at * f->times, sizeof(float) * f->times);
+	}
+	memcpy(s->y, s->x, sizeof(float) * width * LANES);
+	return here;
+}
+
 EXPORT double NAME(eqflow_egnn_match)(const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x,
 	const float *t, const float *want, float share, float *space, float *g) {
-	int width = f->n * f->dim;
 	double loss = 0;
 	kept l[f->layers];
 	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k);
 	scratch s = scratch_at(f, &space);
 	for (int from = 0; from < count; from += LANES) {
-		int here = count - from < LANES ? count - from : LANES;
-		for (int lane = 0; lane < LANES; lane++) { // those beyond the last are the last again, and do not count
-			int at = from + (lane < here ? lane : here - 1);
-			for (int c = 0; c < width; c++) s.x[c * LANES + lane] = x[at * width + c];
-			memcpy(s.time + lane * f->times, t + at * f->times, sizeof(float) * f->times);
-		}
-		memcpy(s.y, s.x, sizeof(float) * width * LANES);
+		int here = read(f, from, count, x, t, &s);
 		forward(f, parameters, l, &s);
-		loss += misses(f, &s, here, want + from * width, share);
+		loss += misses(f, &s, here, want + from * f->n * f->dim, share);
 		back(f, parameters, turned, l, &s, g);
 	}
 	return loss;
+}
+
+// dense_slope is x·weights times a slope: how a layer's SiLU moves as x does.
+EXPORT static void dense_slope(int rows, int h, const float *x, const float *weights, float *to, float *slope) {
+	product(rows, h, h, x, h, 1, weights, 0, to, slope, FROM_ZERO, TIMES_SLOPE);
+}
+
+EXPORT static void dense_more_slope(int rows, int h, const float *x, const float *weights, float *to, float *slope) {
+	product(rows, h, h, x, h, 1, weights, 0, to, slope, FROM_THERE, TIMES_SLOPE);
+}
+
+// strengths_along sets how the strengths move with the third layer's rows, which are g times the slope.
+EXPORT static void strengths_along(int rows, int h, const float *moved, const float *weights, float *to) {
+	for (int r = 0; r < rows; r++) to[r] = inner_product(h, moved + (long)r * h, weights);
+}
+
+// by_distance sets how the first layer's messages and strengths move with the distance, which is the start's too.
+EXPORT static void by_distance(const eqflow_egnn *f, const layer *w, kept *l, scratch *s, along *a) {
+	int h = f->hidden, rows = f->n * (f->n - 1) / 2 * LANES;
+	for (long r = 0; r < rows; r++)
+		for (int c = 0; c < h; c += WIDTH) store(s->g + r * h + c, (load(w->distance + c) + load(w->start + c)) * load(l->first_slope + r * h + c));
+	dense_slope(rows, h, s->g, w->message, a->by_distance, l->message_slope);
+	dense_slope(rows, h, a->by_distance, w->pull, s->g, l->third_slope);
+	strengths_along(rows, h, s->g, w->strength, a->s_by_distance);
+}
+
+// measure_along sets how offsets and distances move.
+EXPORT static void measure_along(const eqflow_egnn *f, const kept *l, along *a) {
+	int n = f->n, dim = f->dim;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j);
+			lanes moved = lanes_of(0);
+			for (int c = 0; c < dim; c++) {
+				lanes r = lanes_at(a->y + (i * dim + c) * LANES) - lanes_at(a->y + (j * dim + c) * LANES);
+				keep_lanes(a->offset + (e * dim + c) * LANES, r);
+				moved += r * lanes_at(l->offset + (e * dim + c) * LANES);
+			}
+			keep_lanes(a->distance + e * LANES, moved / lanes_at(l->distance + e * LANES));
+		}
+}
+
+// input_along is how a row's inputs move, eight lanes after another.
+INLINE vector input_along(const eqflow_egnn *f, const layer *w, const along *a, int i, int j, int e, int lane, int c) {
+	long here = ((long)i * LANES + lane) * f->hidden + c, there = ((long)j * LANES + lane) * f->hidden + c;
+	vector in = load(a->to + here) + load(a->from + there);
+	return multiply_add(splat(a->distance[e * LANES + lane]), load(w->distance + c), multiply_add(splat(a->start[e * LANES + lane]), load(w->start + c), in));
+}
+
+// rows_along takes the derivatives of a middle layer's inputs to its messages and strengths.
+EXPORT static void rows_along(const eqflow_egnn *f, const layer *w, kept *l, scratch *s, along *a) {
+	int n = f->n, h = f->hidden, rows = n * (n - 1) * LANES;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j);
+			for (int lane = 0; lane < LANES; lane++) {
+				long at = ((long)e * LANES + lane) * h;
+				for (int c = 0; c < h; c += WIDTH) store(a->first + at + c, input_along(f, w, a, i, j, e, lane, c) * load(l->first_slope + at + c));
+			}
+		}
+	dense_slope(rows, h, a->first, w->message, a->message, l->message_slope);
+	dense_slope(rows, h, a->message, w->pull, s->g, l->third_slope);
+	strengths_along(rows, h, s->g, w->strength, a->strength);
+}
+
+// hear_along sets how what the particles hear moves.
+EXPORT static void hear_along(const eqflow_egnn *f, int k, along *a) {
+	int n = f->n, h = f->hidden;
+	memset(a->heard, 0, sizeof(float) * n * LANES * h);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j), row = row_of(n, k, i, j);
+			for (int lane = 0; lane < LANES; lane++) {
+				float *to = a->heard + ((long)i * LANES + lane) * h;
+				const float *message = (k ? a->message : a->by_distance) + ((long)row * LANES + lane) * h;
+				vector by = splat(k ? 1 : a->distance[e * LANES + lane]);
+				for (int c = 0; c < h; c += WIDTH) store(to + c, multiply_add(by, load(message + c), load(to + c)));
+			}
+		}
+}
+
+// pull_along moves the derivatives of the positions.
+EXPORT static void pull_along(const eqflow_egnn *f, int k, const kept *l, along *a) {
+	int n = f->n, dim = f->dim;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j), row = row_of(n, k, i, j);
+			lanes inverse = lanes_of(1) / (lanes_at(l->distance + e * LANES) + lanes_of(1)), share = lanes_at(l->strength + row * LANES) * inverse;
+			lanes d = lanes_at(a->distance + e * LANES), moved = lanes_at(k ? a->strength + e * LANES : a->s_by_distance + row * LANES);
+			if (!k) moved *= d;
+			moved = (moved - share * d) * inverse;
+			for (int c = 0; c < dim; c++) {
+				float *at = a->y + (i * dim + c) * LANES;
+				lanes offset = lanes_at(l->offset + (e * dim + c) * LANES);
+				keep_lanes(at, lanes_at(at) + share * lanes_at(a->offset + (e * dim + c) * LANES) + moved * offset);
+			}
+		}
+}
+
+// last_along adds what the last layer has of the trace in a direction u, all but what its networks' derivative makes: that is of their
+// inputs' derivatives, each times its lever u_i·(x_i − x_j)/(d + 1), which it adds to weighed.
+EXPORT static void last_along(const eqflow_egnn *f, const layer *w, const float *u, const kept *l, along *a) {
+	int n = f->n, dim = f->dim, h = f->hidden, k = f->layers - 1;
+	lanes trace = lanes_at(a->trace);
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j), row = row_of(n, k, i, j);
+			lanes inverse = lanes_of(1) / (lanes_at(l->distance + e * LANES) + lanes_of(1)), share = lanes_at(l->strength + row * LANES) * inverse;
+			lanes lever = lanes_of(0), stretch = lanes_of(0), d = lanes_at(a->distance + e * LANES);
+			for (int c = 0; c < dim; c++) {
+				lever += lanes_of(u[i * dim + c]) * lanes_at(l->offset + (e * dim + c) * LANES);
+				stretch += lanes_of(u[i * dim + c]) * lanes_at(a->offset + (e * dim + c) * LANES);
+			}
+			lever *= inverse;
+			trace += share * (stretch - lever * d);
+			if (!k) {
+				trace += lever * d * lanes_at(a->s_by_distance + row * LANES);
+				continue;
+			}
+			float levers[LANES];
+			keep_lanes(levers, lever);
+			for (int lane = 0; lane < LANES; lane++) {
+				float *to = a->weighed + ((long)e * LANES + lane) * h;
+				for (int c = 0; c < h; c += WIDTH) store(to + c, multiply_add(splat(levers[lane]), input_along(f, w, a, i, j, e, lane, c), load(to + c)));
+			}
+		}
+	keep_lanes(a->trace, trace);
+}
+
+// last_networks adds what the last layer's networks' derivative makes of the weighed inputs.
+EXPORT static void last_networks(const eqflow_egnn *f, const layer *w, kept *l, scratch *s, along *a) {
+	int n = f->n, h = f->hidden, rows = n * (n - 1) * LANES;
+	for (long at = 0; at < (long)rows * h; at += WIDTH) store(a->weighed + at, load(a->weighed + at) * load(l->first_slope + at));
+	dense_slope(rows, h, a->weighed, w->message, s->g_next, l->message_slope);
+	dense_slope(rows, h, s->g_next, w->pull, s->g, l->third_slope);
+	strengths_along(rows, h, s->g, w->strength, a->strength);
+	for (int r = 0; r < rows; r += LANES) keep_lanes(a->trace, lanes_at(a->trace) + lanes_at(a->strength + r));
+}
+
+// direction adds u·∂_u of what moves the particles to the trace, for a direction u of all of them.
+EXPORT static void direction(const eqflow_egnn *f, const float *parameters, const float *u, kept *l, scratch *s, along *a) {
+	int n = f->n, h = f->hidden, nodes = n * LANES, width = n * f->dim;
+	for (int c = 0; c < width; c++) keep_lanes(a->y + c * LANES, lanes_of(u[c]));
+	for (int k = 0; k < f->layers; k++) {
+		layer w = layer_at(f, parameters, k);
+		measure_along(f, &l[k], a);
+		if (!k) memcpy(a->start, a->distance, sizeof(float) * n * (n - 1) * LANES);
+		if (k) {
+			memset(a->to, 0, sizeof(float) * nodes * h), memset(a->from, 0, sizeof(float) * nodes * h);
+			dense_more(nodes, h, a->features, w.to, a->to);
+			dense_more(nodes, h, a->features, w.from, a->from);
+		}
+		if (k == f->layers - 1) {
+			for (int c = 0; c < width; c++) { // what the layers before have moved
+				lanes moved = lanes_at(a->y + c * LANES) - lanes_of(u[c]);
+				keep_lanes(a->trace, lanes_at(a->trace) + lanes_of(u[c]) * moved);
+			}
+			last_along(f, &w, u, &l[k], a);
+			return;
+		}
+		if (k) rows_along(f, &w, &l[k], s, a);
+		pull_along(f, k, &l[k], a);
+		hear_along(f, k, a);
+		memset(a->hidden, 0, sizeof(float) * nodes * h);
+		if (k)
+			dense_more(nodes, h, a->features, w.own, a->hidden);
+		else
+			memset(a->features, 0, sizeof(float) * nodes * h);
+		dense_more_slope(nodes, h, a->heard, w.heard, a->hidden, l[k].hidden_slope);
+		dense_more(nodes, h, a->hidden, w.update, a->features);
+	}
+}
+
+EXPORT void NAME(eqflow_egnn_rate)(const eqflow_egnn *f, const float *parameters, int count, const float *x, const float *t, int directions,
+	const float *basis, float *space, float *v, float *div) {
+	int n = f->n, dim = f->dim;
+	kept l[f->layers];
+	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k);
+	scratch s = scratch_at(f, &space);
+	along a = along_at(f, &space);
+	for (int from = 0; from < count; from += LANES) {
+		int here = read(f, from, count, x, t, &s);
+		forward(f, parameters, l, &s);
+		for (int lane = 0; lane < here; lane++)
+			for (int c = 0; c < dim; c++) {
+				float mean = 0;
+				for (int i = 0; i < n; i++) mean += s.y[(i * dim + c) * LANES + lane] - s.x[(i * dim + c) * LANES + lane];
+				for (int i = 0; i < n; i++) {
+					int at = (i * dim + c) * LANES + lane;
+					v[((from + lane) * n + i) * dim + c] = s.y[at] - s.x[at] - mean / n;
+				}
+			}
+		if (!directions) continue;
+		layer first = layer_at(f, parameters, 0), last = layer_at(f, parameters, f->layers - 1);
+		memset(a.trace, 0, sizeof(float) * LANES);
+		memset(a.weighed, 0, sizeof(float) * n * (n - 1) * LANES * f->hidden);
+		by_distance(f, &first, &l[0], &s, &a);
+		for (int k = 0; k < directions; k++) direction(f, parameters, basis + k * n * dim, l, &s, &a);
+		if (f->layers > 1) last_networks(f, &last, &l[f->layers - 1], &s, &a);
+		memcpy(div + from, a.trace, sizeof(float) * here);
+	}
 }

@@ -8,6 +8,10 @@ package egnn
 #cgo nocallback eqflow_egnn_match_avx2
 #cgo noescape eqflow_egnn_match_avx512
 #cgo nocallback eqflow_egnn_match_avx512
+#cgo noescape eqflow_egnn_rate_avx2
+#cgo nocallback eqflow_egnn_rate_avx2
+#cgo noescape eqflow_egnn_rate_avx512
+#cgo nocallback eqflow_egnn_rate_avx512
 #include "network.h"
 */
 import "C"
@@ -26,17 +30,42 @@ var wide = cpu.X86.HasAVX512F
 
 func numbers(a []float32) *C.float { return (*C.float)(unsafe.SliceData(a)) }
 
-// match adds to the gradient and returns the sum of the squares.
-func (f Field) match(count int, turned, x, t, want []float32, share float32, gradient []float32) float64 {
-	c := C.eqflow_egnn{n: C.int(f.N), dim: C.int(f.D), layers: C.int(f.Layers), hidden: C.int(f.Hidden), times: C.int(1 + f.Harmonics), middle: C.float(f.Middle)}
-	if wide {
-		space := spareNumbers.take(int(C.eqflow_egnn_space_avx512(&c)))
-		defer spareNumbers.leave(space)
-		return float64(C.eqflow_egnn_match_avx512(&c, numbers(f.Parameters), numbers(turned), C.int(count), numbers(x), numbers(t), numbers(want),
-			C.float(share), numbers(space), numbers(gradient)))
+func (f Field) inC() C.eqflow_egnn {
+	return C.eqflow_egnn{
+		n: C.int(f.N), dim: C.int(f.D), layers: C.int(f.Layers), hidden: C.int(f.Hidden), times: C.int(1 + f.Harmonics), middle: C.float(f.Middle),
 	}
-	space := spareNumbers.take(int(C.eqflow_egnn_space_avx2(&c)))
-	defer spareNumbers.leave(space)
+}
+
+// space is what the functions below work in.
+func space(c *C.eqflow_egnn) []float32 {
+	if wide {
+		return spareNumbers.take(int(C.eqflow_egnn_space_avx512(c)))
+	}
+	return spareNumbers.take(int(C.eqflow_egnn_space_avx2(c)))
+}
+
+// match adds share times the gradient of Σ |v(x, t) − want|² over count configurations, which it returns.
+func (f Field) match(count int, turned, x, t, want []float32, share float32, gradient []float32) float64 {
+	c := f.inC()
+	s := space(&c)
+	defer spareNumbers.leave(s)
+	if wide {
+		return float64(C.eqflow_egnn_match_avx512(&c, numbers(f.Parameters), numbers(turned), C.int(count), numbers(x), numbers(t), numbers(want),
+			C.float(share), numbers(s), numbers(gradient)))
+	}
 	return float64(C.eqflow_egnn_match_avx2(&c, numbers(f.Parameters), numbers(turned), C.int(count), numbers(x), numbers(t), numbers(want),
-		C.float(share), numbers(space), numbers(gradient)))
+		C.float(share), numbers(s), numbers(gradient)))
+}
+
+// rateInC sets v, and div where there is a basis.
+func (f Field) rateInC(x, t, basis, v, div []float32) {
+	c := f.inC()
+	s := space(&c)
+	defer spareNumbers.leave(s)
+	count, directions := C.int(len(div)), C.int(len(basis)/(f.N*f.D))
+	if wide {
+		C.eqflow_egnn_rate_avx512(&c, numbers(f.Parameters), count, numbers(x), numbers(t), directions, numbers(basis), numbers(s), numbers(v), numbers(div))
+	} else {
+		C.eqflow_egnn_rate_avx2(&c, numbers(f.Parameters), count, numbers(x), numbers(t), directions, numbers(basis), numbers(s), numbers(v), numbers(div))
+	}
 }

@@ -8,3 +8,7 @@ const atHand = false
 func (f Field) match(count int, turned, x, t, want []float32, share float32, gradient []float32) float64 {
 	panic("egnn: New has said that this is not for C")
 }
+
+func (f Field) rateInC(x, t, basis, v, div []float32) {
+	panic("egnn: New has said that this is not for C")
+}
