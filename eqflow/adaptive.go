@@ -3,11 +3,14 @@ package eqflow
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"gonum.org/v1/gonum/floats"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/egnn"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -21,6 +24,9 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 	}
 	if err := m.fits(x); err != nil {
 		return nil, 0, err
+	}
+	if field, ok, err := m.egnnField(m.scope); ok || err != nil {
+		return m.adaptiveOnHost(field, x, control, err)
 	}
 	step, err := m.stepper(m.estimate.Probes)
 	if err != nil {
@@ -39,6 +45,56 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 		return nil
 	})
 	return logProb, steps, err
+}
+
+// adaptiveOnHost is LogProbAdaptive of a field in C.
+func (m *Model) adaptiveOnHost(field egnn.Field, x particle.Batch, control ode.Adaptive, err error) (logProb []float64, steps int, _ error) {
+	x = x.Clone().RemoveMean()
+	for from := 0; from < x.Len() && err == nil; from += egnn.Block() {
+		to := min(from+egnn.Block(), x.Len())
+		var integral []float64
+		var count int
+		block := x.Slice(from, to)
+		if integral, count, err = m.driveOnHost(field, block, control); err != nil {
+			break
+		}
+		steps = max(steps, count)
+		for i, v := range integral {
+			logProb = append(logProb, m.Prior.LogDensity(block.At(i))+v)
+		}
+		err = m.passed("the adaptive solve", to, x.Len())
+	}
+	return logProb, steps, err
+}
+
+// driveOnHost moves a block of configurations back to the prior in place, and returns the integral of the divergence.
+func (m *Model) driveOnHost(field egnn.Field, x particle.Batch, control ode.Adaptive) (integral []float64, steps int, err error) {
+	method, size := ode.Dopri5, x.Len()
+	vectors := m.estimate.vectorsOf(x)
+	y := append(slices.Clone(x.X), make([]float64, size)...) // the integrals at its end
+	var tried []float64
+	sum := func(to, weights []float64, h float64, ks [][]float64) {
+		for j, w := range weights {
+			floats.AddScaled(to, h*w, ks[j])
+		}
+	}
+	steps, err = control.Drive(method.Order, 1, 0, func(t, h float64) (float64, error) {
+		var ks [][]float64
+		for j := range method.Stages() {
+			at := slices.Clone(y)
+			sum(at, method.A[j], h, ks)
+			v, products := field.Rate(particle.Batch{X: at[:len(x.X)], N: x.N, D: x.D}, slices.Repeat([]float64{t + h*method.C[j]}, size), vectors)
+			div, _ := m.estimate.sum(products, m.Prior.DegreesOfFreedom())
+			ks = append(ks, append(v.X, div...))
+		}
+		tried = slices.Clone(y)
+		sum(tried, method.B, h, ks)
+		fault := make([]float64, len(y))
+		sum(fault, method.Error, h, ks)
+		return floats.Norm(fault, math.Inf(1)), nil
+	}, func() { y = tried })
+	copy(x.X, y)
+	return y[len(x.X):], steps, err
 }
 
 // driveBlock solves a block of configurations [size, n, d] back to the prior, with the integral of the divergence along, which

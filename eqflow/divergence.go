@@ -12,7 +12,9 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/egnn"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
@@ -159,6 +161,35 @@ func (d Divergence) vectors(flat []float32, n, dim int) []float32 {
 		}
 	}
 	return out
+}
+
+// vectorsOf are the probes of each configuration, nil for the exact divergence.
+func (d Divergence) vectorsOf(x particle.Batch) (out egnn.Vectors) {
+	if d.Probes == 0 {
+		return nil
+	}
+	width := x.N * x.D
+	all := d.vectors(float32s(x.X), x.N, x.D)
+	for i := range x.Len() {
+		out = append(out, all[i*d.Probes*width:(i+1)*d.Probes*width])
+	}
+	return out
+}
+
+// sum makes divergences of the products with vectors, the exact ones or probes, and the standard errors that two probes and more tell.
+func (d Divergence) sum(products [][]float64, free int) (div, errors []float64) {
+	for _, p := range products {
+		if d.Probes == 0 {
+			div = append(div, floats.Sum(p))
+			continue
+		}
+		mean, variance := stat.MeanVariance(p, nil)
+		div = append(div, mean)
+		if d.Probes > 1 { // a frame's other directions leave open what its own do not tell
+			errors = append(errors, math.Sqrt(variance*max(0, 1/float64(d.Probes)-1/float64(free))))
+		}
+	}
+	return div, errors
 }
 
 // frame draws orthogonal vectors [n·d] in random directions of the mean-free subspace, each as long as the root of its dimension:

@@ -106,14 +106,16 @@ func (s Settings) regression(in Inputs) (place, want particle.Batch) {
 	return place, want
 }
 
-// hostFlow is the model's flow from package radial or egnn, of a block of configurations, and how many it takes at a time.
+// hostFlow is the model's flow from package radial or egnn, of a block of configurations, and how many it takes at a time. Errors are nil
+// where the divergence is exact, or of one probe.
 type hostFlow struct {
-	apply func(particle.Batch) (image particle.Batch, logDet []float64)
+	apply func(particle.Batch) (image particle.Batch, logDet, errors []float64)
 	block int
 }
 
-// hostFlow returns the model's flow on the host. ok is false where the graphs are to be used.
-func (m *Model) hostFlow(s span) (f hostFlow, ok bool, err error) {
+// hostFlow returns the model's flow on the host, with densities or without, where they cost something. ok is false where the graphs are
+// to be used.
+func (m *Model) hostFlow(s span, densities bool) (f hostFlow, ok bool, err error) {
 	c, ok := m.ownSolve()
 	if !ok {
 		return f, false, nil
@@ -127,37 +129,41 @@ func (m *Model) hostFlow(s span) (f hostFlow, ok bool, err error) {
 		}
 	}
 	if flow, err := m.radialFlow(s, c.Solver); flow != nil || err != nil {
-		return hostFlow{func(x particle.Batch) (particle.Batch, []float64) {
+		return hostFlow{func(x particle.Batch) (particle.Batch, []float64, []float64) {
 			images := flow.Apply(x)
-			return images.X, images.LogDet
+			return images.X, images.LogDet, nil
 		}, largestBlock}, err == nil, err
-	}
-	if m.estimate.Probes > 0 {
-		return f, false, nil
 	}
 	field, ok, err := m.egnnField(m.scope)
 	solve := egnn.Solve{Method: c.Solver, Steps: s.steps, T0: s.t0, T1: s.t1}
-	return hostFlow{func(x particle.Batch) (particle.Batch, []float64) { return field.Apply(solve, x) }, egnn.Block()}, ok, err
+	return hostFlow{func(x particle.Batch) (particle.Batch, []float64, []float64) {
+		if !densities {
+			return field.Apply(solve, x, egnn.NoVectors(x.Len())).X, nil, nil
+		}
+		images := field.Apply(solve, x, m.estimate.vectorsOf(x))
+		logDet, errors := m.estimate.sum(images.Products, m.Prior.DegreesOfFreedom())
+		return images.X, logDet, errors
+	}, egnn.Block()}, ok, err
 }
 
-// applyOnHost maps configurations, means removed, block by block. ok is false where the graphs are to be used.
-func (m *Model) applyOnHost(what string, s span, x particle.Batch) (image particle.Batch, logDet []float64, ok bool, err error) {
-	f, ok, err := m.hostFlow(s)
+// applyOnHost maps configurations, means removed, block by block: LogQ is log|det|. ok is false where the graphs are to be used.
+func (m *Model) applyOnHost(what string, s span, densities bool, x particle.Batch) (out Image, ok bool, err error) {
+	f, ok, err := m.hostFlow(s, densities)
 	if !ok || err != nil {
-		return image, nil, false, err
+		return out, false, err
 	}
 	if err := m.fits(x); err != nil {
-		return image, nil, true, err
+		return out, true, err
 	}
-	image = x.Clone().RemoveMean()
+	out.X = x.Clone().RemoveMean()
 	for from := 0; from < x.Len(); from += f.block {
 		to := min(from+f.block, x.Len())
-		block, d := f.apply(image.Slice(from, to))
-		copy(image.Slice(from, to).X, block.X)
-		logDet = append(logDet, d...)
+		block, logDet, errors := f.apply(out.X.Slice(from, to))
+		copy(out.X.Slice(from, to).X, block.X)
+		out.LogQ, out.LogQError = append(out.LogQ, logDet...), append(out.LogQError, errors...)
 		if err := m.passed(what, to, x.Len()); err != nil {
-			return image, logDet, true, err
+			return out, true, err
 		}
 	}
-	return image, logDet, true, nil
+	return out, true, nil
 }

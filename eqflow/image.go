@@ -25,7 +25,7 @@ func (i Image) Weigh(t target.Target) Samples {
 
 // Forward maps prior configurations to the target's, with the flow solved in the given number of steps (0: as trained).
 func (m *Model) Forward(z particle.Batch, steps int) (Image, error) {
-	x, logDet, ok, err := m.applyOnHost("the flow", span{steps: steps, t1: 1}, z)
+	out, ok, err := m.applyOnHost("the flow", span{steps: steps, t1: 1}, true, z)
 	if !ok && err == nil {
 		return m.image(program{name: "the flow", steps: steps}, z, func(f flow.Bijection, z *Node) (flow.Image, *Node) {
 			image := f.Forward(z)
@@ -33,25 +33,25 @@ func (m *Model) Forward(z particle.Batch, steps int) (Image, error) {
 		})
 	}
 	z = z.Clone().RemoveMean()
-	for i, d := range logDet {
-		logDet[i] = m.Prior.LogDensity(z.At(i)) - d
+	for i, logDet := range out.LogQ {
+		out.LogQ[i] = m.Prior.LogDensity(z.At(i)) - logDet
 	}
-	return Image{X: x, LogQ: logDet}, err
+	return out, err
 }
 
 // Inverse maps configurations, whose centres of mass are removed first, back to the prior.
 func (m *Model) Inverse(x particle.Batch, steps int) (Image, error) {
-	z, logDet, ok, err := m.applyOnHost("the inverse flow", span{steps: steps, t0: 1}, x)
+	out, ok, err := m.applyOnHost("the inverse flow", span{steps: steps, t0: 1}, true, x)
 	if !ok && err == nil {
 		return m.image(program{name: "the inverse flow", steps: steps}, x, func(f flow.Bijection, x *Node) (flow.Image, *Node) {
 			image := f.Inverse(x)
 			return image, Add(m.Prior.LogProb(image.X), image.LogDet)
 		})
 	}
-	for i := range logDet {
-		logDet[i] += m.Prior.LogDensity(z.At(i))
+	for i := range out.LogQ {
+		out.LogQ[i] += m.Prior.LogDensity(out.X.At(i))
 	}
-	return Image{X: z, LogQ: logDet}, err
+	return out, err
 }
 
 // image maps configurations in a graph, which gives the image and its log-density.

@@ -61,11 +61,11 @@ func (m *Model) followOnHost(t0, t1 float64, path []particle.Batch) (ok bool, er
 	at := func(k int) float64 { return t0 + (t1-t0)*float64(k)/float64(len(path)-1) }
 	for k := range path[1:] {
 		s := span{ode.Dopri5.Name, m.stepsBetween(len(path)), at(k), at(k + 1)}
-		image, _, ok, err := m.applyOnHost("following the flow", s, path[k])
+		image, ok, err := m.applyOnHost("following the flow", s, false, path[k])
 		if !ok || err != nil {
 			return ok, err
 		}
-		path[k+1] = image
+		path[k+1] = image.X
 	}
 	return true, nil
 }

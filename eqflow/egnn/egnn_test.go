@@ -105,28 +105,54 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// The divergence is the trace of the Jacobian, by central differences, for one layer and for several.
+func velocity(f Field, x particle.Batch, times []float64) particle.Batch {
+	v, _ := f.Rate(x, times, NoVectors(x.Len()))
+	return v
+}
+
+// The divergence is the trace of the Jacobian, by central differences, for one layer and for several; and vectors of one's own give the
+// products with them.
 func TestDivergenceIsTheTrace(t *testing.T) {
 	for layers := 1; layers <= 4; layers++ {
 		f, x, _, times := example(t, dynamics.EGNN{Layers: layers, Hidden: 32}, 3, 2, 2)
-		v, div := f.Rate(x, times, true)
-		if w, _ := f.Rate(x, times, false); worst(float32s(v.X), float32s(w.X)) != 0 {
-			t.Errorf("%d layers: the velocity is another without the divergence", layers)
+		const h = 1e-2
+		along := func(b int, u []float32) (product float64) {
+			at := func(step float64) (sum float64) {
+				moved := x.Clone()
+				for c, v := range u {
+					moved.At(b)[c] += step * float64(v)
+				}
+				v := velocity(f, moved, times).At(b)
+				for c := range u {
+					sum += v[c] * float64(u[c])
+				}
+				return sum
+			}
+			return (8*(at(h)-at(-h)) - at(2*h) + at(-2*h)) / (12 * h)
+		}
+		u := Vectors{{1, 2, -1, 0, 0, -2}, {0, 1, 1, -3, -1, 2}}
+		v, products := f.Rate(x, times, u)
+		w, exact := f.Rate(x, times, nil)
+		for _, v := range []particle.Batch{v, w} {
+			if e := worst(float32s(v.X), float32s(velocity(f, x, times).X)); e != 0 {
+				t.Errorf("%d layers: the velocity is another by %.2g without the divergence", layers, e)
+			}
 		}
 		for b := range x.Len() {
-			trace := 0.0
-			const h = 1e-2
-			for c := range x.At(b) {
-				at := func(step float64) float64 {
-					moved := x.Clone()
-					moved.At(b)[c] += step
-					v, _ := f.Rate(moved, times, false)
-					return v.At(b)[c]
-				}
-				trace += (8*(at(h)-at(-h)) - at(2*h) + at(-2*h)) / (12 * h)
+			if want := along(b, u[b]); !(math.Abs(want-products[b][0]) < 1e-3*(1+math.Abs(want))) {
+				t.Errorf("%d layers: the product is %.6g, differences say %.6g", layers, products[b][0], want)
 			}
-			if !(math.Abs(trace-div[b]) < 1e-3*(1+math.Abs(trace))) {
-				t.Errorf("%d layers: the divergence is %.6g, differences say %.6g", layers, div[b], trace)
+			div, trace := 0.0, 0.0
+			for _, p := range exact[b] {
+				div += p
+			}
+			for c := range x.At(b) { // over all directions: those of the centre of mass add nothing
+				one := make([]float32, len(x.At(b)))
+				one[c] = 1
+				trace += along(b, one)
+			}
+			if !(math.Abs(trace-div) < 1e-3*(1+math.Abs(trace))) {
+				t.Errorf("%d layers: the divergence is %.6g, differences say %.6g", layers, div, trace)
 			}
 		}
 	}

@@ -21,9 +21,9 @@ double eqflow_egnn_match_avx2(const eqflow_egnn *f, const float *parameters, con
 double eqflow_egnn_match_avx512(const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x, const float *t,
 	const float *want, float share, float *space, float *g);
 
-// eqflow_egnn_rate_… sets v [count, n, dim], and div [count] where there are directions: the trace over those of an orthonormal
-// basis [directions, n·dim].
-void eqflow_egnn_rate_avx2(const eqflow_egnn *f, const float *parameters, int count, const float *x, const float *t, int directions,
-	const float *basis, float *space, float *v, float *div);
-void eqflow_egnn_rate_avx512(const eqflow_egnn *f, const float *parameters, int count, const float *x, const float *t, int directions,
-	const float *basis, float *space, float *v, float *div);
+// eqflow_egnn_rate_… sets v [count, n, dim] of at most eight configurations, and the products u·(∂v/∂x)u [directions, 8] with mean-free
+// vectors u [directions, n, dim, 8], one for each configuration.
+void eqflow_egnn_rate_avx2(const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x, const float *t,
+	int directions, const float *vectors, float *space, float *v, float *products);
+void eqflow_egnn_rate_avx512(const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x, const float *t,
+	int directions, const float *vectors, float *space, float *v, float *products);

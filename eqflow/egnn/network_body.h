@@ -182,8 +182,7 @@ typedef struct {
 	float *y, *features, *heard, *hidden, *to, *from, *offset, *distance, *start, *strength; // as there
 	float *first, *message;            // of rows
 	float *by_distance, *s_by_distance; // of the first layer's messages and strengths by the distance
-	float *weighed;                    // the last layer's inputs in all directions, each times a lever [edge, lane, hidden]
-	float *trace;                      // [lane]
+	float *slope;                      // of the last layer's strengths by what its rows are made of [edge, lane, hidden]
 } along;
 
 static along along_at(const eqflow_egnn *f, float **at) {
@@ -191,7 +190,7 @@ static along along_at(const eqflow_egnn *f, float **at) {
 	long place = n * f->dim * LANES, node = (long)n * LANES * f->hidden, row = (long)edges * LANES * f->hidden;
 	return (along){take(at, place), take(at, node), take(at, node), take(at, node), take(at, node), take(at, node), take(at, edges * f->dim * LANES),
 		take(at, edges * LANES), take(at, edges * LANES), take(at, edges * LANES), take(at, row), take(at, row), take(at, row / 2),
-		take(at, edges / 2 * LANES), take(at, row), take(at, LANES)};
+		take(at, edges / 2 * LANES), take(at, row)};
 }
 
 EXPORT long NAME(eqflow_egnn_space)(const eqflow_egnn *f) {
@@ -612,52 +611,50 @@ EXPORT static void pull_along(const eqflow_egnn *f, int k, const kept *l, along 
 		}
 }
 
-// last_along adds what the last layer has of the trace in a direction u, all but what its networks' derivative makes: that is of their
-// inputs' derivatives, each times its lever u_i·(x_i − x_j)/(d + 1), which it adds to weighed.
-EXPORT static void last_along(const eqflow_egnn *f, const layer *w, const float *u, const kept *l, along *a) {
+// slopes sets the gradient of the last layer's strengths by what its rows are made of: nothing reads its features, so that every direction
+// is a product with it.
+EXPORT static void slopes(const eqflow_egnn *f, const layer *w, const layer *turned, kept *l, scratch *s, along *a) {
+	int h = f->hidden, rows = f->n * (f->n - 1) * LANES;
+	for (long r = 0; r < rows; r++)
+		for (int c = 0; c < h; c += WIDTH) store(s->g + r * h + c, load(w->strength + c) * load(l->third_slope + r * h + c));
+	dense_slope(rows, h, s->g, turned->pull, s->g_next, l->message_slope);
+	dense_slope(rows, h, s->g_next, turned->message, a->slope, l->first_slope);
+}
+
+// last_along returns what the last layer has of u·∂_u of what moves the particles.
+EXPORT static lanes last_along(const eqflow_egnn *f, const layer *w, const float *u, const kept *l, const along *a) {
 	int n = f->n, dim = f->dim, h = f->hidden, k = f->layers - 1;
-	lanes trace = lanes_at(a->trace);
+	lanes product = lanes_of(0);
 	for (int i = 0; i < n; i++)
 		for (int j = 0; j < n; j++) {
 			if (i == j) continue;
 			int e = edge(n, i, j), row = row_of(n, k, i, j);
 			lanes inverse = lanes_of(1) / (lanes_at(l->distance + e * LANES) + lanes_of(1)), share = lanes_at(l->strength + row * LANES) * inverse;
-			lanes lever = lanes_of(0), stretch = lanes_of(0), d = lanes_at(a->distance + e * LANES);
+			lanes lever = lanes_of(0), stretch = lanes_of(0), d = lanes_at(a->distance + e * LANES), moved = lanes_at(a->s_by_distance + row % (n * (n - 1) / 2) * LANES) * d;
 			for (int c = 0; c < dim; c++) {
-				lever += lanes_of(u[i * dim + c]) * lanes_at(l->offset + (e * dim + c) * LANES);
-				stretch += lanes_of(u[i * dim + c]) * lanes_at(a->offset + (e * dim + c) * LANES);
+				lanes v = lanes_at(u + (i * dim + c) * LANES);
+				lever += v * lanes_at(l->offset + (e * dim + c) * LANES), stretch += v * lanes_at(a->offset + (e * dim + c) * LANES);
 			}
-			lever *= inverse;
-			trace += share * (stretch - lever * d);
-			if (!k) {
-				trace += lever * d * lanes_at(a->s_by_distance + row * LANES);
-				continue;
+			if (k) {
+				float along_rows[LANES];
+				for (int lane = 0; lane < LANES; lane++) {
+					vector sum = splat(0);
+					const float *slope = a->slope + ((long)e * LANES + lane) * h;
+					for (int c = 0; c < h; c += WIDTH) sum = multiply_add(load(slope + c), input_along(f, w, a, i, j, e, lane, c), sum);
+					along_rows[lane] = total(sum);
+				}
+				moved = lanes_at(along_rows);
 			}
-			float levers[LANES];
-			keep_lanes(levers, lever);
-			for (int lane = 0; lane < LANES; lane++) {
-				float *to = a->weighed + ((long)e * LANES + lane) * h;
-				for (int c = 0; c < h; c += WIDTH) store(to + c, multiply_add(splat(levers[lane]), input_along(f, w, a, i, j, e, lane, c), load(to + c)));
-			}
+			product += share * stretch + lever * inverse * (moved - share * d);
 		}
-	keep_lanes(a->trace, trace);
+	return product;
 }
 
-// last_networks adds what the last layer's networks' derivative makes of the weighed inputs.
-EXPORT static void last_networks(const eqflow_egnn *f, const layer *w, kept *l, scratch *s, along *a) {
-	int n = f->n, h = f->hidden, rows = n * (n - 1) * LANES;
-	for (long at = 0; at < (long)rows * h; at += WIDTH) store(a->weighed + at, load(a->weighed + at) * load(l->first_slope + at));
-	dense_slope(rows, h, a->weighed, w->message, s->g_next, l->message_slope);
-	dense_slope(rows, h, s->g_next, w->pull, s->g, l->third_slope);
-	strengths_along(rows, h, s->g, w->strength, a->strength);
-	for (int r = 0; r < rows; r += LANES) keep_lanes(a->trace, lanes_at(a->trace) + lanes_at(a->strength + r));
-}
-
-// direction adds u·∂_u of what moves the particles to the trace, for a direction u of all of them.
-EXPORT static void direction(const eqflow_egnn *f, const float *parameters, const float *u, kept *l, scratch *s, along *a) {
-	int n = f->n, h = f->hidden, nodes = n * LANES, width = n * f->dim;
-	for (int c = 0; c < width; c++) keep_lanes(a->y + c * LANES, lanes_of(u[c]));
-	for (int k = 0; k < f->layers; k++) {
+// direction returns u·∂_u of what moves the particles, for each lane's direction u [particle, dim, lane].
+EXPORT static lanes direction(const eqflow_egnn *f, const float *parameters, const float *u, kept *l, scratch *s, along *a) {
+	int n = f->n, h = f->hidden, nodes = n * LANES, width = n * f->dim, last = f->layers - 1;
+	memcpy(a->y, u, sizeof(float) * width * LANES);
+	for (int k = 0;; k++) {
 		layer w = layer_at(f, parameters, k);
 		measure_along(f, &l[k], a);
 		if (!k) memcpy(a->start, a->distance, sizeof(float) * n * (n - 1) * LANES);
@@ -666,13 +663,11 @@ EXPORT static void direction(const eqflow_egnn *f, const float *parameters, cons
 			dense_more(nodes, h, a->features, w.to, a->to);
 			dense_more(nodes, h, a->features, w.from, a->from);
 		}
-		if (k == f->layers - 1) {
-			for (int c = 0; c < width; c++) { // what the layers before have moved
-				lanes moved = lanes_at(a->y + c * LANES) - lanes_of(u[c]);
-				keep_lanes(a->trace, lanes_at(a->trace) + lanes_of(u[c]) * moved);
-			}
-			last_along(f, &w, u, &l[k], a);
-			return;
+		if (k == last) {
+			lanes product = last_along(f, &w, u, &l[k], a);
+			for (int c = 0; c < width; c++) // what the layers before have moved
+				product += lanes_at(u + c * LANES) * (lanes_at(a->y + c * LANES) - lanes_at(u + c * LANES));
+			return product;
 		}
 		if (k) rows_along(f, &w, &l[k], s, a);
 		pull_along(f, k, &l[k], a);
@@ -687,32 +682,34 @@ EXPORT static void direction(const eqflow_egnn *f, const float *parameters, cons
 	}
 }
 
-EXPORT void NAME(eqflow_egnn_rate)(const eqflow_egnn *f, const float *parameters, int count, const float *x, const float *t, int directions,
-	const float *basis, float *space, float *v, float *div) {
+// velocities writes those of the lanes that count to v [count, n, dim].
+static void velocities(const eqflow_egnn *f, const scratch *s, int count, float *v) {
 	int n = f->n, dim = f->dim;
+	for (int lane = 0; lane < count; lane++)
+		for (int c = 0; c < dim; c++) {
+			float mean = 0;
+			for (int i = 0; i < n; i++) mean += s->y[(i * dim + c) * LANES + lane] - s->x[(i * dim + c) * LANES + lane];
+			for (int i = 0; i < n; i++) {
+				int at = (i * dim + c) * LANES + lane;
+				v[(lane * n + i) * dim + c] = s->y[at] - s->x[at] - mean / n;
+			}
+		}
+}
+
+EXPORT void NAME(eqflow_egnn_rate)(const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x, const float *t,
+	int directions, const float *vectors, float *space, float *v, float *products) {
+	int last = f->layers - 1;
 	kept l[f->layers];
 	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k);
 	scratch s = scratch_at(f, &space);
 	along a = along_at(f, &space);
-	for (int from = 0; from < count; from += LANES) {
-		int here = read(f, from, count, x, t, &s);
-		forward(f, parameters, l, &s);
-		for (int lane = 0; lane < here; lane++)
-			for (int c = 0; c < dim; c++) {
-				float mean = 0;
-				for (int i = 0; i < n; i++) mean += s.y[(i * dim + c) * LANES + lane] - s.x[(i * dim + c) * LANES + lane];
-				for (int i = 0; i < n; i++) {
-					int at = (i * dim + c) * LANES + lane;
-					v[((from + lane) * n + i) * dim + c] = s.y[at] - s.x[at] - mean / n;
-				}
-			}
-		if (!directions) continue;
-		layer first = layer_at(f, parameters, 0), last = layer_at(f, parameters, f->layers - 1);
-		memset(a.trace, 0, sizeof(float) * LANES);
-		memset(a.weighed, 0, sizeof(float) * n * (n - 1) * LANES * f->hidden);
-		by_distance(f, &first, &l[0], &s, &a);
-		for (int k = 0; k < directions; k++) direction(f, parameters, basis + k * n * dim, l, &s, &a);
-		if (f->layers > 1) last_networks(f, &last, &l[f->layers - 1], &s, &a);
-		memcpy(div + from, a.trace, sizeof(float) * here);
-	}
+	read(f, 0, count, x, t, &s);
+	forward(f, parameters, l, &s);
+	velocities(f, &s, count, v);
+	if (!directions) return;
+	layer first = layer_at(f, parameters, 0), end = layer_at(f, parameters, last), turned_end = layer_at(f, turned, last);
+	by_distance(f, &first, &l[0], &s, &a);
+	if (last) slopes(f, &end, &turned_end, &l[last], &s, &a);
+	for (int k = 0; k < directions; k++)
+		keep_lanes(products + k * LANES, direction(f, parameters, vectors + (long)k * f->n * f->dim * LANES, l, &s, &a));
 }

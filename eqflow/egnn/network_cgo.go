@@ -57,15 +57,15 @@ func (f Field) match(count int, turned, x, t, want []float32, share float32, gra
 		C.float(share), numbers(s), numbers(gradient)))
 }
 
-// rateInC sets v, and div where there is a basis.
-func (f Field) rateInC(x, t, basis, v, div []float32) {
+// rateInC sets v of at most eight configurations, and a product for each direction and lane.
+func (f Field) rateInC(turned, x, t, vectors, v, products []float32) {
 	c := f.inC()
 	s := space(&c)
 	defer spareNumbers.leave(s)
-	count, directions := C.int(len(div)), C.int(len(basis)/(f.N*f.D))
+	count, directions := C.int(len(x)/(f.N*f.D)), C.int(len(products)/lanes)
 	if wide {
-		C.eqflow_egnn_rate_avx512(&c, numbers(f.Parameters), count, numbers(x), numbers(t), directions, numbers(basis), numbers(s), numbers(v), numbers(div))
+		C.eqflow_egnn_rate_avx512(&c, numbers(f.Parameters), numbers(turned), count, numbers(x), numbers(t), directions, numbers(vectors), numbers(s), numbers(v), numbers(products))
 	} else {
-		C.eqflow_egnn_rate_avx2(&c, numbers(f.Parameters), count, numbers(x), numbers(t), directions, numbers(basis), numbers(s), numbers(v), numbers(div))
+		C.eqflow_egnn_rate_avx2(&c, numbers(f.Parameters), numbers(turned), count, numbers(x), numbers(t), directions, numbers(vectors), numbers(s), numbers(v), numbers(products))
 	}
 }

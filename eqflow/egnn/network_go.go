@@ -9,6 +9,6 @@ func (f Field) match(count int, turned, x, t, want []float32, share float32, gra
 	panic("egnn: New has said that this is not for C")
 }
 
-func (f Field) rateInC(x, t, basis, v, div []float32) {
+func (f Field) rateInC(turned, x, t, vectors, v, products []float32) {
 	panic("egnn: New has said that this is not for C")
 }

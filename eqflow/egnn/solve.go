@@ -14,38 +14,84 @@ type Solve struct {
 	T0, T1 float64
 }
 
+// Images are mapped configurations with what a flow tells of the map.
+type Images struct {
+	X particle.Batch
+	// Products are the integrals of u·(∂v/∂x)u over each path, for each of its vectors u: with the exact ones their sum is
+	// log|det ∂X/∂input| on the mean-free subspace.
+	Products [][]float64
+}
+
 // Block is how many configurations at a time keep all cores busy, and come back while one still waits for them.
 func Block() int { return 4 * lanes * runtime.GOMAXPROCS(0) }
 
-// Rate returns the velocity at configurations and flow times, and its divergence, exact, if that is asked for.
-func (f Field) Rate(x particle.Batch, t []float64, divergence bool) (v particle.Batch, div []float64) {
+// Vectors are mean-free ones [count, n·d] of each configuration, whose products with the Jacobian make its divergence.
+type Vectors [][]float32
+
+// NoVectors are none for each of a number of configurations: for the velocity alone.
+func NoVectors(size int) Vectors { return make(Vectors, size) }
+
+// Apply maps configurations. Nil for vectors stands for an orthonormal basis, which gives the divergence exactly.
+func (f Field) Apply(s Solve, x particle.Batch, vectors Vectors) Images {
+	out := Images{x.Clone(), make([][]float64, x.Len())}
+	f.withVectors(vectors, x.Len(), func(turned, vectors []float32, from, to int) {
+		integrals := f.solve(s, turned, vectors, out.X.Slice(from, to).X)
+		scatter(integrals, out.Products[from:to])
+	})
+	return out
+}
+
+// Rate returns the field at configurations and flow times, and u·(∂v/∂x)u for each configuration's vectors u. Nil for vectors stands for an
+// orthonormal basis.
+func (f Field) Rate(x particle.Batch, t []float64, vectors Vectors) (v particle.Batch, products [][]float64) {
+	v, products = particle.NewBatch(x.Len(), x.N, x.D), make([][]float64, x.Len())
+	f.withVectors(vectors, x.Len(), func(turned, vectors []float32, from, to int) {
+		along := make([]float64, len(vectors)/(f.N*f.D))
+		f.rate(turned, x.Slice(from, to).X, t[from:to], vectors, v.Slice(from, to).X, along)
+		scatter(along, products[from:to])
+	})
+	return v, products
+}
+
+// withVectors calls do for configurations from … to of every block that is computed side by side, on all cores, with the block's vectors as
+// the lanes want them.
+func (f Field) withVectors(vectors Vectors, size int, do func(turned, vectors []float32, from, to int)) {
+	turned := f.turned()
+	defer spareNumbers.leave(turned)
 	var basis []float32
-	if divergence {
+	if vectors == nil {
 		basis = f.basis()
 	}
-	v, div = particle.NewBatch(x.Len(), x.N, x.D), make([]float64, x.Len())
-	f.inBlocks(x.Len(), func(from, to int) {
-		f.rate(x.Slice(from, to).X, t[from:to], basis, v.Slice(from, to).X, div[from:to])
+	inParallel((size+lanes-1)/lanes, func(k int) {
+		from, to := k*lanes, min(k*lanes+lanes, size)
+		if vectors == nil {
+			do(turned, basis, from, to)
+		} else {
+			do(turned, sideBySide(vectors[from:to]), from, to)
+		}
 	})
-	return v, div
 }
 
-// Apply maps configurations through the flow. logDet is log|det ∂image/∂x| on the mean-free subspace.
-func (f Field) Apply(s Solve, x particle.Batch) (image particle.Batch, logDet []float64) {
-	image, logDet = x.Clone(), make([]float64, x.Len())
-	basis := f.basis()
-	f.inBlocks(x.Len(), func(from, to int) { f.solve(s, basis, image.Slice(from, to).X, logDet[from:to]) })
-	return image, logDet
+// scatter gives each configuration its own of what the lanes hold [count, lanes].
+func scatter(all []float64, to [][]float64) {
+	for lane := range to {
+		for k := lane; k < len(all); k += lanes {
+			to[lane] = append(to[lane], all[k])
+		}
+	}
 }
 
-// solve moves a block of configurations y in place, and adds to their logDet.
-func (f Field) solve(s Solve, basis []float32, y, logDet []float64) {
+// solve moves a block of configurations y in place, and returns the integrals of the products with the vectors [count, lanes].
+func (f Field) solve(s Solve, turned, vectors []float32, y []float64) (integrals []float64) {
+	size := len(y) / (f.N * f.D)
+	products := len(vectors) / (f.N * f.D)
+	integrals = make([]float64, products)
 	stages, h := s.Method.Stages(), (s.T1-s.T0)/float64(s.Steps)
 	ks, ls := make([][]float64, stages), make([][]float64, stages)
 	for j := range ks {
-		ks[j], ls[j] = make([]float64, len(y)), make([]float64, len(logDet))
+		ks[j], ls[j] = make([]float64, len(y)), make([]float64, products)
 	}
-	at, times := make([]float64, len(y)), make([]float64, len(logDet))
+	at, times := make([]float64, len(y)), make([]float64, size)
 	for step := range s.Steps {
 		for j := range ks {
 			copy(at, y)
@@ -55,13 +101,14 @@ func (f Field) solve(s Solve, basis []float32, y, logDet []float64) {
 			for i := range times {
 				times[i] = s.T0 + h*(float64(step)+s.Method.C[j])
 			}
-			f.rate(at, times, basis, ks[j], ls[j])
+			f.rate(turned, at, times, vectors, ks[j], ls[j])
 		}
 		for j, b := range s.Method.B {
 			addScaled(y, h*b, ks[j])
-			addScaled(logDet, h*b, ls[j])
+			addScaled(integrals, h*b, ls[j])
 		}
 	}
+	return integrals
 }
 
 func addScaled(to []float64, by float64, x []float64) {
@@ -70,31 +117,38 @@ func addScaled(to []float64, by float64, x []float64) {
 	}
 }
 
-// inBlocks calls do for configurations from … to of every block that is computed side by side, on all cores.
-func (f Field) inBlocks(size int, do func(from, to int)) {
-	inParallel((size+lanes-1)/lanes, func(k int) { do(k*lanes, min(k*lanes+lanes, size)) })
-}
-
-// basis are the directions of the divergence, (n−1)·d rows [n·d].
-func (f Field) basis() []float32 {
+// basis is the orthonormal one of the mean-free subspace, the same for all lanes [(n−1)·d, n·d, lanes].
+func (f Field) basis() (out []float32) {
 	columns := particle.MeanFreeBasis(f.N, f.D)
-	out := make([]float32, 0, f.N*f.D*(f.N-1)*f.D)
 	for k := range (f.N - 1) * f.D {
 		for _, row := range columns {
-			out = append(out, float32(row[k]))
+			for range lanes {
+				out = append(out, float32(row[k]))
+			}
 		}
 	}
 	return out
 }
 
-// rate sets v, and div where there is a basis.
-func (f Field) rate(x, t []float64, basis []float32, v, div []float64) {
-	to, trace := make([]float32, len(x)), make([]float32, len(t))
-	f.rateInC(float32s(x), f.times(t), basis, to, trace)
+// sideBySide has the vectors [count·n·d] of up to as many configurations as there are lanes as the lanes want them.
+func sideBySide(vectors Vectors) []float32 {
+	out := make([]float32, len(vectors[0])*lanes)
+	for lane, all := range vectors {
+		for k, v := range all {
+			out[k*lanes+lane] = v
+		}
+	}
+	return out
+}
+
+// rate sets v, and the products with the vectors [count, lanes].
+func (f Field) rate(turned []float32, x, t []float64, vectors []float32, v, products []float64) {
+	to, along := make([]float32, len(x)), make([]float32, len(products))
+	f.rateInC(turned, float32s(x), f.times(t), vectors, to, along)
 	for i, a := range to {
 		v[i] = float64(a)
 	}
-	for i, a := range trace {
-		div[i] = float64(a)
+	for i, a := range along {
+		products[i] = float64(a)
 	}
 }
