@@ -24,15 +24,20 @@ func (m *Model) hostLoss(s Settings, in Inputs) (loss float64, gradient dataset.
 		}
 		return loss, gradient, ok, err
 	}
-	if s.Objective != FlowMatching && s.Objective != Annealed {
+	if s.Objective != FlowMatching && s.Objective != Annealed && !m.usesPathGradients(s) {
 		return 0, nil, false, nil
 	}
 	field, ok, err := m.egnnField(scopeFlow)
 	if !ok || err != nil {
 		return 0, nil, ok, err
 	}
-	x, want := s.regression(in)
-	loss, all := field.Match(x, want, in.T)
+	var all []float32
+	if m.usesPathGradients(s) { // as pathLoss has it
+		loss, all = in.Value, field.Push(in.X, in.Slopes, in.T)
+	} else {
+		x, want := s.regression(in)
+		loss, all = field.Match(x, want, in.T)
+	}
 	for k, name := range names {
 		gradient = append(gradient, dataset.Float32(name, field.Part(all, name), variables[k].Shape().Dimensions...))
 	}

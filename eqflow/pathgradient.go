@@ -3,6 +3,7 @@ package eqflow
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/egnn"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -47,15 +49,16 @@ type node struct {
 // trajectories are those of a batch from one end of the flow to the other, with the difference of scores along them.
 type trajectories struct {
 	*Model
-	nodes []node // from the prior to the target
+	field *egnn.Field // with the parameters of the step, or nil for the compiled programs
+	nodes []node      // from the prior to the target
 }
 
 // pathNodes is the number of intervals between nodes: a multiple of four, for Simpson's rule at every other one.
 func (m *Model) pathNodes() int { return 4 * max(2, (m.SolverSteps()+4)/8) }
 
-func (m *Model) newTrajectories() trajectories {
+func (m *Model) newTrajectories(field *egnn.Field) trajectories {
 	count := m.pathNodes()
-	w := trajectories{m, make([]node, count+1)}
+	w := trajectories{m, field, make([]node, count+1)}
 	for k := range w.nodes {
 		rest := 1 - float64(k)/float64(count)
 		w.nodes[k].t, w.nodes[k].speed = 1-math.Pow(rest, nodePower), nodePower*math.Pow(rest, nodePower-1)
@@ -64,8 +67,7 @@ func (m *Model) newTrajectories() trajectories {
 }
 
 // fromTarget follows data to the prior, with the data's ∇u, tamed.
-func (m *Model) fromTarget(x, slopes particle.Batch) (trajectories, error) {
-	w := m.newTrajectories()
+func (w trajectories) fromTarget(x, slopes particle.Batch) (trajectories, error) {
 	last := len(w.nodes) - 1
 	if err := w.follow(x, last, -1); err != nil {
 		return w, err
@@ -78,8 +80,7 @@ func (m *Model) fromTarget(x, slopes particle.Batch) (trajectories, error) {
 }
 
 // fromPrior follows draws to the target.
-func (m *Model) fromPrior(z particle.Batch, cut float64) (trajectories, error) {
-	w := m.newTrajectories()
+func (w trajectories) fromPrior(z particle.Batch, cut float64) (trajectories, error) {
 	last := len(w.nodes) - 1
 	if err := w.follow(z, 0, 1); err != nil {
 		return w, err
@@ -88,7 +89,7 @@ func (m *Model) fromPrior(z particle.Batch, cut float64) (trajectories, error) {
 	if err := w.carry(score, 0, 1, true, nil); err != nil {
 		return w, err
 	}
-	slopes := tamedSlopes(m.Target, w.nodes[last].x, cut)
+	slopes := tamedSlopes(w.Target, w.nodes[last].x, cut)
 	return w, w.carry(times(-1, plus(slopes, 1, score)), last, -1, false, w.keep)
 }
 
@@ -222,10 +223,9 @@ type leg struct {
 func (f *feed) drawTrajectories(in Inputs) (Inputs, error) {
 	m := f.model
 	out := Inputs{X: particle.Batch{N: m.Prior.N, D: m.Prior.D}, Slopes: particle.Batch{N: m.Prior.N, D: m.Prior.D}}
-	for _, name := range []string{fieldValue, fieldKick, fieldPull} { // which the legs share
-		if _, err := m.fieldProgram(name); err != nil {
-			return out, err
-		}
+	field, err := m.pathField() // which the legs share
+	if err != nil {
+		return out, err
 	}
 	var legs []leg
 	forward := map[Objective]float64{Likelihood: 1, Mixture: 1 - f.EnergyShare}[f.Objective]
@@ -242,7 +242,7 @@ func (f *feed) drawTrajectories(in Inputs) (Inputs, error) {
 	}
 	for k, l := range legs {
 		group.Go(func() (err error) {
-			solved[k], values[k], err = f.solve(l)
+			solved[k], values[k], err = f.solve(l, m.newTrajectories(field))
 			return err
 		})
 	}
@@ -256,13 +256,26 @@ func (f *feed) drawTrajectories(in Inputs) (Inputs, error) {
 	return out, nil
 }
 
+// pathField returns the field that trajectories follow, nil where it has prepared programs for it.
+func (m *Model) pathField() (*egnn.Field, error) {
+	if field, ok, err := m.egnnField(scopeFlow); ok || err != nil {
+		return &field, err
+	}
+	for _, name := range []string{fieldValue, fieldKick, fieldPull} {
+		if _, err := m.fieldProgram(name); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
 // solve follows a leg. The value is what it tells of the divergence, but for a constant.
-func (f *feed) solve(l leg) (w trajectories, value float64, err error) {
+func (f *feed) solve(l leg, w trajectories) (_ trajectories, value float64, err error) {
 	m := f.model
 	if l.fromData {
-		w, err = m.fromTarget(l.ends, tamedSlopes(m.Target, l.ends, f.EnergyCut))
+		w, err = w.fromTarget(l.ends, tamedSlopes(m.Target, l.ends, f.EnergyCut))
 	} else {
-		w, err = m.fromPrior(l.ends, f.EnergyCut)
+		w, err = w.fromPrior(l.ends, f.EnergyCut)
 	}
 	if err != nil {
 		return w, 0, err
@@ -347,8 +360,27 @@ func (m *Model) fieldProgram(name string) (*model.Exec, error) {
 	return exec, nil
 }
 
-// call runs a program of the field at the first batch and a time; further batches are what else it takes.
-func (m *Model) call(name string, t float64, batches ...particle.Batch) ([][]float64, error) {
+// call finds one of these at the first batch and a time; further batches are what else it takes.
+func (w trajectories) call(name string, t float64, batches ...particle.Batch) ([][]float64, error) {
+	if w.field == nil {
+		return w.run(name, t, batches...)
+	}
+	x := batches[0]
+	at := slices.Repeat([]float64{t}, x.Len())
+	switch name {
+	case fieldValue:
+		v, _ := w.field.Rate(x, at, egnn.NoVectors(x.Len()))
+		return [][]float64{v.X}, nil
+	case fieldKick:
+		div, kick := w.field.Divergence(x, at)
+		return [][]float64{div, kick.X}, nil
+	default:
+		return [][]float64{w.field.Pull(x, batches[1], at).X}, nil
+	}
+}
+
+// run runs a compiled program of the field.
+func (m *Model) run(name string, t float64, batches ...particle.Batch) ([][]float64, error) {
 	exec, err := m.fieldProgram(name)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ var pathFlows = map[string]flow.Continuous{
 	"kernel":  {Field: dynamics.Kernel{Centres: 6, TimeCentres: 3, Width: 1.5}, Steps: 80},
 	"one-hop": {Field: dynamics.OneHop{Centres: 6, Hidden: 6, Channels: 2, Tensors: 2}, Steps: 80},
 	"EGNN":    {Field: dynamics.EGNN{Hidden: 6, Layers: 2}, Steps: 80},
+	"in C":    {Field: dynamics.EGNN{Hidden: 32, Layers: 3}, Steps: 80},
 }
 
 func pathModel(t *testing.T, config flow.Continuous) *Model {
@@ -84,11 +85,15 @@ func TestPathGradients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := pathModel(t, config)
 			places := pathPlaces(m)
-			to, err := m.fromTarget(places, tamedSlopes(m.Target, places, 1e9))
+			field, err := m.pathField()
 			if err != nil {
 				t.Fatal(err)
 			}
-			from, err := m.fromPrior(places, 1e9)
+			to, err := m.newTrajectories(field).fromTarget(places, tamedSlopes(m.Target, places, 1e9))
+			if err != nil {
+				t.Fatal(err)
+			}
+			from, err := m.newTrajectories(field).fromPrior(places, 1e9)
 			if err != nil {
 				t.Fatal(err)
 			}

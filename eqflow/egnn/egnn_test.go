@@ -157,3 +157,60 @@ func TestDivergenceIsTheTrace(t *testing.T) {
 		}
 	}
 }
+
+// The gradient of the divergence and the pull on a cotangent are what differences say, along every coordinate; and what pushes the
+// parameters is the gradient of the value.
+func TestScoresMoveAsDifferencesSay(t *testing.T) {
+	for layers := 1; layers <= 4; layers++ {
+		f, x, g, times := example(t, dynamics.EGNN{Layers: layers, Hidden: 32, Harmonics: 1}, 4, 2, 3)
+		div, kick := f.Divergence(x, times)
+		pulled := f.Pull(x, g, times)
+		_, products := f.Rate(x, times, nil)
+		const h = 1e-2
+		largest, kickOff, pullOff := 0.0, 0.0, 0.0
+		for b := range x.Len() {
+			sum := 0.0
+			for _, p := range products[b] {
+				sum += p
+			}
+			if !(math.Abs(sum-div[b]) < 1e-4*(1+math.Abs(sum))) {
+				t.Errorf("%d layers: the divergence is %.6g and %.6g", layers, div[b], sum)
+			}
+			for c := range x.At(b) {
+				at := func(step float64) (div, along float64) {
+					moved := x.Clone()
+					moved.At(b)[c] += step
+					v, products := f.Rate(moved, times, nil)
+					for _, p := range products[b] {
+						div += p
+					}
+					for k, v := range v.At(b) {
+						along += v * g.At(b)[k]
+					}
+					return div, along
+				}
+				d1, a1 := at(h)
+				d2, a2 := at(-h)
+				d3, a3 := at(2 * h)
+				d4, a4 := at(-2 * h)
+				wantKick, wantPull := (8*(d1-d2)-d3+d4)/(12*h), (8*(a1-a2)-a3+a4)/(12*h)
+				largest = math.Max(largest, math.Max(math.Abs(wantKick), math.Abs(wantPull)))
+				kickOff = math.Max(kickOff, math.Abs(wantKick-kick.At(b)[c]))
+				pullOff = math.Max(pullOff, math.Abs(wantPull-pulled.At(b)[c]))
+			}
+		}
+		if !(kickOff < 2e-3*largest) || !(pullOff < 2e-3*largest) {
+			t.Errorf("%d layers: the divergence's gradient is off by %.2g, the pull by %.2g of %.2g", layers, kickOff, pullOff, largest)
+		}
+
+		// ⟨|v − want|²⟩ has the gradient 2(v − want)/size by v.
+		_, wanted := f.Match(x, g, times)
+		v, _ := f.Rate(x, times, NoVectors(x.Len()))
+		for k := range v.X {
+			v.X[k] = 2 * (v.X[k] - g.X[k]) / float64(x.Len())
+		}
+		if pushed := f.Push(x, v, times); !(worst(pushed, wanted) < 1e-5*worst(wanted, make([]float32, len(wanted)))) {
+			t.Errorf("%d layers: what pushes the parameters differs by %.2g", layers, worst(pushed, wanted))
+		}
+	}
+}

@@ -115,29 +115,45 @@ const lanes = 8
 
 // Match returns ⟨|v(x, t) − want|²⟩ over a batch, in the squared unit of velocities, and its gradient by the parameters.
 func (f Field) Match(x, want particle.Batch, t []float64) (loss float64, gradient []float32) {
-	size, width := x.Len(), f.N*f.D
-	places, wanted, times := float32s(x.X), float32s(want.X), f.times(t)
-	features, turned := 1+f.Harmonics, f.turned()
+	size, wanted, losses := float64(x.Len()), float32s(want.X), [mostParts]float64{}
+	gradient = f.summed(x, t, func(part int, turned, x, t []float32, from, to int, g []float32) {
+		losses[part] = f.match(turned, x, t, wanted[from:to], 1/float32(size), g) / size
+	})
+	for _, l := range losses {
+		loss += l
+	}
+	return loss, gradient
+}
+
+// Push returns Σ cotangents·v(x, t) over a batch's gradient by the parameters.
+func (f Field) Push(x, cotangents particle.Batch, t []float64) []float32 {
+	given := float32s(cotangents.X)
+	return f.summed(x, t, func(_ int, turned, x, t []float32, from, to int, g []float32) {
+		f.push(turned, x, t, given[from:to], g)
+	})
+}
+
+// summed is the sum of what add adds to the gradient of each part of a batch, numbers from … to of its arrays.
+func (f Field) summed(x particle.Batch, t []float64, add func(part int, turned, x, t []float32, from, to int, g []float32)) []float32 {
+	size, width, features := x.Len(), f.N*f.D, 1+f.Harmonics
+	places, times, turned := float32s(x.X), f.times(t), f.turned()
 	blocks := (size + lanes - 1) / lanes
-	parts := min(blocks, mostParts)
-	losses, gradients := make([]float64, parts), make([][]float32, parts)
-	inParallel(parts, func(k int) {
-		from, to := k*blocks/parts*lanes, min((k+1)*blocks/parts*lanes, size)
+	gradients := make([][]float32, min(blocks, mostParts))
+	inParallel(len(gradients), func(k int) {
+		from, to := k*blocks/len(gradients)*lanes, min((k+1)*blocks/len(gradients)*lanes, size)
 		gradients[k] = spareNumbers.take(len(f.Parameters))
 		clear(gradients[k])
-		losses[k] = f.match(to-from, turned, places[from*width:to*width], times[from*features:to*features], wanted[from*width:to*width],
-			1/float32(size), gradients[k])
+		add(k, turned, places[from*width:to*width], times[from*features:to*features], from*width, to*width, gradients[k])
 	})
-	gradient = make([]float32, len(f.Parameters))
-	for k, g := range gradients {
-		loss += losses[k] / float64(size)
+	sum := make([]float32, len(f.Parameters))
+	for _, g := range gradients {
 		for i, v := range g {
-			gradient[i] += v
+			sum[i] += v
 		}
 		spareNumbers.leave(g)
 	}
 	spareNumbers.leave(turned)
-	return loss, gradient
+	return sum
 }
 
 // times are the features of flow times, t and its harmonics.

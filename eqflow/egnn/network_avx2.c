@@ -31,3 +31,7 @@ INLINE float total(vector v) {
 }
 
 #include "network_body.h"
+
+#include "directions_body.h"
+
+#include "scores_body.h"

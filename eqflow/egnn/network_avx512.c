@@ -25,3 +25,7 @@ INLINE vector scaled(vector a, vector k) { return _mm512_scalef_ps(a, k); }
 INLINE float total(vector v) { return _mm512_reduce_add_ps(v); }
 
 #include "network_body.h"
+
+#include "directions_body.h"
+
+#include "scores_body.h"

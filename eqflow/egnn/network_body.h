@@ -20,26 +20,28 @@ INLINE vector exponential(vector x) {
 	return scaled(p, k);
 }
 
-// silu stores x·σ(x) and its derivative.
-INLINE void silu(vector x, float *value, float *slope) {
-	vector sigma = splat(1) / (splat(1) + exponential(-x)), a = x * sigma;
+// silu stores x·σ(x) and its derivative, and the second one where there is room for it.
+INLINE void silu(vector x, float *value, float *slope, float *curve) {
+	vector sigma = splat(1) / (splat(1) + exponential(-x)), a = x * sigma, rest = splat(1) - sigma;
 	store(value, a);
-	store(slope, multiply_add(a, splat(1) - sigma, sigma));
+	store(slope, multiply_add(a, rest, sigma));
+	if (curve) store(curve, sigma * rest * multiply_add(x, rest - sigma, splat(2)));
 }
 
 // What a matrix product begins with, and what becomes of it.
 enum { FROM_ZERO, FROM_BIAS, FROM_THERE };
-enum { AS_IT_IS, SILU, TIMES_SLOPE };
+enum { AS_IT_IS, SILU, SILU_AND_CURVE, TIMES_SLOPE, TIMES_SLOPE_AND_PLAIN };
 
 // product is to = a·b, [rows, columns] from [rows, inner] and [inner, columns]; element (r, k) of a is at r·step + k·stride. It begins with
 // nothing, with a bias for each column or with what to holds, and stores the SiLU and its slope where that is asked for, or multiplies by a
-// slope that is there. Rows are a multiple of eight, columns of 32.
+// slope that is there; curve takes the SiLU's second derivative, or the product without the slope. Rows are a multiple of eight, columns of
+// 32.
 INLINE void product(int rows, int inner, int columns, const float *a, int step, int stride, const float *b, const float *bias, float *to,
-	float *slope, int from, int become) {
+	float *slope, float *curve, int from, int become) {
 	for (int c = 0; c < columns; c += 2 * WIDTH)
 		for (int r = 0; r < rows; r += ROWS) {
 			const float *left = a + (long)r * step, *right = b + c;
-			float *out = to + (long)r * columns + c, *out_slope = slope + (long)r * columns + c;
+			float *out = to + (long)r * columns + c, *out_slope = slope + (long)r * columns + c, *out_curve = curve + (long)r * columns + c;
 			vector sum[ROWS][2];
 			for (int i = 0; i < ROWS; i++)
 				for (int v = 0; v < 2; v++)
@@ -53,45 +55,59 @@ INLINE void product(int rows, int inner, int columns, const float *a, int step, 
 			}
 			for (int i = 0; i < ROWS; i++)
 				for (int v = 0; v < 2; v++) {
-					float *at = out + i * columns + v * WIDTH, *at_slope = out_slope + i * columns + v * WIDTH;
-					if (become == SILU)
-						silu(sum[i][v], at, at_slope);
-					else if (become == TIMES_SLOPE)
-						store(at, sum[i][v] * load(at_slope));
+					int where = i * columns + v * WIDTH;
+					if (become == SILU || become == SILU_AND_CURVE)
+						silu(sum[i][v], out + where, out_slope + where, become == SILU_AND_CURVE ? out_curve + where : 0);
+					else if (become == TIMES_SLOPE || become == TIMES_SLOPE_AND_PLAIN)
+						store(out + where, sum[i][v] * load(out_slope + where));
 					else
-						store(at, sum[i][v]);
+						store(out + where, sum[i][v]);
+					if (become == TIMES_SLOPE_AND_PLAIN) store(out_curve + where, sum[i][v]);
 				}
 		}
 }
 
 EXPORT static void dense(int rows, int h, const float *x, const float *weights, const float *bias, float *to) {
-	product(rows, h, h, x, h, 1, weights, bias, to, to, FROM_BIAS, AS_IT_IS);
+	product(rows, h, h, x, h, 1, weights, bias, to, to, to, FROM_BIAS, AS_IT_IS);
 }
 
 EXPORT static void dense_more(int rows, int h, const float *x, const float *weights, float *to) {
-	product(rows, h, h, x, h, 1, weights, 0, to, to, FROM_THERE, AS_IT_IS);
+	product(rows, h, h, x, h, 1, weights, 0, to, to, to, FROM_THERE, AS_IT_IS);
 }
 
-EXPORT static void dense_silu(int rows, int h, const float *x, const float *weights, const float *bias, float *to, float *slope) {
-	product(rows, h, h, x, h, 1, weights, bias, to, slope, FROM_BIAS, SILU);
+EXPORT static void dense_silu(int rows, int h, const float *x, const float *weights, const float *bias, float *to, float *slope, float *curve) {
+	if (curve)
+		product(rows, h, h, x, h, 1, weights, bias, to, slope, curve, FROM_BIAS, SILU_AND_CURVE);
+	else
+		product(rows, h, h, x, h, 1, weights, bias, to, slope, to, FROM_BIAS, SILU);
 }
 
-EXPORT static void dense_more_silu(int rows, int h, const float *x, const float *weights, float *to, float *slope) {
-	product(rows, h, h, x, h, 1, weights, 0, to, slope, FROM_THERE, SILU);
+EXPORT static void dense_more_silu(int rows, int h, const float *x, const float *weights, float *to, float *slope, float *curve) {
+	if (curve)
+		product(rows, h, h, x, h, 1, weights, 0, to, slope, curve, FROM_THERE, SILU_AND_CURVE);
+	else
+		product(rows, h, h, x, h, 1, weights, 0, to, slope, to, FROM_THERE, SILU);
 }
 
-// dense_back is what a cotangent of x·weights makes of what x was the SiLU of.
-EXPORT static void dense_back(int rows, int h, const float *g, const float *turned, float *to, float *slope) {
-	product(rows, h, h, g, h, 1, turned, 0, to, slope, FROM_ZERO, TIMES_SLOPE);
+// dense_slope is x·weights times a slope: how a layer's SiLU moves as x does; with the weights turned, what a cotangent of a layer makes of
+// what its input was the SiLU of. plain takes the product without the slope, if it is not null.
+EXPORT static void dense_slope(int rows, int h, const float *x, const float *weights, float *to, const float *slope, float *plain) {
+	if (plain)
+		product(rows, h, h, x, h, 1, weights, 0, to, (float *)slope, plain, FROM_ZERO, TIMES_SLOPE_AND_PLAIN);
+	else
+		product(rows, h, h, x, h, 1, weights, 0, to, (float *)slope, to, FROM_ZERO, TIMES_SLOPE);
 }
 
-EXPORT static void dense_back_more(int rows, int h, const float *g, const float *turned, float *to, float *slope) {
-	product(rows, h, h, g, h, 1, turned, 0, to, slope, FROM_THERE, TIMES_SLOPE);
+EXPORT static void dense_more_slope(int rows, int h, const float *x, const float *weights, float *to, const float *slope, float *plain) {
+	if (plain)
+		product(rows, h, h, x, h, 1, weights, 0, to, (float *)slope, plain, FROM_THERE, TIMES_SLOPE_AND_PLAIN);
+	else
+		product(rows, h, h, x, h, 1, weights, 0, to, (float *)slope, to, FROM_THERE, TIMES_SLOPE);
 }
 
 // weights_back adds what a cotangent of x·weights makes of the weights.
 EXPORT static void weights_back(int rows, int h, const float *x, const float *g, float *to) {
-	product(h, rows, h, x, 1, h, g, 0, to, to, FROM_THERE, AS_IT_IS);
+	product(h, rows, h, x, 1, h, g, 0, to, to, to, FROM_THERE, AS_IT_IS);
 }
 
 // sum_rows adds the sum over rows, which is what their cotangents make of a bias.
@@ -151,14 +167,17 @@ typedef struct {
 	float *offset, *distance, *strength;      // of the edges [edge, dim, lane], [edge, lane]; the strength of rows
 	float *first, *first_slope, *message, *message_slope, *third, *third_slope; // of rows
 	float *heard, *hidden, *hidden_slope;     // of the particles
+	float *first_curve, *message_curve, *third_curve, *hidden_curve; // null where no second derivatives are asked for
 } kept;
 
-static kept kept_at(const eqflow_egnn *f, float **at, int k) {
+static kept kept_at(const eqflow_egnn *f, float **at, int k, int curved) {
 	int n = f->n, edges = n * (n - 1), rows = k ? edges : edges / 2, nodes = k ? n : 1;
 	long row = (long)LANES * f->hidden;
-	return (kept){take(at, nodes * row), take(at, edges * f->dim * LANES), take(at, edges * LANES), take(at, rows * LANES), take(at, rows * row),
+	kept l = {take(at, nodes * row), take(at, edges * f->dim * LANES), take(at, edges * LANES), take(at, rows * LANES), take(at, rows * row),
 		take(at, rows * row), take(at, rows * row), take(at, rows * row), take(at, rows * row), take(at, rows * row), take(at, n * row),
 		take(at, n * row), take(at, n * row)};
+	if (curved) l.first_curve = take(at, rows * row), l.message_curve = take(at, rows * row), l.third_curve = take(at, rows * row), l.hidden_curve = take(at, n * row);
+	return l;
 }
 
 // scratch is what the block of configurations needs besides.
@@ -175,30 +194,6 @@ static scratch scratch_at(const eqflow_egnn *f, float **at) {
 	long place = n * f->dim * LANES, node = (long)n * LANES * f->hidden, row = (long)edges * LANES * f->hidden;
 	return (scratch){take(at, place), take(at, place), take(at, place), take(at, place), take(at, LANES * f->times), take(at, node), take(at, node),
 		take(at, node), take(at, node), take(at, node), take(at, node), take(at, node), take(at, row), take(at, row), take(at, edges * LANES), take(at, edges * LANES)};
-}
-
-// along is what a direction needs: derivatives of what is in kept and scratch.
-typedef struct {
-	float *y, *features, *heard, *hidden, *to, *from, *offset, *distance, *start, *strength; // as there
-	float *first, *message;            // of rows
-	float *by_distance, *s_by_distance; // of the first layer's messages and strengths by the distance
-	float *slope;                      // of the last layer's strengths by what its rows are made of [edge, lane, hidden]
-} along;
-
-static along along_at(const eqflow_egnn *f, float **at) {
-	int n = f->n, edges = n * (n - 1);
-	long place = n * f->dim * LANES, node = (long)n * LANES * f->hidden, row = (long)edges * LANES * f->hidden;
-	return (along){take(at, place), take(at, node), take(at, node), take(at, node), take(at, node), take(at, node), take(at, edges * f->dim * LANES),
-		take(at, edges * LANES), take(at, edges * LANES), take(at, edges * LANES), take(at, row), take(at, row), take(at, row / 2),
-		take(at, edges / 2 * LANES), take(at, row)};
-}
-
-EXPORT long NAME(eqflow_egnn_space)(const eqflow_egnn *f) {
-	float *start = 0, *at = start;
-	for (int k = 0; k < f->layers; k++) kept_at(f, &at, k);
-	scratch_at(f, &at);
-	along_at(f, &at);
-	return at - start;
 }
 
 INLINE int edge(int n, int i, int j) { return i * (n - 1) + (j < i ? j : j - 1); }
@@ -247,7 +242,7 @@ EXPORT static void first_rows(const eqflow_egnn *f, int k, const layer *w, const
 				for (int c = 0; c < h; c += WIDTH) {
 					vector in = load(here + c) + load(there + c);
 					in = multiply_add(now, load(w->distance + c), multiply_add(then, load(w->start + c), in));
-					silu(in, l->first + at + c, l->first_slope + at + c);
+					silu(in, l->first + at + c, l->first_slope + at + c, l->first_curve ? l->first_curve + at + c : 0);
 				}
 			}
 		}
@@ -291,7 +286,7 @@ EXPORT static void update(const eqflow_egnn *f, int k, const layer *w, kept *l, 
 	dense(nodes * LANES, h, l->features, w->own, w->update_bias, l->hidden);
 	memcpy(next, l->features, sizeof(float) * nodes * node);
 	if (!k) spread(n, node, l->hidden), spread(n, node, next);
-	dense_more_silu(n * LANES, h, l->heard, w->heard, l->hidden, l->hidden_slope);
+	dense_more_silu(n * LANES, h, l->heard, w->heard, l->hidden, l->hidden_slope, l->hidden_curve);
 	for (long at = 0; at < n * node; at += h)
 		for (int c = 0; c < h; c += WIDTH) add(next + at + c, load(w->update_out_bias + c));
 	dense_more(n * LANES, h, l->hidden, w->update, next);
@@ -314,8 +309,8 @@ EXPORT static void forward(const eqflow_egnn *f, const float *parameters, kept *
 		memset(s->from, 0, sizeof(float) * nodes * h);
 		dense_more(nodes, h, l[k].features, w.from, s->from);
 		first_rows(f, k, &w, s->to, s->from, l[0].distance, &l[k]);
-		dense_silu(rows, h, l[k].first, w.message, w.message_bias, l[k].message, l[k].message_slope);
-		dense_silu(rows, h, l[k].message, w.pull, w.pull_bias, l[k].third, l[k].third_slope);
+		dense_silu(rows, h, l[k].first, w.message, w.message_bias, l[k].message, l[k].message_slope, l[k].message_curve);
+		dense_silu(rows, h, l[k].message, w.pull, w.pull_bias, l[k].third, l[k].third_slope, l[k].third_curve);
 		for (int r = 0; r < rows; r++) l[k].strength[r] = inner_product(h, l[k].third + (long)r * h, w.strength);
 		pull(f, k, &l[k], s->y);
 		if (k < f->layers - 1) update(f, k, &w, &l[k], l[k + 1].features);
@@ -365,7 +360,7 @@ EXPORT static void update_back(const eqflow_egnn *f, int k, const layer *turned,
 	long node = (long)LANES * h;
 	weights_back(nodes, h, l->hidden, s->gh, g->update);
 	sum_rows(nodes, h, s->gh, g->update_out_bias);
-	dense_back(nodes, h, s->gh, turned->update, s->gu, l->hidden_slope);
+	dense_slope(nodes, h, s->gh, turned->update, s->gu, l->hidden_slope, 0);
 	weights_back(nodes, h, l->heard, s->gu, g->heard);
 	sum_rows(nodes, h, s->gu, g->update_bias);
 	memset(s->g_heard, 0, sizeof(float) * n * node);
@@ -401,10 +396,10 @@ EXPORT static void rows_back(const eqflow_egnn *f, int k, const layer *w, const 
 		}
 	sum_rows(rows, h, s->g, g->pull_bias);
 	weights_back(rows, h, l->message, s->g, g->pull);
-	dense_back_more(rows, h, s->g, turned->pull, s->g_next, l->message_slope);
+	dense_more_slope(rows, h, s->g, turned->pull, s->g_next, l->message_slope, 0);
 	sum_rows(rows, h, s->g_next, g->message_bias);
 	weights_back(rows, h, l->first, s->g_next, g->message);
-	dense_back(rows, h, s->g_next, turned->message, s->g, l->first_slope);
+	dense_slope(rows, h, s->g_next, turned->message, s->g, l->first_slope, 0);
 	sum_rows(rows, h, s->g, g->edge_bias);
 }
 
@@ -499,7 +494,7 @@ EXPORT double NAME(eqflow_egnn_match)(const eqflow_egnn *f, const float *paramet
 	const float *t, const float *want, float share, float *space, float *g) {
 	double loss = 0;
 	kept l[f->layers];
-	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k);
+	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k, 0);
 	scratch s = scratch_at(f, &space);
 	for (int from = 0; from < count; from += LANES) {
 		int here = read(f, from, count, x, t, &s);
@@ -508,208 +503,4 @@ EXPORT double NAME(eqflow_egnn_match)(const eqflow_egnn *f, const float *paramet
 		back(f, parameters, turned, l, &s, g);
 	}
 	return loss;
-}
-
-// dense_slope is x·weights times a slope: how a layer's SiLU moves as x does.
-EXPORT static void dense_slope(int rows, int h, const float *x, const float *weights, float *to, float *slope) {
-	product(rows, h, h, x, h, 1, weights, 0, to, slope, FROM_ZERO, TIMES_SLOPE);
-}
-
-EXPORT static void dense_more_slope(int rows, int h, const float *x, const float *weights, float *to, float *slope) {
-	product(rows, h, h, x, h, 1, weights, 0, to, slope, FROM_THERE, TIMES_SLOPE);
-}
-
-// strengths_along sets how the strengths move with the third layer's rows, which are g times the slope.
-EXPORT static void strengths_along(int rows, int h, const float *moved, const float *weights, float *to) {
-	for (int r = 0; r < rows; r++) to[r] = inner_product(h, moved + (long)r * h, weights);
-}
-
-// by_distance sets how the first layer's messages and strengths move with the distance, which is the start's too.
-EXPORT static void by_distance(const eqflow_egnn *f, const layer *w, kept *l, scratch *s, along *a) {
-	int h = f->hidden, rows = f->n * (f->n - 1) / 2 * LANES;
-	for (long r = 0; r < rows; r++)
-		for (int c = 0; c < h; c += WIDTH) store(s->g + r * h + c, (load(w->distance + c) + load(w->start + c)) * load(l->first_slope + r * h + c));
-	dense_slope(rows, h, s->g, w->message, a->by_distance, l->message_slope);
-	dense_slope(rows, h, a->by_distance, w->pull, s->g, l->third_slope);
-	strengths_along(rows, h, s->g, w->strength, a->s_by_distance);
-}
-
-// measure_along sets how offsets and distances move.
-EXPORT static void measure_along(const eqflow_egnn *f, const kept *l, along *a) {
-	int n = f->n, dim = f->dim;
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < n; j++) {
-			if (i == j) continue;
-			int e = edge(n, i, j);
-			lanes moved = lanes_of(0);
-			for (int c = 0; c < dim; c++) {
-				lanes r = lanes_at(a->y + (i * dim + c) * LANES) - lanes_at(a->y + (j * dim + c) * LANES);
-				keep_lanes(a->offset + (e * dim + c) * LANES, r);
-				moved += r * lanes_at(l->offset + (e * dim + c) * LANES);
-			}
-			keep_lanes(a->distance + e * LANES, moved / lanes_at(l->distance + e * LANES));
-		}
-}
-
-// input_along is how a row's inputs move, eight lanes after another.
-INLINE vector input_along(const eqflow_egnn *f, const layer *w, const along *a, int i, int j, int e, int lane, int c) {
-	long here = ((long)i * LANES + lane) * f->hidden + c, there = ((long)j * LANES + lane) * f->hidden + c;
-	vector in = load(a->to + here) + load(a->from + there);
-	return multiply_add(splat(a->distance[e * LANES + lane]), load(w->distance + c), multiply_add(splat(a->start[e * LANES + lane]), load(w->start + c), in));
-}
-
-// rows_along takes the derivatives of a middle layer's inputs to its messages and strengths.
-EXPORT static void rows_along(const eqflow_egnn *f, const layer *w, kept *l, scratch *s, along *a) {
-	int n = f->n, h = f->hidden, rows = n * (n - 1) * LANES;
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < n; j++) {
-			if (i == j) continue;
-			int e = edge(n, i, j);
-			for (int lane = 0; lane < LANES; lane++) {
-				long at = ((long)e * LANES + lane) * h;
-				for (int c = 0; c < h; c += WIDTH) store(a->first + at + c, input_along(f, w, a, i, j, e, lane, c) * load(l->first_slope + at + c));
-			}
-		}
-	dense_slope(rows, h, a->first, w->message, a->message, l->message_slope);
-	dense_slope(rows, h, a->message, w->pull, s->g, l->third_slope);
-	strengths_along(rows, h, s->g, w->strength, a->strength);
-}
-
-// hear_along sets how what the particles hear moves.
-EXPORT static void hear_along(const eqflow_egnn *f, int k, along *a) {
-	int n = f->n, h = f->hidden;
-	memset(a->heard, 0, sizeof(float) * n * LANES * h);
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < n; j++) {
-			if (i == j) continue;
-			int e = edge(n, i, j), row = row_of(n, k, i, j);
-			for (int lane = 0; lane < LANES; lane++) {
-				float *to = a->heard + ((long)i * LANES + lane) * h;
-				const float *message = (k ? a->message : a->by_distance) + ((long)row * LANES + lane) * h;
-				vector by = splat(k ? 1 : a->distance[e * LANES + lane]);
-				for (int c = 0; c < h; c += WIDTH) store(to + c, multiply_add(by, load(message + c), load(to + c)));
-			}
-		}
-}
-
-// pull_along moves the derivatives of the positions.
-EXPORT static void pull_along(const eqflow_egnn *f, int k, const kept *l, along *a) {
-	int n = f->n, dim = f->dim;
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < n; j++) {
-			if (i == j) continue;
-			int e = edge(n, i, j), row = row_of(n, k, i, j);
-			lanes inverse = lanes_of(1) / (lanes_at(l->distance + e * LANES) + lanes_of(1)), share = lanes_at(l->strength + row * LANES) * inverse;
-			lanes d = lanes_at(a->distance + e * LANES), moved = lanes_at(k ? a->strength + e * LANES : a->s_by_distance + row * LANES);
-			if (!k) moved *= d;
-			moved = (moved - share * d) * inverse;
-			for (int c = 0; c < dim; c++) {
-				float *at = a->y + (i * dim + c) * LANES;
-				lanes offset = lanes_at(l->offset + (e * dim + c) * LANES);
-				keep_lanes(at, lanes_at(at) + share * lanes_at(a->offset + (e * dim + c) * LANES) + moved * offset);
-			}
-		}
-}
-
-// slopes sets the gradient of the last layer's strengths by what its rows are made of: nothing reads its features, so that every direction
-// is a product with it.
-EXPORT static void slopes(const eqflow_egnn *f, const layer *w, const layer *turned, kept *l, scratch *s, along *a) {
-	int h = f->hidden, rows = f->n * (f->n - 1) * LANES;
-	for (long r = 0; r < rows; r++)
-		for (int c = 0; c < h; c += WIDTH) store(s->g + r * h + c, load(w->strength + c) * load(l->third_slope + r * h + c));
-	dense_slope(rows, h, s->g, turned->pull, s->g_next, l->message_slope);
-	dense_slope(rows, h, s->g_next, turned->message, a->slope, l->first_slope);
-}
-
-// last_along returns what the last layer has of u·∂_u of what moves the particles.
-EXPORT static lanes last_along(const eqflow_egnn *f, const layer *w, const float *u, const kept *l, const along *a) {
-	int n = f->n, dim = f->dim, h = f->hidden, k = f->layers - 1;
-	lanes product = lanes_of(0);
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < n; j++) {
-			if (i == j) continue;
-			int e = edge(n, i, j), row = row_of(n, k, i, j);
-			lanes inverse = lanes_of(1) / (lanes_at(l->distance + e * LANES) + lanes_of(1)), share = lanes_at(l->strength + row * LANES) * inverse;
-			lanes lever = lanes_of(0), stretch = lanes_of(0), d = lanes_at(a->distance + e * LANES), moved = lanes_at(a->s_by_distance + row % (n * (n - 1) / 2) * LANES) * d;
-			for (int c = 0; c < dim; c++) {
-				lanes v = lanes_at(u + (i * dim + c) * LANES);
-				lever += v * lanes_at(l->offset + (e * dim + c) * LANES), stretch += v * lanes_at(a->offset + (e * dim + c) * LANES);
-			}
-			if (k) {
-				float along_rows[LANES];
-				for (int lane = 0; lane < LANES; lane++) {
-					vector sum = splat(0);
-					const float *slope = a->slope + ((long)e * LANES + lane) * h;
-					for (int c = 0; c < h; c += WIDTH) sum = multiply_add(load(slope + c), input_along(f, w, a, i, j, e, lane, c), sum);
-					along_rows[lane] = total(sum);
-				}
-				moved = lanes_at(along_rows);
-			}
-			product += share * stretch + lever * inverse * (moved - share * d);
-		}
-	return product;
-}
-
-// direction returns u·∂_u of what moves the particles, for each lane's direction u [particle, dim, lane].
-EXPORT static lanes direction(const eqflow_egnn *f, const float *parameters, const float *u, kept *l, scratch *s, along *a) {
-	int n = f->n, h = f->hidden, nodes = n * LANES, width = n * f->dim, last = f->layers - 1;
-	memcpy(a->y, u, sizeof(float) * width * LANES);
-	for (int k = 0;; k++) {
-		layer w = layer_at(f, parameters, k);
-		measure_along(f, &l[k], a);
-		if (!k) memcpy(a->start, a->distance, sizeof(float) * n * (n - 1) * LANES);
-		if (k) {
-			memset(a->to, 0, sizeof(float) * nodes * h), memset(a->from, 0, sizeof(float) * nodes * h);
-			dense_more(nodes, h, a->features, w.to, a->to);
-			dense_more(nodes, h, a->features, w.from, a->from);
-		}
-		if (k == last) {
-			lanes product = last_along(f, &w, u, &l[k], a);
-			for (int c = 0; c < width; c++) // what the layers before have moved
-				product += lanes_at(u + c * LANES) * (lanes_at(a->y + c * LANES) - lanes_at(u + c * LANES));
-			return product;
-		}
-		if (k) rows_along(f, &w, &l[k], s, a);
-		pull_along(f, k, &l[k], a);
-		hear_along(f, k, a);
-		memset(a->hidden, 0, sizeof(float) * nodes * h);
-		if (k)
-			dense_more(nodes, h, a->features, w.own, a->hidden);
-		else
-			memset(a->features, 0, sizeof(float) * nodes * h);
-		dense_more_slope(nodes, h, a->heard, w.heard, a->hidden, l[k].hidden_slope);
-		dense_more(nodes, h, a->hidden, w.update, a->features);
-	}
-}
-
-// velocities writes those of the lanes that count to v [count, n, dim].
-static void velocities(const eqflow_egnn *f, const scratch *s, int count, float *v) {
-	int n = f->n, dim = f->dim;
-	for (int lane = 0; lane < count; lane++)
-		for (int c = 0; c < dim; c++) {
-			float mean = 0;
-			for (int i = 0; i < n; i++) mean += s->y[(i * dim + c) * LANES + lane] - s->x[(i * dim + c) * LANES + lane];
-			for (int i = 0; i < n; i++) {
-				int at = (i * dim + c) * LANES + lane;
-				v[(lane * n + i) * dim + c] = s->y[at] - s->x[at] - mean / n;
-			}
-		}
-}
-
-EXPORT void NAME(eqflow_egnn_rate)(const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x, const float *t,
-	int directions, const float *vectors, float *space, float *v, float *products) {
-	int last = f->layers - 1;
-	kept l[f->layers];
-	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k);
-	scratch s = scratch_at(f, &space);
-	along a = along_at(f, &space);
-	read(f, 0, count, x, t, &s);
-	forward(f, parameters, l, &s);
-	velocities(f, &s, count, v);
-	if (!directions) return;
-	layer first = layer_at(f, parameters, 0), end = layer_at(f, parameters, last), turned_end = layer_at(f, turned, last);
-	by_distance(f, &first, &l[0], &s, &a);
-	if (last) slopes(f, &end, &turned_end, &l[last], &s, &a);
-	for (int k = 0; k < directions; k++)
-		keep_lanes(products + k * LANES, direction(f, parameters, vectors + (long)k * f->n * f->dim * LANES, l, &s, &a));
 }

@@ -8,10 +8,22 @@ package egnn
 #cgo nocallback eqflow_egnn_match_avx2
 #cgo noescape eqflow_egnn_match_avx512
 #cgo nocallback eqflow_egnn_match_avx512
+#cgo noescape eqflow_egnn_push_avx2
+#cgo nocallback eqflow_egnn_push_avx2
+#cgo noescape eqflow_egnn_push_avx512
+#cgo nocallback eqflow_egnn_push_avx512
 #cgo noescape eqflow_egnn_rate_avx2
 #cgo nocallback eqflow_egnn_rate_avx2
 #cgo noescape eqflow_egnn_rate_avx512
 #cgo nocallback eqflow_egnn_rate_avx512
+#cgo noescape eqflow_egnn_pull_avx2
+#cgo nocallback eqflow_egnn_pull_avx2
+#cgo noescape eqflow_egnn_pull_avx512
+#cgo nocallback eqflow_egnn_pull_avx512
+#cgo noescape eqflow_egnn_kick_avx2
+#cgo nocallback eqflow_egnn_kick_avx2
+#cgo noescape eqflow_egnn_kick_avx512
+#cgo nocallback eqflow_egnn_kick_avx512
 #include "network.h"
 */
 import "C"
@@ -30,42 +42,88 @@ var wide = cpu.X86.HasAVX512F
 
 func numbers(a []float32) *C.float { return (*C.float)(unsafe.SliceData(a)) }
 
-func (f Field) inC() C.eqflow_egnn {
-	return C.eqflow_egnn{
-		n: C.int(f.N), dim: C.int(f.D), layers: C.int(f.Layers), hidden: C.int(f.Hidden), times: C.int(1 + f.Harmonics), middle: C.float(f.Middle),
-	}
+// call is what every function of network.h takes: where the field is wanted, and space to work in.
+type call struct {
+	f                        C.eqflow_egnn
+	parameters, turned, x, t *C.float
+	count                    C.int
+	space                    []float32
 }
 
-// space is what the functions below work in.
-func space(c *C.eqflow_egnn) []float32 {
-	if wide {
-		return spareNumbers.take(int(C.eqflow_egnn_space_avx512(c)))
+// at prepares a call. done ends it.
+func (f Field) at(turned, x, t []float32, curved bool) call {
+	c := call{
+		f: C.eqflow_egnn{
+			n: C.int(f.N), dim: C.int(f.D), layers: C.int(f.Layers), hidden: C.int(f.Hidden), times: C.int(1 + f.Harmonics), middle: C.float(f.Middle),
+		},
+		parameters: numbers(f.Parameters), turned: numbers(turned), x: numbers(x), t: numbers(t), count: C.int(len(x) / (f.N * f.D)),
 	}
-	return spareNumbers.take(int(C.eqflow_egnn_space_avx2(c)))
-}
-
-// match adds share times the gradient of Σ |v(x, t) − want|² over count configurations, which it returns.
-func (f Field) match(count int, turned, x, t, want []float32, share float32, gradient []float32) float64 {
-	c := f.inC()
-	s := space(&c)
-	defer spareNumbers.leave(s)
-	if wide {
-		return float64(C.eqflow_egnn_match_avx512(&c, numbers(f.Parameters), numbers(turned), C.int(count), numbers(x), numbers(t), numbers(want),
-			C.float(share), numbers(s), numbers(gradient)))
+	second := C.int(0)
+	if curved {
+		second = 1
 	}
-	return float64(C.eqflow_egnn_match_avx2(&c, numbers(f.Parameters), numbers(turned), C.int(count), numbers(x), numbers(t), numbers(want),
-		C.float(share), numbers(s), numbers(gradient)))
-}
-
-// rateInC sets v of at most eight configurations, and a product for each direction and lane.
-func (f Field) rateInC(turned, x, t, vectors, v, products []float32) {
-	c := f.inC()
-	s := space(&c)
-	defer spareNumbers.leave(s)
-	count, directions := C.int(len(x)/(f.N*f.D)), C.int(len(products)/lanes)
 	if wide {
-		C.eqflow_egnn_rate_avx512(&c, numbers(f.Parameters), numbers(turned), count, numbers(x), numbers(t), directions, numbers(vectors), numbers(s), numbers(v), numbers(products))
+		c.space = spareNumbers.take(int(C.eqflow_egnn_space_avx512(&c.f, second)))
 	} else {
-		C.eqflow_egnn_rate_avx2(&c, numbers(f.Parameters), numbers(turned), count, numbers(x), numbers(t), directions, numbers(vectors), numbers(s), numbers(v), numbers(products))
+		c.space = spareNumbers.take(int(C.eqflow_egnn_space_avx2(&c.f, second)))
+	}
+	return c
+}
+
+func (c call) done() { spareNumbers.leave(c.space) }
+
+// match adds share times the gradient of Σ |v(x, t) − want|², which it returns.
+func (f Field) match(turned, x, t, want []float32, share float32, gradient []float32) float64 {
+	c := f.at(turned, x, t, false)
+	defer c.done()
+	if wide {
+		return float64(C.eqflow_egnn_match_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(want), C.float(share), numbers(c.space), numbers(gradient)))
+	}
+	return float64(C.eqflow_egnn_match_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(want), C.float(share), numbers(c.space), numbers(gradient)))
+}
+
+// push adds the gradient of Σ cotangents·v.
+func (f Field) push(turned, x, t, cotangents, gradient []float32) {
+	c := f.at(turned, x, t, false)
+	defer c.done()
+	if wide {
+		C.eqflow_egnn_push_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(cotangents), numbers(c.space), numbers(gradient))
+	} else {
+		C.eqflow_egnn_push_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(cotangents), numbers(c.space), numbers(gradient))
+	}
+}
+
+// rate sets v of at most eight configurations, and a product for each direction and lane.
+func (f Field) rate(turned, x, t, vectors, v, products []float32) {
+	c := f.at(turned, x, t, false)
+	defer c.done()
+	directions := C.int(len(products) / lanes)
+	if wide {
+		C.eqflow_egnn_rate_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, directions, numbers(vectors), numbers(c.space), numbers(v), numbers(products))
+	} else {
+		C.eqflow_egnn_rate_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, directions, numbers(vectors), numbers(c.space), numbers(v), numbers(products))
+	}
+}
+
+// pull sets (∂v/∂x)ᵀ cotangents of at most eight configurations.
+func (f Field) pull(turned, x, t, cotangents, pulled []float32) {
+	c := f.at(turned, x, t, false)
+	defer c.done()
+	if wide {
+		C.eqflow_egnn_pull_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(cotangents), numbers(c.space), numbers(pulled))
+	} else {
+		C.eqflow_egnn_pull_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(cotangents), numbers(c.space), numbers(pulled))
+	}
+}
+
+// kick sets the divergence of at most eight configurations, with its gradient.
+func (f Field) kick(turned, x, t, basis, div, kick []float32) {
+	c := f.at(turned, x, t, true)
+	defer c.done()
+	directions := C.int(len(basis) / (f.N * f.D * lanes))
+	if wide {
+		C.eqflow_egnn_kick_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, directions, numbers(basis), numbers(c.space), numbers(div), numbers(kick))
+	} else {
+		C.eqflow_egnn_kick_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, directions, numbers(basis), numbers(c.space), numbers(div), numbers(kick))
 	}
 }

@@ -47,7 +47,7 @@ func (f Field) Rate(x particle.Batch, t []float64, vectors Vectors) (v particle.
 	v, products = particle.NewBatch(x.Len(), x.N, x.D), make([][]float64, x.Len())
 	f.withVectors(vectors, x.Len(), func(turned, vectors []float32, from, to int) {
 		along := make([]float64, len(vectors)/(f.N*f.D))
-		f.rate(turned, x.Slice(from, to).X, t[from:to], vectors, v.Slice(from, to).X, along)
+		f.fieldAt(turned, x.Slice(from, to).X, t[from:to], vectors, v.Slice(from, to).X, along)
 		scatter(along, products[from:to])
 	})
 	return v, products
@@ -101,7 +101,7 @@ func (f Field) solve(s Solve, turned, vectors []float32, y []float64) (integrals
 			for i := range times {
 				times[i] = s.T0 + h*(float64(step)+s.Method.C[j])
 			}
-			f.rate(turned, at, times, vectors, ks[j], ls[j])
+			f.fieldAt(turned, at, times, vectors, ks[j], ls[j])
 		}
 		for j, b := range s.Method.B {
 			addScaled(y, h*b, ks[j])
@@ -141,14 +141,39 @@ func sideBySide(vectors Vectors) []float32 {
 	return out
 }
 
-// rate sets v, and the products with the vectors [count, lanes].
-func (f Field) rate(turned []float32, x, t []float64, vectors []float32, v, products []float64) {
+// fieldAt sets v, and the products with the vectors [count, lanes].
+func (f Field) fieldAt(turned []float32, x, t []float64, vectors []float32, v, products []float64) {
 	to, along := make([]float32, len(x)), make([]float32, len(products))
-	f.rateInC(turned, float32s(x), f.times(t), vectors, to, along)
-	for i, a := range to {
-		v[i] = float64(a)
+	f.rate(turned, float32s(x), f.times(t), vectors, to, along)
+	widen(v, to)
+	widen(products, along)
+}
+
+func widen(to []float64, from []float32) {
+	for i, v := range from {
+		to[i] = float64(v)
 	}
-	for i, a := range along {
-		products[i] = float64(a)
-	}
+}
+
+// Pull returns (∂v/∂x)ᵀ cotangents at configurations and flow times.
+func (f Field) Pull(x, cotangents particle.Batch, t []float64) particle.Batch {
+	out := particle.NewBatch(x.Len(), x.N, x.D)
+	f.withVectors(NoVectors(x.Len()), x.Len(), func(turned, _ []float32, from, to int) {
+		pulled := make([]float32, (to-from)*f.N*f.D)
+		f.pull(turned, float32s(x.Slice(from, to).X), f.times(t[from:to]), float32s(cotangents.Slice(from, to).X), pulled)
+		widen(out.Slice(from, to).X, pulled)
+	})
+	return out
+}
+
+// Divergence returns the exact divergence at configurations and flow times, and its gradient by the configurations.
+func (f Field) Divergence(x particle.Batch, t []float64) (div []float64, gradient particle.Batch) {
+	div, gradient = make([]float64, x.Len()), particle.NewBatch(x.Len(), x.N, x.D)
+	f.withVectors(nil, x.Len(), func(turned, basis []float32, from, to int) {
+		d, g := make([]float32, to-from), make([]float32, (to-from)*f.N*f.D)
+		f.kick(turned, float32s(x.Slice(from, to).X), f.times(t[from:to]), basis, d, g)
+		widen(div[from:to], d)
+		widen(gradient.Slice(from, to).X, g)
+	})
+	return div, gradient
 }
