@@ -186,14 +186,15 @@ typedef struct {
 	float *time;                 // [lane, times]
 	float *to, *from, *gh, *gu, *g_heard, *g_to, *g_from; // of the particles
 	float *g, *g_next;           // of rows
-	float *gs, *gd;              // of edges
+	float *gs, *gd, *g_start;    // of edges
 } scratch;
 
 static scratch scratch_at(const eqflow_egnn *f, float **at) {
 	int n = f->n, edges = n * (n - 1);
 	long place = n * f->dim * LANES, node = (long)n * LANES * f->hidden, row = (long)edges * LANES * f->hidden;
 	return (scratch){take(at, place), take(at, place), take(at, place), take(at, place), take(at, LANES * f->times), take(at, node), take(at, node),
-		take(at, node), take(at, node), take(at, node), take(at, node), take(at, node), take(at, row), take(at, row), take(at, edges * LANES), take(at, edges * LANES)};
+		take(at, node), take(at, node), take(at, node), take(at, node), take(at, node), take(at, row), take(at, row), take(at, edges * LANES), take(at, edges * LANES),
+		take(at, edges * LANES)};
 }
 
 INLINE int edge(int n, int i, int j) { return i * (n - 1) + (j < i ? j : j - 1); }
@@ -354,30 +355,43 @@ EXPORT static void measure_back(const eqflow_egnn *f, const kept *l, scratch *s)
 		}
 }
 
+// bent are cotangents of a layer's values that the directions of a divergence make.
+typedef struct {
+	float *offset, *distance, *strength;     // of the edges
+	float *inputs, *second, *third, *hidden; // what the SiLUs are of, of rows and particles
+} bent;
+
+// The way back goes either to the parameters, adding to g, the gradient by a layer's; or, where g is null, to the configuration. made is what
+// directions have made of the layer's values, or null.
+
 // update_back takes gh, the cotangent of a layer's outgoing features, to that of its own, and sets that of what each particle has heard.
-EXPORT static void update_back(const eqflow_egnn *f, int k, const layer *turned, const kept *l, scratch *s, layer *g) {
+EXPORT static void update_back(const eqflow_egnn *f, int k, const layer *turned, const kept *l, scratch *s, const layer *g, const bent *made) {
 	int n = f->n, h = f->hidden, nodes = n * LANES;
 	long node = (long)LANES * h;
-	weights_back(nodes, h, l->hidden, s->gh, g->update);
-	sum_rows(nodes, h, s->gh, g->update_out_bias);
 	dense_slope(nodes, h, s->gh, turned->update, s->gu, l->hidden_slope, 0);
-	weights_back(nodes, h, l->heard, s->gu, g->heard);
-	sum_rows(nodes, h, s->gu, g->update_bias);
+	if (made) add_to(n * node, made->hidden, s->gu);
+	if (g) {
+		weights_back(nodes, h, l->hidden, s->gh, g->update);
+		sum_rows(nodes, h, s->gh, g->update_out_bias);
+		weights_back(nodes, h, l->heard, s->gu, g->heard);
+		sum_rows(nodes, h, s->gu, g->update_bias);
+	}
 	memset(s->g_heard, 0, sizeof(float) * n * node);
 	dense_more(nodes, h, s->gu, turned->heard, s->g_heard);
 	if (!k) {
 		for (int i = 1; i < n; i++) add_to(node, s->gu + i * node, s->gu), add_to(node, s->gh + i * node, s->gh);
 		nodes = LANES;
 	}
-	weights_back(nodes, h, l->features, s->gu, g->own);
+	if (g) weights_back(nodes, h, l->features, s->gu, g->own);
 	dense_more(nodes, h, s->gu, turned->own, s->gh);
 }
 
-// rows_back takes the cotangents gs of the edges' strengths, and those of what was heard, to the rows' inputs.
-EXPORT static void rows_back(const eqflow_egnn *f, int k, const layer *w, const layer *turned, kept *l, scratch *s, layer *g) {
+// rows_back takes the cotangents gs of the edges' strengths, and those of what was heard, to what the rows are made of.
+EXPORT static void rows_back(const eqflow_egnn *f, int k, const layer *w, const layer *turned, const kept *l, scratch *s, const layer *g,
+	const bent *made) {
 	int n = f->n, h = f->hidden, rows = (k ? n * (n - 1) : n * (n - 1) / 2) * LANES;
-	long node = (long)LANES * h;
-	memset(s->g_next, 0, sizeof(float) * rows * h);
+	long node = (long)LANES * h, all = (long)rows * h;
+	memset(s->g_next, 0, sizeof(float) * all);
 	for (int i = 0; i < n; i++)
 		for (int j = k ? 0 : i + 1; j < n; j++) {
 			if (i == j) continue;
@@ -386,7 +400,7 @@ EXPORT static void rows_back(const eqflow_egnn *f, int k, const layer *w, const 
 				float gs = s->gs[e * LANES + lane] + (k ? 0 : s->gs[back * LANES + lane]);
 				long at = row * node + lane * h;
 				for (int c = 0; c < h; c += WIDTH) {
-					add(g->strength + c, splat(gs) * load(l->third + at + c));
+					if (g) add(g->strength + c, splat(gs) * load(l->third + at + c));
 					store(s->g + at + c, splat(gs) * load(w->strength + c) * load(l->third_slope + at + c));
 				}
 			}
@@ -394,59 +408,81 @@ EXPORT static void rows_back(const eqflow_egnn *f, int k, const layer *w, const 
 			add_to(node, s->g_heard + i * node, s->g_next + row * node);
 			if (!k) add_to(node, s->g_heard + j * node, s->g_next + row * node);
 		}
-	sum_rows(rows, h, s->g, g->pull_bias);
-	weights_back(rows, h, l->message, s->g, g->pull);
+	if (made) add_to(all, made->third, s->g);
+	if (g) sum_rows(rows, h, s->g, g->pull_bias), weights_back(rows, h, l->message, s->g, g->pull);
 	dense_more_slope(rows, h, s->g, turned->pull, s->g_next, l->message_slope, 0);
-	sum_rows(rows, h, s->g_next, g->message_bias);
-	weights_back(rows, h, l->first, s->g_next, g->message);
+	if (made) add_to(all, made->second, s->g_next);
+	if (g) sum_rows(rows, h, s->g_next, g->message_bias), weights_back(rows, h, l->first, s->g_next, g->message);
 	dense_slope(rows, h, s->g_next, turned->message, s->g, l->first_slope, 0);
-	sum_rows(rows, h, s->g, g->edge_bias);
+	if (made) add_to(all, made->inputs, s->g);
+	if (g) sum_rows(rows, h, s->g, g->edge_bias);
 }
 
-// inputs_back takes the cotangents of the rows' inputs to the distances and the features.
+// inputs_back takes the cotangents of what the rows are made of to the features and the distances, those at the start, of the edges, among them.
 EXPORT static void inputs_back(const eqflow_egnn *f, int k, const layer *w, const layer *turned, const kept *l, const float *start, scratch *s,
-	layer *g) {
-	int n = f->n, h = f->hidden, nodes = k ? n : 1;
+	const layer *g) {
+	int n = f->n, h = f->hidden, nodes = (k ? n : 1) * LANES;
 	long node = (long)LANES * h;
-	memset(s->g_to, 0, sizeof(float) * nodes * node), memset(s->g_from, 0, sizeof(float) * nodes * node);
+	memset(s->g_to, 0, sizeof(float) * nodes * h), memset(s->g_from, 0, sizeof(float) * nodes * h);
 	for (int i = 0; i < n; i++)
 		for (int j = k ? 0 : i + 1; j < n; j++) {
 			if (i == j) continue;
 			int e = edge(n, i, j);
 			const float *rows = s->g + row_of(n, k, i, j) * node;
 			for (int lane = 0; lane < LANES; lane++) {
-				float now = l->distance[e * LANES + lane] - f->middle, then = start[e * LANES + lane] - f->middle;
-				for (int c = 0; c < h; c += WIDTH) {
+				int at = e * LANES + lane;
+				for (int c = 0; c < h && g; c += WIDTH) {
 					vector x = load(rows + lane * h + c);
-					add(g->distance + c, splat(now) * x), add(g->start + c, splat(then) * x);
+					add(g->distance + c, splat(l->distance[at] - f->middle) * x), add(g->start + c, splat(start[at] - f->middle) * x);
 				}
-				if (k) s->gd[e * LANES + lane] += inner_product(h, rows + lane * h, w->distance);
+				if (k || !g) s->gd[at] += inner_product(h, rows + lane * h, w->distance);
+				if (!g) s->g_start[at] += inner_product(h, rows + lane * h, w->start);
 			}
 			add_to(node, rows, s->g_to + (k ? i : 0) * node);
 			add_to(node, rows, s->g_from + (k ? j : 0) * node);
 		}
-	weights_back(nodes * LANES, h, l->features, s->g_to, g->to);
-	weights_back(nodes * LANES, h, l->features, s->g_from, g->from);
-	dense_more(nodes * LANES, h, s->g_to, turned->to, s->gh);
-	dense_more(nodes * LANES, h, s->g_from, turned->from, s->gh);
+	if (g) weights_back(nodes, h, l->features, s->g_to, g->to), weights_back(nodes, h, l->features, s->g_from, g->from);
+	dense_more(nodes, h, s->g_to, turned->to, s->gh);
+	dense_more(nodes, h, s->g_from, turned->from, s->gh);
 }
 
-// back adds the gradient by all parameters, from the cotangents gy of the positions at the end.
-EXPORT static void back(const eqflow_egnn *f, const float *parameters, const float *turned, kept *l, scratch *s, float *gradient) {
-	int n = f->n, h = f->hidden;
+INLINE void add_lanes(float *to, lanes v) { keep_lanes(to, lanes_at(to) + v); }
+
+// offsets_back adds to gy_next what directions have made of the offsets.
+EXPORT static void offsets_back(const eqflow_egnn *f, const bent *made, scratch *s) {
+	int n = f->n, dim = f->dim;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < n; j++)
+			for (int c = 0; c < dim && i != j; c++) {
+				lanes g = lanes_at(made->offset + (edge(n, i, j) * dim + c) * LANES);
+				add_lanes(s->gy_next + (i * dim + c) * LANES, g), add_lanes(s->gy_next + (j * dim + c) * LANES, -g);
+			}
+}
+
+// back takes the cotangents gy of the positions at the end to the parameters, adding to gradient, or to the configuration where that is null,
+// in gy too.
+EXPORT static void back(const eqflow_egnn *f, const float *parameters, const float *turned, const kept *l, scratch *s, float *gradient,
+	const bent *made) {
+	int n = f->n, h = f->hidden, edges = n * (n - 1) * LANES;
 	long place = n * f->dim * LANES;
 	memset(s->gh, 0, sizeof(float) * n * LANES * h);
+	memset(s->g_start, 0, sizeof(float) * edges);
 	for (int k = f->layers - 1; k >= 0; k--) {
-		layer w = layer_at(f, parameters, k), t = layer_at(f, turned, k), g = layer_at(f, gradient, k);
+		layer w = layer_at(f, parameters, k), t = layer_at(f, turned, k), here = layer_at(f, gradient ? gradient : parameters, k), *g = gradient ? &here : 0;
+		const bent *m = made ? &made[k] : 0;
 		memcpy(s->gy_next, s->gy, sizeof(float) * place);
 		pull_back(f, k, &l[k], s);
-		if (k < f->layers - 1) update_back(f, k, &t, &l[k], s, &g);
-		rows_back(f, k, &w, &t, &l[k], s, &g);
-		inputs_back(f, k, &w, &t, &l[k], l[0].distance, s, &g);
-		if (!k) break;
+		if (m) add_to(edges, m->strength, s->gs), add_to(edges, m->distance, s->gd);
+		if (k < f->layers - 1) update_back(f, k, &t, &l[k], s, g, m);
+		rows_back(f, k, &w, &t, &l[k], s, g, m);
+		inputs_back(f, k, &w, &t, &l[k], l[0].distance, s, g);
+		if (!k && g) break;
+		if (!k) add_to(edges, s->g_start, s->gd);
 		measure_back(f, &l[k], s);
+		if (m) offsets_back(f, m, s);
 		memcpy(s->gy, s->gy_next, sizeof(float) * place);
 	}
+	if (!gradient) return;
 	for (int lane = 0; lane < LANES; lane++)
 		for (int c = 0; c < h; c += WIDTH) {
 			vector gh = load(s->gh + lane * h + c);
@@ -500,7 +536,7 @@ EXPORT double NAME(eqflow_egnn_match)(const eqflow_egnn *f, const float *paramet
 		int here = read(f, from, count, x, t, &s);
 		forward(f, parameters, l, &s);
 		loss += misses(f, &s, here, want + from * f->n * f->dim, share);
-		back(f, parameters, turned, l, &s, g);
+		back(f, parameters, turned, l, &s, g, 0);
 	}
 	return loss;
 }

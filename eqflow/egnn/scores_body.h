@@ -1,12 +1,6 @@
 // What moves a score along a trajectory: Jᵀs, and the divergence with its gradient. The latter goes back through every direction that makes
 // the divergence, at once after it, and then through the value, with what the directions have made of it.
 
-// bent are cotangents of a layer's values that the directions of a divergence make.
-typedef struct {
-	float *offset, *distance, *strength;      // of the edges
-	float *inputs, *second, *third, *hidden;  // what the SiLUs are of, of rows and particles
-} bent;
-
 static bent bent_at(const eqflow_egnn *f, float **at) {
 	int edges = f->n * (f->n - 1);
 	long node = (long)f->n * LANES * f->hidden, row = (long)edges * LANES * f->hidden;
@@ -41,8 +35,6 @@ EXPORT long NAME(eqflow_egnn_space)(const eqflow_egnn *f, int curved) {
 	}
 	return at - start;
 }
-
-INLINE void add_lanes(float *to, lanes v) { keep_lanes(to, lanes_at(to) + v); }
 
 // pull_along_back takes the cotangents of the positions' derivatives, y, to those of the edges' offsets, distances and strengths.
 EXPORT static void pull_along_back(const eqflow_egnn *f, int k, const kept *l, const moved *m, backs *b, bent *to) {
@@ -248,79 +240,6 @@ EXPORT static void by_distance_back(const eqflow_egnn *f, const layer *w, const 
 		}
 }
 
-// value_back takes the cotangents gy of the positions at the end, and what directions have made of the values, where there are any, to those
-// of the configuration, gy too.
-EXPORT static void value_back(const eqflow_egnn *f, const float *parameters, const float *turned, const kept *l, scratch *s, const bent *made) {
-	int n = f->n, h = f->hidden, dim = f->dim, edges = n * (n - 1), last = f->layers - 1;
-	long place = n * dim * LANES, node = (long)LANES * h;
-	float start[edges * LANES];
-	memset(start, 0, sizeof(start));
-	memset(s->gh, 0, sizeof(float) * n * node);
-	for (int k = last; k >= 0; k--) {
-		layer w = layer_at(f, parameters, k), t = layer_at(f, turned, k);
-		int rows = (k ? edges : edges / 2) * LANES;
-		const kept *at = &l[k];
-		memcpy(s->gy_next, s->gy, sizeof(float) * place);
-		pull_back(f, k, at, s);
-		if (made)
-			for (int e = 0; e < edges * LANES; e += LANES) add_lanes(s->gs + e, lanes_at(made[k].strength + e)), add_lanes(s->gd + e, lanes_at(made[k].distance + e));
-		if (k < last) {
-			dense_slope(n * LANES, h, s->gh, t.update, s->gu, at->hidden_slope, 0);
-			if (made) add_to(n * node, made[k].hidden, s->gu);
-			memset(s->g_heard, 0, sizeof(float) * n * node);
-			dense_more(n * LANES, h, s->gu, t.heard, s->g_heard);
-			if (k) dense_more(n * LANES, h, s->gu, t.own, s->gh);
-		}
-		memset(s->g_next, 0, sizeof(float) * rows * h);
-		for (int i = 0; i < n; i++)
-			for (int j = k ? 0 : i + 1; j < n; j++) {
-				if (i == j) continue;
-				int e = edge(n, i, j), back = edge(n, j, i), row = row_of(n, k, i, j);
-				for (int lane = 0; lane < LANES; lane++) {
-					float gs = s->gs[e * LANES + lane] + (k ? 0 : s->gs[back * LANES + lane]);
-					long r = row * node + lane * h;
-					for (int c = 0; c < h; c += WIDTH) store(s->g + r + c, splat(gs) * load(w.strength + c) * load(at->third_slope + r + c));
-				}
-				if (k == last) continue;
-				add_to(node, s->g_heard + i * node, s->g_next + row * node);
-				if (!k) add_to(node, s->g_heard + j * node, s->g_next + row * node);
-			}
-		if (made) add_to((long)rows * h, made[k].third, s->g);
-		dense_more_slope(rows, h, s->g, t.pull, s->g_next, at->message_slope, 0);
-		if (made) add_to((long)rows * h, made[k].second, s->g_next);
-		dense_slope(rows, h, s->g_next, t.message, s->g, at->first_slope, 0);
-		if (made) add_to((long)rows * h, made[k].inputs, s->g);
-		memset(s->g_to, 0, sizeof(float) * n * node), memset(s->g_from, 0, sizeof(float) * n * node);
-		for (int i = 0; i < n; i++)
-			for (int j = k ? 0 : i + 1; j < n; j++) {
-				if (i == j) continue;
-				int e = edge(n, i, j);
-				const float *row = s->g + row_of(n, k, i, j) * node;
-				for (int lane = 0; lane < LANES; lane++) {
-					s->gd[e * LANES + lane] += inner_product(h, row + lane * h, w.distance);
-					start[e * LANES + lane] += inner_product(h, row + lane * h, w.start);
-				}
-				if (!k) continue;
-				add_to(node, row, s->g_to + i * node);
-				add_to(node, row, s->g_from + j * node);
-			}
-		if (k) {
-			dense_more(n * LANES, h, s->g_to, t.to, s->gh);
-			dense_more(n * LANES, h, s->g_from, t.from, s->gh);
-		} else
-			for (int e = 0; e < edges * LANES; e += LANES) add_lanes(s->gd + e, lanes_at(start + e));
-		measure_back(f, at, s);
-		if (made)
-			for (int i = 0; i < n; i++)
-				for (int j = 0; j < n; j++)
-					for (int c = 0; c < dim && i != j; c++) {
-						lanes g = lanes_at(made[k].offset + (edge(n, i, j) * dim + c) * LANES);
-						add_lanes(s->gy_next + (i * dim + c) * LANES, g), add_lanes(s->gy_next + (j * dim + c) * LANES, -g);
-					}
-		memcpy(s->gy, s->gy_next, sizeof(float) * place);
-	}
-}
-
 // write copies the lanes that count from [particle, dim, lane] to [count, n, dim].
 static void write(const eqflow_egnn *f, int count, const float *from, float *to) {
 	int width = f->n * f->dim;
@@ -349,7 +268,7 @@ EXPORT void NAME(eqflow_egnn_push)(const eqflow_egnn *f, const float *parameters
 		int here = read(f, from, count, x, t, &s);
 		forward(f, parameters, l, &s);
 		place_cotangents(f, here, cotangents + from * f->n * f->dim, &s);
-		back(f, parameters, turned, l, &s, g);
+		back(f, parameters, turned, l, &s, g, 0);
 	}
 }
 
@@ -363,7 +282,7 @@ EXPORT void NAME(eqflow_egnn_pull)(const eqflow_egnn *f, const float *parameters
 	forward(f, parameters, l, &s);
 	place_cotangents(f, count, cotangents, &s);
 	memcpy(s.x, s.gy, sizeof(float) * place); // which the velocity's −x has of it
-	value_back(f, parameters, turned, l, &s, 0);
+	back(f, parameters, turned, l, &s, 0, 0);
 	for (long k = 0; k < place; k += LANES) keep_lanes(s.gy + k, lanes_at(s.gy + k) - lanes_at(s.x + k));
 	write(f, count, s.gy, pulled);
 }
@@ -404,7 +323,7 @@ EXPORT void NAME(eqflow_egnn_kick)(const eqflow_egnn *f, const float *parameters
 	if (last) slopes_back(f, &end, &l[last], &a, &s, &b, &made[last]);
 	by_distance_back(f, &first, &turned_first, &l[0], &a, &s, &b, &made[0]);
 	memset(s.gy, 0, sizeof(float) * n * f->dim * LANES);
-	value_back(f, parameters, turned, l, &s, made);
+	back(f, parameters, turned, l, &s, 0, made);
 	float all[LANES];
 	keep_lanes(all, sum);
 	memcpy(div, all, sizeof(float) * count);
