@@ -217,7 +217,7 @@ EXPORT void NAME(eqflow_egnn_rate)(const eqflow_egnn *f, const float *parameters
 	int last = f->layers - 1;
 	kept l[f->layers];
 	moved m[f->layers];
-	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k, 0);
+	keep(f, &space, directions ? ALL : keeps_best(f), l);
 	scratch s = scratch_at(f, &space);
 	along a = along_at(f, &space, 0);
 	for (int k = 0; k < f->layers; k++) m[k] = moved_at(f, &space, 0);

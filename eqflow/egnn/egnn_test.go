@@ -38,29 +38,64 @@ func worst(a, b []float32) (e float64) {
 	return e
 }
 
-// The gradient is the slope of the value, along a random direction.
+// The gradient is the slope of the value along a random direction of the parameters, and the pull along one of the configurations, for few
+// particles and for so many that their rows are computed in turn.
 func TestGradientIsTheSlope(t *testing.T) {
-	f, x, want, times := example(t, dynamics.EGNN{Hidden: 32, Harmonics: 1}, 5, 3, 11)
-	_, g := f.Match(x, want, times)
-	rng := rand.New(rand.NewPCG(3, 4))
-	start, along := append([]float32(nil), f.Parameters...), 0.0
-	direction := make([]float64, len(g))
-	for k := range g {
-		direction[k] = rng.NormFloat64()
-		along += direction[k] * float64(g[k])
+	for name, c := range map[string]struct {
+		field dynamics.EGNN
+		n     int
+	}{"few": {dynamics.EGNN{Hidden: 32, Harmonics: 1}, 5}, "many": {dynamics.EGNN{}, 40}} {
+		t.Run(name, func(t *testing.T) {
+			f, x, want, times := example(t, c.field, c.n, 3, 11)
+			if c.n > 5 { // the sums are longer
+				for k := range f.Parameters {
+					f.Parameters[k] /= 2
+				}
+			}
+			_, g := f.Match(x, want, times)
+			rng := rand.New(rand.NewPCG(3, 4))
+			start, along := append([]float32(nil), f.Parameters...), 0.0
+			direction := make([]float64, len(g))
+			for k := range g {
+				direction[k] = rng.NormFloat64()
+				along += direction[k] * float64(g[k])
+			}
+			at := func(step float64) float64 {
+				for k := range start {
+					f.Parameters[k] = start[k] + float32(step*direction[k])
+				}
+				loss, _ := f.Match(x, want, times)
+				return loss
+			}
+			if slope := differences(at, 2e-4); !(math.Abs(slope-along) < 2e-3*math.Abs(along)) {
+				t.Errorf("the gradient says %.6g, differences %.6g", along, slope)
+			}
+
+			copy(f.Parameters, start)
+			pulled, way := f.Pull(x, want, times), x.Clone()
+			along = 0
+			for k := range way.X {
+				way.X[k] = rng.NormFloat64()
+				along += way.X[k] * pulled.X[k]
+			}
+			slope := differences(func(step float64) (sum float64) {
+				moved := x.Clone()
+				addScaled(moved.X, step, way.X)
+				for k, v := range velocity(f, moved, times).X {
+					sum += v * want.X[k]
+				}
+				return sum
+			}, 3e-2)
+			if !(math.Abs(slope-along) < 2e-3*math.Abs(along)) {
+				t.Errorf("the pull says %.6g, differences %.6g", along, slope)
+			}
+		})
 	}
-	at := func(step float64) float64 {
-		for k := range start {
-			f.Parameters[k] = start[k] + float32(step*direction[k])
-		}
-		loss, _ := f.Match(x, want, times)
-		return loss
-	}
-	const h = 2e-4
-	slope := (8*(at(h)-at(-h)) - at(2*h) + at(-2*h)) / (12 * h)
-	if !(math.Abs(slope-along) < 2e-3*math.Abs(along)) {
-		t.Errorf("the gradient says %.6g, differences %.6g", along, slope)
-	}
+}
+
+// differences is the slope of f at 0 from differences of fourth order.
+func differences(f func(step float64) float64, h float64) float64 {
+	return (8*(f(h)-f(-h)) - f(2*h) + f(-2*h)) / (12 * h)
 }
 
 // Narrow vectors give what wide ones do, to rounding, and one core what several do, to the bit.
@@ -95,7 +130,7 @@ func TestWhatIsNotForC(t *testing.T) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	for name, c := range map[string]struct{ n, d, size int }{"dw4_256": {4, 2, 256}, "lj13_64": {13, 3, 64}} {
+	for name, c := range map[string]struct{ n, d, size int }{"dw4_256": {4, 2, 256}, "lj13_64": {13, 3, 64}, "lj55_8": {55, 3, 8}} {
 		b.Run(name, func(b *testing.B) {
 			f, x, want, times := example(b, dynamics.EGNN{}, c.n, c.d, c.size)
 			for b.Loop() {

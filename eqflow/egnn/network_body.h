@@ -161,8 +161,12 @@ static layer layer_at(const eqflow_egnn *f, const float *parameters, int k) {
 	return l;
 }
 
+// What is kept of the rows: of one particle's at a time, which the way back then computes again; of all; and their second derivatives.
+enum { IN_TURN, ALL, ALL_CURVED };
+
 // kept is what the way back needs of a layer.
 typedef struct {
+	int keeps;
 	float *features;                          // of the particles, on the layer's input
 	float *offset, *distance, *strength;      // of the edges [edge, dim, lane], [edge, lane]; the strength of rows
 	float *first, *first_slope, *message, *message_slope, *third, *third_slope; // of rows
@@ -170,15 +174,29 @@ typedef struct {
 	float *first_curve, *message_curve, *third_curve, *hidden_curve; // null where no second derivatives are asked for
 } kept;
 
-static kept kept_at(const eqflow_egnn *f, float **at, int k, int curved) {
-	int n = f->n, edges = n * (n - 1), rows = k ? edges : edges / 2, nodes = k ? n : 1;
-	long row = (long)LANES * f->hidden;
-	kept l = {take(at, nodes * row), take(at, edges * f->dim * LANES), take(at, edges * LANES), take(at, rows * LANES), take(at, rows * row),
-		take(at, rows * row), take(at, rows * row), take(at, rows * row), take(at, rows * row), take(at, rows * row), take(at, n * row),
-		take(at, n * row), take(at, n * row)};
-	if (curved) l.first_curve = take(at, rows * row), l.message_curve = take(at, rows * row), l.third_curve = take(at, rows * row), l.hidden_curve = take(at, n * row);
-	return l;
+// keep finds room for what all layers keep.
+static void keep(const eqflow_egnn *f, float **at, int keeps, kept *l) {
+	int n = f->n, edges = n * (n - 1);
+	long node = (long)LANES * f->hidden;
+	for (int k = 0; k < f->layers; k++) {
+		int rows = keeps == IN_TURN ? n - 1 : k ? edges : edges / 2;
+		l[k] = (kept){keeps, take(at, (k ? n : 1) * node), take(at, edges * f->dim * LANES), take(at, edges * LANES), take(at, (k ? edges : edges / 2) * LANES)};
+		l[k].heard = take(at, n * node), l[k].hidden = take(at, n * node), l[k].hidden_slope = take(at, n * node);
+		if (k && keeps == IN_TURN) {
+			l[k].first = l[0].first, l[k].first_slope = l[0].first_slope, l[k].message = l[0].message;
+			l[k].message_slope = l[0].message_slope, l[k].third = l[0].third, l[k].third_slope = l[0].third_slope;
+			continue;
+		}
+		l[k].first = take(at, rows * node), l[k].first_slope = take(at, rows * node), l[k].message = take(at, rows * node);
+		l[k].message_slope = take(at, rows * node), l[k].third = take(at, rows * node), l[k].third_slope = take(at, rows * node);
+		if (keeps == ALL_CURVED)
+			l[k].first_curve = take(at, rows * node), l[k].message_curve = take(at, rows * node), l[k].third_curve = take(at, rows * node),
+			l[k].hidden_curve = take(at, n * node);
+	}
 }
+
+// keeps_best is IN_TURN where all would be too much for the caches, which costs more than to compute the rows again.
+static int keeps_best(const eqflow_egnn *f) { return (long)f->n * (f->n - 1) * f->hidden * f->layers > 1 << 18 ? IN_TURN : ALL; }
 
 // scratch is what the block of configurations needs besides.
 typedef struct {
@@ -206,6 +224,19 @@ INLINE int row_of(int n, int k, int i, int j) {
 	return low * (2 * n - low - 1) / 2 + high - low - 1;
 }
 
+// span are the rows of particles from … to, which lie side by side.
+typedef struct {
+	int from, to, base, rows;
+} span;
+
+INLINE span span_of(const eqflow_egnn *f, int k, int keeps, int i) {
+	int n = f->n, edges = n * (n - 1);
+	if (keeps != IN_TURN) return (span){0, n, 0, k ? edges : edges / 2};
+	return (span){i, i + 1, k ? i * (n - 1) : row_of(n, 0, i, i + 1), k ? n - 1 : n - 1 - i};
+}
+
+INLINE int next_span(int n, int keeps, int i) { return keeps == IN_TURN ? i + 1 : n; }
+
 typedef __m256 lanes;
 
 INLINE lanes lanes_at(const float *from) { return _mm256_loadu_ps(from); }
@@ -229,26 +260,6 @@ EXPORT static void measure(const eqflow_egnn *f, const float *y, kept *l) {
 		}
 }
 
-// first_rows sets what the messages' hidden layer makes of its inputs.
-EXPORT static void first_rows(const eqflow_egnn *f, int k, const layer *w, const float *to, const float *from, const float *start, kept *l) {
-	int n = f->n, h = f->hidden;
-	for (int i = 0; i < n; i++)
-		for (int j = k ? 0 : i + 1; j < n; j++) {
-			if (i == j) continue;
-			int e = edge(n, i, j), row = row_of(n, k, i, j);
-			for (int lane = 0; lane < LANES; lane++) {
-				const float *here = to + ((k ? i : 0) * LANES + lane) * (long)h, *there = from + ((k ? j : 0) * LANES + lane) * (long)h;
-				vector now = splat(l->distance[e * LANES + lane] - f->middle), then = splat(start[e * LANES + lane] - f->middle);
-				long at = ((long)row * LANES + lane) * h;
-				for (int c = 0; c < h; c += WIDTH) {
-					vector in = load(here + c) + load(there + c);
-					in = multiply_add(now, load(w->distance + c), multiply_add(then, load(w->start + c), in));
-					silu(in, l->first + at + c, l->first_slope + at + c, l->first_curve ? l->first_curve + at + c : 0);
-				}
-			}
-		}
-}
-
 // pull moves the particles along their edges.
 EXPORT static void pull(const eqflow_egnn *f, int k, const kept *l, float *y) {
 	int n = f->n, dim = f->dim;
@@ -264,14 +275,47 @@ EXPORT static void pull(const eqflow_egnn *f, int k, const kept *l, float *y) {
 		}
 }
 
-// hear sums the messages of every particle's edges.
-EXPORT static void hear(const eqflow_egnn *f, int k, kept *l) {
+// hear adds the messages of a span to what the particles hear.
+EXPORT static void hear(const eqflow_egnn *f, int k, span p, kept *l) {
 	int n = f->n;
 	long node = (long)LANES * f->hidden;
-	memset(l->heard, 0, sizeof(float) * n * node);
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < n; j++)
-			if (i != j) add_to(node, l->message + row_of(n, k, i, j) * node, l->heard + i * node);
+	for (int i = p.from; i < p.to; i++)
+		for (int j = k ? 0 : i + 1; j < n; j++) {
+			if (i == j) continue;
+			const float *message = l->message + (row_of(n, k, i, j) - p.base) * node;
+			add_to(node, message, l->heard + i * node);
+			if (!k) add_to(node, message, l->heard + j * node);
+		}
+}
+
+// inputs sets what the particles add to the rows, to their own and to those of others.
+EXPORT static void inputs(const eqflow_egnn *f, int k, const layer *w, const kept *l, scratch *s) {
+	int h = f->hidden, nodes = (k ? f->n : 1) * LANES;
+	dense(nodes, h, l->features, w->to, w->edge_bias, s->to);
+	memset(s->from, 0, sizeof(float) * nodes * h);
+	dense_more(nodes, h, l->features, w->from, s->from);
+}
+
+// rows computes those of a span; start is the distances in the first layer.
+EXPORT static void rows(const eqflow_egnn *f, int k, const layer *w, span p, const float *start, kept *l, const scratch *s) {
+	int n = f->n, h = f->hidden;
+	for (int i = p.from; i < p.to; i++)
+		for (int j = k ? 0 : i + 1; j < n; j++) {
+			if (i == j) continue;
+			int e = edge(n, i, j), row = row_of(n, k, i, j) - p.base;
+			for (int lane = 0; lane < LANES; lane++) {
+				const float *here = s->to + ((k ? i : 0) * LANES + lane) * (long)h, *there = s->from + ((k ? j : 0) * LANES + lane) * (long)h;
+				vector now = splat(l->distance[e * LANES + lane] - f->middle), then = splat(start[e * LANES + lane] - f->middle);
+				long at = ((long)row * LANES + lane) * h;
+				for (int c = 0; c < h; c += WIDTH) {
+					vector in = load(here + c) + load(there + c);
+					in = multiply_add(now, load(w->distance + c), multiply_add(then, load(w->start + c), in));
+					silu(in, l->first + at + c, l->first_slope + at + c, l->first_curve ? l->first_curve + at + c : 0);
+				}
+			}
+		}
+	dense_silu(p.rows * LANES, h, l->first, w->message, w->message_bias, l->message, l->message_slope, l->message_curve);
+	dense_silu(p.rows * LANES, h, l->message, w->pull, w->pull_bias, l->third, l->third_slope, l->third_curve);
 }
 
 // spread copies the rows of one particle for n.
@@ -283,7 +327,6 @@ static void spread(int n, long node, float *rows) {
 EXPORT static void update(const eqflow_egnn *f, int k, const layer *w, kept *l, float *next) {
 	int n = f->n, h = f->hidden, nodes = k ? n : 1;
 	long node = (long)LANES * h;
-	hear(f, k, l);
 	dense(nodes * LANES, h, l->features, w->own, w->update_bias, l->hidden);
 	memcpy(next, l->features, sizeof(float) * nodes * node);
 	if (!k) spread(n, node, l->hidden), spread(n, node, next);
@@ -304,15 +347,15 @@ EXPORT static void forward(const eqflow_egnn *f, const float *parameters, kept *
 		}
 	for (int k = 0; k < f->layers; k++) {
 		layer w = layer_at(f, parameters, k);
-		int rows = (k ? n * (n - 1) : n * (n - 1) / 2) * LANES, nodes = (k ? n : 1) * LANES;
 		measure(f, s->y, &l[k]);
-		dense(nodes, h, l[k].features, w.to, w.edge_bias, s->to);
-		memset(s->from, 0, sizeof(float) * nodes * h);
-		dense_more(nodes, h, l[k].features, w.from, s->from);
-		first_rows(f, k, &w, s->to, s->from, l[0].distance, &l[k]);
-		dense_silu(rows, h, l[k].first, w.message, w.message_bias, l[k].message, l[k].message_slope, l[k].message_curve);
-		dense_silu(rows, h, l[k].message, w.pull, w.pull_bias, l[k].third, l[k].third_slope, l[k].third_curve);
-		for (int r = 0; r < rows; r++) l[k].strength[r] = inner_product(h, l[k].third + (long)r * h, w.strength);
+		inputs(f, k, &w, &l[k], s);
+		memset(l[k].heard, 0, sizeof(float) * n * LANES * h);
+		for (int i = 0; i < n; i = next_span(n, l->keeps, i)) {
+			span p = span_of(f, k, l->keeps, i);
+			rows(f, k, &w, p, l[0].distance, &l[k], s);
+			for (int r = 0; r < p.rows * LANES; r++) l[k].strength[p.base * LANES + r] = inner_product(h, l[k].third + (long)r * h, w.strength);
+			if (k < f->layers - 1) hear(f, k, p, &l[k]);
+		}
 		pull(f, k, &l[k], s->y);
 		if (k < f->layers - 1) update(f, k, &w, &l[k], l[k + 1].features);
 	}
@@ -386,16 +429,16 @@ EXPORT static void update_back(const eqflow_egnn *f, int k, const layer *turned,
 	dense_more(nodes, h, s->gu, turned->own, s->gh);
 }
 
-// rows_back takes the cotangents gs of the edges' strengths, and those of what was heard, to what the rows are made of.
-EXPORT static void rows_back(const eqflow_egnn *f, int k, const layer *w, const layer *turned, const kept *l, scratch *s, const layer *g,
+// rows_back takes the cotangents gs of the edges' strengths, and those of what was heard, to what the rows of a span are made of.
+EXPORT static void rows_back(const eqflow_egnn *f, int k, const layer *w, const layer *turned, span p, const kept *l, scratch *s, const layer *g,
 	const bent *made) {
-	int n = f->n, h = f->hidden, rows = (k ? n * (n - 1) : n * (n - 1) / 2) * LANES;
-	long node = (long)LANES * h, all = (long)rows * h;
+	int n = f->n, h = f->hidden, count = p.rows * LANES;
+	long node = (long)LANES * h, all = (long)count * h, from = p.base * node;
 	memset(s->g_next, 0, sizeof(float) * all);
-	for (int i = 0; i < n; i++)
+	for (int i = p.from; i < p.to; i++)
 		for (int j = k ? 0 : i + 1; j < n; j++) {
 			if (i == j) continue;
-			int e = edge(n, i, j), back = edge(n, j, i), row = row_of(n, k, i, j);
+			int e = edge(n, i, j), back = edge(n, j, i), row = row_of(n, k, i, j) - p.base;
 			for (int lane = 0; lane < LANES; lane++) {
 				float gs = s->gs[e * LANES + lane] + (k ? 0 : s->gs[back * LANES + lane]);
 				long at = row * node + lane * h;
@@ -408,39 +451,43 @@ EXPORT static void rows_back(const eqflow_egnn *f, int k, const layer *w, const 
 			add_to(node, s->g_heard + i * node, s->g_next + row * node);
 			if (!k) add_to(node, s->g_heard + j * node, s->g_next + row * node);
 		}
-	if (made) add_to(all, made->third, s->g);
-	if (g) sum_rows(rows, h, s->g, g->pull_bias), weights_back(rows, h, l->message, s->g, g->pull);
-	dense_more_slope(rows, h, s->g, turned->pull, s->g_next, l->message_slope, 0);
-	if (made) add_to(all, made->second, s->g_next);
-	if (g) sum_rows(rows, h, s->g_next, g->message_bias), weights_back(rows, h, l->first, s->g_next, g->message);
-	dense_slope(rows, h, s->g_next, turned->message, s->g, l->first_slope, 0);
-	if (made) add_to(all, made->inputs, s->g);
-	if (g) sum_rows(rows, h, s->g, g->edge_bias);
+	if (made) add_to(all, made->third + from, s->g);
+	if (g) sum_rows(count, h, s->g, g->pull_bias), weights_back(count, h, l->message, s->g, g->pull);
+	dense_more_slope(count, h, s->g, turned->pull, s->g_next, l->message_slope, 0);
+	if (made) add_to(all, made->second + from, s->g_next);
+	if (g) sum_rows(count, h, s->g_next, g->message_bias), weights_back(count, h, l->first, s->g_next, g->message);
+	dense_slope(count, h, s->g_next, turned->message, s->g, l->first_slope, 0);
+	if (made) add_to(all, made->inputs + from, s->g);
+	if (g) sum_rows(count, h, s->g, g->edge_bias);
 }
 
-// inputs_back takes the cotangents of what the rows are made of to the features and the distances, those at the start, of the edges, among them.
-EXPORT static void inputs_back(const eqflow_egnn *f, int k, const layer *w, const layer *turned, const kept *l, const float *start, scratch *s,
-	const layer *g) {
-	int n = f->n, h = f->hidden, nodes = (k ? n : 1) * LANES;
+// inputs_back takes the cotangents of what the rows of a span are made of to the distances, those at the start, of the edges, among them, and
+// to what the particles add.
+EXPORT static void inputs_back(const eqflow_egnn *f, int k, const layer *w, span p, const kept *l, const float *start, scratch *s, const layer *g) {
+	int n = f->n, h = f->hidden;
 	long node = (long)LANES * h;
-	memset(s->g_to, 0, sizeof(float) * nodes * h), memset(s->g_from, 0, sizeof(float) * nodes * h);
-	for (int i = 0; i < n; i++)
+	for (int i = p.from; i < p.to; i++)
 		for (int j = k ? 0 : i + 1; j < n; j++) {
 			if (i == j) continue;
 			int e = edge(n, i, j);
-			const float *rows = s->g + row_of(n, k, i, j) * node;
+			const float *row = s->g + (row_of(n, k, i, j) - p.base) * node;
 			for (int lane = 0; lane < LANES; lane++) {
 				int at = e * LANES + lane;
 				for (int c = 0; c < h && g; c += WIDTH) {
-					vector x = load(rows + lane * h + c);
+					vector x = load(row + lane * h + c);
 					add(g->distance + c, splat(l->distance[at] - f->middle) * x), add(g->start + c, splat(start[at] - f->middle) * x);
 				}
-				if (k || !g) s->gd[at] += inner_product(h, rows + lane * h, w->distance);
-				if (!g) s->g_start[at] += inner_product(h, rows + lane * h, w->start);
+				if (k || !g) s->gd[at] += inner_product(h, row + lane * h, w->distance);
+				if (!g) s->g_start[at] += inner_product(h, row + lane * h, w->start);
 			}
-			add_to(node, rows, s->g_to + (k ? i : 0) * node);
-			add_to(node, rows, s->g_from + (k ? j : 0) * node);
+			add_to(node, row, s->g_to + (k ? i : 0) * node);
+			add_to(node, row, s->g_from + (k ? j : 0) * node);
 		}
+}
+
+// features_back takes the cotangents of what the particles add to the rows to their features.
+EXPORT static void features_back(const eqflow_egnn *f, int k, const layer *turned, const kept *l, scratch *s, const layer *g) {
+	int h = f->hidden, nodes = (k ? f->n : 1) * LANES;
 	if (g) weights_back(nodes, h, l->features, s->g_to, g->to), weights_back(nodes, h, l->features, s->g_from, g->from);
 	dense_more(nodes, h, s->g_to, turned->to, s->gh);
 	dense_more(nodes, h, s->g_from, turned->from, s->gh);
@@ -461,7 +508,7 @@ EXPORT static void offsets_back(const eqflow_egnn *f, const bent *made, scratch 
 
 // back takes the cotangents gy of the positions at the end to the parameters, adding to gradient, or to the configuration where that is null,
 // in gy too.
-EXPORT static void back(const eqflow_egnn *f, const float *parameters, const float *turned, const kept *l, scratch *s, float *gradient,
+EXPORT static void back(const eqflow_egnn *f, const float *parameters, const float *turned, kept *l, scratch *s, float *gradient,
 	const bent *made) {
 	int n = f->n, h = f->hidden, edges = n * (n - 1) * LANES;
 	long place = n * f->dim * LANES;
@@ -474,8 +521,15 @@ EXPORT static void back(const eqflow_egnn *f, const float *parameters, const flo
 		pull_back(f, k, &l[k], s);
 		if (m) add_to(edges, m->strength, s->gs), add_to(edges, m->distance, s->gd);
 		if (k < f->layers - 1) update_back(f, k, &t, &l[k], s, g, m);
-		rows_back(f, k, &w, &t, &l[k], s, g, m);
-		inputs_back(f, k, &w, &t, &l[k], l[0].distance, s, g);
+		if (l->keeps == IN_TURN) inputs(f, k, &w, &l[k], s);
+		memset(s->g_to, 0, sizeof(float) * n * LANES * h), memset(s->g_from, 0, sizeof(float) * n * LANES * h);
+		for (int i = 0; i < n; i = next_span(n, l->keeps, i)) {
+			span p = span_of(f, k, l->keeps, i);
+			if (l->keeps == IN_TURN) rows(f, k, &w, p, l[0].distance, &l[k], s);
+			rows_back(f, k, &w, &t, p, &l[k], s, g, m);
+			inputs_back(f, k, &w, p, &l[k], l[0].distance, s, g);
+		}
+		features_back(f, k, &t, &l[k], s, g);
 		if (!k && g) break;
 		if (!k) add_to(edges, s->g_start, s->gd);
 		measure_back(f, &l[k], s);
@@ -530,7 +584,7 @@ EXPORT double NAME(eqflow_egnn_match)(const eqflow_egnn *f, const float *paramet
 	const float *t, const float *want, float share, float *space, float *g) {
 	double loss = 0;
 	kept l[f->layers];
-	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k, 0);
+	keep(f, &space, keeps_best(f), l);
 	scratch s = scratch_at(f, &space);
 	for (int from = 0; from < count; from += LANES) {
 		int here = read(f, from, count, x, t, &s);

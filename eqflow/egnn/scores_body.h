@@ -25,7 +25,8 @@ static backs backs_at(const eqflow_egnn *f, float **at) {
 
 EXPORT long NAME(eqflow_egnn_space)(const eqflow_egnn *f, int curved) {
 	float *start = 0, *at = start;
-	for (int k = 0; k < f->layers; k++) kept_at(f, &at, k, curved);
+	kept l[f->layers];
+	keep(f, &at, curved ? ALL_CURVED : ALL, l);
 	scratch_at(f, &at);
 	along_at(f, &at, curved);
 	for (int k = 0; k < f->layers; k++) moved_at(f, &at, curved);
@@ -262,7 +263,7 @@ static void place_cotangents(const eqflow_egnn *f, int count, const float *g, sc
 EXPORT void NAME(eqflow_egnn_push)(const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x, const float *t,
 	const float *cotangents, float *space, float *g) {
 	kept l[f->layers];
-	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k, 0);
+	keep(f, &space, keeps_best(f), l);
 	scratch s = scratch_at(f, &space);
 	for (int from = 0; from < count; from += LANES) {
 		int here = read(f, from, count, x, t, &s);
@@ -276,7 +277,7 @@ EXPORT void NAME(eqflow_egnn_pull)(const eqflow_egnn *f, const float *parameters
 	const float *cotangents, float *space, float *pulled) {
 	long place = f->n * f->dim * LANES;
 	kept l[f->layers];
-	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k, 0);
+	keep(f, &space, keeps_best(f), l);
 	scratch s = scratch_at(f, &space);
 	read(f, 0, count, x, t, &s);
 	forward(f, parameters, l, &s);
@@ -294,7 +295,7 @@ EXPORT void NAME(eqflow_egnn_kick)(const eqflow_egnn *f, const float *parameters
 	kept l[f->layers];
 	moved m[f->layers];
 	bent made[f->layers];
-	for (int k = 0; k < f->layers; k++) l[k] = kept_at(f, &space, k, 1);
+	keep(f, &space, ALL_CURVED, l);
 	scratch s = scratch_at(f, &space);
 	along a = along_at(f, &space, 1);
 	for (int k = 0; k < f->layers; k++) m[k] = moved_at(f, &space, 1);
