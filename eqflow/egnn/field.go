@@ -12,7 +12,8 @@ import (
 	"math"
 	"runtime"
 	"sync"
-	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -178,16 +179,12 @@ func float32s(v []float64) []float32 {
 
 // inParallel calls do for every number below count, on all cores.
 func inParallel(count int, do func(k int)) {
-	var next atomic.Int64
-	var all sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), count) {
-		all.Go(func() {
-			for k := int(next.Add(1)) - 1; k < count; k = int(next.Add(1)) - 1 {
-				do(k)
-			}
-		})
+	var all errgroup.Group
+	all.SetLimit(runtime.GOMAXPROCS(0))
+	for k := range count {
+		all.Go(func() error { do(k); return nil })
 	}
-	all.Wait()
+	_ = all.Wait() // nothing fails
 }
 
 // spareNumbers are arrays that nobody uses any more: steps of one size follow each other by the thousand.

@@ -2,7 +2,9 @@ package particle
 
 import (
 	"runtime"
-	"sync"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // coupleGroup is how many configurations are paired among themselves: the work grows with the square of it.
@@ -16,41 +18,46 @@ const coupleGroup = 64
 // paired within groups of 64. The chosen pairs are then aligned until nothing improves. So the cost is low, not proven least.
 func Couple(x, z Batch, r Relabelling) Batch {
 	out := NewBatch(z.Len(), z.N, z.D)
-	var wait sync.WaitGroup
-	free := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for from := 0; from < x.Len(); from += coupleGroup {
-		to := min(from+coupleGroup, x.Len())
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
-			free <- struct{}{}
-			coupleInto(out.Slice(from, to), x.Slice(from, to), z.Slice(from, to), r)
-			<-free
-		}()
+	costs, partner := make([][]float64, x.Len()), make([]int, x.Len())
+	group := func(i int) (from, to int) {
+		from = i / coupleGroup * coupleGroup
+		return from, min(from+coupleGroup, x.Len())
 	}
-	wait.Wait()
-	return out
-}
-
-// coupleInto couples one group.
-func coupleInto(out, x, z Batch, r Relabelling) {
-	size, on := x.Len(), newSuperposition(r, x.N, x.D)
-	cost := make([]float64, size*size)
-	for i := range size {
-		for j := range size {
-			cost[i*size+j] = dot(z.At(j), z.At(j)) - 2*on.overlap(x.At(i), z.At(j))
+	inParallel(x.Len(), func(i int) {
+		on := newSuperposition(r, x.N, x.D)
+		from, to := group(i)
+		for j := from; j < to; j++ {
+			costs[i] = append(costs[i], dot(z.At(j), z.At(j))-2*on.overlap(x.At(i), z.At(j)))
+		}
+	})
+	for from := 0; from < x.Len(); from += coupleGroup {
+		_, to := group(from)
+		for i, j := range Assign(slices.Concat(costs[from:to]...), to-from) {
+			partner[from+i] = from + j
 		}
 	}
 	same := make([]float64, x.D*x.D)
 	for k := range x.D {
 		same[k*x.D+k] = 1
 	}
-	for i, j := range Assign(cost, size) {
-		a := alternate(x.At(i), z.At(j), x.D, same, on.among, true)
+	inParallel(x.Len(), func(i int) {
+		j := partner[i]
+		a := alternate(x.At(i), z.At(j), x.D, same, r.chooser(x.N), true)
 		copy(out.At(i), z.At(j))
 		if a.Perm != nil {
 			copy(out.At(i), Relabel(z.At(j), x.D, a.Perm))
 		}
 		Rotate(out.At(i), a.Rotation, x.D)
+	})
+	return out
+}
+
+// inParallel calls do for every number below count, on all cores.
+func inParallel(count int, do func(i int)) {
+	var all errgroup.Group
+	all.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range count {
+		all.Go(func() error { do(i); return nil })
 	}
+	_ = all.Wait() // nothing fails
 }
