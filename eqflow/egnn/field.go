@@ -1,7 +1,9 @@
-// Package egnn computes the regression of the EGNN field (flow matching), with its gradient by the parameters, in C on all cores: the
-// formulas of dynamics.EGNN and their derivatives by hand, in float32. A few configurations at a time go all the way through and back while what
-// they need stays in the cache, and every layer of a network is a matrix product with its activation on it. Nothing is compiled when it
-// runs.
+// Package egnn computes the EGNN field in C on all cores: the formulas of dynamics.EGNN and their derivatives by hand, in float32. They are its
+// regression (flow matching) with the gradient by the parameters, its flow with products of its Jacobian and vectors, all of which make
+// the exact divergence, and what scores obey along a trajectory: the pull (∂v/∂x)ᵀs and the divergence's own gradient.
+//
+// A few configurations at a time go all the way through and back while what they need stays in the cache, and every layer of a network is a
+// matrix product with its activation on it. Nothing is compiled when it runs.
 //
 // It is there on amd64 with AVX2, where cgo is at hand and particles are all alike; elsewhere the graphs are used. The results
 // do not depend on the number of cores.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed lj13
+//go:embed lj13 lj13-egnn
 var files embed.FS
 
 // Put writes the model of that name below a folder, over one that is there, and returns the model's own folder.

@@ -161,7 +161,7 @@ func (l *Lab) OwnEnergies(t Trained, reference particle.Batch, least, most float
 	for i := range reference.Len() {
 		known.Values = append(known.Values, t.Target.EnergyForces(reference.At(i), nil))
 	}
-	return figure.Histogram(figure.Axes{Title: "Energies of " + t.Target.Name(), X: "u / kT", Y: "density", XRange: [2]float64{least, most}}, 60,
+	return figure.Histogram(figure.Axes{Title: "Energies of " + t.Target.Name() + ", " + t.Name, X: "u / kT", Y: "density", XRange: [2]float64{least, most}}, 60,
 		known, figure.Sample{Name: "samples", Values: s.Energy}, figure.Sample{Name: "reweighted", Values: s.Energy, Weights: stats.Weights(s.LogWeight)})
 }
 

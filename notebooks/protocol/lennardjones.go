@@ -69,21 +69,30 @@ func (l *Lab) LowestCluster(x particle.Batch) figure.Figure {
 	return figure.Particles(figure.Gallery{Title: "LJ13", Captions: captions, Bond: touching}, batch)
 }
 
-// Shipped is the generator of LJ13 that comes with eqflow, with the settings of its field.
-func (l *Lab) Shipped() Trained {
-	folder := must(models.Put("lj13", l.path("models", "shipped")))
+// Shipped is one of the generators of LJ13 that come with eqflow: "lj13", a one-hop field, or "lj13-egnn".
+func (l *Lab) Shipped(name string) Trained {
+	folder := must(models.Put(name, l.path("models", "shipped")))
 	model, history := must2(eqflow.Load(l.backend.Backend, folder))
 	settings := *must(eqflow.Describe(folder)).Settings
-	return Trained{Job{Recipe: Recipe{Name: "lj13-shipped", Flow: model.Flow, Settings: settings}, Seed: 1, System: model.Target}, model, history}
+	return Trained{Job{Recipe: Recipe{Name: name + "-shipped", Flow: model.Flow, Settings: settings}, Seed: 1, System: model.Target}, model, history}
 }
 
-// TrainingTable says what a generator is and what its training took.
-func TrainingTable(t Trained) figure.Table {
-	field := t.Model.Flow.(flow.Continuous).Field.(dynamics.OneHop)
-	seconds, _ := t.History.Total()
-	return figure.NewTable([]string{"parameters", "centres", "vector, tensor channels", "width", "solver steps", "training", "minutes"},
-		[]any{t.Parameters(), field.Centres, fmt.Sprintf("%d, %d", field.Channels, field.Tensors), field.WithDefaults().Hidden, t.SolverSteps(), trainings(t),
-			fmt.Sprintf("%.0f", seconds/60)})
+// fieldName is what tables call a generator by its field.
+func fieldName(t Trained) string {
+	if _, ok := t.Model.Flow.(flow.Continuous).Field.(dynamics.EGNN); ok {
+		return "EGNN"
+	}
+	return "one-hop"
+}
+
+// TrainingTable says what generators are and what their training took.
+func TrainingTable(all ...Trained) figure.Table {
+	var rows [][]any
+	for _, t := range all {
+		seconds, _ := t.History.Total()
+		rows = append(rows, []any{fieldName(t), t.Parameters(), t.SolverSteps(), trainings(t), fmt.Sprintf("%.0f", seconds/60)})
+	}
+	return figure.NewTable([]string{"field", "parameters", "solver steps", "training", "minutes"}, rows...)
 }
 
 // trainings says what a generator was trained by, one after the other.
@@ -132,20 +141,24 @@ func (l *Lab) RadialFigure(t Trained, x particle.Batch) figure.Figure {
 		series = append(series, one)
 	}
 	series[0].Style = figure.Dashed
-	return figure.Lines(figure.Axes{Title: "Radial distribution", X: "r", Y: "g(r)", XRange: [2]float64{0.5, 5}}, series...)
+	return figure.Lines(figure.Axes{Title: "Radial distribution, " + t.Name, X: "r", Y: "g(r)", XRange: [2]float64{0.5, 5}}, series...)
 }
 
 // QualityTable is what samples of LJ13 are judged by, with what MCMC has against itself, and the published figures.
-func (l *Lab) QualityTable(t Trained, x particle.Batch) figure.Table {
-	s := l.Draws(t)
-	z, d := stats.LogZ(s.LogWeight, stats.Bootstrap{Seed: 1}), l.distances(t.Target, s, x, compared(s))
-	ess := fmt.Sprintf("%.1f %% of %d", 100*essOf(s), s.X.Len())
-	return figure.NewTable([]string{"", "ESS", "log Z", "W2", "energy-W2 / kT"},
-		[]any{"this generator", ess, fmt.Sprintf("%.3f ± %.3f", z.Value, z.Error), fmt.Sprintf("%.2f", d.W2), fmt.Sprintf("%.2f", d.EnergyW2)},
-		[]any{"… reweighted", "", "", "", fmt.Sprintf("%.2f", d.EnergyW2Reweighted)},
-		[]any{"MCMC against itself, known", "", fmt.Sprintf("%.3f", t.Target.Reference().LogZ), fmt.Sprintf("%.2f", d.W2Floor), fmt.Sprintf("%.2f", d.EnergyW2Floor)},
+func (l *Lab) QualityTable(x particle.Batch, all ...Trained) figure.Table {
+	var rows [][]any
+	var d measure.Distances
+	for _, t := range all {
+		s := l.Draws(t)
+		z := stats.LogZ(s.LogWeight, stats.Bootstrap{Seed: 1})
+		d = l.distances(t.Target, s, x, compared(s))
+		rows = append(rows, []any{fieldName(t), fmt.Sprintf("%.1f %% of %d", 100*essOf(s), s.X.Len()), fmt.Sprintf("%.3f ± %.3f", z.Value, z.Error), fmt.Sprintf("%.3f", d.W2), fmt.Sprintf("%.2f", d.EnergyW2)},
+			[]any{"… reweighted", "", "", "", fmt.Sprintf("%.2f", d.EnergyW2Reweighted)})
+	}
+	rows = append(rows, []any{"MCMC against itself, known", "", fmt.Sprintf("%.3f", all[0].Target.Reference().LogZ), fmt.Sprintf("%.3f", d.W2Floor), fmt.Sprintf("%.2f", d.EnergyW2Floor)},
 		[]any{"iDEM, published", "–", "–", 1.61, 30.8}, []any{"Adjoint Sampling, published", "–", "–", 1.67, 2.40},
 		[]any{"ASBS, published", "–", "–", 1.59, 1.99}, []any{"SGDS, published", "–", "–", 1.56, 0.89})
+	return figure.NewTable([]string{"", "ESS", "log Z", "W2", "energy-W2 / kT"}, rows...)
 }
 
 func essOf(s eqflow.Samples) float64 { return stats.KishESS(s.LogWeight) / float64(len(s.LogWeight)) }
@@ -166,7 +179,7 @@ func (l *Lab) WeightsFigure(t Trained) figure.Figure {
 		running.X, running.Y = append(running.X, float64(n)), append(running.Y, 100*stats.KishESS(logW[:n])/float64(n))
 	}
 	return figure.Grid("weights", 2,
-		figure.Histogram(figure.Axes{Title: "Log-weights, their mean weight one", X: "ln w", Y: "density", Width: 560, Height: 380}, 60, figure.Sample{Name: "samples", Values: logW}),
+		figure.Histogram(figure.Axes{Title: "Log-weights, " + t.Name, X: "ln w, the mean weight one", Y: "density", Width: 560, Height: 380}, 60, figure.Sample{Name: "samples", Values: logW}),
 		figure.Lines(figure.Axes{Title: "ESS of the first samples / %", X: "samples", YRange: [2]float64{0, 100}, Width: 560, Height: 380}, running))
 }
 
@@ -179,7 +192,7 @@ func (l *Lab) ReweightingTable(t Trained, x particle.Batch) figure.Table {
 	for _, v := range w[len(w)-len(w)/100:] {
 		hundredth += v
 	}
-	return figure.NewTable([]string{"", "samples", "reweighted", "MCMC"},
+	return figure.NewTable([]string{t.Name, "samples", "reweighted", "MCMC"},
 		[]any{"⟨u⟩ / kT", u4(stats.Mean(s.Energy, nil, boot)), u4(stats.Mean(s.Energy, s.LogWeight, boot)), u4(u)},
 		[]any{"share of the largest weight", fmt.Sprintf("%.2f %%", 100/float64(len(w))), fmt.Sprintf("%.2f %%", 100*w[len(w)-1]), ""},
 		[]any{"of the largest hundredth", "1 %", fmt.Sprintf("%.1f %%", 100*hundredth), ""})
@@ -193,21 +206,23 @@ func StepsTable(t Trained, x particle.Batch) figure.Table {
 	for _, steps := range []int{n / 2, n, 2 * n} {
 		headers, row = append(headers, fmt.Sprintf("%d steps", steps)), append(row, fmt.Sprintf("%.3f", must(t.NLL(x, steps))))
 	}
-	return figure.NewTable(append([]string{fmt.Sprintf("NLL of %d configurations / nats", x.Len())}, headers...), append([]any{""}, row...))
+	return figure.NewTable(append([]string{fmt.Sprintf("%s, NLL of %d configurations / nats", t.Name, x.Len())}, headers...), append([]any{""}, row...))
 }
 
-// LennardJonesClaims are what data, trace and generator are held to.
-func (l *Lab) LennardJonesClaims(t Trained, x particle.Batch) {
-	s, boot, known := l.Draws(t), stats.Bootstrap{Seed: 1}, t.Target.Reference()
-	_, virial := EnergyAndVirial(t.Target, x)
-	exact := float64(t.Prior.DegreesOfFreedom())
+// LennardJonesClaims are what data, trace and generators, of which the first is the one-hop field's, are held to.
+func (l *Lab) LennardJonesClaims(x particle.Batch, all ...Trained) {
+	boot, of := stats.Bootstrap{Seed: 1}, all[0].Target
+	energy, virial := EnergyAndVirial(of, x)
+	exact, known := float64(all[0].Prior.DegreesOfFreedom()), of.Reference()
 	l.Claim("LJ13 data: virial", fmt.Sprintf("%.0f, within 3 s.e.", exact), math.Abs(virial.Value-exact) <= 3*virial.Error, "%.2f ± %.2f", virial.Value, virial.Error)
-	trace := l.TraceError(t, x)
+	trace := l.TraceError(all[0], x)
 	l.Claim("the one-hop trace is that of the full Jacobian, fresh parameters", "≤ 1e-10, float64", trace <= 1e-10, "%.1e", trace)
-	l.Claim("LJ13: ESS / %, no weight cut", "≥ 40", essOf(s) >= 0.4, "%.1f of %d", 100*essOf(s), s.X.Len())
-	z := stats.LogZ(s.LogWeight, boot)
-	l.Claim("LJ13: log Z from the weights", fmt.Sprintf("%.3f, within 3 s.e.", known.LogZ), math.Abs(z.Value-known.LogZ) <= 3*math.Hypot(z.Error, known.LogZError), "%.3f ± %.3f", z.Value, z.Error)
-	u := stats.Mean(s.Energy, s.LogWeight, boot)
-	of, _ := EnergyAndVirial(t.Target, x)
-	l.Claim("LJ13: ⟨u⟩ reweighted is that of MCMC", "within 3 s.e.", math.Abs(u.Value-of.Value) <= 3*math.Hypot(u.Error, of.Error), "%.2f ± %.2f, MCMC %.2f ± %.2f", u.Value, u.Error, of.Value, of.Error)
+	for _, t := range all {
+		s, name := l.Draws(t), "LJ13, "+fieldName(t)
+		l.Claim(name+": ESS / %, no weight cut", "≥ 40", essOf(s) >= 0.4, "%.1f of %d", 100*essOf(s), s.X.Len())
+		z := stats.LogZ(s.LogWeight, boot)
+		l.Claim(name+": log Z from the weights", fmt.Sprintf("%.3f, within 3 s.e.", known.LogZ), math.Abs(z.Value-known.LogZ) <= 3*math.Hypot(z.Error, known.LogZError), "%.3f ± %.3f", z.Value, z.Error)
+		u := stats.Mean(s.Energy, s.LogWeight, boot)
+		l.Claim(name+": ⟨u⟩ reweighted is that of MCMC", "within 3 s.e.", math.Abs(u.Value-energy.Value) <= 3*math.Hypot(u.Error, energy.Error), "%.2f ± %.2f, MCMC %.2f ± %.2f", u.Value, u.Error, energy.Value, energy.Error)
+	}
 }
