@@ -25,8 +25,10 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 	if err := m.fits(x); err != nil {
 		return nil, 0, err
 	}
-	if field, ok, err := m.egnnField(m.scope); ok || err != nil {
-		return m.adaptiveOnHost(field, x, control, err)
+	if field, ok, err := m.egnnField(m.scope); err != nil {
+		return nil, 0, err
+	} else if ok {
+		return m.adaptiveOnHost(field, x, control)
 	}
 	step, err := m.stepper(m.estimate.Probes)
 	if err != nil {
@@ -48,23 +50,24 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 }
 
 // adaptiveOnHost is LogProbAdaptive of a field in C.
-func (m *Model) adaptiveOnHost(field egnn.Field, x particle.Batch, control ode.Adaptive, err error) (logProb []float64, steps int, _ error) {
+func (m *Model) adaptiveOnHost(field egnn.Field, x particle.Batch, control ode.Adaptive) (logProb []float64, steps int, err error) {
 	x = x.Clone().RemoveMean()
-	for from := 0; from < x.Len() && err == nil; from += egnn.Block() {
+	for from := 0; from < x.Len(); from += egnn.Block() {
 		to := min(from+egnn.Block(), x.Len())
-		var integral []float64
-		var count int
 		block := x.Slice(from, to)
-		if integral, count, err = m.driveOnHost(field, block, control); err != nil {
-			break
+		integral, count, err := m.driveOnHost(field, block, control)
+		if err != nil {
+			return nil, 0, err
 		}
 		steps = max(steps, count)
 		for i, v := range integral {
 			logProb = append(logProb, m.Prior.LogDensity(block.At(i))+v)
 		}
-		err = m.passed("the adaptive solve", to, x.Len())
+		if err := m.passed("the adaptive solve", to, x.Len()); err != nil {
+			return nil, 0, err
+		}
 	}
-	return logProb, steps, err
+	return logProb, steps, nil
 }
 
 // driveOnHost moves a block of configurations back to the prior in place, and returns the integral of the divergence.

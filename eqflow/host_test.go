@@ -18,7 +18,7 @@ import (
 func moved(t *testing.T, backend *xla.Opened, field dynamics.EGNN, by float64) (*eqflow.Model, *rand.Rand) {
 	t.Helper()
 	if _, ok := egnn.New(field, 4, 2); !ok {
-		t.Skip("there is no C here: no cgo, or no AVX2")
+		t.Skip("the C needs cgo and AVX2, and one of them is missing: the graphs are used here")
 	}
 	m := newModel(t, backend, flow.Continuous{Field: field})
 	rng := rand.New(rand.NewPCG(1, 2))

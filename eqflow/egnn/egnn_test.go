@@ -15,7 +15,7 @@ func example(t testing.TB, config dynamics.EGNN, n, d, size int) (f Field, x, wa
 	t.Helper()
 	f, ok := New(config, n, d)
 	if !ok {
-		t.Skip("this machine has no AVX2, or was this built without cgo?")
+		t.Skip("the C needs cgo and AVX2, and one of them is missing: the graphs are used here")
 	}
 	rng := rand.New(rand.NewPCG(1, uint64(size)))
 	for k := range f.Parameters {
@@ -107,7 +107,7 @@ func TestVectorsAndCoresDoNotMatter(t *testing.T) {
 		t.Errorf("on one core the loss is %.17g for %.17g, and the gradient differs by %.2g", again, loss, worst(g, h))
 	}
 	if !narrow() {
-		t.Skip("this machine has AVX2 alone")
+		t.Skip("no AVX-512 here: there is nothing to hold AVX2 against")
 	}
 	defer narrow()
 	other, h := f.Match(x, want, times)

@@ -12,13 +12,11 @@ package egnn
 import (
 	"fmt"
 	"math"
-	"runtime"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
+	"github.com/eqflow/gonb-eqflow/internal/spare"
 )
 
 // Field is an EGNN field of N particles, all alike, in D dimensions with numbers for parameters.
@@ -96,7 +94,7 @@ func (f Field) Part(of []float32, name string) []float32 {
 
 // turned returns the parameters with every square matrix transposed where it lies.
 func (f Field) turned() []float32 {
-	out := spareNumbers.take(len(f.Parameters))
+	out := spareNumbers.Take(len(f.Parameters))
 	for _, p := range f.layout {
 		if p.rows != p.cols {
 			continue
@@ -142,9 +140,9 @@ func (f Field) summed(x particle.Batch, t []float64, add func(part int, turned, 
 	places, times, turned := float32s(x.X), f.times(t), f.turned()
 	blocks := (size + lanes - 1) / lanes
 	gradients := make([][]float32, min(blocks, mostParts))
-	inParallel(len(gradients), func(k int) {
+	parallel.Each(len(gradients), func(k int) {
 		from, to := k*blocks/len(gradients)*lanes, min((k+1)*blocks/len(gradients)*lanes, size)
-		gradients[k] = spareNumbers.take(len(f.Parameters))
+		gradients[k] = spareNumbers.Take(len(f.Parameters))
 		clear(gradients[k])
 		add(k, turned, places[from*width:to*width], times[from*features:to*features], from*width, to*width, gradients[k])
 	})
@@ -153,9 +151,9 @@ func (f Field) summed(x particle.Batch, t []float64, add func(part int, turned, 
 		for i, v := range g {
 			sum[i] += v
 		}
-		spareNumbers.leave(g)
+		spareNumbers.Leave(g)
 	}
-	spareNumbers.leave(turned)
+	spareNumbers.Leave(turned)
 	return sum
 }
 
@@ -179,34 +177,5 @@ func float32s(v []float64) []float32 {
 	return out
 }
 
-// inParallel calls do for every number below count, on all cores.
-func inParallel(count int, do func(k int)) {
-	var all errgroup.Group
-	all.SetLimit(runtime.GOMAXPROCS(0))
-	for k := range count {
-		all.Go(func() error { do(k); return nil })
-	}
-	_ = all.Wait() // nothing fails
-}
-
-// spareNumbers are arrays that nobody uses any more: steps of one size follow each other by the thousand.
-var spareNumbers spares
-
-// spares are arrays by length.
-type spares struct{ pools sync.Map }
-
-// take returns an array, with whatever it held last.
-func (s *spares) take(length int) []float32 {
-	pool, _ := s.pools.LoadOrStore(length, new(sync.Pool))
-	if used, ok := pool.(*sync.Pool).Get().(*[]float32); ok {
-		return *used
-	}
-	return make([]float32, length)
-}
-
-// leave hands an array over to the next taker.
-func (s *spares) leave(a []float32) {
-	if pool, ok := s.pools.Load(len(a)); ok {
-		pool.(*sync.Pool).Put(&a)
-	}
-}
+// spareNumbers are those of steps and solves.
+var spareNumbers spare.Arrays[float32]

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
 // Solve is a flow between two times by equal steps of a Runge–Kutta method.
@@ -57,12 +58,12 @@ func (f Field) Rate(x particle.Batch, t []float64, vectors Vectors) (v particle.
 // the lanes want them.
 func (f Field) withVectors(vectors Vectors, size int, do func(turned, vectors []float32, from, to int)) {
 	turned := f.turned()
-	defer spareNumbers.leave(turned)
+	defer spareNumbers.Leave(turned)
 	var basis []float32
 	if vectors == nil {
 		basis = f.basis()
 	}
-	inParallel((size+lanes-1)/lanes, func(k int) {
+	parallel.Each((size+lanes-1)/lanes, func(k int) {
 		from, to := k*lanes, min(k*lanes+lanes, size)
 		if vectors == nil {
 			do(turned, basis, from, to)

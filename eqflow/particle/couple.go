@@ -1,10 +1,9 @@
 package particle
 
 import (
-	"runtime"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
 // coupleGroup is how many configurations are paired among themselves: the work grows with the square of it.
@@ -23,7 +22,7 @@ func Couple(x, z Batch, r Relabelling) Batch {
 		from = i / coupleGroup * coupleGroup
 		return from, min(from+coupleGroup, x.Len())
 	}
-	inParallel(x.Len(), func(i int) {
+	parallel.Each(x.Len(), func(i int) {
 		on := newSuperposition(r, x.N, x.D)
 		from, to := group(i)
 		for j := from; j < to; j++ {
@@ -40,7 +39,7 @@ func Couple(x, z Batch, r Relabelling) Batch {
 	for k := range x.D {
 		same[k*x.D+k] = 1
 	}
-	inParallel(x.Len(), func(i int) {
+	parallel.Each(x.Len(), func(i int) {
 		j := partner[i]
 		a := alternate(x.At(i), z.At(j), x.D, same, r.chooser(x.N), true)
 		copy(out.At(i), z.At(j))
@@ -50,14 +49,4 @@ func Couple(x, z Batch, r Relabelling) Batch {
 		Rotate(out.At(i), a.Rotation, x.D)
 	})
 	return out
-}
-
-// inParallel calls do for every number below count, on all cores.
-func inParallel(count int, do func(i int)) {
-	var all errgroup.Group
-	all.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range count {
-		all.Go(func() error { do(i); return nil })
-	}
-	_ = all.Wait() // nothing fails
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
 // Kept is a solve that remembers its stages, so that it can be differentiated.
@@ -18,7 +19,7 @@ func (f *Flow) Keep(x particle.Batch) *Kept {
 	k := &Kept{Images: newImages(x), blocks: make([]*block, blocks(x))}
 	f.withTable(x, func(t *table) {
 		k.table = t
-		inParallel(len(k.blocks), func(i int) {
+		parallel.Each(len(k.blocks), func(i int) {
 			k.blocks[i] = f.newBlock(t, x, i, true)
 			k.blocks[i].solve()
 			k.blocks[i].store(k.Images)
@@ -43,7 +44,7 @@ func (k *Kept) parts() int {
 func (k *Kept) Pull(cotangents Images) Parameters {
 	t := k.table
 	parts := make([][][]polynomial, k.parts())
-	inParallel(len(parts), func(i int) {
+	parallel.Each(len(parts), func(i int) {
 		parts[i] = t.zeros(len(t.rows))
 		for b := len(k.blocks) * i / len(parts); b < len(k.blocks)*(i+1)/len(parts); b++ {
 			k.blocks[b].pull(cotangents, parts[i])

@@ -3,6 +3,8 @@ package radial
 import (
 	"fmt"
 	"math"
+
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
 // A piece is a polynomial of degree 7 through its Chebyshev nodes: at the tolerance the cheapest to make and to look up
@@ -216,13 +218,13 @@ const chunks = 16
 
 // inChunks calls do for ranges of count numbers, on all cores.
 func inChunks(count int, do func(chunk, from, to int)) {
-	inParallel(chunks, func(i int) { do(i, count*i/chunks, count*(i+1)/chunks) })
+	parallel.Each(chunks, func(i int) { do(i, count*i/chunks, count*(i+1)/chunks) })
 }
 
 // divide evaluates the RBFs at the nodes of pieces, and returns what they miss before and beyond split.
 func (b *basis) divide(p pieces) (near, far fault) {
 	count := p.near + p.far
-	b.pieces, b.nodes, b.buffer = p, make([]values, terms*count), spareNumbers.take(terms*count*len(b.centres))
+	b.pieces, b.nodes, b.buffer = p, make([]values, terms*count), spareNumbers.Take(terms*count*len(b.centres))
 	found := make([]fault, count)
 	inChunks(count, func(_, from, to int) {
 		for piece := from; piece < to; piece++ {
@@ -249,7 +251,7 @@ func (b *basis) evaluate(piece int) {
 	}
 }
 
-func (b *basis) leave() { spareNumbers.leave(b.buffer) }
+func (b *basis) leave() { spareNumbers.Leave(b.buffer) }
 
 // vanished is the square of (d−μ)/width from which an RBF is nothing even against the regulariser's share that is negligible.
 const vanished = 42

@@ -6,6 +6,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
 // Solve is a flow between two times by equal steps of a Runge–Kutta method.
@@ -121,7 +122,7 @@ const lanes = 32
 func (f *Flow) Apply(x particle.Batch) Images {
 	out := newImages(x)
 	f.withTable(x, func(t *table) {
-		inParallel(blocks(x), func(i int) {
+		parallel.Each(blocks(x), func(i int) {
 			b := f.newBlock(t, x, i, false)
 			b.solve()
 			b.store(out)
@@ -156,8 +157,8 @@ func (f *Flow) newBlock(t *table, x particle.Batch, index int, keep bool) *block
 		steps = f.Steps
 	}
 	stages := f.Method.Stages()
-	b.y, b.ys, b.ks = spareNumbers.take(width), spareNumbers.take(steps*stages*width), spareNumbers.take(steps*stages*width)
-	b.ls = spareNumbers.take(steps * stages * b.lanes)
+	b.y, b.ys, b.ks = spareNumbers.Take(width), spareNumbers.Take(steps*stages*width), spareNumbers.Take(steps*stages*width)
+	b.ls = spareNumbers.Take(steps * stages * b.lanes)
 	scratch := make([]float64, 5*b.lanes)
 	for _, s := range []*[]float64{&b.logDet, &b.penalty, &b.square, &b.phi, &b.factor} {
 		*s, scratch = scratch[:b.lanes:b.lanes], scratch[b.lanes:]
@@ -179,7 +180,7 @@ func (b *block) load(y []float64, from particle.Batch) {
 // leave ends the block's use.
 func (b *block) leave() {
 	for _, a := range [][]float64{b.y, b.ys, b.ks, b.ls} {
-		spareNumbers.leave(a)
+		spareNumbers.Leave(a)
 	}
 }
 

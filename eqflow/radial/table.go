@@ -34,7 +34,7 @@ func (f Field) newTable(p plan, at []float64, beyond bool) *table {
 
 // zeros returns rows of pieces.
 func (t *table) zeros(rows int) [][]polynomial {
-	flat := sparePolynomials.take(rows * t.count())
+	flat := sparePolynomials.Take(rows * t.count())
 	clear(flat)
 	out := make([][]polynomial, rows)
 	for i := range out {
@@ -45,7 +45,7 @@ func (t *table) zeros(rows int) [][]polynomial {
 
 // leave ends the use of what zeros returned.
 func (t *table) leave(rows [][]polynomial) {
-	sparePolynomials.leave(rows[0][:len(rows)*len(rows[0])])
+	sparePolynomials.Leave(rows[0][:len(rows)*len(rows[0])])
 }
 
 // mix makes a piece of perCentre.

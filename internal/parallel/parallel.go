@@ -1,4 +1,5 @@
-package radial
+// Package parallel does numbered things on all cores.
+package parallel
 
 import (
 	"runtime"
@@ -6,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// inParallel calls do for every number below count, on all cores.
-func inParallel(count int, do func(i int)) {
+// Each calls do for every number below count, on all cores.
+func Each(count int, do func(i int)) {
 	workers := min(runtime.GOMAXPROCS(0), count)
 	if workers <= 1 {
 		for i := range count {
