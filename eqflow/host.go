@@ -39,7 +39,7 @@ func (m *Model) hostLoss(s Settings, in Inputs) (loss float64, gradient dataset.
 		loss, all = field.Match(x, want, in.T)
 	}
 	for k, name := range names {
-		gradient = append(gradient, dataset.Float32(name, field.Part(all, name), variables[k].Shape().Dimensions...))
+		gradient = append(gradient, dataset.Float32(name, field.Of(all, name), variables[k].Shape().Dimensions...))
 	}
 	return loss, gradient, true, nil
 }
@@ -63,7 +63,7 @@ func (m *Model) egnnField(scope string) (f egnn.Field, ok bool, err error) {
 		if err != nil {
 			return f, false, fmt.Errorf("eqflow: cannot read parameter %s: %w", v.Path(), err)
 		}
-		err = tensors.ConstFlatData(value, func(from []float32) { copy(f.Part(f.Parameters, names[k]), from) })
+		err = tensors.ConstFlatData(value, func(from []float32) { f.Set(names[k], from) })
 		if err != nil {
 			return f, false, fmt.Errorf("eqflow: cannot read parameter %s: %w", v.Path(), err)
 		}

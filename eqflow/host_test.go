@@ -102,6 +102,7 @@ func TestMatchingInCIsTheGraphs(t *testing.T) {
 		"forces and harmonics":  {dynamics.EGNN{Harmonics: 2}, eqflow.Settings{Forces: true}, 5},
 		"one layer":             {dynamics.EGNN{Layers: 1, Hidden: 32}, eqflow.Settings{}, 16},
 		"four wide layers":      {dynamics.EGNN{Layers: 4, Hidden: 96, Middle: 2}, eqflow.Settings{}, 9},
+		"means":                 {dynamics.EGNN{Layers: 3, Hidden: 32, Mean: true}, eqflow.Settings{}, 7},
 		"one configuration":     {dynamics.EGNN{Layers: 2}, eqflow.Settings{}, 1},
 		"annealed, with forces": {dynamics.EGNN{Layers: 2}, eqflow.Settings{Objective: eqflow.Annealed}, 8},
 	} {

@@ -22,6 +22,10 @@ const (
 	muonReach = 0.4
 )
 
+// muonLeast is the size of a gradient below which a step is the shorter the smaller the gradient: that of a layer that has no say is rounding
+// noise, and its square may vanish in float32, which would leave nothing to divide by.
+const muonLeast = 1e-8
+
 // The coefficients of the quintic x → ax + bx³ + cx⁵ that takes every singular value in (0, 1] to about 1 within five rounds.
 const muonA, muonB, muonC = 3.4445, -4.7750, 2.0315
 
@@ -90,7 +94,7 @@ func orthogonal(x *Node) *Node {
 		return Transpose(orthogonal(Transpose(x, 1, 2)), 1, 2) // the products below are of the shorter side
 	}
 	size := Sqrt(ReduceAndKeep(Square(x), ReduceSum, 1, 2))
-	x = Div(x, AddScalar(size, 1e-20)) // a gradient of zero stays one
+	x = Div(x, AddScalar(size, muonLeast))
 	for range muonRounds {
 		square := Einsum("kil,kjl->kij", x, x)
 		factor := Add(MulScalar(square, muonB), MulScalar(Einsum("kil,klj->kij", square, square), muonC))

@@ -79,7 +79,7 @@ func near(t *testing.T, what string, got, want []float64, tolerance float64) {
 }
 
 var fields = map[string]dynamics.Config{"kernel": dynamics.Kernel{}, "mlp": dynamics.MLP{Hidden: 16},
-	"egnn": dynamics.EGNN{Hidden: 16, Harmonics: 1}, "egnn of one layer": dynamics.EGNN{Layers: 1, Hidden: 16},
+	"egnn": dynamics.EGNN{Hidden: 16, Harmonics: 1}, "egnn of one layer": dynamics.EGNN{Layers: 1, Hidden: 16}, "egnn of means": dynamics.EGNN{Layers: 2, Hidden: 16, Mean: true},
 	"onehop": dynamics.OneHop{Hidden: 16, Channels: 3, Tensors: 2, Core: 2, Guard: 4}, "onehop of vectors": dynamics.OneHop{Hidden: 16, Channels: 3, Tensors: -1},
 	"onehop of tensors": dynamics.OneHop{Hidden: 16, Channels: -1, Tensors: 3}, "onehop without angles": dynamics.OneHop{Hidden: 16, Channels: -1, Tensors: -1}}
 
@@ -115,7 +115,7 @@ func TestTablesAgreeWithAt(t *testing.T) {
 }
 
 // equivariant names the fields that keep every symmetry of the system.
-var equivariant = []string{"kernel", "egnn", "egnn of one layer", "onehop", "onehop of vectors", "onehop of tensors", "onehop without angles"}
+var equivariant = []string{"kernel", "egnn", "egnn of one layer", "egnn of means", "onehop", "onehop of vectors", "onehop of tensors", "onehop without angles"}
 
 func TestEquivariantFieldsKeepTheSymmetries(t *testing.T) {
 	for _, name := range equivariant {

@@ -29,11 +29,14 @@ type EGNN struct {
 	Middle float64 // c, the distance that edges are measured from, in the target's length unit; default 3
 	// Harmonics adds cos(kπt), k = 1 … Harmonics, to the time feature t. Default 0.
 	Harmonics int
+	// Mean takes the mean of what comes from the other particles, of messages and of what moves a particle, in the place of the sum: among
+	// many a step of training moves the sum too far.
+	Mean bool
 }
 
 // WithDefaults fills the zero fields in.
 func (e EGNN) WithDefaults() EGNN {
-	return EGNN{Layers: orInt(e.Layers, 3), Hidden: orInt(e.Hidden, 64), Middle: orFloat(e.Middle, 3), Harmonics: e.Harmonics}
+	return EGNN{Layers: orInt(e.Layers, 3), Hidden: orInt(e.Hidden, 64), Middle: orFloat(e.Middle, 3), Harmonics: e.Harmonics, Mean: e.Mean}
 }
 
 // Validate returns an error that names the first setting out of range.
@@ -46,6 +49,15 @@ func (e EGNN) Validate() error {
 		return fmt.Errorf("dynamics: EGNN field measures distances from %g; give a typical distance of the target", e.Middle)
 	}
 	return nil
+}
+
+// Share is what a part of a layer's parameters is multiplied by where it acts on a sum over the other particles of n that is to be a mean, 1
+// elsewhere.
+func (e EGNN) Share(part string, n int) float64 {
+	if e.Mean && (part == "heard" || part == "strength") {
+		return 1 / float64(n-1)
+	}
+	return 1
 }
 
 // Widest implements Wide: the edges' features, with all their derivatives.
@@ -285,6 +297,9 @@ type egnnLayer func(part string) *Node
 func (f *egnnField) layer(k int) egnnLayer {
 	return func(part string) *Node {
 		node := f.nodes[fmt.Sprintf("layer_%d_%s", k, part)]
+		if share := f.config.Share(part, f.system.N); share != 1 {
+			node = MulScalar(node, share)
+		}
 		if part == "edge_roles" && node != nil { // as they lie on the edges [n−1, n, Hidden]
 			n := f.system.N
 			return f.system.ofEdges(node, n-1, func(s, i int) int { return (i + s + 1) % n })

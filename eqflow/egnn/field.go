@@ -33,7 +33,7 @@ func New(config dynamics.EGNN, n, d int) (f Field, ok bool) {
 	if !atHand || n < 2 || f.Hidden%widest != 0 || config.Validate() != nil {
 		return f, false
 	}
-	f.layout = layoutOf(f.EGNN)
+	f.layout = layoutOf(f.EGNN, n)
 	last := f.layout[len(f.layout)-1]
 	f.Parameters = make([]float32, last.at+last.size())
 	return f, true
@@ -46,16 +46,17 @@ const widest = 32
 type part struct {
 	name           string
 	rows, cols, at int
+	share          float32 // of the parameter that counts
 }
 
 func (p part) size() int { return p.rows * p.cols }
 
 // layoutOf is the order in which parameters lie, which network_body.h has too.
-func layoutOf(f dynamics.EGNN) []part {
+func layoutOf(f dynamics.EGNN, n int) []part {
 	h, at := f.Hidden, 0
 	var parts []part
 	add := func(rows int, name string) {
-		parts = append(parts, part{name, rows, h, at})
+		parts = append(parts, part{name, rows, h, at, 1})
 		at += rows * h
 	}
 	add(1+f.Harmonics, "embed")
@@ -64,6 +65,7 @@ func layoutOf(f dynamics.EGNN) []part {
 		of := func(rows int, names ...string) {
 			for _, name := range names {
 				add(rows, fmt.Sprintf("layer_%d_%s", k, name))
+				parts[len(parts)-1].share = float32(f.Share(name, n))
 			}
 		}
 		of(h, "to", "from")
@@ -82,14 +84,27 @@ func layoutOf(f dynamics.EGNN) []part {
 	return parts
 }
 
-// Part returns, of parameters or a gradient by them, those of the variable that dynamics.EGNN creates under a name, nil for another.
-func (f Field) Part(of []float32, name string) []float32 {
+// Set gives the variable that dynamics.EGNN creates under a name its values; one that it does not create is left alone.
+func (f Field) Set(name string, values []float32) {
 	for _, p := range f.layout {
 		if p.name == name {
-			return of[p.at : p.at+p.size()]
+			for i, v := range values {
+				f.Parameters[p.at+i] = v * p.share
+			}
 		}
 	}
-	return nil
+}
+
+// Of returns, of a gradient by all parameters, that by the variable that dynamics.EGNN creates under a name, nil for another.
+func (f Field) Of(gradient []float32, name string) (of []float32) {
+	for _, p := range f.layout {
+		if p.name == name {
+			for _, v := range gradient[p.at : p.at+p.size()] {
+				of = append(of, v*p.share)
+			}
+		}
+	}
+	return of
 }
 
 // turned returns the parameters with every square matrix transposed where it lies.

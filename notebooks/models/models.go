@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed lj13 lj13-egnn
+//go:embed lj13 lj13-egnn lj55
 var files embed.FS
 
 // Put writes the model of that name below a folder, over one that is there, and returns the model's own folder.

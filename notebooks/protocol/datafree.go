@@ -59,9 +59,12 @@ func (l *Lab) DataFreeJobs() []Job {
 	return jobs
 }
 
-// draws is how many samples figures are of: fewer of LJ13, whose cost more.
+// draws is how many samples figures are of: fewer of clusters, whose cost more.
 func (l *Lab) draws(t target.Target) int {
-	if t.Particles() > 4 {
+	switch n := t.Particles(); {
+	case n > 13:
+		return l.size(500, 32)
+	case n > 4:
 		return l.size(2000, 300)
 	}
 	return 10_000

@@ -50,9 +50,13 @@ func (l *Lab) Tempered() particle.Batch {
 // DataTable holds data against what is known: the mean energy, and the virial, which is exact for any potential.
 func DataTable(t target.Target, x particle.Batch) figure.Table {
 	u, virial := EnergyAndVirial(t, x)
+	known := "–"
+	if r := t.Reference(); r.Known {
+		known = fmt.Sprintf("%.1f", r.MeanEnergy)
+	}
 	return figure.NewTable([]string{"of the data", "measured", "known"},
 		[]any{"virial ⟨x·∇u⟩", u4(virial), fmt.Sprintf("%d, exactly", (t.Particles()-1)*t.Dim())},
-		[]any{"⟨u⟩ / kT", u4(u), fmt.Sprintf("%.1f", t.Reference().MeanEnergy)})
+		[]any{"⟨u⟩ / kT", u4(u), known})
 }
 
 func u4(e stats.Estimate) string { return fmt.Sprintf("%.2f ± %.2f", e.Value, e.Error) }
@@ -69,7 +73,7 @@ func (l *Lab) LowestCluster(x particle.Batch) figure.Figure {
 	return figure.Particles(figure.Gallery{Title: "LJ13", Captions: captions, Bond: touching}, batch)
 }
 
-// Shipped is one of the generators of LJ13 that come with eqflow: "lj13", a one-hop field, or "lj13-egnn".
+// Shipped is one of the generators that come with eqflow: "lj13", a one-hop field, "lj13-egnn" or "lj55".
 func (l *Lab) Shipped(name string) Trained {
 	folder := must(models.Put(name, l.path("models", "shipped")))
 	model, history := must2(eqflow.Load(l.backend.Backend, folder))
@@ -163,7 +167,7 @@ func (l *Lab) QualityTable(x particle.Batch, all ...Trained) figure.Table {
 
 func essOf(s eqflow.Samples) float64 { return stats.KishESS(s.LogWeight) / float64(len(s.LogWeight)) }
 
-// compared is how many of LJ13's samples W2 compares: half of them, so that it takes a minute at most.
+// compared is how many of a cluster's samples W2 compares: half of them, so that it takes a minute or two.
 func compared(s eqflow.Samples) int { return s.X.Len() / 2 }
 
 // WeightsFigure draws the weights' logarithm, and how the ESS fares as samples come: an ESS that falls hangs on few samples.
