@@ -157,16 +157,23 @@ func (l *Lab) distances(t target.Target, s eqflow.Samples, reference particle.Ba
 	return must(c.Compare(context.Background(), measure.Sample{X: s.X, Energy: s.Energy, LogWeight: s.LogWeight}, measure.Sample{X: reference, Energy: u}))
 }
 
-// OwnEnergies draws the energies of a generator's samples, as they come and reweighted, over the reference's.
+// OwnEnergies draws the energies of a generator's samples, as they come and reweighted, over the reference's. Weights that hang on a handful
+// are left out.
 func (l *Lab) OwnEnergies(t Trained, reference particle.Batch, least, most float64) figure.Figure {
 	s := l.Draws(t)
 	known := figure.Sample{Name: "MCMC", Filled: true}
 	for i := range reference.Len() {
 		known.Values = append(known.Values, t.Target.EnergyForces(reference.At(i), nil))
 	}
-	return figure.Histogram(figure.Axes{Title: "Energies of " + t.Target.Name() + ", " + t.Name, X: "u / kT", Y: "density", XRange: [2]float64{least, most}}, 60,
-		known, figure.Sample{Name: "samples", Values: s.Energy}, figure.Sample{Name: "reweighted", Values: s.Energy, Weights: stats.Weights(s.LogWeight)})
+	shown := []figure.Sample{known, {Name: "samples", Values: s.Energy}}
+	if weighty(s) {
+		shown = append(shown, figure.Sample{Name: "reweighted", Values: s.Energy, Weights: stats.Weights(s.LogWeight)})
+	}
+	return figure.Histogram(figure.Axes{Title: "Energies of " + t.Target.Name() + ", " + t.Name, X: "u / kT", Y: "density", XRange: [2]float64{least, most}}, 60, shown...)
 }
+
+// weighty tells whether more than a handful of samples carry the weight.
+func weighty(s eqflow.Samples) bool { return stats.KishESS(s.LogWeight) >= 10 }
 
 // OwnBasins counts thermal samples in the basin of each minimum, beside as many of the reference.
 func (l *Lab) OwnBasins(t Trained, reference particle.Batch) figure.Figure {

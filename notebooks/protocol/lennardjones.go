@@ -127,17 +127,21 @@ func (l *Lab) Clusters(t Trained, x particle.Batch) figure.Figure {
 	return figure.Particles(figure.Gallery{Title: "Clusters", Captions: captions, Bond: touching}, batch)
 }
 
-// RadialFigure draws g(r) of samples as they come and reweighted, beside the data's.
+// RadialFigure draws g(r) of samples as they come and reweighted, beside the data's. Weights that hang on a handful are left out.
 func (l *Lab) RadialFigure(t Trained, x particle.Batch) figure.Figure {
 	s, reference := l.Draws(t), measure.Sample{X: x}
 	one := target.RelabellingOf(t.Target)
 	raw := measure.RadialDistributions(measure.Sample{X: s.X}, reference, one)[0]
-	weighted := measure.RadialDistributions(measure.Sample{X: s.X, LogWeight: s.LogWeight}, reference, one)[0]
-	var series []figure.Series
-	for _, c := range []struct {
+	type curve struct {
 		name string
 		g    []stats.Estimate
-	}{{"MCMC", raw.Reference}, {"samples", raw.G}, {"reweighted", weighted.G}} {
+	}
+	curves := []curve{{"MCMC", raw.Reference}, {"samples", raw.G}}
+	if weighty(s) {
+		curves = append(curves, curve{"reweighted", measure.RadialDistributions(measure.Sample{X: s.X, LogWeight: s.LogWeight}, reference, one)[0].G})
+	}
+	var series []figure.Series
+	for _, c := range curves {
 		one := figure.Series{Name: c.name, X: raw.R}
 		for _, e := range c.g {
 			one.Y, one.YErr = append(one.Y, e.Value), append(one.YErr, e.Error)
