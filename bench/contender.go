@@ -12,13 +12,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 )
 
 // request is what a contender is started with, in JSON.
 type request struct {
 	Case
 	Variant string `json:"variant"` // of the program: "plain", "tuned", or the backend of eqflow
-	Problem string `json:"problem"` // path of the problem's arrays
+	// Engine computes eqflow's flow.
+	Engine  engine.Kind `json:"engine,omitempty"`
+	Problem string      `json:"problem"` // path of the problem's arrays
 	// Training asks for a whole run in place of the case's work.
 	Training *trainingRequest `json:"training,omitempty"`
 }

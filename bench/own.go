@@ -15,6 +15,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -24,13 +25,13 @@ import (
 // ServeCommand is the name of the program's command that calls Serve.
 const ServeCommand = "bench-contender"
 
-// eqflowOn is this very program as a contender, in a process of its own on a backend.
-func eqflowOn(backend, name string) contender {
+// eqflowOn is this very program as a contender, in a process of its own on a backend, with a choice of engine.
+func eqflowOn(backend string, kind engine.Kind, name string) contender {
 	return contender{
 		name: name,
 		can:  func(c Case) bool { return true },
 		command: func(ctx context.Context, r request, _ problem) (*exec.Cmd, []byte, error) {
-			r.Variant = backend
+			r.Variant, r.Engine = backend, kind
 			text, err := json.Marshal(r)
 			if err != nil {
 				return nil, nil, err
@@ -45,6 +46,7 @@ func eqflowOn(backend, name string) contender {
 type job struct {
 	once    func() error
 	compile float64
+	engine  string // that computes
 	values  map[string][]float64
 }
 
@@ -73,11 +75,11 @@ func Serve(ctx context.Context, text string, in io.Reader, out io.Writer) error 
 		}
 		return answers.Encode(ready)
 	}
-	j, err := prepare(ctx, backend, r.Case, newProblem(arrays))
+	j, err := prepare(ctx, backend, r, newProblem(arrays))
 	if err != nil {
 		return err
 	}
-	ready := answer{Version: runtime.Version(), Setting: backend.Kind + " backend", Compile: j.compile, Values: j.values}
+	ready := answer{Version: runtime.Version(), Setting: j.engine + ", " + backend.Kind + " backend", Compile: j.compile, Values: j.values}
 	if err := answers.Encode(ready); err != nil {
 		return err
 	}
@@ -112,25 +114,30 @@ func repeat(once func() error, seconds float64) (times, error) {
 }
 
 // prepare compiles a case's work and does it once.
-func prepare(ctx context.Context, backend *xla.Opened, c Case, p problem) (job, error) {
+func prepare(ctx context.Context, backend *xla.Opened, r request, p problem) (job, error) {
+	c := r.Case
 	system, err := target.Parse(c.System)
 	if err != nil {
 		return job{}, err
 	}
-	model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: system, Flow: config(c.Flow, c.Steps)})
+	model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: system, Flow: config(c.Flow, c.Steps), Engine: r.Engine})
 	if err != nil {
 		return job{}, err
 	}
 	if err := model.Import(p.Arrays); err != nil {
 		return job{}, err
 	}
+	var j job
 	switch c.Work {
 	case Sample:
-		return sampling(model, c, p)
+		j, err = sampling(model, c, p)
 	case Likelihood:
-		return scoring(model, c, p)
+		j, err = scoring(model, c, p)
+	default:
+		j, err = training(ctx, model, c, p)
 	}
-	return training(ctx, model, c, p)
+	j.engine = model.ComputedBy().String()
+	return j, err
 }
 
 // config is a flow by its name.
@@ -207,7 +214,7 @@ func training(ctx context.Context, model *eqflow.Model, c Case, p problem) (job,
 
 // gradients are the loss at the problem's inputs and its gradient by each parameter, for the judge.
 func gradients(model *eqflow.Model, s eqflow.Settings, x particle.Batch, c Case, p problem) (map[string][]float64, error) {
-	inputs := eqflow.Inputs{X: x, Z: p.configurations("z", c.Batch), T: p.values("t")[:c.Batch]}
+	inputs := engine.Inputs{X: x, Z: p.configurations("z", c.Batch), T: p.values("t")[:c.Batch]}
 	loss, gradient, err := model.Loss(s, inputs)
 	values := map[string][]float64{"loss": {loss}}
 	for _, g := range gradient {

@@ -17,7 +17,7 @@ import (
 func trainWhole(ctx context.Context, backend *xla.Opened, r request, given problem) (answer, error) {
 	var out answer
 	what := r.Training
-	model, err := newModel(backend, r.Flow, uint64(what.Seed))
+	model, err := newModel(backend, r.Flow, uint64(what.Seed), r.Engine)
 	if err != nil {
 		return out, err
 	}

@@ -32,7 +32,7 @@ func BenchmarkWork(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			j, err := prepare(b.Context(), xlatest.Open(b), c, p)
+			j, err := prepare(b.Context(), xlatest.Open(b), request{Case: c}, p)
 			if err != nil {
 				b.Fatal(err)
 			}

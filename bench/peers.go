@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/internal/venv"
 )
 
@@ -17,7 +18,7 @@ import (
 var programs embed.FS
 
 // Peers lists what eqflow can be measured against.
-var Peers = []string{"floor", "go", "jax", "torch"}
+var Peers = []string{"floor", "graphs", "go", "jax", "torch"}
 
 // python is a peer that is written in Python.
 type python struct {
@@ -39,19 +40,21 @@ var pythons = map[string]python{
 // for.
 const mostForPlain = 8192
 
-// contenders makes the contenders of a peer in a folder for their programs; cache is where Python environments stay.
-func contenders(ctx context.Context, peer, folder, cache string, tell func(string)) ([]contender, error) {
+// peer makes the contenders of a peer, in a folder for their programs.
+func (plan Plan) peer(ctx context.Context, peer, folder string) ([]contender, error) {
 	switch peer {
+	case "graphs":
+		return []contender{eqflowOn(plan.Backend, engine.Graphs, "eqflow, graphs")}, nil
 	case "floor":
 		return floor(ctx, folder)
 	case "go":
-		one := eqflowOn("go", "eqflow, Go backend")
+		one := eqflowOn("go", engine.Graphs, "eqflow, Go backend")
 		one.can = func(c Case) bool { return c.Flow == "kernel" && c.pairs() <= mostForPlain }
 		return []contender{one}, nil
 	}
 	p := pythons[peer]
-	home := filepath.Join(cache, p.suffix)
-	if err := p.Prepare(ctx, home, tell); err != nil {
+	home := filepath.Join(plan.Cache, p.suffix)
+	if err := p.Prepare(ctx, home, plan.tell); err != nil {
 		return nil, err
 	}
 	tuned, plain := p.contender(home, folder, "tuned"), p.contender(home, folder, "plain")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
@@ -37,17 +38,17 @@ func newReferee(ctx context.Context, backend string, r Race) (*referee, error) {
 	if j.backend, err = xla.Open(backend); err != nil {
 		return nil, err
 	}
-	j.model, err = newModel(j.backend, r.Flow, 0)
+	j.model, err = newModel(j.backend, r.Flow, 0, engine.Auto)
 	return j, err
 }
 
-func newModel(backend *xla.Opened, flow string, seed uint64) (*eqflow.Model, error) {
-	return eqflow.New(backend.Backend, eqflow.Generator{Target: target.DW4(), Flow: config(flow, usualSteps), Seed: seed})
+func newModel(backend *xla.Opened, flow string, seed uint64, kind engine.Kind) (*eqflow.Model, error) {
+	return eqflow.New(backend.Backend, eqflow.Generator{Target: target.DW4(), Flow: config(flow, usualSteps), Seed: seed, Engine: kind})
 }
 
 // problem writes the data with the parameters that all contenders start from.
 func (j *referee) problem(folder string, r Race, seed uint64) (string, error) {
-	start, err := newModel(j.backend, r.Flow, seed)
+	start, err := newModel(j.backend, r.Flow, seed, engine.Auto)
 	if err != nil {
 		return "", err
 	}

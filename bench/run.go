@@ -7,14 +7,17 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 )
 
 // Plan says what is measured, and how long.
 type Plan struct {
 	Cases   []Case
-	Peers   []string // of Peers
-	Backend string   // eqflow's
-	Seconds float64  // of every contender in every case, spread over Rounds
+	Peers   []string    // of Peers
+	Backend string      // eqflow's
+	Engine  engine.Kind // eqflow's; nothing means engine.Auto
+	Seconds float64     // of every contender in every case, spread over Rounds
 	Rounds  int
 	Cache   string // the folder where the peers' Python environments stay
 	// Tell hears what goes on. It may be nil.
@@ -112,12 +115,12 @@ func (p Plan) contenders(ctx context.Context, folder string) ([]contender, error
 	if err := unpack(folder); err != nil {
 		return nil, fmt.Errorf("bench: the peers' programs cannot be written: %w", err)
 	}
-	all := []contender{eqflowOn(p.Backend, ownName)}
+	all := []contender{eqflowOn(p.Backend, p.Engine, ownName)}
 	for _, peer := range Peers {
 		if !slices.Contains(p.Peers, peer) {
 			continue
 		}
-		more, err := contenders(ctx, peer, folder, p.Cache, p.tell)
+		more, err := p.peer(ctx, peer, folder)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
@@ -59,7 +60,7 @@ type ladder struct {
 // due tells whether it is time for the next rung.
 func (l *ladder) due() bool {
 	rungs := l.history.Rungs
-	return len(rungs) == 0 || l.steps-rungs[len(rungs)-1].Step >= l.DrawEvery
+	return len(rungs) == 0 || l.State.Steps-rungs[len(rungs)-1].Step >= l.DrawEvery
 }
 
 // climb draws from the model, takes the next rung, and gives the feed what to learn there.
@@ -81,7 +82,7 @@ func (l *ladder) climb(ctx context.Context) error {
 	}
 	logW := l.logWeights(set, lambda)
 	rung := Rung{
-		Step: l.steps, Lambda: lambda, LogZ: stats.LogMeanExp(logW),
+		Step: l.State.Steps, Lambda: lambda, LogZ: stats.LogMeanExp(logW),
 		ESS: stats.KishESS(stats.Truncate(logW)) / float64(l.Draws),
 	}
 	if l.Moves > 0 {
@@ -92,7 +93,7 @@ func (l *ladder) climb(ctx context.Context) error {
 	rung.Energies = l.history.Energies
 	l.history.Rungs = append(l.history.Rungs, rung)
 	l.feed.spread = l.history.Spread
-	l.feed.learn(l.steps, data, slopes)
+	l.feed.learn(l.State.Steps, data, slopes)
 	return nil
 }
 
@@ -100,23 +101,26 @@ func (l *ladder) climb(ctx context.Context) error {
 // of the solver's steps, whose error is far below the weights' own noise.
 func (l *ladder) draw(ctx context.Context, k int) (drawn, error) {
 	rng := l.feed.rng(streamDraws, k)
-	z := l.Prior.Sample(rng, l.Draws)
+	z := l.Density.Prior.Sample(rng, l.Draws)
 	if k == 0 {
 		l.history.Spread = l.widest(rng)
 		x, logQ := particle.Batch{X: scaled(z.X, l.history.Spread), N: z.N, D: z.D}, make([]float64, z.Len())
 		for i := range logQ {
-			logQ[i] = -squareOf(z.At(i))/2 - float64(l.Prior.DegreesOfFreedom())*(math.Log(2*math.Pi)/2+math.Log(l.history.Spread))
+			logQ[i] = -squareOf(z.At(i))/2 - float64(l.Density.Prior.DegreesOfFreedom())*(math.Log(2*math.Pi)/2+math.Log(l.history.Spread))
 		}
 		return l.evaluated(x, logQ), nil
 	}
-	scope, watch := l.Model.scope, l.Model.watch
-	l.Model.scope, l.Model.watch = l.reads(), func(int, int) error { return context.Cause(ctx) }
-	defer func() { l.Model.scope, l.Model.watch = scope, watch }()
-	x, logQ, err := l.FromPrior(z, (l.SolverSteps()+1)/2)
+	var image density.Image
+	err := l.Density.During(ctx, func() error {
+		return l.Density.Using(l.finalScope(), func() (err error) {
+			image, err = l.Density.Forward(z, (l.Density.SolverSteps()+1)/2)
+			return err
+		})
+	})
 	if err != nil {
 		return drawn{}, err
 	}
-	return l.evaluated(x, logQ), nil
+	return l.evaluated(image.X, image.LogQ), nil
 }
 
 // widest chooses the normal's width: of those tried, the one whose draws give the highest estimate of log Z, a lower bound on
@@ -124,7 +128,7 @@ func (l *ladder) draw(ctx context.Context, k int) (drawn, error) {
 func (l *ladder) widest(rng *rand.Rand) float64 {
 	const tries, draws = 17, 200
 	best, width := math.Inf(-1), 1.0
-	z := l.Prior.Sample(rng, draws)
+	z := l.Density.Prior.Sample(rng, draws)
 	for k := range tries {
 		s := math.Pow(2, float64(k-tries/2)/4) // from a quarter to four
 		logW := make([]float64, draws)
@@ -132,7 +136,7 @@ func (l *ladder) widest(rng *rand.Rand) float64 {
 			x := scaled(z.At(i), s)
 			logW[i] = squareOf(z.At(i))/2 - l.Target.EnergyForces(x, nil)
 		})
-		if bound := stats.LogMeanExp(logW) + float64(l.Prior.DegreesOfFreedom())*math.Log(s); bound > best {
+		if bound := stats.LogMeanExp(logW) + float64(l.Density.Prior.DegreesOfFreedom())*math.Log(s); bound > best {
 			best, width = bound, s
 		}
 	}
@@ -150,14 +154,11 @@ func scaled(z []float64, by float64) []float64 {
 
 // evaluated adds energies and their gradients.
 func (l *ladder) evaluated(x particle.Batch, logQ []float64) drawn {
-	d := drawn{x: x, slopes: particle.NewBatch(x.Len(), x.N, x.D), squares: make([]float64, x.Len()), u: make([]float64, x.Len()), logQ: logQ}
-	inParallel(target.Concurrency(l.Target), x.Len(), func(i int) {
-		out := d.slopes.At(i)
-		d.u[i], d.squares[i] = l.Target.EnergyForces(x.At(i), out), squareOf(x.At(i))
-		for k := range out {
-			out[k] = -out[k]
-		}
-	})
+	d := drawn{x: x, squares: make([]float64, x.Len()), logQ: logQ}
+	d.u, d.slopes = target.EnergiesGradients(l.Target, x)
+	for i := range d.squares {
+		d.squares[i] = squareOf(x.At(i))
+	}
 	l.history.Energies += int64(x.Len())
 	return d
 }
@@ -217,7 +218,7 @@ func (l *ladder) resample(k int, lambda float64) (x, slopes particle.Batch) {
 	}
 	size := min(len(logW), max(l.Batch, 2*int(total)))
 	b := l.bridge(lambda)
-	x, slopes = particle.NewBatch(size, l.Prior.N, l.Prior.D), particle.NewBatch(size, l.Prior.N, l.Prior.D)
+	x, slopes = particle.NewBatch(size, l.Density.Prior.N, l.Density.Prior.D), particle.NewBatch(size, l.Density.Prior.N, l.Density.Prior.D)
 	for to, from := range stats.Resample(l.feed.rng(streamDraws, k<<20+1), logW, size) {
 		set, i := l.sets[from/l.Draws], from%l.Draws
 		copy(x.At(to), set.x.At(i))

@@ -1,8 +1,6 @@
 package eqflow
 
 import (
-	"math"
-
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
@@ -21,7 +19,8 @@ func (b bridge) mixed(square, u float64) float64 {
 	case 1:
 		return u
 	}
-	return (1-b.lambda)*square/(2*b.variance) + b.lambda*tamedValue(u, b.cut)
+	tamed, _ := target.Tame(u, b.cut)
+	return (1-b.lambda)*square/(2*b.variance) + b.lambda*tamed
 }
 
 // slope writes ∇u_λ into out, from x, ∇u and u there.
@@ -48,14 +47,6 @@ func (b bridge) EnergyForces(x, forces []float64) float64 {
 		}
 	}
 	return b.mixed(squareOf(x), u)
-}
-
-// tamedValue is tamed in plain Go.
-func tamedValue(u, cut float64) float64 {
-	if u <= cut {
-		return u
-	}
-	return cut + math.Log1p(u-cut)
 }
 
 func squareOf(x []float64) float64 {

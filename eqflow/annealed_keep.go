@@ -40,8 +40,8 @@ func (l *ladder) arrays() dataset.Arrays {
 	}
 }
 
-// takeUp takes up the ladder of a checkpoint whose history has been taken up.
-func (l *ladder) takeUp(arrays dataset.Arrays) error {
+// restore sets the ladder to that of a checkpoint whose history is restored.
+func (l *ladder) restore(arrays dataset.Arrays) error {
 	rungs := len(l.history.Rungs)
 	if rungs == 0 {
 		return nil
@@ -51,7 +51,7 @@ func (l *ladder) takeUp(arrays dataset.Arrays) error {
 		a, _ := arrays.Get(name)
 		values[name] = a.F64
 	}
-	n, d := l.Prior.N, l.Prior.D
+	n, d := l.Density.Prior.N, l.Density.Prior.D
 	sets := rungs
 	if l.Objective == EnergyMatching {
 		sets = 1

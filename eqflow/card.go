@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
@@ -19,7 +21,7 @@ type Card struct {
 	System     string
 	Target     target.Spec
 	Flow       string // "kernel", "realnvp", …
-	FlowSpec   FlowSpec
+	FlowSpec   flow.Spec
 	Steps      int  // of training behind it
 	Finished   bool // or else a checkpoint of a run that can go on
 	Parameters int
@@ -28,7 +30,7 @@ type Card struct {
 	Report     *Report // the last evaluation that was kept; nil if none was
 }
 
-// IsModel tells whether a folder holds a model or the checkpoint of one.
+// IsModel reports whether a folder holds a model or the checkpoint of one.
 func IsModel(folder string) bool {
 	for _, name := range []string{modelFile, checkpointFile} {
 		if _, err := os.Stat(filepath.Join(folder, name)); err == nil {
@@ -40,20 +42,20 @@ func IsModel(folder string) bool {
 
 // Describe reads a model's card from its folder.
 func Describe(folder string) (Card, error) {
-	arrays, doc, path, err := readFolder(folder)
+	file, err := ReadFolder(folder)
 	if err != nil {
 		return Card{}, err
 	}
-	system, err := doc.Target.Title()
+	system, err := file.Target.Title()
 	if err != nil {
-		return Card{}, fmt.Errorf("%s: %w", path, err)
+		return Card{}, fmt.Errorf("%s: %w", file.Path, err)
 	}
 	c := Card{
-		System: system, Target: doc.Target, Flow: doc.Flow.name(), FlowSpec: doc.Flow, Steps: doc.Steps,
-		Finished: filepath.Base(path) == modelFile, Settings: doc.Settings, History: doc.History,
+		System: system, Target: file.Target, Flow: file.Flow.Name, FlowSpec: file.Flow, Steps: file.Steps,
+		Finished: file.Finished(), Settings: file.Settings, History: file.History,
 	}
-	for _, a := range arrays {
-		if strings.HasPrefix(a.Name, scopeFlow+"/") {
+	for _, a := range file.Arrays {
+		if strings.HasPrefix(a.Name, engine.ScopeFlow+"/") {
 			size := 1
 			for _, n := range a.Shape {
 				size *= n
@@ -63,19 +65,6 @@ func Describe(folder string) (Card, error) {
 	}
 	c.Report, err = readReport(folder)
 	return c, err
-}
-
-// name is the flow's name in NamedFlow.
-func (s FlowSpec) name() string {
-	text, _ := json.Marshal(s)
-	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(text, &fields)
-	for name := range fields {
-		if !strings.HasPrefix(name, "solver") {
-			return name
-		}
-	}
-	return ""
 }
 
 // KeepReport writes an evaluation beside the model that it judges.

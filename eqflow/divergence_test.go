@@ -11,7 +11,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -31,7 +33,7 @@ func probedModel(t *testing.T, field dynamics.Config) *Model {
 	return m
 }
 
-func inverse(t *testing.T, m *Model, x particle.Batch, d Divergence) Image {
+func inverse(t *testing.T, m *Model, x particle.Batch, d engine.Divergence) density.Image {
 	t.Helper()
 	if err := m.SetDivergence(d); err != nil {
 		t.Fatal(err)
@@ -48,13 +50,13 @@ func inverse(t *testing.T, m *Model, x particle.Batch, d Divergence) Image {
 func TestEstimatesAreUnbiasedAndKnowTheirErrors(t *testing.T) {
 	m := probedModel(t, dynamics.MLP{Hidden: 16})
 	x := m.Prior.Sample(rand.New(rand.NewPCG(4, 4)), 1000)
-	exact := inverse(t, m, x, Divergence{})
+	exact := inverse(t, m, x, engine.Divergence{})
 	if exact.LogQError != nil {
 		t.Error("an exact log q has errors")
 	}
 	single := 0.0
 	for _, probes := range []int{1, 2, 4, 5} {
-		image := inverse(t, m, x, Divergence{Probes: probes, Seed: 7})
+		image := inverse(t, m, x, engine.Divergence{Probes: probes, Seed: 7})
 		off, told := make([]float64, x.Len()), 0.0
 		square := 0.0
 		for i := range off {
@@ -101,9 +103,9 @@ func (swelling) Along(_, x, probes *Node) (v, products *Node) {
 func TestAnyProbeIsExactForSwelling(t *testing.T) {
 	m := probedModel(t, swelling{})
 	x := m.Prior.Sample(rand.New(rand.NewPCG(4, 4)), 50)
-	exact := inverse(t, m, x, Divergence{})
+	exact := inverse(t, m, x, engine.Divergence{})
 	for _, probes := range []int{1, 3} {
-		image := inverse(t, m, x, Divergence{Probes: probes})
+		image := inverse(t, m, x, engine.Divergence{Probes: probes})
 		for i := range exact.LogQ {
 			if math.Abs(image.LogQ[i]-exact.LogQ[i]) > 1e-5 || probes > 1 && image.LogQError[i] > 1e-5 {
 				t.Fatalf("log q is %g, want %g, with %d probes", image.LogQ[i], exact.LogQ[i], probes)
@@ -119,36 +121,13 @@ func TestProbesAreReproducible(t *testing.T) {
 	for i := range x.X {
 		x.X[i] = float64(float32(x.X[i]))
 	}
-	first := inverse(t, m, x, Divergence{Probes: 2, Seed: 1})
-	again, late := inverse(t, m, x, Divergence{Probes: 2, Seed: 1}), inverse(t, m, x.Slice(20, 30), Divergence{Probes: 2, Seed: 1})
+	first := inverse(t, m, x, engine.Divergence{Probes: 2, Seed: 1})
+	again, late := inverse(t, m, x, engine.Divergence{Probes: 2, Seed: 1}), inverse(t, m, x.Slice(20, 30), engine.Divergence{Probes: 2, Seed: 1})
 	if !slices.Equal(first.LogQ, again.LogQ) || !slices.Equal(first.LogQError, again.LogQError) || !slices.Equal(first.LogQ[20:], late.LogQ) {
 		t.Error("the same seed gives other numbers")
 	}
-	if other := inverse(t, m, x, Divergence{Probes: 2, Seed: 2}); other.LogQ[0] == first.LogQ[0] || !slices.Equal(other.X.X, first.X.X) {
+	if other := inverse(t, m, x, engine.Divergence{Probes: 2, Seed: 2}); other.LogQ[0] == first.LogQ[0] || !slices.Equal(other.X.X, first.X.X) {
 		t.Error("another seed is to change the probes, and the probes alone")
-	}
-}
-
-// Frames are orthogonal, mean-free and of the length that an average of one product needs.
-func TestFrames(t *testing.T) {
-	for k, p := range frame(rand.New(rand.NewPCG(1, 1)), 35, 13, 3) {
-		sum, square := [3]float64{}, 0.0
-		for j, v := range p {
-			sum[j%3] += v
-			square += v * v
-		}
-		if math.Abs(square-36) > 1e-10 || math.Abs(sum[0])+math.Abs(sum[1])+math.Abs(sum[2]) > 1e-12 {
-			t.Errorf("vector %d has the square %g and the sums %v", k, square, sum)
-		}
-		for l, q := range frame(rand.New(rand.NewPCG(1, 1)), k, 13, 3) {
-			dot := 0.0
-			for j := range p {
-				dot += p[j] * q[j]
-			}
-			if math.Abs(dot) > 1e-11 {
-				t.Fatalf("vectors %d and %d have the product %g", k, l, dot)
-			}
-		}
 	}
 }
 
@@ -162,14 +141,14 @@ func TestDivergenceRefuses(t *testing.T) {
 		{probed, -1, "at least 1"}, {probed, 6, "no fewer than the 6 directions"},
 		{harmonicModel(t, 1), 2, "kernel is exact at next to no cost"},
 	} {
-		if err := c.m.SetDivergence(Divergence{Probes: c.probes}); err == nil || !strings.Contains(err.Error(), c.says) {
+		if err := c.m.SetDivergence(engine.Divergence{Probes: c.probes}); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%d probes: %v", c.probes, err)
 		}
-		if c.m.Divergence() != (Divergence{}) {
+		if c.m.Divergence() != (engine.Divergence{}) {
 			t.Error("what is refused is kept")
 		}
 	}
-	if err := probed.SetDivergence(Divergence{Probes: 2}); err != nil {
+	if err := probed.SetDivergence(engine.Divergence{Probes: 2}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := probed.Train(t.Context(), Data{}, Run{}); err == nil || !strings.Contains(err.Error(), "exact divergence") {
@@ -185,14 +164,14 @@ func TestNoiseRaisesLogZ(t *testing.T) {
 	for i := range logW {
 		logW[i], errors[i] = sigma*rng.NormFloat64(), sigma
 	}
-	n := NoiseOf(errors, logW)
+	n := density.NoiseOf(errors, logW)
 	if math.Abs(n.LogQError-sigma) > 1e-9 || math.Abs(n.Inflation-sigma*sigma/2) > 1e-9 {
 		t.Errorf("%+v", n)
 	}
 	if z, ess := stats.LogMeanExp(logW), stats.KishESS(logW)/draws; math.Abs(z-n.Inflation) > 0.005 || math.Abs(ess-math.Exp(-sigma*sigma)) > 0.01 {
 		t.Errorf("log Z is %g, the ESS %g", z, ess)
 	}
-	if n = NoiseOf(nil, logW); !math.IsNaN(n.LogQError) || !math.IsNaN(n.Inflation) {
+	if n = density.NoiseOf(nil, logW); !math.IsNaN(n.LogQError) || !math.IsNaN(n.Inflation) {
 		t.Errorf("%+v of unknown noise", n)
 	}
 }
@@ -201,7 +180,7 @@ func TestNoiseRaisesLogZ(t *testing.T) {
 func TestTheChoiceIsTold(t *testing.T) {
 	m := probedModel(t, dynamics.MLP{Hidden: 8})
 	x := m.Prior.Sample(rand.New(rand.NewPCG(4, 4)), 40)
-	for _, d := range []Divergence{{}, {Probes: 1, Seed: 5}, {Probes: 4, Seed: 5}} {
+	for _, d := range []engine.Divergence{{}, {Probes: 1, Seed: 5}, {Probes: 4, Seed: 5}} {
 		if err := m.SetDivergence(d); err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +203,7 @@ func TestTheChoiceIsTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var method Method
+		var method engine.Method
 		if err := json.Unmarshal(set.Manifest.Settings, &method); err != nil || method != d.Method() || r.Method != method {
 			t.Errorf("the file says %s, the report %+v", set.Manifest.Settings, r.Method)
 		}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
@@ -45,10 +47,56 @@ const (
 // steps are enough.
 const adaptiveCount = 512
 
+// Sampler is a density that can be judged: it scores configurations, and draws them.
+type Sampler interface {
+	// LogProbs returns log q of each configuration, in nats, with the solver at the given steps (0: as trained), and the
+	// standard errors where log q is estimated, nil otherwise.
+	LogProbs(x particle.Batch, steps int) (logQ, standardErrors []float64, err error)
+	// LogProbAdaptive returns log q by a solver that chooses its steps. It is not called where SolverSteps is 0.
+	LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logQ []float64, steps int, err error)
+	// Sample draws n configurations, the same for the same seed, with their energies and log-weights.
+	Sample(n int, seed uint64) (density.Samples, error)
+	// SolverSteps is the number of the solver's steps, 0 where there is no solver.
+	SolverSteps() int
+}
+
+// Candidate is what an evaluation judges: a sampler of a target, and what the report says of its origin.
+type Candidate struct {
+	Sampler
+	Target target.Target
+	Origin
+	engine.Method        // of the divergence
+	Backend       string // that computes
+	// Watch hears how far the comparison of samples and data is, and ends it with its error. It may be nil.
+	Watch func(done, total int) error
+}
+
+// candidate is the model as an evaluation sees it.
+func (m *Model) candidate() Candidate {
+	seconds, energies := m.training.History.Total()
+	return Candidate{
+		Sampler: m, Target: m.Target, Method: m.Divergence().Method(), Backend: m.Backend().Name(), Watch: m.Watched,
+		Origin: Origin{
+			Flow: flow.NameOf(m.Flow), Engine: m.ComputedBy().String(), Parameters: m.Parameters().Count(),
+			TrainingSteps: m.Trained(), TrainingSeconds: seconds, TrainingEnergies: energies,
+		},
+	}
+}
+
 // Evaluate scores data, draws samples and judges both.
 func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
-	r := Report{System: m.Target.Name(), N: data.Len(), Origin: m.origin(), Method: m.estimate.Method()}
-	known := m.Target.Reference()
+	return m.candidate().Evaluate(data, e)
+}
+
+// CheckNLL scores data at n, 2n and 4n solver steps, and says whether the figure may be trusted.
+func (m *Model) CheckNLL(data particle.Batch, equilibrium bool) (Check, error) {
+	return m.candidate().CheckNLL(data, equilibrium)
+}
+
+// Evaluate scores data, draws samples and judges both.
+func (c Candidate) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
+	r := Report{System: c.Target.Name(), N: data.Len(), Origin: c.Origin, Method: c.Method}
+	known := c.Target.Reference()
 	if known.Known {
 		r.KnownLogZ, r.KnownEntropy = known.LogZ, known.Entropy
 	}
@@ -58,44 +106,44 @@ func (m *Model) Evaluate(data particle.Batch, e Evaluation) (Report, error) {
 	if err := data.Validate(); err != nil {
 		return r, err
 	}
-	var logQError []float64
+	var standardErrors []float64
 	var err error
-	if r.Check, logQError, err = m.checkNLL(data, e.Equilibrium); err != nil {
+	if r.Check, standardErrors, err = c.checkNLL(data, e.Equilibrium); err != nil {
 		return r, err
 	}
-	r.Noise = NoiseOf(logQError, nil)
-	if r.Adaptive, err = m.checkAdaptively(data.Slice(0, min(adaptiveCount, data.Len()))); err != nil {
+	r.Noise = density.NoiseOf(standardErrors, nil)
+	if r.Adaptive, err = c.checkAdaptively(data.Slice(0, min(adaptiveCount, data.Len()))); err != nil {
 		return r, err
 	}
 	r.judgeAdaptively()
 	if e.Samples = orDefault(e.Samples, 20000); e.Samples > 0 {
-		return r, m.measure(&r, data, e)
+		return r, c.measure(&r, data, e)
 	}
 	return r, nil
 }
 
-// measure draws samples and adds what they tell, of themselves and beside the data.
-func (m *Model) measure(r *Report, data particle.Batch, e Evaluation) error {
-	if _, err := m.Sample(17, e.Seed); err != nil { // compiles, for blocks of the full size
+// measure draws samples and adds their own figures, and those beside the data.
+func (c Candidate) measure(r *Report, data particle.Batch, e Evaluation) error {
+	if _, err := c.Sample(17, e.Seed); err != nil { // compiles, for blocks of the full size
 		return err
 	}
 	start := time.Now()
-	samples, err := m.Sample(e.Samples, e.Seed)
+	samples, err := c.Sample(e.Samples, e.Seed)
 	if err != nil {
 		return err
 	}
 	boot := stats.Bootstrap{Resamples: orDefault(e.Bootstrap, 200), Seed: e.Seed}
-	r.Cost = Cost{Backend: m.backend.Name(), SamplingSeconds: time.Since(start).Seconds(), EnergyEvaluations: int64(e.Samples)}
-	m.weighIn(r, samples, boot)
+	r.Cost = Cost{Backend: c.Backend, SamplingSeconds: time.Since(start).Seconds(), EnergyEvaluations: int64(e.Samples)}
+	c.weighIn(r, samples, boot)
 	r.EffectivePerSec = r.ESS * float64(r.Samples) / r.SamplingSeconds
-	return m.compare(r, samples, data, e, boot)
+	return c.compare(r, samples, data, e, boot)
 }
 
 // compare measures the samples beside the data.
-func (m *Model) compare(r *Report, s Samples, data particle.Batch, e Evaluation, boot stats.Bootstrap) (err error) {
+func (c Candidate) compare(r *Report, s density.Samples, data particle.Batch, e Evaluation, boot stats.Bootstrap) (err error) {
 	sample := measure.Sample{X: s.X, Energy: s.Energy, LogWeight: s.LogWeight}
-	reference := measure.Sample{X: data, Energy: m.energies(data)}
-	relabelling := target.RelabellingOf(m.Target)
+	reference := measure.Sample{X: data, Energy: target.Energies(c.Target, data)}
+	relabelling := target.RelabellingOf(c.Target)
 	for _, v := range e.Variables {
 		profile, err := v.FreeEnergy(sample, reference, boot)
 		if err != nil {
@@ -109,44 +157,44 @@ func (m *Model) compare(r *Report, s Samples, data particle.Batch, e Evaluation,
 	r.Radial = measure.RadialDistributions(sample, reference, relabelling)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	c := measure.Comparison{Size: e.Compare, Relabelling: relabelling}
-	if m.watch != nil {
-		c.Report = func(done, total int) {
-			if err := m.watch(done, total); err != nil {
+	comparison := measure.Comparison{Size: e.Compare, Relabelling: relabelling}
+	if c.Watch != nil {
+		comparison.Report = func(done, total int) {
+			if err := c.Watch(done, total); err != nil {
 				cancel(err)
 			}
 		}
 	}
-	if r.Distances, err = c.Compare(ctx, sample, reference); ctx.Err() != nil {
+	if r.Distances, err = comparison.Compare(ctx, sample, reference); ctx.Err() != nil {
 		return fmt.Errorf("eqflow: %w", context.Cause(ctx))
 	}
 	return err
 }
 
 // CheckNLL scores data at n, 2n and 4n solver steps, and says whether the figure may be trusted.
-func (m *Model) CheckNLL(data particle.Batch, equilibrium bool) (Check, error) {
-	c, _, err := m.checkNLL(data, equilibrium)
-	return c, err
+func (c Candidate) CheckNLL(data particle.Batch, equilibrium bool) (Check, error) {
+	check, _, err := c.checkNLL(data, equilibrium)
+	return check, err
 }
 
 // checkNLL is CheckNLL with the standard errors of each log q, where there are any. A configuration has the same probes at all
 // solver steps, so that their noise does not pass for the solver's.
-func (m *Model) checkNLL(data particle.Batch, equilibrium bool) (c Check, logQError []float64, err error) {
-	n := m.SolverSteps()
-	image, err := m.Inverse(data, 0)
+func (c Candidate) checkNLL(data particle.Batch, equilibrium bool) (check Check, standardErrors []float64, err error) {
+	n := c.SolverSteps()
+	logQ, standardErrors, err := c.LogProbs(data, 0)
 	if err != nil {
 		return Check{}, nil, err
 	}
-	logQ2, logQ4 := image.LogQ, image.LogQ
+	logQ2, logQ4 := logQ, logQ
 	if n > 0 {
-		if logQ2, err = m.LogProb(data, 2*n); err != nil {
+		if logQ2, _, err = c.LogProbs(data, 2*n); err != nil {
 			return Check{}, nil, err
 		}
-		if logQ4, err = m.LogProb(data, 4*n); err != nil {
+		if logQ4, _, err = c.LogProbs(data, 4*n); err != nil {
 			return Check{}, nil, err
 		}
 	}
-	return CheckScores(m.Target, equilibrium, image.LogQ, logQ2, logQ4), image.LogQError, nil
+	return CheckScores(c.Target, equilibrium, logQ, logQ2, logQ4), standardErrors, nil
 }
 
 // CheckScores is CheckNLL for log-densities that are known: as trained, with twice and with four times the solver's steps.
@@ -159,19 +207,20 @@ func CheckScores(t target.Target, equilibrium bool, logQ, logQ2, logQ4 []float64
 	return c
 }
 
-// checkAdaptively solves configurations with Dopri5 and with the model's own steps.
-func (m *Model) checkAdaptively(x particle.Batch) (a Adaptive, err error) {
-	if _, ok := m.Flow.(flow.Continuous); !ok {
+// checkAdaptively solves configurations with Dopri5 and with the sampler's own steps.
+func (c Candidate) checkAdaptively(x particle.Batch) (a Adaptive, err error) {
+	if c.SolverSteps() == 0 {
 		return a, nil
 	}
 	control := ode.Adaptive{}.WithDefaults()
-	logProb, _, err := m.LogProbAdaptive(x, control)
+	adaptive, _, err := c.LogProbAdaptive(x, control)
 	if err != nil {
 		return a, err
 	}
-	mean, _ := meanAndError(logProb)
-	fixed, err := m.NLL(x, 0)
-	return Adaptive{AdaptiveN: x.Len(), AdaptiveNLL: -mean, FixedNLL: fixed, Tolerance: control.Tolerance}, err
+	fixed, _, err := c.LogProbs(x, 0)
+	byAdaptive, _ := meanAndError(adaptive)
+	byFixed, _ := meanAndError(fixed)
+	return Adaptive{AdaptiveN: x.Len(), AdaptiveNLL: -byAdaptive, FixedNLL: -byFixed, Tolerance: control.Tolerance}, err
 }
 
 // judgeAdaptively takes the verdict back if the adaptive solve contradicts the fixed steps.
@@ -212,17 +261,17 @@ func (c *Check) judge(entropy float64, bounded bool) {
 }
 
 // weighIn adds what the weights tell, and takes the verdict back if they contradict it.
-func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
+func (c Candidate) weighIn(r *Report, s density.Samples, boot stats.Bootstrap) {
 	r.Samples = s.X.Len()
 	r.ESS = stats.KishESS(s.LogWeight) / float64(r.Samples)
 	z := stats.LogZ(s.LogWeight, boot)
 	u := stats.Mean(s.Energy, s.LogWeight, boot)
-	v := stats.Mean(m.virials(s.X), s.LogWeight, boot)
-	if m.estimate.Probes > 0 {
-		r.Noise = NoiseOf(s.LogQError, s.LogWeight)
+	v := stats.Mean(target.Virials(c.Target, s.X), s.LogWeight, boot)
+	if c.Probes > 0 {
+		r.Noise = density.NoiseOf(s.LogQError, s.LogWeight)
 	}
 	r.LogZ, r.LogZError, r.Energy, r.EnergyError, r.Virial, r.VirialError = z.Value, z.Error, u.Value, u.Error, v.Value, v.Error
-	effective, known := r.ESS*float64(r.Samples), m.Target.Reference()
+	effective, known := r.ESS*float64(r.Samples), c.Target.Reference()
 	switch {
 	case !(r.ESS >= leastESS) || effective < leastEffective:
 		r.WeightsWhy = fmt.Sprintf("an ESS of %.2g %% of %d samples leaves %.0f effective ones: log Z and averages hang on a handful", 100*r.ESS, r.Samples, effective)
@@ -241,30 +290,4 @@ func (m *Model) weighIn(r *Report, s Samples, boot stats.Bootstrap) {
 			r.WeightsWhy = "the density that weighs them is not to be trusted"
 		}
 	}
-}
-
-// origin describes the model.
-func (m *Model) origin() Origin {
-	seconds, energies := m.past.Total()
-	o := Origin{
-		Flow: fmt.Sprintf("%T", m.Flow), Parameters: m.Parameters(),
-		TrainingSteps: m.steps, TrainingSeconds: seconds, TrainingEnergies: energies,
-	}
-	if spec, err := SpecOfFlow(m.Flow); err == nil {
-		o.Flow = spec.name()
-	}
-	return o
-}
-
-// virials returns x·∇u of each configuration.
-func (m *Model) virials(x particle.Batch) []float64 {
-	out := make([]float64, x.Len())
-	forces := make([]float64, x.N*x.D)
-	for i := range out {
-		m.Target.EnergyForces(x.At(i), forces)
-		for k, c := range x.At(i) {
-			out[i] -= c * forces[k]
-		}
-	}
-	return out
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
@@ -109,7 +108,7 @@ func TestWrongLogZTakesTheVerdictBack(t *testing.T) {
 		s.LogWeight[i] -= 1
 	}
 	r := Report{Check: Check{Trustworthy: true}}
-	m.weighIn(&r, s, stats.Bootstrap{Resamples: 50})
+	m.candidate().weighIn(&r, s, stats.Bootstrap{Resamples: 50})
 	if r.Trustworthy || !strings.Contains(r.Why, "contradicts") {
 		t.Errorf("trustworthy is %t: %s", r.Trustworthy, r.Why)
 	}
@@ -124,7 +123,7 @@ func TestFewEffectiveSamplesAreSaid(t *testing.T) {
 	}
 	s.LogWeight[0] += 20
 	r := Report{Check: Check{Trustworthy: true}}
-	m.weighIn(&r, s, stats.Bootstrap{Resamples: 50})
+	m.candidate().weighIn(&r, s, stats.Bootstrap{Resamples: 50})
 	if !r.Trustworthy || r.WeightsTrustworthy || !strings.Contains(r.WeightsWhy, "handful") {
 		t.Errorf("trustworthy is %t, of weights %t: %s", r.Trustworthy, r.WeightsTrustworthy, r.WeightsWhy)
 	}
@@ -138,6 +137,9 @@ func TestAdaptiveSolveContradicts(t *testing.T) {
 	}
 }
 
+// blockOfTables is how many configurations the tables take at a time.
+const blockOfTables = 1024
+
 // Computations end soon after their context, and say how far they came.
 func TestWatchStops(t *testing.T) {
 	m := harmonicModel(t, 1)
@@ -145,11 +147,11 @@ func TestWatchStops(t *testing.T) {
 	heard := 0
 	m.Watch(ctx, func(done, total int) {
 		heard++
-		if done >= largestBlock {
+		if done >= blockOfTables {
 			cancel()
 		}
 	})
-	_, err := m.Sample(3*largestBlock, 1)
+	_, err := m.Sample(3*blockOfTables, 1)
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "1024 of 3072") || heard != 1 {
 		t.Errorf("after %d reports the error is %v", heard, err)
 	}
@@ -164,26 +166,6 @@ func TestEvaluateRefusesWhatItCannotScore(t *testing.T) {
 	} {
 		if _, err := m.Evaluate(x, Evaluation{Samples: -1}); err == nil {
 			t.Errorf("%s: no error", what)
-		}
-	}
-}
-
-// Wide fields take smaller blocks, for the caches' sake and, under 16, for the memory's; one configuration is the least.
-func TestWideFieldsTakeSmallBlocks(t *testing.T) {
-	for _, c := range []struct {
-		field dynamics.Config
-		n, d  int
-		want  int
-	}{
-		{dynamics.Kernel{}, 13, 3, 1024}, {dynamics.EGNN{}, 4, 2, 128}, {dynamics.OneHop{}, 13, 3, 32},
-		{dynamics.EGNN{}, 13, 3, 16}, {dynamics.OneHop{}, 55, 3, 16}, {dynamics.EGNN{}, 55, 3, 2}, {dynamics.EGNN{Hidden: 1 << 20}, 13, 3, 1},
-	} {
-		m := &Model{
-			Generator: Generator{Flow: flow.Continuous{Field: c.field}}, Prior: prior.MeanFree{N: c.n, D: c.d},
-			backend: xlatest.OpenGo(t).Backend,
-		}
-		if got := m.blockSize(); got != c.want {
-			t.Errorf("%+v takes blocks of %d for %d particles, want %d", c.field, got, c.n, c.want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
@@ -46,7 +47,7 @@ func TestImportTakesWhatExportGives(t *testing.T) {
 func TestLossHasItsGradient(t *testing.T) {
 	m := newModel(t, xlatest.OpenGo(t), small)
 	rng := rand.New(rand.NewPCG(4, 4))
-	in := eqflow.Inputs{X: m.Prior.Sample(rng, 64), Z: m.Prior.Sample(rng, 64)}
+	in := engine.Inputs{X: m.Prior.Sample(rng, 64), Z: m.Prior.Sample(rng, 64)}
 	for range 64 {
 		in.T = append(in.T, rng.Float64())
 	}

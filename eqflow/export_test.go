@@ -1,11 +1,30 @@
 package eqflow
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
 
-// InGraphs keeps the kernel field in graphs, to compare with.
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+)
+
+// InGraphs returns a model with the same parameters that graphs compute, to compare with.
 func (m *Model) InGraphs() *Model {
-	m.inGraphs = true
-	return m
+	g := m.Generator
+	g.Engine = engine.Graphs
+	other, err := New(m.Backend(), g)
+	if err != nil {
+		panic(err)
+	}
+	parameters, err := m.Export()
+	if err == nil {
+		err = other.Import(parameters)
+	}
+	if err == nil {
+		err = other.SetDivergence(m.Divergence())
+	}
+	if err != nil {
+		panic(err)
+	}
+	return other
 }
 
 // Orthogonal is what Muon makes of a stack of gradients.

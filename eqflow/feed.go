@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
@@ -12,46 +14,38 @@ import (
 // an uninterrupted one would have.
 type feed struct {
 	Settings
-	model *Model
-	data  particle.Batch // means removed
-	order []int          // of the data in the current epoch
-	epoch int
-	from  int // the step that the data are of since
+	q            *density.Pushforward
+	target       target.Target
+	trajectories bool           // whether steps look at places on trajectories
+	data         particle.Batch // means removed
+	order        []int          // of the data in the current epoch
+	epoch        int
+	from         int // the step that the data are of since
 	// slopes are ∇u of the data, and the stiffness their mean square a degree of freedom, where the regression uses forces.
 	slopes    particle.Batch
 	stiffness float64
 	spread    float64 // of the wide normal, for EnergyMatching
 }
 
-func newFeed(m *Model, data particle.Batch, s Settings) *feed {
-	f := &feed{Settings: s, model: m}
-	if data = data.Clone().RemoveMean(); s.Forces {
-		f.learn(0, data, slopesOf(m.Target, data))
-	} else {
-		f.learn(0, data, particle.Batch{})
+func newFeed(m Subject, data particle.Batch, s Settings) *feed {
+	f := &feed{Settings: s, q: m.Density, target: m.Target, trajectories: s.followsTrajectories(m.Flow)}
+	data, slopes := data.Clone().RemoveMean(), particle.Batch{}
+	if s.Forces {
+		_, slopes = target.EnergiesGradients(m.Target, data)
 	}
+	f.learn(0, data, slopes)
 	return f
 }
+
+// ends are the two ends of the flow.
+func (f *feed) ends() ends { return ends{f.q.Prior, f.target} }
 
 // learn takes data from a step on.
 func (f *feed) learn(step int, data, slopes particle.Batch) {
 	f.from, f.data, f.slopes, f.epoch, f.stiffness = step, data, slopes, -1, 0
 	for _, v := range slopes.X {
-		f.stiffness += v * v / float64(data.Len()*f.model.Prior.DegreesOfFreedom())
+		f.stiffness += v * v / float64(data.Len()*f.q.Prior.DegreesOfFreedom())
 	}
-}
-
-// slopesOf returns ∇u of each configuration.
-func slopesOf(t target.Target, x particle.Batch) particle.Batch {
-	slopes := particle.NewBatch(x.Len(), x.N, x.D)
-	inParallel(target.Concurrency(t), x.Len(), func(i int) {
-		out := slopes.At(i)
-		t.EnergyForces(x.At(i), out)
-		for k := range out {
-			out[k] = -out[k]
-		}
-	})
-	return slopes
 }
 
 // Streams of random numbers, each of its own within a seed.
@@ -66,23 +60,23 @@ func (f *feed) rng(stream uint64, k int) *rand.Rand {
 }
 
 // draw returns what a step's objective looks at.
-func (f *feed) draw(step int) (in Inputs, err error) {
+func (f *feed) draw(step int) (in engine.Inputs, err error) {
 	if f.data.Len() > 0 && f.Objective != Energy {
 		in.X, in.Slopes = f.batch(step)
 		in.Stiffness = f.stiffness
 	}
 	if f.needsPrior() {
 		rng := f.rng(streamPrior, step)
-		in.Z = f.model.Prior.Sample(rng, f.Batch)
+		in.Z = f.q.Prior.Sample(rng, f.Batch)
 		if f.Coupling == OptimalTransport {
-			in.Z = particle.Couple(in.X, in.Z, target.RelabellingOf(f.model.Target))
+			in.Z = particle.Couple(in.X, in.Z, target.RelabellingOf(f.target))
 		}
 		in.T = f.flowTimes(rng)
 		if f.Objective == EnergyMatching {
-			in.Probes, in.Spread = f.model.Prior.Sample(rng, f.Batch*f.Probes), f.spread
+			in.Probes, in.Spread = f.q.Prior.Sample(rng, f.Batch*f.Probes), f.spread
 		}
 	}
-	if f.model.usesPathGradients(f.Settings) {
+	if f.trajectories {
 		return f.drawTrajectories(in)
 	}
 	return in, nil
@@ -106,7 +100,7 @@ func (f *feed) batch(step int) (x, slopes particle.Batch) {
 		}
 	}
 	if f.Augment {
-		augment(f.rng(streamAugment, step), target.RelabellingOf(f.model.Target), x, slopes)
+		augment(f.rng(streamAugment, step), target.RelabellingOf(f.target), x, slopes)
 	}
 	return x, slopes
 }

@@ -12,12 +12,12 @@ import (
 
 // Every named flow can be kept in a folder and comes back as it was.
 func TestNamedFlowsSurviveTheirDescription(t *testing.T) {
-	for _, name := range eqflow.FlowNames {
-		config, err := eqflow.NamedFlow(name)
+	for _, name := range flow.Names() {
+		config, err := flow.Named(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec, err := eqflow.SpecOfFlow(config)
+		spec, err := flow.SpecOf(config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +25,7 @@ func TestNamedFlowsSurviveTheirDescription(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := eqflow.SpecOfFlow(back)
+		again, err := flow.SpecOf(back)
 		if err != nil || !reflect.DeepEqual(again, spec) {
 			t.Errorf("%s comes back as %+v, not %+v: %v", name, again, spec, err)
 		}
@@ -50,8 +50,8 @@ func TestFlowForTheTarget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec, err := eqflow.SpecOfFlow(got)
-		want, _ := eqflow.SpecOfFlow(flow.Continuous{Field: c.want, Steps: c.steps})
+		spec, err := flow.SpecOf(got)
+		want, _ := flow.SpecOf(flow.Continuous{Field: c.want, Steps: c.steps})
 		if err != nil || !reflect.DeepEqual(spec, want) {
 			t.Errorf("%s for %s is %+v, want %+v: %v", c.name, c.target.Name(), spec, want, err)
 		}

@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/egnn"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/xla"
@@ -43,30 +45,30 @@ func TestFlowInCIsTheGraphs(t *testing.T) {
 		field := dynamics.EGNN{Hidden: 32, Layers: 2, Harmonics: 1}
 		m, rng := moved(t, backend, field, 0.05)
 		graphs, _ := moved(t, backend, field, 0.05)
-		graphs.InGraphs()
+		graphs = graphs.InGraphs()
 		x := m.Prior.Sample(rng, 11)
-		estimated := func(apply func(m *eqflow.Model) (eqflow.Image, error)) func(m *eqflow.Model) (eqflow.Image, error) {
-			return func(m *eqflow.Model) (eqflow.Image, error) {
-				if err := m.SetDivergence(eqflow.Divergence{Probes: 3, Seed: 5}); err != nil {
-					return eqflow.Image{}, err
+		estimated := func(apply func(m *eqflow.Model) (density.Image, error)) func(m *eqflow.Model) (density.Image, error) {
+			return func(m *eqflow.Model) (density.Image, error) {
+				if err := m.SetDivergence(engine.Divergence{Probes: 3, Seed: 5}); err != nil {
+					return density.Image{}, err
 				}
-				defer m.SetDivergence(eqflow.Divergence{})
+				defer m.SetDivergence(engine.Divergence{})
 				return apply(m)
 			}
 		}
-		forward := func(m *eqflow.Model) (eqflow.Image, error) { return m.Forward(x, 0) }
-		for name, apply := range map[string]func(m *eqflow.Model) (eqflow.Image, error){
+		forward := func(m *eqflow.Model) (density.Image, error) { return m.Forward(x, 0) }
+		for name, apply := range map[string]func(m *eqflow.Model) (density.Image, error){
 			"from the prior":           forward,
-			"to the prior":             func(m *eqflow.Model) (eqflow.Image, error) { return m.Inverse(x, 7) },
+			"to the prior":             func(m *eqflow.Model) (density.Image, error) { return m.Inverse(x, 7) },
 			"with probes":              estimated(forward),
-			"to the prior with probes": estimated(func(m *eqflow.Model) (eqflow.Image, error) { return m.Inverse(x, 0) }),
-			"followed": func(m *eqflow.Model) (eqflow.Image, error) {
+			"to the prior with probes": estimated(func(m *eqflow.Model) (density.Image, error) { return m.Inverse(x, 0) }),
+			"followed": func(m *eqflow.Model) (density.Image, error) {
 				path, err := m.Path(x, 3)
-				return eqflow.Image{X: path[1]}, err
+				return density.Image{X: path[1]}, err
 			},
-			"adaptive": func(m *eqflow.Model) (eqflow.Image, error) {
+			"adaptive": func(m *eqflow.Model) (density.Image, error) {
 				logProb, _, err := m.LogProbAdaptive(x, ode.Adaptive{})
-				return eqflow.Image{LogQ: logProb}, err
+				return density.Image{LogQ: logProb}, err
 			},
 		} {
 			want, err := apply(graphs)
@@ -108,7 +110,7 @@ func TestMatchingInCIsTheGraphs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, rng := moved(t, backend, c.field, 0.1)
-			in := eqflow.Inputs{X: m.Prior.Sample(rng, c.size), Z: m.Prior.Sample(rng, c.size), Slopes: m.Prior.Sample(rng, c.size), Stiffness: 3}
+			in := engine.Inputs{X: m.Prior.Sample(rng, c.size), Z: m.Prior.Sample(rng, c.size), Slopes: m.Prior.Sample(rng, c.size), Stiffness: 3}
 			for range c.size {
 				in.T = append(in.T, rng.Float64())
 			}

@@ -7,6 +7,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/initializer"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 )
 
 const (
@@ -51,7 +53,7 @@ func matrices(variables []*model.Variable) (groups [][]int) {
 // arXiv:2502.16982): all singular values of the averaged gradient of a matrix, Nesterov's way, count alike. It returns the gradients of
 // the other parameters, which are Adam's, in their order, and the matrices, which are not.
 func (t *trainer) moveMatrices(gradients []*Node, rate *Node) (others []*Node, moved []*model.Variable) {
-	_, variables := t.parameters(scopeFlow)
+	_, variables := t.Parameters().List(engine.ScopeFlow)
 	isMoved := make([]bool, len(variables))
 	for _, group := range matrices(variables) {
 		var parts []*Node
@@ -77,7 +79,7 @@ func (t *trainer) moveMatrices(gradients []*Node, rate *Node) (others []*Node, m
 // withMomentum looks one step ahead along the average of a stack of gradients, [matrices, rows, columns], and moves the average.
 func (t *trainer) withMomentum(g *Node) *Node {
 	d := g.Shape().Dimensions
-	average := t.store.Scope("/Muon").WithInitializer(initializer.Zero).
+	average := t.Parameters().Store.Scope("/Muon").WithInitializer(initializer.Zero).
 		VariableWithShape(fmt.Sprintf("%d_of_%d_by_%d", d[0], d[1], d[2]), g.Shape()).SetTrainable(false)
 	towards := func(average *Node) *Node {
 		return Add(MulScalar(average, muonMomentum), MulScalar(g, 1-muonMomentum))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -85,33 +86,29 @@ func TestPathGradients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := pathModel(t, config)
 			places := pathPlaces(m)
-			field, err := m.pathField()
-			if err != nil {
+			_, slopes := target.TamedEnergiesGradients(m.Target, places, 1e9)
+			to, from := newTrajectories(m.subject().ends(), m.ComputedBy(), m.SolverSteps()), newTrajectories(m.subject().ends(), m.ComputedBy(), m.SolverSteps())
+			if err := to.fromTarget(places, slopes); err != nil {
 				t.Fatal(err)
 			}
-			to, err := m.newTrajectories(field).fromTarget(places, tamedSlopes(m.Target, places, 1e9))
-			if err != nil {
+			if err := from.fromPrior(places, 1e9); err != nil {
 				t.Fatal(err)
 			}
-			from, err := m.newTrajectories(field).fromPrior(places, 1e9)
-			if err != nil {
-				t.Fatal(err)
-			}
-			scoresMeet(t, to)
-			scoresMeet(t, from)
-			gradientMovesTheEnds(t, to)
+			scoresMeet(t, m, to)
+			scoresMeet(t, m, from)
+			gradientMovesTheEnds(t, m, to)
 		})
 	}
 }
 
 // scoresMeet checks the density against a finer solve, and the difference of scores at the target's end against the gradient of
 // −u − log q there.
-func scoresMeet(t *testing.T, along trajectories) {
+func scoresMeet(t *testing.T, m *Model, along trajectories) {
 	t.Helper()
-	m, last := along.Model, along.nodes[len(along.nodes)-1]
+	last := along.nodes[len(along.nodes)-1]
 	logRatio := func(x particle.Batch) []float64 {
 		logQ := mustScore(t, m, x)
-		for i, u := range m.energies(x) {
+		for i, u := range target.Energies(m.Target, x) {
 			logQ[i] = -u - logQ[i]
 		}
 		return logQ
@@ -142,10 +139,10 @@ func mustScore(t *testing.T, m *Model, x particle.Batch) []float64 {
 
 // gradientMovesTheEnds checks the path gradient of the forward divergence: it is what the difference of scores at the prior's end
 // makes of where the trajectories arrive there, as the parameters move.
-func gradientMovesTheEnds(t *testing.T, along trajectories) {
+func gradientMovesTheEnds(t *testing.T, m *Model, along trajectories) {
 	t.Helper()
-	m, x := along.Model, along.nodes[len(along.nodes)-1].x
-	in := Inputs{X: particle.Batch{N: x.N, D: x.D}, Slopes: particle.Batch{N: x.N, D: x.D}, Value: 7}
+	x := along.nodes[len(along.nodes)-1].x
+	in := engine.Inputs{X: particle.Batch{N: x.N, D: x.D}, Slopes: particle.Batch{N: x.N, D: x.D}, Value: 7}
 	along.add(&in, 1)
 	loss, gradient, err := m.Loss(Settings{Objective: Likelihood, Path: true}, in)
 	if err != nil {

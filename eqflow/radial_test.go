@@ -6,6 +6,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/xla"
@@ -42,7 +43,7 @@ func TestPlainGoIsTheGraphs(t *testing.T) {
 		m, x := trained(t, backend)
 		x = x.Slice(0, 16)
 		graphs, _ := trained(t, backend)
-		graphs.InGraphs()
+		graphs = graphs.InGraphs()
 		for name, apply := range map[string]func(*eqflow.Model) (particle.Batch, []float64, error){
 			"to the prior":   func(m *eqflow.Model) (particle.Batch, []float64, error) { return m.ToPrior(x, 0) },
 			"from the prior": func(m *eqflow.Model) (particle.Batch, []float64, error) { return m.FromPrior(x, 0) },
@@ -103,7 +104,7 @@ func TestObjectivesInPlainGoAreTheGraphs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, x := trained(t, backend)
-			in := eqflow.Inputs{X: x.Slice(0, 20), Z: x.Slice(20, 40)}
+			in := engine.Inputs{X: x.Slice(0, 20), Z: x.Slice(20, 40)}
 			loss, gradient, err := m.Loss(s, in)
 			if err != nil {
 				t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"reflect"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
@@ -26,8 +28,8 @@ type Report struct {
 	System string `json:"system"`
 	N      int    `json:"n"` // configurations scored
 	Origin
-	Method
-	Noise
+	engine.Method
+	density.Noise
 	Check
 	Adaptive
 	Weights
@@ -42,21 +44,13 @@ type Report struct {
 
 // Origin says what was judged.
 type Origin struct {
-	Flow            string  `json:"flow"` // its name in NamedFlow, or its type
+	Flow            string  `json:"flow"`             // its name in flow.Names, or its type
+	Engine          string  `json:"engine,omitempty"` // what computed it
 	Parameters      int     `json:"parameters"`
 	TrainingSteps   int     `json:"training_steps"`
 	TrainingSeconds float64 `json:"training_seconds"`
 	// TrainingEnergies counts the evaluations of the target's energy that training has made.
 	TrainingEnergies int64 `json:"training_energy_evaluations"`
-}
-
-// Noise is what an estimated divergence does to log q and to the weights, by the spread of its probes; with one probe it cannot
-// be told. The NLL has no bias by it, and its error includes it.
-type Noise struct {
-	LogQError float64 `json:"log_q_error"` // root mean square of the standard errors of each log q
-	// Inflation is by how much it raises log Z, where the weights are known: about LogQError²/2, for ⟨exp(noise)⟩ > 1. Where the
-	// error exceeds 1 it is more than that: the noise has longer tails than a normal's.
-	Inflation float64 `json:"log_z_inflation"`
 }
 
 // Cost is what samples and their weights took, without compiling, on the machine of the evaluation.

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 )
 
@@ -144,9 +143,7 @@ const (
 // SuitFlow fills the zero fields in where a flow has a recipe of its own. The richer fields, EGNN and one-hop, train by flow
 // matching: they fit nearly everything that they are shown, and training by likelihood would solve each step.
 func (s Settings) SuitFlow(c flow.Config) Settings {
-	continuous, _ := c.(flow.Continuous)
-	switch continuous.Field.(type) {
-	case dynamics.EGNN, dynamics.OneHop:
+	if flow.TrainsByMatching(c) {
 		if s.Path {
 			s.Objective = orDefault(s.Objective, Likelihood)
 			s.Steps, s.Batch, s.LearningRate = orDefault(s.Steps, pathSteps), orDefault(s.Batch, pathBatch), orDefault(s.LearningRate, pathRate)

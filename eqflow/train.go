@@ -6,10 +6,12 @@ import (
 	"math"
 	"time"
 
-	"github.com/gomlx/gomlx/ml/model"
-
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 // Data is what training learns from and is watched with.
@@ -104,9 +106,47 @@ func (h History) Validations() (steps, nll []float64) {
 // Kept is the step whose parameters the model has.
 func (h History) Kept() int { return h.Best }
 
+// State is what training has made of a model so far.
+type State struct {
+	Steps   int // taken
+	History History
+	Start   string // SHA-256 of the file that the first parameters are from
+}
+
+// Subject is what is trained: the density q, from the prior through a flow to the target, and its state.
+type Subject struct {
+	Target  target.Target
+	Flow    flow.Config
+	Seed    uint64 // of the first parameters
+	Density *density.Pushforward
+	*State
+}
+
+// Parameters are the flow's parameters.
+func (m Subject) Parameters() *engine.Parameters { return m.Density.Parameters() }
+
+// ends are the two ends of the flow.
+func (m Subject) ends() ends { return ends{m.Density.Prior, m.Target} }
+
+// subject is the model as training sees it.
+func (m *Model) subject() Subject {
+	return Subject{Target: m.Target, Flow: m.Flow, Seed: m.Seed, Density: m.Pushforward, State: &m.training}
+}
+
 // Train fits the model. It stops when ctx ends, with the work kept and ctx's error; at the first loss that is not finite,
 // with an error that says so; and when the model has Settings.Steps steps behind it, those of earlier calls included.
 func (m *Model) Train(ctx context.Context, data Data, run Run) (History, error) {
+	return train(ctx, m.subject(), data, run)
+}
+
+// Loss returns an objective at given inputs, as Train builds it, and its gradient by each parameter under Export's names. It
+// is for checks against other programs.
+func (m *Model) Loss(s Settings, in engine.Inputs) (loss float64, gradient dataset.Arrays, err error) {
+	s = s.WithDefaults()
+	return m.ComputedBy().Gradient(s.loss(m.subject().ends(), m.Flow), in)
+}
+
+func train(ctx context.Context, m Subject, data Data, run Run) (History, error) {
 	run.Settings = run.Settings.SuitFlow(m.Flow).WithDefaults()
 	if err := m.checkRun(data, run); err != nil {
 		return History{}, err
@@ -115,36 +155,25 @@ func (m *Model) Train(ctx context.Context, data Data, run Run) (History, error) 
 	if err != nil {
 		return History{}, err
 	}
-	m.past, err = t.run(ctx)
-	return m.past, err
+	m.History, err = t.run(ctx)
+	return m.History, err
 }
 
-func (m *Model) checkRun(data Data, run Run) error {
+func (m Subject) checkRun(data Data, run Run) error {
 	if err := run.Settings.Validate(); err != nil {
 		return err
 	}
-	if m.estimate.Probes > 0 {
-		return &SettingsError{"training takes the exact divergence; go back to it with SetDivergence(Divergence{})"}
+	if err := m.checkFlow(run); err != nil {
+		return err
 	}
-	if run.Batch%m.devices != 0 {
-		return &SettingsError{fmt.Sprintf("a batch of %d does not divide among %d devices; give a multiple", run.Batch, m.devices)}
-	}
-	if _, partial := m.Flow.(flow.Continuous); run.matches() && !partial {
-		return &SettingsError{fmt.Sprintf("flow matching needs a continuous flow, not %T; train it by likelihood", m.Flow)}
-	}
-	if m.devices > 1 && m.usesPathGradients(run.Settings) {
-		return &SettingsError{"path gradients of this flow are made on one device; leave the others out"}
-	}
-	if _, continuous := m.Flow.(flow.Continuous); run.Path && run.Objective == Likelihood && !continuous {
-		return &SettingsError{fmt.Sprintf("path gradients of the likelihood need a continuous flow, not %T; leave them out", m.Flow)}
-	}
+	n, d := m.Density.Prior.N, m.Density.Prior.D
 	for _, b := range []particle.Batch{data.Train, data.Validation} {
 		if b.Len() == 0 {
 			continue
 		}
-		if b.N != m.Prior.N || b.D != m.Prior.D {
+		if b.N != n || b.D != d {
 			return &SettingsError{fmt.Sprintf("data of %d particles in %d dimensions do not fit %s, which has %d in %d",
-				b.N, b.D, m.Target.Name(), m.Prior.N, m.Prior.D)}
+				b.N, b.D, m.Target.Name(), n, d)}
 		}
 		if err := b.Validate(); err != nil {
 			return &SettingsError{err.Error()}
@@ -156,15 +185,33 @@ func (m *Model) checkRun(data Data, run Run) error {
 	return nil
 }
 
+// checkFlow refuses what the flow, or the way it is computed, does not allow.
+func (m Subject) checkFlow(run Run) error {
+	_, continuous := m.Flow.(flow.Continuous)
+	devices := m.Density.Devices()
+	switch {
+	case m.Density.Divergence().Probes > 0:
+		return &SettingsError{"training takes the exact divergence; go back to it with SetDivergence(engine.Divergence{})"}
+	case run.Batch%devices != 0:
+		return &SettingsError{fmt.Sprintf("a batch of %d does not divide among %d devices; give a multiple", run.Batch, devices)}
+	case run.matches() && !continuous:
+		return &SettingsError{fmt.Sprintf("flow matching needs a continuous flow, not %T; train it by likelihood", m.Flow)}
+	case devices > 1 && run.followsTrajectories(m.Flow):
+		return &SettingsError{"path gradients of this flow are made on one device; leave the others out"}
+	case run.Path && run.Objective == Likelihood && !continuous:
+		return &SettingsError{fmt.Sprintf("path gradients of the likelihood need a continuous flow, not %T; leave them out", m.Flow)}
+	}
+	return nil
+}
+
 // trainer is a run in progress.
 type trainer struct {
-	*Model
+	Subject
 	Run
 	data    Data
 	feed    *feed
-	ladder  *ladder     // of objectives that draw themselves, else nil
-	step    *model.Exec // the whole of a step, from what the objective looks at, rate and decay to the loss
-	update  *model.Exec // what is left of one whose gradient is known, from rate, decay and gradient
+	ladder  *ladder // of objectives that draw themselves, else nil
+	step    engine.Step
 	history History
 	started time.Time
 	sum     float64 // of losses since the last record
@@ -174,23 +221,19 @@ type trainer struct {
 	warmAt  int
 }
 
-func newTrainer(m *Model, data Data, run Run) (*trainer, error) {
-	t := &trainer{Model: m, Run: run, data: data, feed: newFeed(m, data.Train, run.Settings)}
+func newTrainer(m Subject, data Data, run Run) (*trainer, error) {
+	t := &trainer{Subject: m, Run: run, data: data, feed: newFeed(m, data.Train, run.Settings)}
 	if run.drawsItself() {
 		t.ladder = &ladder{trainer: t}
 	}
 	var err error
-	if t.step, err = model.NewExec(m.backend, m.store, t.buildStep); err != nil {
-		return nil, fmt.Errorf("eqflow: cannot prepare training: %w", err)
-	}
-	t.step = m.split(t.step, batchInputs, false)
-	if t.update, err = model.NewExec(m.backend, m.store, t.buildUpdate); err != nil {
-		return nil, fmt.Errorf("eqflow: cannot prepare training: %w", err)
-	}
-	if err := m.copyParameters(scopeAverage, scopeFlow); err != nil {
+	if t.step, err = m.Density.ComputedBy().NewStep(run.loss(m.ends(), m.Flow), t.update); err != nil {
 		return nil, err
 	}
-	t.history.Before = m.past.Before
+	if err := m.Parameters().Copy(engine.ScopeAverage, engine.ScopeFlow); err != nil {
+		return nil, err
+	}
+	t.history.Before = m.History.Before
 	return t, t.resume()
 }
 
@@ -199,11 +242,11 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 	if t.done {
 		return t.history, nil
 	}
-	if t.steps >= t.Steps {
-		return t.history, &SettingsError{fmt.Sprintf("the model has %d training steps behind it, and the run ends at %d; give more steps, or start from a new model", t.steps, t.Steps)}
+	if t.State.Steps >= t.Settings.Steps {
+		return t.history, &SettingsError{fmt.Sprintf("the model has %d training steps behind it, and the run ends at %d; give more steps, or start from a new model", t.State.Steps, t.Settings.Steps)}
 	}
 	t.started = time.Now().Add(-time.Duration(t.history.Seconds * float64(time.Second)))
-	for t.steps < t.Steps {
+	for t.State.Steps < t.Settings.Steps {
 		if err := ctx.Err(); err != nil {
 			return t.history, t.interrupted(err)
 		}
@@ -214,58 +257,59 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 				return t.history, err
 			}
 		}
-		if err := t.once(); err != nil {
+		if err := t.takeStep(); err != nil {
 			return t.history, err
 		}
-		if err := t.keep(); err != nil {
+		if err := t.afterStep(); err != nil {
 			return t.history, err
 		}
 	}
 	return t.history, t.finish()
 }
 
-// once takes one step.
-func (t *trainer) once() error {
+// takeStep takes one step.
+func (t *trainer) takeStep() error {
 	begin := time.Now()
-	in, err := t.feed.draw(t.steps)
+	in, err := t.feed.draw(t.State.Steps)
 	if err != nil {
 		return err
 	}
-	loss, err := t.take(in)
+	step := t.State.Steps
+	loss, err := t.step(in, float32(t.rate(step)), float32(t.decay(step)))
 	if err != nil {
-		return fmt.Errorf("eqflow: training step %d failed: %w", t.steps+1, err)
+		return fmt.Errorf("eqflow: training step %d failed: %w", t.State.Steps+1, err)
 	}
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return fmt.Errorf("eqflow: the loss is %g at step %d; lower the learning rate (now %g), or look for overlapping particles in the data. The last checkpoint is from before",
-			loss, t.steps+1, t.LearningRate)
+			loss, t.State.Steps+1, t.LearningRate)
 	}
-	t.steps++
+	t.State.Steps++
 	if t.warm.IsZero() {
-		t.warm, t.warmAt, t.history.Compile = time.Now(), t.steps, time.Since(begin).Seconds()
+		t.warm, t.warmAt, t.history.Compile = time.Now(), t.State.Steps, time.Since(begin).Seconds()
 	}
 	t.sum, t.count = t.sum+loss, t.count+1
-	t.history.Steps = t.steps
+	t.history.Steps = t.State.Steps
 	t.history.Energies += t.energiesPerStep()
-	if t.Objective == Mixture && t.usesPathGradients(t.Settings) {
+	if t.Objective == Mixture && t.feed.trajectories {
 		t.history.Energies += int64(t.Batch) // at the data
 	}
 	t.history.Seconds = time.Since(t.started).Seconds()
-	t.tell(loss)
+	t.report(loss)
 	return nil
 }
 
-// tell reports the progress.
-func (t *trainer) tell(loss float64) {
+// report calls Report with the progress.
+func (t *trainer) report(loss float64) {
 	if t.Report == nil {
 		return
 	}
-	p := Progress{Step: t.steps, Steps: t.Steps, Loss: t.sum / float64(t.count), StepLoss: loss}
+	p := Progress{Step: t.State.Steps, Steps: t.Settings.Steps, Loss: t.sum / float64(t.count), StepLoss: loss}
 	if n := len(t.history.Records); n > 0 {
 		p.Validation = t.history.Records[n-1].Validation
 	}
-	if done := t.steps - t.warmAt; done > 0 {
+	if done := t.State.Steps - t.warmAt; done > 0 {
 		p.Rate = float64(done) / time.Since(t.warm).Seconds()
-		p.Left = time.Duration(float64(t.Steps-t.steps) / p.Rate * float64(time.Second))
+		p.Left = time.Duration(float64(t.Settings.Steps-t.State.Steps) / p.Rate * float64(time.Second))
 	}
 	if n := len(t.history.Rungs); n > 0 {
 		p.Rung = &t.history.Rungs[n-1]
@@ -273,25 +317,29 @@ func (t *trainer) tell(loss float64) {
 	t.Report(p)
 }
 
-// keep records, validates and saves when it is time to.
-func (t *trainer) keep() error {
-	if t.steps%t.ValidateEvery == 0 || t.steps == t.Steps {
+// afterStep records, validates and saves when it is time to.
+func (t *trainer) afterStep() error {
+	if t.State.Steps%t.ValidateEvery == 0 || t.State.Steps == t.Settings.Steps {
 		if err := t.record(); err != nil {
 			return err
 		}
 	}
-	if t.Folder != "" && t.steps%t.CheckpointEvery == 0 && t.steps < t.Steps {
-		return t.save()
+	if t.Folder != "" && t.State.Steps%t.CheckpointEvery == 0 && t.State.Steps < t.Settings.Steps {
+		return t.checkpoint()
 	}
 	return nil
 }
 
 // record adds a point to the learning curve, and remembers the parameters if they are the best so far.
 func (t *trainer) record() error {
-	r := Record{Step: t.steps, Loss: t.sum / float64(t.count), Seconds: t.history.Seconds}
+	r := Record{Step: t.State.Steps, Loss: t.sum / float64(t.count), Seconds: t.history.Seconds}
 	t.sum, t.count = 0, 0
 	if t.data.Validation.Len() > 0 {
-		nll, err := t.score(t.data.Validation)
+		var nll float64
+		err := t.Density.Using(t.finalScope(), func() (err error) {
+			nll, err = t.Density.NLL(t.data.Validation, 0)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -300,8 +348,8 @@ func (t *trainer) record() error {
 		}
 		r.Validation = nll
 		if t.EarlyStop && (t.history.Best == 0 || nll < t.history.BestNLL) {
-			t.history.Best, t.history.BestNLL = t.steps, nll
-			if err := t.copyParameters(scopeBest, t.reads()); err != nil {
+			t.history.Best, t.history.BestNLL = t.State.Steps, nll
+			if err := t.Parameters().Copy(engine.ScopeBest, t.finalScope()); err != nil {
 				return err
 			}
 		}
@@ -315,14 +363,14 @@ const worstNLL = 1e30
 
 // finish gives the model its final parameters and saves it.
 func (t *trainer) finish() error {
-	from := t.reads()
+	from := t.finalScope()
 	if t.history.Best > 0 {
-		from = scopeBest
+		from = engine.ScopeBest
 	} else {
-		t.history.Best = t.steps
+		t.history.Best = t.State.Steps
 	}
-	if from != scopeFlow {
-		if err := t.copyParameters(scopeFlow, from); err != nil {
+	if from != engine.ScopeFlow {
+		if err := t.Parameters().Copy(engine.ScopeFlow, from); err != nil {
 			return err
 		}
 	}
@@ -335,11 +383,11 @@ func (t *trainer) finish() error {
 // interrupted keeps the work of a run that was told to stop.
 func (t *trainer) interrupted(cause error) error {
 	if t.Folder == "" {
-		return fmt.Errorf("eqflow: training stopped at step %d of %d: %w", t.steps, t.Steps, cause)
+		return fmt.Errorf("eqflow: training stopped at step %d of %d: %w", t.State.Steps, t.Settings.Steps, cause)
 	}
-	if err := t.save(); err != nil {
+	if err := t.checkpoint(); err != nil {
 		return err
 	}
 	return fmt.Errorf("eqflow: training stopped at step %d of %d, kept in %s; the same command goes on from there: %w",
-		t.steps, t.Steps, t.Folder, cause)
+		t.State.Steps, t.Settings.Steps, t.Folder, cause)
 }

@@ -101,7 +101,7 @@ func TestSettingsSuitTheFlow(t *testing.T) {
 		"kernel": eqflow.Likelihood, "realnvp": eqflow.Likelihood, "mlp": eqflow.Likelihood,
 		"egnn": eqflow.FlowMatching, "onehop": eqflow.FlowMatching,
 	} {
-		config, err := eqflow.NamedFlow(name)
+		config, err := flow.Named(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/bench"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
 )
 
@@ -20,8 +21,8 @@ one table: the fastest and the median call, the processor time of a call over al
 many times as long the fastest is as eqflow's (× eqflow) and as the floor's (× floor), the seconds of the first call, which compiles, the most memory, and the
 largest relative error against a reference in float64. What is wrong is not timed.
 
-Peers: floor is C by hand on all cores (needs gcc), go is eqflow on GoMLX's Go backend, jax and
-torch are the same maths written for JAX and PyTorch, tuned and plain; a Python environment for
+Peers: floor is C by hand on all cores (needs gcc), graphs is eqflow by the backend's graphs alone,
+as a GPU runs it, go is eqflow's graphs on GoMLX's Go backend, jax and torch are the same maths written for JAX and PyTorch, tuned and plain; a Python environment for
 each is made in the user's cache folder the first time.
 
 Work: train (a step of training by likelihood), sample (with log-density), likelihood, matching (a
@@ -37,7 +38,7 @@ type benchOptions struct {
 	quick, asJSON               bool
 	out, from                   []string
 	seconds                     float64
-	backend                     string
+	backend, engine             string
 }
 
 func newBenchCommand() *cobra.Command {
@@ -48,7 +49,7 @@ func newBenchCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&o.peers, "peers", []string{"floor"}, "`whom` to measure against: floor, go, jax, torch")
+	flags.StringSliceVar(&o.peers, "peers", []string{"floor", "graphs"}, "`whom` to measure against: floor, graphs, go, jax, torch")
 	flags.StringSliceVar(&o.systems, "systems", nil, "only these `systems`, such as dw4:256,lj13")
 	flags.StringSliceVar(&o.work, "work", nil, "only this `work`: train, sample, likelihood, matching; or growth, quality")
 	flags.StringSliceVar(&o.flows, "flow", nil, "only these `flows`: kernel, egnn")
@@ -57,6 +58,7 @@ func newBenchCommand() *cobra.Command {
 	flags.StringSliceVar(&o.out, "out", nil, "`files` for the result: .json, .md or .png")
 	flags.StringSliceVar(&o.from, "from", nil, "show earlier results, from these JSON `files`, in place of measuring")
 	addBackendFlag(cmd, &o.backend)
+	addEngineFlag(cmd, &o.engine)
 	addJSONFlag(cmd, &o.asJSON)
 	return cmd
 }
@@ -89,7 +91,10 @@ func (o *benchOptions) plan() (bench.Plan, error) {
 		o.systems, o.work, o.flows = orStrings(o.systems, "dw4:256"), orStrings(o.work, "train"), orStrings(o.flows, "kernel")
 		o.seconds = min(o.seconds, 2)
 	}
-	plan := bench.Plan{Peers: o.peers, Backend: o.backend, Seconds: o.seconds, Rounds: 5}
+	plan := bench.Plan{Peers: o.peers, Backend: o.backend, Engine: engine.Kind(o.engine), Seconds: o.seconds, Rounds: 5}
+	if err := (computeFlags{engine: o.engine}).check(); err != nil {
+		return plan, err
+	}
 	if !(o.seconds > 0) {
 		return plan, fmt.Errorf("--seconds %g; give a positive number", o.seconds)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/xla"
@@ -79,7 +80,7 @@ func TestDivergenceShows(t *testing.T) {
 	if err := json.Unmarshal([]byte(succeed("eval --json --samples 50 --compare 0 --divergence hutchinson --probes 3 --model "+model+" --data "+folder+"/s.npz")), &report); err != nil {
 		t.Fatal(err)
 	}
-	if report.Divergence != eqflow.Hutchinson || report.Probes != 3 || !(report.LogQError > 0) || math.IsNaN(report.Inflation) {
+	if report.Divergence != engine.Hutchinson || report.Probes != 3 || !(report.LogQError > 0) || math.IsNaN(report.Inflation) {
 		t.Errorf("%+v, %+v", report.Method, report.Noise)
 	}
 	if text := succeed("compare " + model); !strings.Contains(text, "mlp, divergence from 3 probes") {

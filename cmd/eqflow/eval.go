@@ -44,14 +44,14 @@ const evalExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 2 --out test.np
 
 // evalOptions are the flags of "eqflow eval".
 type evalOptions struct {
-	folder, data, backend, figures string
-	shard, out                     string
-	force                          bool
-	variables                      []string
-	devices                        int
-	evaluation                     eqflow.Evaluation
-	asJSON                         bool
-	divergence                     divergenceFlags
+	folder, data, figures string
+	compute               computeFlags
+	shard, out            string
+	force                 bool
+	variables             []string
+	evaluation            eqflow.Evaluation
+	asJSON                bool
+	divergence            divergenceFlags
 }
 
 // newEvalCommand judges a trained generator.
@@ -77,8 +77,7 @@ func newEvalCommand() *cobra.Command {
 	flags.StringVar(&o.out, "out", "", "the `file` for the scores of --shard: .npz")
 	flags.BoolVar(&o.force, "force", false, "with --shard: replace the file if it exists")
 	flags.BoolVar(&e.Equilibrium, "equilibrium", true, "the data are a fair sample of the system")
-	addBackendFlag(cmd, &o.backend)
-	addDevicesFlag(cmd, &o.devices)
+	o.compute.add(cmd)
 	addDivergenceFlags(cmd, &o.divergence)
 	addJSONFlag(cmd, &o.asJSON)
 	for _, name := range []string{"model", "data"} {
@@ -129,7 +128,7 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if err := o.divergence.check(); err != nil {
 		return err
 	}
-	model, done, err := loadModel(cmd, o.backend, o.devices, o.folder)
+	model, done, err := o.compute.load(cmd, o.folder)
 	if err != nil {
 		return err
 	}
@@ -208,7 +207,7 @@ func showReport(out io.Writer, r eqflow.Report) {
 	fmt.Fprintf(out, "model    %s, %d parameters, trained for %d steps in %.0f s with %d energy evaluations\n", r.Flow, r.Parameters,
 		r.TrainingSteps, r.TrainingSeconds, r.TrainingEnergies)
 	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)
-	fmt.Fprintf(out, "density  %s\n", r.Density(r.Noise))
+	fmt.Fprintf(out, "density  %s\ncomputed by %s\n", r.Noise.Describe(r.Method), r.Engine)
 	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n", r.NLL, r.Error, r.NLL2, r.NLL4)
 	if r.AdaptiveN > 0 {
 		fmt.Fprintf(out, "adaptive %.4f nats by an adaptive solve of %d of them, %.4f with the solver's own steps\n", r.AdaptiveNLL, r.AdaptiveN, r.FixedNLL)

@@ -6,21 +6,66 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
 // addBackendFlag gives a command the flag --backend.
 func addBackendFlag(cmd *cobra.Command, spec *string) {
-	cmd.Flags().StringVar(spec, "backend", xla.Auto, "what computes: auto, cuda, cpu, go, or the `path` of a PJRT plugin")
+	cmd.Flags().StringVar(spec, "backend", xla.Auto, "what compiles graphs: auto, cuda, cpu, go, or the `path` of a PJRT plugin")
 }
 
-// addDevicesFlag gives a command the flag --devices.
-func addDevicesFlag(cmd *cobra.Command, devices *int) {
-	cmd.Flags().IntVar(devices, "devices", 1, "how many of the backend's devices share every batch; on the CPU, to try it out, as many as you ask for")
+// computeFlags are --backend, --engine and --devices: what computes a model.
+type computeFlags struct {
+	backend, engine string
+	devices         int
+}
+
+// add gives a command the flags.
+func (c *computeFlags) add(cmd *cobra.Command) {
+	addBackendFlag(cmd, &c.backend)
+	addEngineFlag(cmd, &c.engine)
+	cmd.Flags().IntVar(&c.devices, "devices", 1,
+		"how many of the backend's devices share every batch; on the CPU, to try it out, as many as you ask for")
+}
+
+// addEngineFlag gives a command the flag --engine.
+func addEngineFlag(cmd *cobra.Command, kind *string) {
+	cmd.Flags().StringVar(kind, "engine", string(engine.Auto),
+		"what computes the flow: auto (the fastest), graph (the backend's graphs) or host (C for egnn, Go for kernel; "+
+			"onehop, mlp and realnvp run on graphs alone)")
+}
+
+// check refuses an engine that does not exist.
+func (c computeFlags) check() error {
+	if !slices.Contains(engine.Kinds, engine.Kind(c.engine)) {
+		return inputErrorf("--engine %q: give auto, graph or host", c.engine)
+	}
+	return nil
+}
+
+// load opens the backend and the model of a folder. The caller closes the backend through done.
+func (c computeFlags) load(cmd *cobra.Command, folder string) (model *eqflow.Model, done func(), err error) {
+	if err := c.check(); err != nil {
+		return nil, nil, err
+	}
+	backend, err := openBackend(cmd, c.backend, c.devices)
+	if err != nil {
+		return nil, nil, err
+	}
+	if model, _, err = eqflow.LoadWith(backend.Backend, folder, engine.Kind(c.engine)); err == nil {
+		err = model.Share(c.devices)
+	}
+	if err != nil {
+		backend.Close()
+		return nil, nil, modelError(err)
+	}
+	return model, backend.Close, context.Cause(cmd.Context())
 }
 
 // divergenceFlags are --divergence and --probes.
@@ -42,7 +87,7 @@ about s²/2, and the ESS falls to about exp(-s²) of what it was. Neither is cor
 // addDivergenceFlags gives a command the flags --divergence and --probes.
 func addDivergenceFlags(cmd *cobra.Command, d *divergenceFlags) {
 	flags := cmd.Flags()
-	flags.StringVar(&d.way, "divergence", eqflow.Exact, "`how` log q comes by the field's: exact, or hutchinson (see above), of egnn and mlp flows")
+	flags.StringVar(&d.way, "divergence", engine.Exact, "`how` log q comes by the field's: exact, or hutchinson (see above), of egnn and mlp flows")
 	flags.IntVar(&d.probes, "probes", usualProbes, "`K`, the random vectors of --divergence hutchinson for each configuration")
 	d.given = func() bool { return flags.Changed("probes") }
 }
@@ -50,9 +95,9 @@ func addDivergenceFlags(cmd *cobra.Command, d *divergenceFlags) {
 // check refuses flags that do not make sense.
 func (d divergenceFlags) check() error {
 	switch {
-	case d.way != eqflow.Exact && d.way != eqflow.Hutchinson:
+	case d.way != engine.Exact && d.way != engine.Hutchinson:
 		return inputErrorf("--divergence %q: give exact or hutchinson", d.way)
-	case d.way == eqflow.Exact && d.given():
+	case d.way == engine.Exact && d.given():
 		return inputErrorf("--probes %d goes with --divergence hutchinson; the exact divergence takes none", d.probes)
 	case d.probes < 1:
 		return inputErrorf("--probes %d: give at least 1, and 2 or more to be told the error of log q", d.probes)
@@ -62,10 +107,10 @@ func (d divergenceFlags) check() error {
 
 // apply makes a model find its divergence so, by probes of a seed.
 func (d divergenceFlags) apply(model *eqflow.Model, seed uint64) error {
-	if d.way == eqflow.Exact {
+	if d.way == engine.Exact {
 		return nil
 	}
-	return asInput(model.SetDivergence(eqflow.Divergence{Probes: d.probes, Seed: seed}))
+	return asInput(model.SetDivergence(engine.Divergence{Probes: d.probes, Seed: seed}))
 }
 
 // addJSONFlag gives a command the flag --json.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -85,18 +87,18 @@ type scored struct {
 	System string `json:"system"`
 	Shards int    `json:"shards"`
 	N      int    `json:"n"`
-	eqflow.Method
+	engine.Method
 	eqflow.Check
 }
 
 func showMerged(out io.Writer, s campaign.Summary) {
 	fmt.Fprintf(out, "samples  %d of %s in %d shards\ndensity  %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\nenergy   %.3f ± %.3f kT, reweighted\n",
-		s.N, s.System, s.Shards, s.Density(s.Noise), 100*s.ESS, s.LogZ, s.LogZError, s.Energy, s.EnergyError)
+		s.N, s.System, s.Shards, s.Noise.Describe(s.Method), 100*s.ESS, s.LogZ, s.LogZError, s.Energy, s.EnergyError)
 }
 
 func showScores(out io.Writer, w *campaign.Whole, c eqflow.Check) {
 	fmt.Fprintf(out, "scores   %d of %s in %d shards\ndensity  %s\nNLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\nverdict  %s: %s\n",
-		w.Total, w.Target.Name(), w.Of, w.Density(eqflow.NoiseOf(nil, nil)), c.NLL, c.Error, c.NLL2, c.NLL4, verdict(c.Trustworthy), c.Why)
+		w.Total, w.Target.Name(), w.Of, density.NoiseOf(nil, nil).Describe(w.Method), c.NLL, c.Error, c.NLL2, c.NLL4, verdict(c.Trustworthy), c.Why)
 }
 
 // checkNpz refuses a name under which a shard, or a whole, could not be kept with all that belongs to it.

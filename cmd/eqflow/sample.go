@@ -12,6 +12,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
@@ -29,12 +31,13 @@ other; killed and run again it comes out the same, and one that is there already
 
 // sampleOptions are the flags of "eqflow sample".
 type sampleOptions struct {
-	folder, out, backend string
-	shard                string
-	n, devices           int
-	seed                 uint64
-	force, asJSON        bool
-	divergence           divergenceFlags
+	folder, out   string
+	compute       computeFlags
+	shard         string
+	n             int
+	seed          uint64
+	force, asJSON bool
+	divergence    divergenceFlags
 }
 
 // newSampleCommand draws from a trained generator.
@@ -55,8 +58,7 @@ func newSampleCommand() *cobra.Command {
 	flags.StringVar(&o.shard, "shard", "", "draw a part of them, `i/n` with i from 0 to n-1")
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
-	addBackendFlag(cmd, &o.backend)
-	addDevicesFlag(cmd, &o.devices)
+	o.compute.add(cmd)
 	addDivergenceFlags(cmd, &o.divergence)
 	addJSONFlag(cmd, &o.asJSON)
 	for _, name := range []string{"model", "out"} {
@@ -80,7 +82,7 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	if err := checkOutput(o.out, o.force); err != nil {
 		return err
 	}
-	model, done, err := loadModel(cmd, o.backend, o.devices, o.folder)
+	model, done, err := o.compute.load(cmd, o.folder)
 	if err != nil {
 		return err
 	}
@@ -110,7 +112,7 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	if err := errors.Join(checkNpz(o.out), checkOutput(o.out, true)); err != nil {
 		return err
 	}
-	model, done, err := loadModel(cmd, o.backend, o.devices, o.folder)
+	model, done, err := o.compute.load(cmd, o.folder)
 	if err != nil {
 		return err
 	}
@@ -141,7 +143,7 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	samples := eqflow.Samples{X: set.Batch}
+	samples := density.Samples{X: set.Batch}
 	for name, into := range map[string]*[]float64{"log_q": &samples.LogQ, "u": &samples.Energy, "log_w": &samples.LogWeight, "log_q_error": &samples.LogQError} {
 		if a, ok := set.Arrays.Get(name); ok {
 			*into = a.Float64s()
@@ -161,31 +163,32 @@ type sampled struct {
 	LogZError   float64 `json:"log_z_error"`
 	Energy      float64 `json:"energy"` // reweighted mean, kT
 	EnergyError float64 `json:"energy_error"`
+	Engine      string  `json:"engine"`
 	Seconds     float64 `json:"seconds"` // of drawing, compiling included
-	eqflow.Method
-	LogQError float64 `json:"log_q_error,omitempty"` // as in eqflow.Noise, of an estimated divergence
+	engine.Method
+	LogQError float64 `json:"log_q_error,omitempty"` // as in density.Noise, of an estimated divergence
 	Inflation float64 `json:"log_z_inflation,omitempty"`
 }
 
-func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s eqflow.Samples, seconds float64) error {
+func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Samples, seconds float64) error {
 	z, u := stats.LogZ(s.LogWeight, stats.Bootstrap{}), stats.Mean(s.Energy, s.LogWeight, stats.Bootstrap{})
 	summary := sampled{
 		System: model.Target.Name(), Shard: o.shard, File: o.out, N: s.X.Len(), ESS: stats.KishESS(s.LogWeight) / float64(s.X.Len()),
-		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error, Seconds: seconds, Method: model.Divergence().Method(),
+		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error, Engine: model.ComputedBy().String(), Seconds: seconds, Method: model.Divergence().Method(),
 	}
-	noise := eqflow.NoiseOf(s.LogQError, s.LogWeight)
+	noise := density.NoiseOf(s.LogQError, s.LogWeight)
 	if summary.Probes > 0 {
 		summary.LogQError, summary.Inflation = noise.LogQError, noise.Inflation
 	}
 	if o.asJSON {
 		return writeJSON(out, finite.Fields(summary))
 	}
-	_, err := fmt.Fprintf(out, "samples  %d of %s in %s\ndensity  %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\nenergy   %.3f ± %.3f kT, reweighted\n",
-		summary.N, summary.System, o.out, summary.Density(noise), 100*summary.ESS, z.Value, z.Error, u.Value, u.Error)
+	_, err := fmt.Fprintf(out, "samples  %d of %s in %s\ndensity  %s\ncomputed by %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\nenergy   %.3f ± %.3f kT, reweighted\n",
+		summary.N, summary.System, o.out, noise.Describe(summary.Method), summary.Engine, 100*summary.ESS, z.Value, z.Error, u.Value, u.Error)
 	return err
 }
 
-func writeSamples(path string, model *eqflow.Model, s eqflow.Samples, seed uint64, force bool) error {
+func writeSamples(path string, model *eqflow.Model, s density.Samples, seed uint64, force bool) error {
 	set, err := model.Set(s, seed)
 	if err != nil {
 		return err

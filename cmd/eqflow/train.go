@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -44,8 +44,8 @@ type trainOptions struct {
 	system                systemFlags
 	data, validation, out string
 	from                  string
-	flow, backend         string
-	devices               int
+	flow                  string
+	compute               computeFlags
 	settings              eqflow.Settings
 	asJSON                bool
 }
@@ -62,8 +62,7 @@ func newTrainCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.system.add(cmd)
-	addBackendFlag(cmd, &o.backend)
-	addDevicesFlag(cmd, &o.devices)
+	o.compute.add(cmd)
 	addJSONFlag(cmd, &o.asJSON)
 	d, s := eqflow.Settings{}.WithDefaults(), &o.settings
 	own, probing := eqflow.Settings{Objective: eqflow.Annealed}.WithDefaults(), eqflow.Settings{Objective: eqflow.EnergyMatching}.WithDefaults()
@@ -104,6 +103,9 @@ func byFlow[T any](otherwise, rich T) string {
 }
 
 func (o *trainOptions) run(cmd *cobra.Command) error {
+	if err := o.compute.check(); err != nil {
+		return err
+	}
 	generator, err := o.generator(cmd)
 	if err != nil {
 		return asInput(err)
@@ -120,7 +122,7 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return asInput(err)
 	}
-	backend, err := openBackend(cmd, o.backend, o.devices)
+	backend, err := openBackend(cmd, o.compute.backend, o.compute.devices)
 	if err != nil {
 		return err
 	}
@@ -134,8 +136,8 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 			return modelError(err)
 		}
 	}
-	if err := model.Share(o.devices); err != nil {
-		return err
+	if err := model.Share(o.compute.devices); err != nil {
+		return modelError(err)
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: compiling")
 	var bar *progress // begins with the first step: compiling says nothing about the speed
@@ -173,7 +175,7 @@ func (o *trainOptions) generator(cmd *cobra.Command) (g eqflow.Generator, err er
 	if o.from == "" {
 		g.Flow, err = eqflow.FlowFor(o.flow, g.Target)
 	}
-	g.Seed = o.settings.Seed
+	g.Seed, g.Engine = o.settings.Seed, engine.Kind(o.compute.engine)
 	return g, err
 }
 
@@ -244,7 +246,7 @@ func readFor(t target.Target, path string) (particle.Batch, error) {
 // modelError marks what the user can mend.
 func modelError(err error) error {
 	var settings *eqflow.SettingsError
-	if errors.Is(err, eqflow.ErrOtherModel) || errors.Is(err, dataset.ErrInput) || errors.Is(err, campaign.ErrShards) || errors.As(err, &settings) {
+	if errors.Is(err, eqflow.ErrOtherModel) || errors.Is(err, engine.ErrChoice) || errors.Is(err, dataset.ErrInput) || errors.Is(err, campaign.ErrShards) || errors.As(err, &settings) {
 		return asInput(err)
 	}
 	return err
@@ -253,6 +255,7 @@ func modelError(err error) error {
 // trained is the summary of a training.
 type trained struct {
 	Folder     string  `json:"folder"`
+	Engine     string  `json:"engine"`
 	Parameters int     `json:"parameters"`
 	Steps      int     `json:"steps"`
 	Best       int     `json:"best"`
@@ -263,15 +266,15 @@ type trained struct {
 }
 
 func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h eqflow.History) error {
-	s := trained{Folder: o.out, Parameters: model.Parameters(), Steps: h.Steps, Best: h.Best, Seconds: h.Seconds, Energies: h.Energies}
+	s := trained{Folder: o.out, Engine: model.ComputedBy().String(), Parameters: model.Parameters().Count(), Steps: h.Steps, Best: h.Best, Seconds: h.Seconds, Energies: h.Energies}
 	if n := len(h.Records); n > 0 {
 		s.Loss, s.Validation = h.Records[n-1].Loss, h.Records[n-1].Validation
 	}
 	if o.asJSON {
 		return writeJSON(out, s)
 	}
-	fmt.Fprintf(out, "trained   %d steps in %s, %d parameters\nloss      %.4f over the last steps\n", s.Steps,
-		time.Duration(s.Seconds*1e9).Round(time.Second), s.Parameters, s.Loss)
+	fmt.Fprintf(out, "trained   %d steps in %s, %d parameters\ncomputed  by %s\nloss      %.4f over the last steps\n", s.Steps,
+		time.Duration(s.Seconds*1e9).Round(time.Second), s.Parameters, s.Engine, s.Loss)
 	if s.Validation != 0 {
 		fmt.Fprintf(out, "NLL       %.4f on the validation data\n", s.Validation)
 	}
@@ -284,20 +287,4 @@ func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h eqflow.History
 	}
 	fmt.Fprintf(out, "folder    %s\n\nJudge it before use: eqflow eval --model %s --data FILE\n", s.Folder, s.Folder)
 	return nil
-}
-
-// loadModel opens a backend and the model of a folder. The caller closes the backend through done.
-func loadModel(cmd *cobra.Command, spec string, devices int, folder string) (model *eqflow.Model, done func(), err error) {
-	backend, err := openBackend(cmd, spec, devices)
-	if err != nil {
-		return nil, nil, err
-	}
-	if model, _, err = eqflow.Load(backend.Backend, folder); err == nil {
-		err = model.Share(devices)
-	}
-	if err != nil {
-		backend.Close()
-		return nil, nil, modelError(err)
-	}
-	return model, backend.Close, context.Cause(cmd.Context())
 }

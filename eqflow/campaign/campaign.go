@@ -20,6 +20,8 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -63,7 +65,7 @@ type Campaign struct {
 	Data  string `json:"data_sha256,omitempty"` // of the scored file
 	Total int    `json:"total"`                 // configurations, over all shards
 	Of    int    `json:"shards"`
-	eqflow.Method
+	engine.Method
 }
 
 // Job is a campaign's work for one machine. It travels in the manifest of the file that the work makes.
@@ -99,7 +101,7 @@ func fingerprint(m *eqflow.Model) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	flow, err := eqflow.SpecOfFlow(m.Flow)
+	flow, err := flow.SpecOf(m.Flow)
 	if err != nil {
 		return "", err
 	}
@@ -246,7 +248,7 @@ func readJob(path string) (j Job, m dataset.Manifest, err error) {
 		return j, m, fmt.Errorf("%w: %s is no shard; make one with eqflow sample --shard i/n or eqflow eval --shard i/n", ErrShards, path)
 	}
 	if j.Divergence == "" { // in files from when there was no choice
-		j.Divergence = eqflow.Exact
+		j.Divergence = engine.Exact
 	}
 	return j, m, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -184,14 +185,14 @@ func TestKilledShardComesOutTheSame(t *testing.T) {
 	if done, err := job.Done(path); !done || err != nil {
 		t.Errorf("after it ran: %t, %v", done, err)
 	}
-	exact := eqflow.Method{Divergence: eqflow.Exact}
+	exact := engine.Method{Divergence: engine.Exact}
 	for what, other := range map[string]Job{
 		"shard":     {job.Campaign, 0},
 		"seed":      {Campaign{Samples, job.Model, 6, "", 3000, 2, exact}, 1},
 		"cut into":  {Campaign{Samples, job.Model, 5, "", 3000, 3, exact}, 1},
 		"model":     {Campaign{Samples, "x", 5, "", 3000, 2, exact}, 1},
 		"of scores": {Campaign{Scores, job.Model, 5, "", 3000, 2, exact}, 1},
-		"4 probes":  {Campaign{Samples, job.Model, 5, "", 3000, 2, eqflow.Divergence{Probes: 4}.Method()}, 1},
+		"4 probes":  {Campaign{Samples, job.Model, 5, "", 3000, 2, engine.Divergence{Probes: 4}.Method()}, 1},
 	} {
 		if done, err := other.Done(path); done || !errors.Is(err, ErrShards) || !strings.Contains(err.Error(), what) {
 			t.Errorf("another %s: %t, %v", what, done, err)

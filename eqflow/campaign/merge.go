@@ -9,6 +9,8 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
@@ -132,8 +134,8 @@ type Summary struct {
 	Energy      float64   `json:"energy"` // reweighted mean, kT
 	EnergyError float64   `json:"energy_error"`
 	Energies    Histogram `json:"energy_histogram"` // reweighted, over all but the outermost thousandths
-	eqflow.Method
-	eqflow.Noise
+	engine.Method
+	density.Noise
 }
 
 // Summary weighs the samples.
@@ -144,7 +146,7 @@ func (w *Whole) Summary() Summary {
 		System: w.Target.Name(), Shards: w.Of, N: w.Total, Seed: w.Seed, ESS: stats.KishESS(logW) / float64(w.Total),
 		LogZ: z.Value, LogZError: z.Error, Energy: mean.Value, EnergyError: mean.Error,
 		Energies: Histogram{edges, stats.Histogram(u, logW, edges, boot)},
-		Method:   w.Method, Noise: eqflow.NoiseOf(w.numbers["log_q_error"], logW),
+		Method:   w.Method, Noise: density.NoiseOf(w.numbers["log_q_error"], logW),
 	}
 }
 

@@ -18,7 +18,7 @@ type (
 	Tabular interface{ Rows() [][]string }
 	// Configured holds configurations, such as dataset.Set.
 	Configured interface{ Configurations() particle.Batch }
-	// Weighed holds configurations with their energies in kT and log-weights (nil: all alike), such as eqflow.Samples.
+	// Weighed holds configurations with their energies in kT and log-weights (nil: all alike), such as density.Samples.
 	Weighed interface {
 		Configured
 		Energies() (u, logWeights []float64)

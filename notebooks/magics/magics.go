@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
 	"github.com/eqflow/gonb-eqflow/notebooks/resident"
@@ -159,7 +160,7 @@ func showSamples(folder string, out *kernel.Output) error {
 	return showFigure(out, "samples", figure.Particles(figure.Gallery{Title: "samples"}, samples.X))
 }
 
-func draw(folder string) (s eqflow.Samples, err error) {
+func draw(folder string) (s density.Samples, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -71,14 +72,14 @@ func (l *Lab) draws(t target.Target) int {
 }
 
 // Draws returns the generator's samples, kept for later cells.
-func (l *Lab) Draws(t Trained) eqflow.Samples {
+func (l *Lab) Draws(t Trained) density.Samples {
 	path := l.path("draws", fmt.Sprintf("%s-%d.npz", t.Name, t.Seed))
 	about := must(json.Marshal([]any{t.History.Records, t.SolverSteps()})) // of another training, or solved otherwise, other draws
 	if set, err := dataset.Read(path, t.Prior.N, t.Prior.D); err == nil && compact(set.Manifest.Settings) == string(about) {
 		q, _ := set.Arrays.Get("log_q")
 		u, _ := set.Arrays.Get("u")
 		w, _ := set.Arrays.Get("log_w")
-		return eqflow.Samples{X: set.Batch, LogQ: q.F64, Energy: u.F64, LogWeight: w.F64}
+		return density.Samples{X: set.Batch, LogQ: q.F64, Energy: u.F64, LogWeight: w.F64}
 	}
 	s := must(t.Sample(l.draws(t.Target), t.Seed+100))
 	set := dataset.Set{
@@ -148,7 +149,7 @@ func (l *Lab) DataFreeTable(all []Trained, reference particle.Batch) figure.Tabl
 }
 
 // distances compares size of the samples with as many of the reference.
-func (l *Lab) distances(t target.Target, s eqflow.Samples, reference particle.Batch, size int) measure.Distances {
+func (l *Lab) distances(t target.Target, s density.Samples, reference particle.Batch, size int) measure.Distances {
 	u := make([]float64, reference.Len())
 	for i := range u {
 		u[i] = t.EnergyForces(reference.At(i), nil)
@@ -173,7 +174,7 @@ func (l *Lab) OwnEnergies(t Trained, reference particle.Batch, least, most float
 }
 
 // weighty tells whether more than a handful of samples carry the weight.
-func weighty(s eqflow.Samples) bool { return stats.KishESS(s.LogWeight) >= 10 }
+func weighty(s density.Samples) bool { return stats.KishESS(s.LogWeight) >= 10 }
 
 // OwnBasins counts thermal samples in the basin of each minimum, beside as many of the reference.
 func (l *Lab) OwnBasins(t Trained, reference particle.Batch) figure.Figure {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -18,7 +18,7 @@ const probesOfMany = 2
 // ShippedOfMany is the generator of LJ55 that comes with eqflow. Its densities are estimates here.
 func (l *Lab) ShippedOfMany() Trained {
 	t := l.Shipped("lj55")
-	if err := t.SetDivergence(eqflow.Divergence{Probes: probesOfMany, Seed: 1}); err != nil {
+	if err := t.SetDivergence(engine.Divergence{Probes: probesOfMany, Seed: 1}); err != nil {
 		panic(err)
 	}
 	return t

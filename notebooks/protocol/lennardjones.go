@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -94,7 +95,7 @@ func TrainingTable(all ...Trained) figure.Table {
 	var rows [][]any
 	for _, t := range all {
 		seconds, _ := t.History.Total()
-		rows = append(rows, []any{fieldName(t), t.Parameters(), t.SolverSteps(), trainings(t), fmt.Sprintf("%.0f", seconds/60)})
+		rows = append(rows, []any{fieldName(t), t.Parameters().Count(), t.SolverSteps(), trainings(t), fmt.Sprintf("%.0f", seconds/60)})
 	}
 	return figure.NewTable([]string{"field", "parameters", "solver steps", "training", "minutes"}, rows...)
 }
@@ -169,10 +170,10 @@ func (l *Lab) QualityTable(x particle.Batch, all ...Trained) figure.Table {
 	return figure.NewTable([]string{"", "ESS", "log Z", "W2", "energy-W2 / kT"}, rows...)
 }
 
-func essOf(s eqflow.Samples) float64 { return stats.KishESS(s.LogWeight) / float64(len(s.LogWeight)) }
+func essOf(s density.Samples) float64 { return stats.KishESS(s.LogWeight) / float64(len(s.LogWeight)) }
 
 // compared is how many of a cluster's samples W2 compares: half of them, so that it takes a minute or two.
-func compared(s eqflow.Samples) int { return s.X.Len() / 2 }
+func compared(s density.Samples) int { return s.X.Len() / 2 }
 
 // WeightsFigure draws the weights' logarithm, and how the ESS fares as samples come: an ESS that falls hangs on few samples.
 func (l *Lab) WeightsFigure(t Trained) figure.Figure {

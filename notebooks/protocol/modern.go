@@ -5,6 +5,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/comparison"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -76,7 +77,7 @@ func (l *Lab) Judged(all []Trained) comparison.Comparison {
 		c = append(c, comparison.Entry{Name: t.Name, Report: l.judge(t, test.Slice(0, l.size(2000, 500)), e)})
 	}
 	many := l.many()
-	floor := l.distances(l.System, eqflow.Samples{X: many, Energy: l.energies(many)}, test, e.Compare)
+	floor := l.distances(l.System, density.Samples{X: many, Energy: l.energies(many)}, test, e.Compare)
 	for i := range c {
 		c[i].W2Floor, c[i].EnergyW2Floor, c[i].DistanceW2Floor = floor.W2, floor.EnergyW2, floor.DistanceW2
 	}

@@ -15,6 +15,7 @@ import (
 	"encoding/gob"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
@@ -42,10 +43,10 @@ func (m *Model) Card() eqflow.Card { return must(eqflow.Describe(m.Folder)) }
 
 // Sample draws n configurations, the same for the same seed, as eqflow.Model.Sample does. Of a system of one's own, the cell
 // has the energy, by target.FromGraph, which the helper has not.
-func (m *Model) Sample(n int, seed uint64) eqflow.Samples {
-	s := ask[eqflow.Samples](m, sample{n, seed})
+func (m *Model) Sample(n int, seed uint64) density.Samples {
+	s := ask[density.Samples](m, sample{n, seed})
 	if system := m.Card().Target; system.Kind == target.KindOwn {
-		s = eqflow.Weigh(must(target.FromSpec(system)), s.X, s.LogQ)
+		s = density.Weigh(must(target.FromSpec(system)), s.X, s.LogQ)
 	}
 	return s
 }
@@ -127,7 +128,7 @@ type (
 )
 
 func init() {
-	for _, v := range []any{sample{}, toPrior{}, fromPrior{}, path{}, pathToPrior{}, evaluate{}, scored{}, eqflow.Samples{}, eqflow.Report{}, []particle.Batch{}} {
+	for _, v := range []any{sample{}, toPrior{}, fromPrior{}, path{}, pathToPrior{}, evaluate{}, scored{}, density.Samples{}, eqflow.Report{}, []particle.Batch{}} {
 		gob.Register(v)
 	}
 }

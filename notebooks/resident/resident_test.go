@@ -19,6 +19,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
@@ -120,7 +121,7 @@ func saveOf(t *testing.T, folder string, system target.Target, seed uint64) *eqf
 	return m
 }
 
-func drawn(t *testing.T, m *eqflow.Model) eqflow.Samples {
+func drawn(t *testing.T, m *eqflow.Model) density.Samples {
 	t.Helper()
 	s, err := m.Sample(20, 7)
 	if err != nil {

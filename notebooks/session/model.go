@@ -10,6 +10,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
@@ -72,14 +73,14 @@ func (s *Session) Evaluate(name string, data particle.Batch, e eqflow.Evaluation
 }
 
 // Sample draws n configurations from a model.
-func (s *Session) Sample(name string, n int, seed uint64) eqflow.Samples {
+func (s *Session) Sample(name string, n int, seed uint64) density.Samples {
 	return must(s.Model(name).Sample(n, seed))
 }
 
 // Export draws n configurations from a model and writes them to files, by their extensions: .npz with log q, energies and
 // log-weights for NumPy, .xyz with the same for OVITO, VMD and ASE, .npy with the configurations alone. Files that are there
 // are replaced.
-func (s *Session) Export(name string, n int, seed uint64, paths ...string) eqflow.Samples {
+func (s *Session) Export(name string, n int, seed uint64, paths ...string) density.Samples {
 	m := s.Model(name)
 	samples := must(m.Sample(n, seed))
 	for _, path := range paths {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -95,7 +96,7 @@ func modified(t *testing.T, path string) string {
 	return info.ModTime().String()
 }
 
-func sample(t *testing.T, m *eqflow.Model) eqflow.Samples {
+func sample(t *testing.T, m *eqflow.Model) density.Samples {
 	t.Helper()
 	s, err := m.Sample(4, 7)
 	if err != nil {

@@ -1,0 +1,79 @@
+package density
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+// Samples are draws from a density with what reweighting needs.
+type Samples struct {
+	X         particle.Batch
+	LogQ      []float64 // log-density of each draw, nats
+	Energy    []float64 // reduced energy u of the target
+	LogWeight []float64 // −u − log q: unnormalised log importance weight
+	// LogQError is the standard error of each LogQ where several probes estimate the divergence, nil otherwise.
+	LogQError []float64
+}
+
+// Configurations are the samples without what reweighting needs.
+func (s Samples) Configurations() particle.Batch { return s.X }
+
+// Energies are the samples' reduced energies and log-weights.
+func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
+
+// Draw draws n images of the prior, the same for the same seed, with the flow solved in the given number of steps (0: as
+// trained).
+func (q *Pushforward) Draw(n int, seed uint64, steps int) (Image, error) {
+	z := q.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
+	return q.Forward(z, steps)
+}
+
+// Weigh makes samples of configurations at the target's end.
+func (i Image) Weigh(t target.Target) Samples {
+	s := Weigh(t, i.X, i.LogQ)
+	s.LogQError = i.LogQError
+	return s
+}
+
+// Weigh adds a target's energies, in plain Go and float64, and log-weights to configurations with their log-density.
+func Weigh(t target.Target, x particle.Batch, logQ []float64) Samples {
+	s := Samples{X: x, LogQ: logQ, Energy: target.Energies(t, x), LogWeight: make([]float64, x.Len())}
+	for i, u := range s.Energy {
+		s.LogWeight[i] = -u - logQ[i]
+	}
+	return s
+}
+
+// Set is samples as a file keeps them: configurations with log_q, u and log_w, log_q_error where there is one, the system, the
+// seed of the draw, and how the divergence was found.
+func (s Samples) Set(t target.Target, d engine.Divergence, seed uint64) (dataset.Set, error) {
+	spec, err := target.SpecOf(t)
+	if err != nil {
+		return dataset.Set{}, err
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return dataset.Set{}, fmt.Errorf("eqflow: the system %s has no text: %w", t.Name(), err)
+	}
+	settings, err := json.Marshal(d.Method())
+	if err != nil {
+		return dataset.Set{}, err
+	}
+	set := dataset.Set{
+		Batch:    s.X,
+		Manifest: dataset.Manifest{System: t.Name(), Spec: text, Seed: seed, Settings: settings, CreatedBy: "eqflow"},
+		Arrays: dataset.Arrays{
+			dataset.Float64("log_q", s.LogQ), dataset.Float64("u", s.Energy), dataset.Float64("log_w", s.LogWeight),
+		},
+	}
+	if s.LogQError != nil {
+		set.Arrays = append(set.Arrays, dataset.Float64("log_q_error", s.LogQError))
+	}
+	return set, nil
+}

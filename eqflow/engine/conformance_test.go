@@ -1,0 +1,379 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/ode"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/prior"
+	"github.com/eqflow/gonb-eqflow/xla"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
+)
+
+// fields are the rows of the table of conformance: every field, with the engine that Auto takes for it.
+var fields = []struct {
+	name   string
+	config flow.Config
+	auto   string // "tables in Go", "C" or "graphs": how the engine's name begins
+}{
+	{"kernel", flow.Continuous{Field: dynamics.Kernel{Centres: 10, TimeCentres: 3, Width: 1}, Steps: 4}, "tables in Go"},
+	{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 32, Harmonics: 1}, Steps: 2}, "C"},
+	{"egnn, means", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 32, Mean: true}, Steps: 2}, "C"},
+	{"egnn, too narrow for C", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 6}, Steps: 2}, "graphs"},
+	{"onehop", flow.Continuous{Field: dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1}, Steps: 2}, "graphs"},
+	{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 2}, "graphs"},
+	{"realnvp", flow.Coupling{Blocks: 2, Hidden: 12}, "graphs"},
+}
+
+// operations are the columns of the table: what an engine computes, and the same in float64.
+var operations = []struct {
+	name    string
+	ofField bool // only continuous flows have it
+	by      func(e Engine, c *check) ([]float64, error)
+	want    func(f flow.Bijection, c *check) (in []any, build func(f flow.Bijection, in []*Node) []*Node)
+	// tolerance is relative to the largest number.
+	tolerance float64
+}{
+	{"forward", false, func(e Engine, c *check) ([]float64, error) { return image(e.Map(c.x, ToTarget(0, Divergence{}), nil)) },
+		func(_ flow.Bijection, c *check) ([]any, func(flow.Bijection, []*Node) []*Node) {
+			return []any{c.x}, func(f flow.Bijection, in []*Node) []*Node { return both(f.Forward(in[0])) }
+		}, 2e-5},
+	{"inverse", false, func(e Engine, c *check) ([]float64, error) { return image(e.Map(c.x, ToPrior(0, Divergence{}), nil)) },
+		func(_ flow.Bijection, c *check) ([]any, func(flow.Bijection, []*Node) []*Node) {
+			return []any{c.x}, func(f flow.Bijection, in []*Node) []*Node { return both(f.Inverse(in[0])) }
+		}, 2e-5},
+	{"velocity and divergence", true, func(e Engine, c *check) ([]float64, error) {
+		v, err := e.Velocity(c.x, c.t)
+		if err != nil {
+			return nil, err
+		}
+		again, div, err := e.Divergence(c.x, c.t, nil)
+		return append(append(v.X, again.X...), div...), err
+	}, func(_ flow.Bijection, c *check) ([]any, func(flow.Bijection, []*Node) []*Node) {
+		return []any{c.x, c.t}, func(f flow.Bijection, in []*Node) []*Node {
+			v, div := f.(flow.Partial).At(in[1], in[0])
+			return []*Node{v, v, div}
+		}
+	}, 2e-5},
+	{"divergence's gradient", true, func(e Engine, c *check) ([]float64, error) {
+		div, gradient, err := e.DivergenceGradient(c.x, c.t)
+		return append(div, gradient.X...), err
+	}, func(_ flow.Bijection, c *check) ([]any, func(flow.Bijection, []*Node) []*Node) {
+		return []any{c.x, c.t}, func(f flow.Bijection, in []*Node) []*Node {
+			_, div := f.(flow.Partial).At(in[1], in[0])
+			return []*Node{div, Gradient(ReduceAllSum(div), in[0])[0]}
+		}
+	}, 1e-4},
+	{"pull", true, func(e Engine, c *check) ([]float64, error) {
+		pulled, err := e.Pull(c.x, c.t, c.z)
+		return pulled.X, err
+	}, func(_ flow.Bijection, c *check) ([]any, func(flow.Bijection, []*Node) []*Node) {
+		return []any{c.x, c.t, c.z}, func(f flow.Bijection, in []*Node) []*Node {
+			v, _ := f.(flow.Partial).At(in[1], in[0])
+			return []*Node{Gradient(ReduceAllSum(Mul(v, in[2])), in[0])[0]}
+		}
+	}, 1e-4},
+	{"gradient of a field's loss", true, func(e Engine, c *check) ([]float64, error) {
+		return c.gradient(e, regressionLoss{})
+	}, func(_ flow.Bijection, c *check) ([]any, func(flow.Bijection, []*Node) []*Node) {
+		return c.wantGradient(regressionLoss{})
+	}, 1e-4},
+	{"gradient of a map's loss", false, func(e Engine, c *check) ([]float64, error) {
+		return c.gradient(e, squareLoss{})
+	}, func(_ flow.Bijection, c *check) ([]any, func(flow.Bijection, []*Node) []*Node) {
+		return c.wantGradient(squareLoss{})
+	}, 1e-4},
+}
+
+// regressionLoss regresses the field at X on Z.
+type regressionLoss struct{}
+
+func (regressionLoss) String() string { return "regression" }
+
+func (regressionLoss) Graph(f flow.Bijection, in Nodes) *Node {
+	v, _ := f.(flow.Partial).At(in.T, in.X)
+	return ReduceAllMean(ReduceSum(Square(Sub(v, in.Z)), 1, 2))
+}
+
+func (regressionLoss) AtField(in Inputs) FieldTerm { return FieldTerm{X: in.X, T: in.T, Want: in.Z} }
+
+// squareLoss is ⟨|z|²/2 − log|det|⟩ over the images z of X, and a tenth of the same of the images of Z.
+type squareLoss struct{}
+
+func (squareLoss) String() string { return "squares" }
+
+func (squareLoss) Graph(f flow.Bijection, in Nodes) *Node {
+	of := func(i flow.Image) *Node {
+		return ReduceAllMean(Sub(MulScalar(ReduceSum(Square(i.X), 1, 2), 0.5), i.LogDet))
+	}
+	return Add(of(f.Inverse(in.X)), MulScalar(of(f.Forward(in.Z)), 0.1))
+}
+
+func (squareLoss) AtImages(in Inputs) []MapTerm {
+	of := func(i Image) (value float64, g Image) {
+		size := i.X.Len()
+		g = Image{X: particle.NewBatch(size, i.X.N, i.X.D), LogDet: make([]float64, size), Penalty: make([]float64, size)}
+		for b := range size {
+			for c, v := range i.X.At(b) {
+				value += v * v / 2 / float64(size)
+				g.X.At(b)[c] = v / float64(size)
+			}
+			value -= i.LogDet[b] / float64(size)
+			g.LogDet[b] = -1 / float64(size)
+		}
+		return value, g
+	}
+	return []MapTerm{{Share: 1, From: 1, X: in.X, Loss: of}, {Share: 0.1, From: 0, X: in.Z, Loss: of}}
+}
+
+// check is a row of the table: a flow with parameters away from their first values, and what to compute.
+type check struct {
+	config     flow.Config
+	parameters *Parameters
+	x, z       particle.Batch
+	t          []float64
+}
+
+var system = flow.System{N: 4, D: 2, Relabelling: particle.Relabelling{}, Seed: 3}
+
+// newCheck draws the parameters by the Go backend and moves them: at their first values whole parts of a gradient are zero.
+func newCheck(t *testing.T, config flow.Config) *check {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	c := &check{config: config, parameters: NewParameters()}
+	f := Flow{Config: config, System: system, Backend: xlatest.OpenGo(t).Backend, Parameters: c.parameters, Devices: 1}
+	if err := f.createParameters(); err != nil {
+		t.Fatal(err)
+	}
+	arrays, err := c.parameters.Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range arrays {
+		for k := range a.F32 {
+			a.F32[k] += float32(0.05 * rng.NormFloat64())
+		}
+	}
+	if err := c.parameters.Import(arrays); err != nil {
+		t.Fatal(err)
+	}
+	normal := prior.MeanFree{N: system.N, D: system.D}
+	c.x, c.z = normal.Sample(rng, 5), normal.Sample(rng, 5)
+	for i := range c.x.X { // what float32 can hold, so that inputs are the same everywhere
+		c.x.X[i], c.z.X[i] = float64(float32(1.5*c.x.X[i])), float64(float32(c.z.X[i]))
+	}
+	for range c.x.Len() {
+		c.t = append(c.t, float64(rng.Float32()))
+	}
+	return c
+}
+
+// engine is the row's flow by an engine of a kind.
+func (c *check) engine(t *testing.T, backend *xla.Opened, kind Kind) (Engine, error) {
+	t.Helper()
+	arrays, err := c.parameters.Export()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := Flow{Config: c.config, System: system, Backend: backend.Backend, Parameters: NewParameters(), Devices: 1}
+	e, err := New(kind, f)
+	if err != nil {
+		return nil, err
+	}
+	return e, f.Parameters.Import(arrays)
+}
+
+func (c *check) inputs() Inputs { return Inputs{X: c.x, Z: c.z, T: c.t} }
+
+// gradient is a loss and its gradient by all parameters.
+func (c *check) gradient(e Engine, l Loss) ([]float64, error) {
+	loss, arrays, err := e.Gradient(l, c.inputs())
+	all := []float64{loss}
+	for _, a := range arrays {
+		all = append(all, a.Float64s()...)
+	}
+	return all, err
+}
+
+func (c *check) wantGradient(l Loss) ([]any, func(flow.Bijection, []*Node) []*Node) {
+	return []any{c.x, c.z, c.t}, func(f flow.Bijection, in []*Node) []*Node {
+		loss := l.Graph(f, Nodes{X: in[0], Z: in[1], T: in[2]})
+		return append([]*Node{loss}, Gradient(loss, in[3:]...)...)
+	}
+}
+
+// reference evaluates an operation in float64, with every step of the solver in the graph of GoMLX's backend in Go.
+func (c *check) reference(t *testing.T, in []any, build func(flow.Bijection, []*Node) []*Node) (all []float64) {
+	t.Helper()
+	exact, config := system, c.config
+	exact.DType = dtypes.Float64
+	if continuous, ok := config.(flow.Continuous); ok {
+		continuous.Unrolled = true
+		config = continuous
+	}
+	store := model.NewStore()
+	names, variables := c.parameters.List(ScopeFlow)
+	for k, v := range variables {
+		numbers := tensors.MustCopyFlatData[float32](v.MustValue())
+		value := tensors.FromFlatDataAndDimensions(float64s(numbers), v.Shape().Dimensions...)
+		if _, err := store.CreateVariable("/"+ScopeFlow+"/"+names[k], value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, store, func(scope *model.Scope, in []*Node) []*Node {
+		g := in[0].Graph()
+		scope.Store().SetTraining(g, true)
+		f := config.Bind(scope.At(ScopeFlow), g, exact)
+		for _, name := range names {
+			in = append(in, store.GetVariable("/"+ScopeFlow+"/"+name).NodeValue(g))
+		}
+		return build(f, in)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inputs []any
+	for _, v := range in {
+		switch v := v.(type) {
+		case particle.Batch:
+			inputs = append(inputs, tensors.FromFlatDataAndDimensions(v.X, v.Len(), v.N, v.D))
+		case []float64:
+			inputs = append(inputs, tensors.FromFlatDataAndDimensions(v, len(v)))
+		}
+	}
+	results, err := exec.Call(inputs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		all = append(all, tensors.MustCopyFlatData[float64](r)...)
+	}
+	return all
+}
+
+func image(i Image, err error) ([]float64, error) { return append(i.X.X, i.LogDet...), err }
+
+func both(i flow.Image) []*Node { return []*Node{i.X, i.LogDet} }
+
+// Every engine computes every operation of every flow that it takes as float64 does, on each backend. Host refuses the flows
+// and operations that it has no code for, and says so.
+func TestEnginesAgreeWithFloat64(t *testing.T) {
+	for _, row := range fields {
+		c := newCheck(t, row.config)
+		for _, op := range operations {
+			in, build := op.want(nil, c)
+			if _, ok := row.config.(flow.Continuous); !ok && op.ofField {
+				continue
+			}
+			want := c.reference(t, in, build)
+			for _, kind := range []Kind{Graphs, Host} {
+				xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
+					t.Run(fmt.Sprintf("%s/%s/%s", row.name, kind, op.name), func(t *testing.T) {
+						e, err := c.engine(t, backend, kind)
+						if errors.Is(err, ErrChoice) && kind == Host && row.auto == "graphs" {
+							return
+						}
+						var got []float64
+						if err == nil {
+							got, err = op.by(e, c)
+						}
+						if errors.Is(err, ErrChoice) && kind == Host {
+							return // what Auto hands on to the graphs
+						}
+						if err != nil {
+							t.Fatal(err)
+						}
+						compare(t, got, want, op.tolerance)
+					})
+				})
+			}
+		}
+	}
+}
+
+// compare holds numbers against the reference, relative to the reference's largest.
+func compare(t *testing.T, got, want []float64, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d numbers, want %d", len(got), len(want))
+	}
+	largest, worst := 0.0, 0.0
+	for i, w := range want {
+		largest, worst = max(largest, math.Abs(w)), max(worst, math.Abs(got[i]-w))
+	}
+	if !(worst <= tolerance*largest) || largest == 0 {
+		t.Errorf("off by %.2g of %.3g", worst, largest)
+	}
+}
+
+// Auto takes the fastest engine, and its name says which.
+func TestAutoTakesTheFastest(t *testing.T) {
+	for _, row := range fields {
+		e, err := newCheck(t, row.config).engine(t, xlatest.OpenGo(t), Auto)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, want := e.String(), row.auto
+		if _, err := newNetwork(Flow{Config: row.config, System: system, Backend: xlatest.OpenGo(t).Backend}, refusal{}); want == "C" && err != nil {
+			want = "graphs" // a build without cgo, or a processor without AVX2
+		}
+		if len(name) < len(want) || name[:len(want)] != want {
+			t.Errorf("%s is computed by %q, want %q", row.name, name, want)
+		}
+	}
+}
+
+// A part of the way and back again, by a method of its own, ends where it began, and its log-determinants cancel.
+func TestPartsOfTheWay(t *testing.T) {
+	for _, row := range fields[:6] {
+		for _, kind := range []Kind{Auto, Graphs} {
+			c := newCheck(t, row.config)
+			e, err := c.engine(t, xlatest.OpenGo(t), kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			there, err := e.Map(c.x, Solve{T0: 0.25, T1: 0.75, Method: ode.Dopri5, Steps: 12}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, err := e.Map(there.X, Solve{T0: 0.75, T1: 0.25, Method: ode.Dopri5, Steps: 12}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, back.X.X, c.x.Clone().RemoveMean().X, 1e-4)
+			for i, v := range there.LogDet {
+				if math.Abs(v+back.LogDet[i]) > 1e-4*(1+math.Abs(v)) {
+					t.Errorf("%s, %s: log-determinants %g and %g", row.name, kind, v, back.LogDet[i])
+				}
+			}
+		}
+	}
+}
+
+// A choice that does not exist, or that cannot be served, is an error that names the choices.
+func TestChoicesThatCannotBeServed(t *testing.T) {
+	backend := xlatest.OpenGo(t).Backend
+	for _, c := range []struct {
+		kind   Kind
+		config flow.Config
+	}{
+		{"gpu", flow.Continuous{}}, {Host, flow.Coupling{}}, {Host, flow.Continuous{Field: dynamics.OneHop{}}},
+		{Host, flow.Continuous{Unrolled: true}},
+	} {
+		_, err := New(c.kind, Flow{Config: c.config, System: system, Backend: backend, Parameters: NewParameters()})
+		if !errors.Is(err, ErrChoice) {
+			t.Errorf("%q for %T: %v", c.kind, c.config, err)
+		}
+	}
+}

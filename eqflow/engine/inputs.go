@@ -1,0 +1,103 @@
+package engine
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// Inputs are what a training loss looks at. A loss leaves out what it does not use.
+type Inputs struct {
+	X         particle.Batch // data [B, n, d]
+	Z         particle.Batch // draws from the prior [B, n, d]
+	T         []float64      // flow times [B]
+	Slopes    particle.Batch // ∇u at the data, or cotangents of the field [B, n, d]
+	Stiffness float64        // mean square of ∇u a degree of freedom
+	Probes    particle.Batch // normal draws, several for each configuration of X
+	Spread    float64        // width of the normal distribution that stands for the target
+	Value     float64        // of the divergence whose path gradient X, T and Slopes make, nats
+}
+
+// Nodes are Inputs in a graph. The node of an input that is left out holds one number, and no loss touches it.
+type Nodes struct{ X, Z, T, Slopes, Stiffness, Probes, Spread, Value *Node }
+
+// inputFields lists the inputs in the order in which graphs take them: first the inputs that are as long as the batch.
+var inputFields = []struct {
+	perConfiguration bool
+	tensor           func(in Inputs) any
+	node             func(n *Nodes) **Node
+}{
+	{true, func(in Inputs) any { return batchTensor(in.X) }, func(n *Nodes) **Node { return &n.X }},
+	{true, func(in Inputs) any { return batchTensor(in.Z) }, func(n *Nodes) **Node { return &n.Z }},
+	{true, func(in Inputs) any { return timesTensor(in.T) }, func(n *Nodes) **Node { return &n.T }},
+	{true, func(in Inputs) any { return batchTensor(in.Slopes) }, func(n *Nodes) **Node { return &n.Slopes }},
+	{false, func(in Inputs) any { return float32(in.Stiffness) }, func(n *Nodes) **Node { return &n.Stiffness }},
+	{false, func(in Inputs) any { return batchTensor(in.Probes) }, func(n *Nodes) **Node { return &n.Probes }},
+	{false, func(in Inputs) any { return float32(in.Spread) }, func(n *Nodes) **Node { return &n.Spread }},
+	{false, func(in Inputs) any { return float32(in.Value) }, func(n *Nodes) **Node { return &n.Value }},
+}
+
+// tensors are the inputs for a graph.
+func (in Inputs) tensors() (all []any) {
+	for _, f := range inputFields {
+		all = append(all, f.tensor(in))
+	}
+	return all
+}
+
+// nodesOf takes the inputs of a graph, and returns what follows them.
+func nodesOf(inputs []*Node) (n Nodes, rest []*Node) {
+	for k, f := range inputFields {
+		*f.node(&n) = inputs[k]
+	}
+	return n, inputs[len(inputFields):]
+}
+
+// batchInputs is the number of inputs that are as long as the batch.
+func batchInputs() (count int) {
+	for _, f := range inputFields {
+		if f.perConfiguration {
+			count++
+		}
+	}
+	return count
+}
+
+func batchTensor(b particle.Batch) any {
+	if b.Len() == 0 {
+		b = particle.NewBatch(1, 1, 1)
+	}
+	return tensors.FromFlatDataAndDimensions(float32s(b.X), b.Len(), b.N, b.D)
+}
+
+func timesTensor(t []float64) any {
+	if len(t) == 0 {
+		t = []float64{0}
+	}
+	return tensors.FromFlatDataAndDimensions(float32s(t), len(t))
+}
+
+// share is the k-th of equal parts of what is as long as the batch.
+func (in Inputs) share(k, of int) Inputs {
+	part := func(b particle.Batch) particle.Batch { return b.Slice(k*b.Len()/of, (k+1)*b.Len()/of) }
+	in.X, in.Z, in.Slopes = part(in.X), part(in.Z), part(in.Slopes)
+	in.T = in.T[k*len(in.T)/of : (k+1)*len(in.T)/of]
+	return in
+}
+
+func float32s(v []float64) []float32 {
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[i] = float32(x)
+	}
+	return out
+}
+
+func float64s(v []float32) []float64 {
+	out := make([]float64, len(v))
+	for i, x := range v {
+		out[i] = float64(x)
+	}
+	return out
+}

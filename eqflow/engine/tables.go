@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/radial"
+)
+
+// tables is the engine of the kernel field in plain Go, by package radial. On the host it is several times as fast as the
+// graphs, compiles nothing, and computes in float64. Fields whose radial basis functions are too narrow for a table go to the
+// graphs, and so does all that needs the field alone.
+type tables struct {
+	Engine // the graphs
+	Flow
+	config flow.Continuous
+	field  dynamics.Kernel
+	flows  tabulated
+}
+
+// tabulated are the flows of one field that have been tabulated.
+type tabulated struct {
+	field radial.Field
+	flows map[radialSpan]*radial.Flow
+}
+
+// radialSpan is what tabulated flows of one field differ in.
+type radialSpan struct {
+	method string
+	steps  int
+	t0, t1 float64
+}
+
+// mostTabulated bounds the memory that tables take: a table of DW4 for 20 steps has half a megabyte.
+const mostTabulated = 64
+
+// errCoarse marks a field that no table holds.
+var errCoarse = errors.New("eqflow: the radial basis functions are too narrow for a table")
+
+func newTables(f Flow, otherwise Engine) (Engine, error) {
+	if obstacle := hostObstacle(f); obstacle != "" {
+		return nil, errors.New(obstacle)
+	}
+	c := f.Config.(flow.Continuous).WithDefaults()
+	k, ok := c.Field.(dynamics.Kernel)
+	if !ok || k.PublishedSlope {
+		return nil, fmt.Errorf("%T is not the kernel field with its exact slope", c.Field)
+	}
+	return &tables{Engine: otherwise, Flow: f, config: c, field: k.WithDefaults()}, nil
+}
+
+// String implements Engine.
+func (e *tables) String() string { return "tables in Go" }
+
+// Block implements Mapper.
+func (e *tables) Block(length, _ int) int { return min(length, largestBlock) }
+
+// Map implements Mapper.
+func (e *tables) Map(x particle.Batch, s Solve, progress Progress) (Image, error) {
+	f, err := e.tabulate(s.of(e.config))
+	if err != nil {
+		return e.handOn(err, func() (Image, error) { return e.Engine.Map(x, s, progress) })
+	}
+	out := Image{X: x.Clone().RemoveMean()}
+	return out, inBlocks(x.Len(), largestBlock, progress, func(from, to int) error {
+		images := f.Apply(out.X.Slice(from, to))
+		copy(out.X.Slice(from, to).X, images.X.X)
+		out.LogDet = append(out.LogDet, images.LogDet...)
+		return nil
+	})
+}
+
+// handOn lets the graphs do what no table can hold.
+func (e *tables) handOn(err error, do func() (Image, error)) (Image, error) {
+	if errors.Is(err, errCoarse) {
+		return do()
+	}
+	return Image{}, err
+}
+
+// radialField is the field with the parameters of the scope in use.
+func (e *tables) radialField(scope string) (radial.Field, error) {
+	f := radial.Field{Kernel: e.field, D: e.System.D, Parameters: radial.NewParameters(e.field.Centres, e.field.TimeCentres)}
+	return f, e.Parameters.each(scope, func(name string, numbers []float32) {
+		to := f.ByName(name)
+		for j := range to {
+			to[j] = float64(numbers[j])
+		}
+	})
+}
+
+// tabulate returns the flow of a solve, from an earlier call where the parameters are the same. It returns errCoarse where no
+// table holds the field.
+func (e *tables) tabulate(s Solve) (*radial.Flow, error) {
+	field, err := e.radialField(e.Parameters.Scope)
+	if err != nil {
+		return nil, err
+	}
+	if !sameParameters(field.Parameters, e.flows.field.Parameters) || len(e.flows.flows) > mostTabulated {
+		e.flows = tabulated{field, map[radialSpan]*radial.Flow{}}
+	}
+	key := radialSpan{s.Method.Name, s.Steps, s.T0, s.T1}
+	if f, ok := e.flows.flows[key]; ok {
+		return f, nil
+	}
+	f, err := radial.NewFlow(field, radial.Solve{Method: s.Method, Steps: s.Steps, T0: s.T0, T1: s.T1})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errCoarse, err)
+	}
+	e.flows.flows[key] = f
+	return f, nil
+}
+
+func sameParameters(a, b radial.Parameters) bool {
+	return slices.Equal(a.Weights, b.Weights) && slices.Equal(a.Bias, b.Bias) && slices.Equal(a.Importance, b.Importance) &&
+		slices.Equal(a.NegLogWidths, b.NegLogWidths) && slices.Equal(a.NegLogTimeWidths, b.NegLogTimeWidths)
+}
+
+// Gradient implements Learner.
+func (e *tables) Gradient(l Loss, in Inputs) (float64, dataset.Arrays, error) {
+	if of, ok := l.(MapLoss); ok {
+		loss, gradient, err := e.gradient(of, in)
+		if !errors.Is(err, errCoarse) {
+			return loss, gradient, err
+		}
+	}
+	return e.Engine.Gradient(l, in)
+}
+
+// NewStep implements Learner.
+func (e *tables) NewStep(l Loss, u Update) (Step, error) {
+	inGraphs, err := e.Engine.NewStep(l, u)
+	of, ok := l.(MapLoss)
+	if !ok {
+		return inGraphs, err
+	}
+	onHost, errHost := e.hostStep(func(in Inputs) (float64, dataset.Arrays, error) { return e.gradient(of, in) }, u)
+	if errHost != nil {
+		return nil, errHost
+	}
+	return func(in Inputs, numbers ...float32) (float64, error) {
+		loss, errHost := onHost(in, numbers...)
+		if !errors.Is(errHost, errCoarse) {
+			return loss, errHost
+		}
+		if err != nil {
+			return 0, errors.Join(errHost, err)
+		}
+		return inGraphs(in, numbers...)
+	}, nil
+}
+
+// gradient is a loss with its gradient, without a graph.
+func (e *tables) gradient(l MapLoss, in Inputs) (loss float64, gradient dataset.Arrays, err error) {
+	field, err := e.radialField(ScopeFlow)
+	if err != nil {
+		return 0, nil, err
+	}
+	sum := radial.NewParameters(e.field.Centres, e.field.TimeCentres)
+	for _, term := range l.AtImages(in) {
+		flow, err := radial.NewFlow(field, radial.Solve{Method: e.config.Solver, Steps: e.config.Steps, T0: term.From, T1: 1 - term.From})
+		if err != nil {
+			return 0, nil, fmt.Errorf("%w: %w", errCoarse, err)
+		}
+		kept := flow.Keep(term.X)
+		value, g := term.Loss(Image{X: kept.Images.X, LogDet: kept.Images.LogDet, Penalty: kept.Images.Penalty})
+		loss += term.Share * value
+		sum.Add(term.Share, kept.Pull(radial.Images{X: g.X, LogDet: g.LogDet, Penalty: g.Penalty}))
+		flow.Release()
+	}
+	names, variables := e.Parameters.List(ScopeFlow)
+	for k, name := range names {
+		gradient = append(gradient, dataset.Float64(name, sum.ByName(name), variables[k].Shape().Dimensions...))
+	}
+	return loss, gradient, nil
+}
