@@ -19,6 +19,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -186,8 +187,8 @@ func seconds(once func() error) (float64, error) {
 // training is Model.Train: whole steps as a user's run takes them, with the batch's draw, the bound on the gradient and the
 // moving average of the parameters.
 func training(ctx context.Context, model *eqflow.Model, c Case, p problem) (job, error) {
-	objective := map[Work]eqflow.Objective{Train: eqflow.Likelihood, Matching: eqflow.FlowMatching}[c.Work]
-	settings := eqflow.Settings{
+	objective := map[Work]train.Objective{Train: train.Likelihood, Matching: train.FlowMatching}[c.Work]
+	settings := train.Settings{
 		Objective: objective, Steps: 1 << 40, Batch: c.Batch, Clip: 1e9, // never in force: the peers have none
 		LearningRate: 1e-6, FinalRate: 1, WarmUp: 1, // so small that the problem stays what it was, however long the measurement
 	}
@@ -213,7 +214,7 @@ func training(ctx context.Context, model *eqflow.Model, c Case, p problem) (job,
 }
 
 // gradients are the loss at the problem's inputs and its gradient by each parameter, for the judge.
-func gradients(model *eqflow.Model, s eqflow.Settings, x particle.Batch, c Case, p problem) (map[string][]float64, error) {
+func gradients(model *eqflow.Model, s train.Settings, x particle.Batch, c Case, p problem) (map[string][]float64, error) {
 	inputs := engine.Inputs{X: x, Z: p.configurations("z", c.Batch), T: p.values("t")[:c.Batch]}
 	loss, gradient, err := model.Loss(s, inputs)
 	values := map[string][]float64{"loss": {loss}}

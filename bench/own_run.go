@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -34,7 +34,7 @@ func trainWhole(ctx context.Context, backend *xla.Opened, r request, given probl
 	data := particle.Batch{X: given.values("data"), N: given.n, D: given.d}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	_, err = model.Train(ctx, eqflow.Data{Train: data}, eqflow.Run{Settings: s, Folder: work, Report: func(p eqflow.Progress) {
+	_, err = model.Train(ctx, train.Data{Train: data}, train.Run{Settings: s, Folder: work, Report: func(p train.Progress) {
 		if p.Step%what.Every == 1 && len(seen) > 0 {
 			if keep(p.Step - 1); failed != nil {
 				cancel()

@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
 // Race is the time from data to a good generator of DW4: training runs of the same recipe, from the same parameters, on the same
@@ -21,15 +21,15 @@ type Race struct {
 
 // Recipe is how a racer trains; batches, learning rate and the rest are eqflow's defaults for the flow.
 type Recipe struct {
-	Optimizer eqflow.Optimizer
+	Optimizer train.Optimizer
 	Steps     int // of training, which the learning rate's schedule ends with
 	Every     int // steps between looks
 }
 
 // Races are those of each flow: the kernel field by likelihood to an NLL, the EGNN by flow matching to an ESS.
 var Races = map[string]Race{
-	"kernel": {Flow: "kernel", Seeds: 3, Recipe: Recipe{eqflow.Adam, 4500, 150}},
-	"egnn":   {Flow: "egnn", Seeds: 3, Recipe: Recipe{eqflow.Muon, 2000, 250}, Usual: &Recipe{eqflow.Adam, 8000, 500}},
+	"kernel": {Flow: "kernel", Seeds: 3, Recipe: Recipe{train.Adam, 4500, 150}},
+	"egnn":   {Flow: "egnn", Seeds: 3, Recipe: Recipe{train.Muon, 2000, 250}, Usual: &Recipe{train.Adam, 8000, 500}},
 }
 
 // goals are what counts as good: an NLL of test data, in nats and with four times the solver's steps, or an ESS.
@@ -79,7 +79,7 @@ type trainingRequest struct {
 	Clip    float64 `json:"clip"`
 	Average float64 `json:"average"`
 
-	Optimizer eqflow.Optimizer `json:"optimizer"`
+	Optimizer train.Optimizer `json:"optimizer"`
 }
 
 // snapshot is where a contender's parameters of a moment are.
@@ -88,8 +88,8 @@ type snapshot struct {
 	Path string `json:"path"`
 }
 
-func (r Race) settings() eqflow.Settings {
-	s := eqflow.Settings{Optimizer: r.Optimizer, Steps: r.Steps, Batch: 256}
+func (r Race) settings() train.Settings {
+	s := train.Settings{Optimizer: r.Optimizer, Steps: r.Steps, Batch: 256}
 	if r.Flow == "egnn" {
 		s = s.SuitFlow(config(r.Flow, usualSteps))
 	}

@@ -5,7 +5,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/xla"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
@@ -13,7 +13,7 @@ import (
 // A race looks at the contender's parameters as often as it was told, on a clock that goes on, and training helps.
 func TestRaceLooksAndJudges(t *testing.T) {
 	xlatest.Open(t)
-	result, err := Plan{Backend: xla.CPU}.Race(context.Background(), Race{Flow: "kernel", Seeds: 1, Recipe: Recipe{eqflow.Adam, 30, 12}})
+	result, err := Plan{Backend: xla.CPU}.Race(context.Background(), Race{Flow: "kernel", Seeds: 1, Recipe: Recipe{train.Adam, 30, 12}})
 	if err != nil {
 		t.Fatal(err)
 	}

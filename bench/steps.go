@@ -5,10 +5,11 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
 // startTraining begins a run that waits before every step; what it returns lets one step happen and returns its loss.
-func startTraining(ctx context.Context, model *eqflow.Model, x particle.Batch, s eqflow.Settings) func() (float64, error) {
+func startTraining(ctx context.Context, model *eqflow.Model, x particle.Batch, s train.Settings) func() (float64, error) {
 	proceed, losses, ended := make(chan struct{}), make(chan float64), make(chan error, 1)
 	waiting := func() {
 		select {
@@ -18,7 +19,7 @@ func startTraining(ctx context.Context, model *eqflow.Model, x particle.Batch, s
 	}
 	go func() {
 		waiting()
-		_, err := model.Train(ctx, eqflow.Data{Train: x}, eqflow.Run{Settings: s, Report: func(p eqflow.Progress) {
+		_, err := model.Train(ctx, train.Data{Train: x}, train.Run{Settings: s, Report: func(p train.Progress) {
 			select {
 			case losses <- p.StepLoss:
 				waiting()

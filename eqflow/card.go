@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
 // reportFile holds the last evaluation of a folder's model.
@@ -25,24 +27,14 @@ type Card struct {
 	Steps      int  // of training behind it
 	Finished   bool // or else a checkpoint of a run that can go on
 	Parameters int
-	Settings   *Settings // of the training; nil for a model that was saved untrained
-	History    History
-	Report     *Report // the last evaluation that was kept; nil if none was
-}
-
-// IsModel reports whether a folder holds a model or the checkpoint of one.
-func IsModel(folder string) bool {
-	for _, name := range []string{modelFile, checkpointFile} {
-		if _, err := os.Stat(filepath.Join(folder, name)); err == nil {
-			return true
-		}
-	}
-	return false
+	Settings   *train.Settings // of the training; nil for a model that was saved untrained
+	History    train.History
+	Report     *evaluate.Report // the last evaluation that was kept; nil if none was
 }
 
 // Describe reads a model's card from its folder.
 func Describe(folder string) (Card, error) {
-	file, err := ReadFolder(folder)
+	file, err := train.ReadFolder(folder)
 	if err != nil {
 		return Card{}, err
 	}
@@ -68,7 +60,7 @@ func Describe(folder string) (Card, error) {
 }
 
 // KeepReport writes an evaluation beside the model that it judges.
-func KeepReport(folder string, r Report) error {
+func KeepReport(folder string, r evaluate.Report) error {
 	text, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return fmt.Errorf("eqflow: the evaluation is not kept: %w", err)
@@ -79,12 +71,12 @@ func KeepReport(folder string, r Report) error {
 	return nil
 }
 
-func readReport(folder string) (*Report, error) {
+func readReport(folder string) (*evaluate.Report, error) {
 	text, err := os.ReadFile(filepath.Join(folder, reportFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
-	var r Report
+	var r evaluate.Report
 	if err := errors.Join(err, json.Unmarshal(text, &r)); err != nil {
 		return nil, fmt.Errorf("eqflow: %s is damaged (%w); evaluate the model again", filepath.Join(folder, reportFile), err)
 	}
@@ -121,14 +113,4 @@ func (c Card) Rows() [][]string {
 		return append(rows, []string{"judgement", "none yet: eqflow eval keeps one"})
 	}
 	return append(rows, c.Report.Rows()...)
-}
-
-// Rows are the evaluation as a table of names and values.
-func (r Report) Rows() [][]string {
-	rows := [][]string{{"NLL / nats", fmt.Sprintf("%.3f, %.3f, %.3f with n, 2n, 4n steps", r.NLL, r.NLL2, r.NLL4)}, {"judgement", r.Why}}
-	if r.Samples > 0 {
-		rows = append(rows, []string{"ESS", fmt.Sprintf("%.1f %% of %d samples", 100*r.ESS, r.Samples)},
-			[]string{"log Z", fmt.Sprintf("%.3f ± %.3f", r.LogZ, r.LogZError)}, []string{"weights", r.WeightsWhy})
-	}
-	return rows
 }

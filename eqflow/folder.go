@@ -9,6 +9,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
 // Save writes the model as it is into a folder.
@@ -16,38 +17,38 @@ func (m *Model) Save(folder string) error { return m.subject().Save(folder) }
 
 // Load reads a trained model from its folder, or, from the folder of an unfinished training, its last checkpoint. Auto chooses
 // the engine.
-func Load(backend compute.Backend, folder string) (*Model, History, error) {
+func Load(backend compute.Backend, folder string) (*Model, train.History, error) {
 	return LoadWith(backend, folder, engine.Auto)
 }
 
 // LoadWith is Load with a choice of engine.
-func LoadWith(backend compute.Backend, folder string, kind engine.Kind) (*Model, History, error) {
-	file, err := ReadFolder(folder)
+func LoadWith(backend compute.Backend, folder string, kind engine.Kind) (*Model, train.History, error) {
+	file, err := train.ReadFolder(folder)
 	if err != nil {
-		return nil, History{}, err
+		return nil, train.History{}, err
 	}
 	g, err := generatorOf(file)
 	if err != nil {
-		return nil, History{}, err
+		return nil, train.History{}, err
 	}
 	g.Engine = kind
 	m, err := New(backend, g)
 	if err != nil {
-		return nil, History{}, err
+		return nil, train.History{}, err
 	}
 	return m, file.History, file.Restore(m.subject())
 }
 
 // GeneratorOf is the generator of a folder's model, without its parameters.
 func GeneratorOf(folder string) (Generator, error) {
-	file, err := ReadFolder(folder)
+	file, err := train.ReadFolder(folder)
 	if err != nil {
 		return Generator{}, err
 	}
 	return generatorOf(file)
 }
 
-func generatorOf(file File) (Generator, error) {
+func generatorOf(file train.File) (Generator, error) {
 	t, err := target.FromSpec(file.Target)
 	if err != nil {
 		return Generator{}, err
@@ -60,7 +61,7 @@ func generatorOf(file File) (Generator, error) {
 // likelihood after flow matching, say, at another temperature, or with more particles, if no parameter belongs to a particle.
 // The training's own steps count from 0.
 func (m *Model) StartFrom(folder string) error {
-	file, err := ReadFolder(folder)
+	file, err := train.ReadFolder(folder)
 	if err != nil {
 		return err
 	}
@@ -75,15 +76,15 @@ func (m *Model) StartFrom(folder string) error {
 	if err := m.Import(arrays); err != nil {
 		return fmt.Errorf("eqflow: cannot start from %s: %w", folder, err)
 	}
-	content, err := os.ReadFile(FileOf(folder))
+	content, err := os.ReadFile(train.FileOf(folder))
 	if err != nil {
 		return fmt.Errorf("eqflow: cannot start from %s: %w", folder, err)
 	}
 	before := history.Before
 	if s := file.Settings; s != nil {
-		stage := Stage{*s, history.Steps, history.Seconds, history.Energies}
+		stage := train.Stage{Settings: *s, Taken: history.Steps, Seconds: history.Seconds, Energies: history.Energies}
 		before = append(before[:len(before):len(before)], stage)
 	}
-	m.training.Start, m.training.History = fmt.Sprintf("%x", sha256.Sum256(content)), History{Before: before}
+	m.training.Start, m.training.History = fmt.Sprintf("%x", sha256.Sum256(content)), train.History{Before: before}
 	return nil
 }

@@ -1,4 +1,4 @@
-package eqflow
+package eqflow_test
 
 import (
 	"context"
@@ -6,10 +6,12 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/xla"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
@@ -40,7 +42,7 @@ func keepsItsSymmetries(t *testing.T, backend *xla.Opened, field dynamics.Config
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := New(backend.Backend, Generator{Target: tg, Flow: flow.Continuous{Field: field, Steps: 4}, Seed: 1})
+	m, err := eqflow.New(backend.Backend, eqflow.Generator{Target: tg, Flow: flow.Continuous{Field: field, Steps: 4}, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +55,8 @@ func keepsItsSymmetries(t *testing.T, backend *xla.Opened, field dynamics.Config
 			x[len(x)-1-k] *= 0.2
 		}
 	}
-	settings := Settings{Objective: FlowMatching, Steps: 30, Batch: 32, LearningRate: 0.02, WarmUp: 1, Average: -1, Seed: 1}
-	if _, err := m.Train(context.Background(), Data{Train: data.RemoveMean()}, Run{Settings: settings}); err != nil {
+	settings := train.Settings{Objective: train.FlowMatching, Steps: 30, Batch: 32, LearningRate: 0.02, WarmUp: 1, Average: -1, Seed: 1}
+	if _, err := m.Train(context.Background(), train.Data{Train: data.RemoveMean()}, train.Run{Settings: settings}); err != nil {
 		t.Fatal(err)
 	}
 	x := data.Slice(0, 8)
@@ -78,7 +80,7 @@ func keepsItsSymmetries(t *testing.T, backend *xla.Opened, field dynamics.Config
 	}
 }
 
-func mustLogProb(t *testing.T, m *Model, x particle.Batch) []float64 {
+func mustLogProb(t *testing.T, m *eqflow.Model, x particle.Batch) []float64 {
 	t.Helper()
 	logProb, err := m.LogProb(x, 0)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/bench"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
-	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
 const benchHelp = `Times eqflow and the programs that it is measured against at the same work, in turns, and prints
@@ -119,7 +119,7 @@ func orStrings(given []string, otherwise string) []string {
 }
 
 func (o *benchOptions) measure(cmd *cobra.Command, plan bench.Plan) (bench.Result, error) {
-	cache, err := kernel.CacheFolder()
+	cache, err := gonb.CacheFolder()
 	if err != nil {
 		return bench.Result{}, err
 	}

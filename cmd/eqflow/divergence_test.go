@@ -12,6 +12,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/xla"
@@ -76,7 +77,7 @@ func TestDivergenceShows(t *testing.T) {
 	if errors, ok := set.Arrays.Get("log_q_error"); err != nil || !ok || errors.Len() != 40 || !strings.Contains(string(set.Manifest.Settings), `"probes":3`) {
 		t.Errorf("%v, settings %s", err, set.Manifest.Settings)
 	}
-	var report eqflow.Report
+	var report evaluate.Report
 	if err := json.Unmarshal([]byte(succeed("eval --json --samples 50 --compare 0 --divergence hutchinson --probes 3 --model "+model+" --data "+folder+"/s.npz")), &report); err != nil {
 		t.Fatal(err)
 	}

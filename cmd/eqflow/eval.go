@@ -12,6 +12,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -49,7 +50,7 @@ type evalOptions struct {
 	shard, out            string
 	force                 bool
 	variables             []string
-	evaluation            eqflow.Evaluation
+	evaluation            evaluate.Options
 	asJSON                bool
 	divergence            divergenceFlags
 }
@@ -185,7 +186,7 @@ func (o *evalOptions) explicit(model *eqflow.Model) error {
 }
 
 // saveFigures draws what the report has curves of.
-func saveFigures(told io.Writer, r eqflow.Report, folder string) error {
+func saveFigures(told io.Writer, r evaluate.Report, folder string) error {
 	var all []figure.Figure
 	for _, g := range r.Radial {
 		all = append(all, figure.Radial(g))
@@ -203,7 +204,7 @@ func saveFigures(told io.Writer, r eqflow.Report, folder string) error {
 	return nil
 }
 
-func showReport(out io.Writer, r eqflow.Report) {
+func showReport(out io.Writer, r evaluate.Report) {
 	fmt.Fprintf(out, "model    %s, %d parameters, trained for %d steps in %.0f s with %d energy evaluations\n", r.Flow, r.Parameters,
 		r.TrainingSteps, r.TrainingSeconds, r.TrainingEnergies)
 	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)

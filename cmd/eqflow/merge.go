@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -88,7 +88,7 @@ type scored struct {
 	Shards int    `json:"shards"`
 	N      int    `json:"n"`
 	engine.Method
-	eqflow.Check
+	evaluate.Check
 }
 
 func showMerged(out io.Writer, s campaign.Summary) {
@@ -96,7 +96,7 @@ func showMerged(out io.Writer, s campaign.Summary) {
 		s.N, s.System, s.Shards, s.Noise.Describe(s.Method), 100*s.ESS, s.LogZ, s.LogZError, s.Energy, s.EnergyError)
 }
 
-func showScores(out io.Writer, w *campaign.Whole, c eqflow.Check) {
+func showScores(out io.Writer, w *campaign.Whole, c evaluate.Check) {
 	fmt.Fprintf(out, "scores   %d of %s in %d shards\ndensity  %s\nNLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\nverdict  %s: %s\n",
 		w.Total, w.Target.Name(), w.Of, density.NoiseOf(nil, nil).Describe(w.Method), c.NLL, c.Error, c.NLL2, c.NLL4, verdict(c.Trustworthy), c.Why)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
 const trainHelp = `Trains a Boltzmann generator on configurations, and keeps it in a folder: model.npz with
@@ -46,7 +47,7 @@ type trainOptions struct {
 	from                  string
 	flow                  string
 	compute               computeFlags
-	settings              eqflow.Settings
+	settings              train.Settings
 	asJSON                bool
 }
 
@@ -64,10 +65,10 @@ func newTrainCommand() *cobra.Command {
 	o.system.add(cmd)
 	o.compute.add(cmd)
 	addJSONFlag(cmd, &o.asJSON)
-	d, s := eqflow.Settings{}.WithDefaults(), &o.settings
-	own, probing := eqflow.Settings{Objective: eqflow.Annealed}.WithDefaults(), eqflow.Settings{Objective: eqflow.EnergyMatching}.WithDefaults()
-	rich := eqflow.Settings{}.SuitFlow(flow.Continuous{Field: dynamics.EGNN{}})
-	paths := eqflow.Settings{Path: true}.SuitFlow(flow.Continuous{Field: dynamics.EGNN{}})
+	d, s := train.Settings{}.WithDefaults(), &o.settings
+	own, probing := train.Settings{Objective: train.Annealed}.WithDefaults(), train.Settings{Objective: train.EnergyMatching}.WithDefaults()
+	rich := train.Settings{}.SuitFlow(flow.Continuous{Field: dynamics.EGNN{}})
+	paths := train.Settings{Path: true}.SuitFlow(flow.Continuous{Field: dynamics.EGNN{}})
 	flags := cmd.Flags()
 	flags.StringVar(&o.data, "data", "", "the `file` of configurations to learn from: .npz, .npy or .xyz")
 	flags.StringVar(&o.validation, "validation", "", "a `file` of configurations to watch the training with")
@@ -78,7 +79,7 @@ func newTrainCommand() *cobra.Command {
 	flags.StringVar((*string)(&s.Coupling), "coupling", "", "of flow matching: independent, or ot for equivariant optimal transport (default independent)")
 	flags.IntVar(&s.Steps, "steps", 0, "optimiser steps (default "+byFlow(d.Steps, rich.Steps)+fmt.Sprintf(", %d with --path-gradients)", paths.Steps))
 	flags.IntVar(&s.Batch, "batch", 0, fmt.Sprintf("configurations per step (default %d; egnn and onehop with --path-gradients: %d)", d.Batch, paths.Batch))
-	flags.StringVar((*string)(&s.Optimizer), "optimizer", "", "adam, or muon for large matrices and adam for the rest (default "+byFlow(eqflow.Adam, rich.Optimizer)+", adam with --path-gradients)")
+	flags.StringVar((*string)(&s.Optimizer), "optimizer", "", "adam, or muon for large matrices and adam for the rest (default "+byFlow(train.Adam, rich.Optimizer)+", adam with --path-gradients)")
 	flags.Float64Var(&s.LearningRate, "learning-rate", 0, "of the optimiser, at its highest (default "+byFlow(d.LearningRate, rich.LearningRate)+fmt.Sprintf(", %g with --path-gradients)", paths.LearningRate))
 	flags.Float64Var(&s.Penalty, "penalty", d.Penalty, "weight of the solver's stage disagreement (0: none)")
 	flags.Float64Var(&s.Renyi, "renyi", 0, "weight of the Rényi divergence that raises the ESS, for equilibrium data; try 0.5")
@@ -141,7 +142,7 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: compiling")
 	var bar *progress // begins with the first step: compiling says nothing about the speed
-	history, err := model.Train(cmd.Context(), data, eqflow.Run{Settings: o.settings, Folder: o.out, Report: func(p eqflow.Progress) {
+	history, err := model.Train(cmd.Context(), data, train.Run{Settings: o.settings, Folder: o.out, Report: func(p train.Progress) {
 		if bar == nil {
 			bar = newProgress(int64(p.Steps), "training")
 		}
@@ -180,7 +181,7 @@ func (o *trainOptions) generator(cmd *cobra.Command) (g eqflow.Generator, err er
 }
 
 // describe is what the bar says of a training.
-func describe(p eqflow.Progress) string {
+func describe(p train.Progress) string {
 	if p.Rung == nil {
 		return fmt.Sprintf("training: loss %.3f", p.Loss)
 	}
@@ -204,7 +205,7 @@ func (o *trainOptions) explicit(cmd *cobra.Command) error {
 }
 
 // read reads the data and refuses those of another system.
-func (o *trainOptions) read(t target.Target) (data eqflow.Data, err error) {
+func (o *trainOptions) read(t target.Target) (data train.Data, err error) {
 	if o.data != "" {
 		if data.Train, err = readFor(t, o.data); err != nil {
 			return data, err
@@ -245,8 +246,8 @@ func readFor(t target.Target, path string) (particle.Batch, error) {
 
 // modelError marks what the user can mend.
 func modelError(err error) error {
-	var settings *eqflow.SettingsError
-	if errors.Is(err, eqflow.ErrOtherModel) || errors.Is(err, engine.ErrChoice) || errors.Is(err, dataset.ErrInput) || errors.Is(err, campaign.ErrShards) || errors.As(err, &settings) {
+	var settings *train.SettingsError
+	if errors.Is(err, train.ErrOtherModel) || errors.Is(err, engine.ErrChoice) || errors.Is(err, dataset.ErrInput) || errors.Is(err, campaign.ErrShards) || errors.As(err, &settings) {
 		return asInput(err)
 	}
 	return err
@@ -265,7 +266,7 @@ type trained struct {
 	Energies   int64   `json:"energy_evaluations,omitempty"`
 }
 
-func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h eqflow.History) error {
+func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h train.History) error {
 	s := trained{Folder: o.out, Engine: model.ComputedBy().String(), Parameters: model.Parameters().Count(), Steps: h.Steps, Best: h.Best, Seconds: h.Seconds, Energies: h.Energies}
 	if n := len(h.Records); n > 0 {
 		s.Loss, s.Validation = h.Records[n-1].Loss, h.Records[n-1].Validation

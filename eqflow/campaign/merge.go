@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
@@ -178,6 +178,6 @@ func edgesOf(u, logW []float64) []float64 {
 }
 
 // Check is the verdict on the scores of all shards, as an evaluation of the whole file gives it.
-func (w *Whole) Check(equilibrium bool) eqflow.Check {
-	return eqflow.CheckScores(w.Target, equilibrium, w.numbers["log_q"], w.numbers["log_q_2n"], w.numbers["log_q_4n"])
+func (w *Whole) Check(equilibrium bool) evaluate.Check {
+	return evaluate.CheckScores(w.Target, equilibrium, w.numbers["log_q"], w.numbers["log_q_2n"], w.numbers["log_q_4n"])
 }

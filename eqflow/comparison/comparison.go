@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
@@ -17,7 +18,7 @@ import (
 // Entry is one model's evaluation under a name.
 type Entry struct {
 	Name string
-	eqflow.Report
+	evaluate.Report
 }
 
 // MarshalJSON writes the report with its name.
@@ -56,22 +57,22 @@ func Read(paths ...string) (Comparison, error) {
 	return c, nil
 }
 
-func read(path string) (eqflow.Report, error) {
+func read(path string) (evaluate.Report, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return eqflow.Report{}, fmt.Errorf("comparison: %w; give models' folders, or files of eqflow eval --json", err)
+		return evaluate.Report{}, fmt.Errorf("comparison: %w; give models' folders, or files of eqflow eval --json", err)
 	case info.IsDir():
 		card, err := eqflow.Describe(path)
 		if err == nil && card.Report == nil {
 			err = fmt.Errorf("comparison: the model in %s has not been evaluated; eqflow eval --model %s --data FILE does it", path, path)
 		}
 		if err != nil {
-			return eqflow.Report{}, err
+			return evaluate.Report{}, err
 		}
 		return *card.Report, nil
 	}
-	var r eqflow.Report
+	var r evaluate.Report
 	text, err := os.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(text, &r)
@@ -127,7 +128,7 @@ func (c Comparison) Table() figure.Table {
 }
 
 // best holds what is known of a perfect model: from the first report that knows it.
-func (c Comparison) best() eqflow.Report {
+func (c Comparison) best() evaluate.Report {
 	best := c[0].Report
 	for _, e := range c {
 		for _, p := range []struct{ mine, theirs *float64 }{

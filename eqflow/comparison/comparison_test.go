@@ -8,18 +8,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 )
 
 // written are the files of three reports: full, with a number that is not finite, and without samples.
 func written(t *testing.T) []string {
 	t.Helper()
-	full := eqflow.Report{
-		System: "dw4", Origin: eqflow.Origin{Flow: "egnn", Parameters: 87680, TrainingSeconds: 300, TrainingEnergies: 5000},
-		Check: eqflow.Check{NLL4: 7.17, Trustworthy: true}, KnownLogZ: 29.667, KnownEntropy: 7.127,
-		Weights:   eqflow.Weights{Samples: 20000, ESS: 0.964, LogZ: 29.666, LogZError: 0.002, WeightsTrustworthy: true},
-		Cost:      eqflow.Cost{EffectivePerSec: 1234},
+	full := evaluate.Report{
+		System: "dw4", Origin: evaluate.Origin{Flow: "egnn", Parameters: 87680, TrainingSeconds: 300, TrainingEnergies: 5000},
+		Check: evaluate.Check{NLL4: 7.17, Trustworthy: true}, KnownLogZ: 29.667, KnownEntropy: 7.127,
+		Weights:   evaluate.Weights{Samples: 20000, ESS: 0.964, LogZ: 29.666, LogZError: 0.002, WeightsTrustworthy: true},
+		Cost:      evaluate.Cost{EffectivePerSec: 1234},
 		Distances: measure.Distances{Compared: 2000, W2: 0.3, W2Floor: 0.28, EnergyW2: 0.16, EnergyW2Floor: 0.11, DistanceW2: 0.02, DistanceW2Floor: 0.017},
 	}
 	wild, plain := full, full
@@ -27,7 +27,7 @@ func written(t *testing.T) []string {
 	wild.EnergyW2Spread = math.NaN()
 	plain.Flow, plain.Samples, plain.Compared = "kernel", 0, 0
 	var paths []string
-	for name, r := range map[string]eqflow.Report{"a": full, "b": wild, "c": plain} {
+	for name, r := range map[string]evaluate.Report{"a": full, "b": wild, "c": plain} {
 		text, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)
@@ -80,7 +80,7 @@ func TestTableShowsWhatWasMeasured(t *testing.T) {
 func TestFigureUnderTheEntropy(t *testing.T) {
 	var c Comparison
 	for name, nll := range map[string]float64{"under": 7.11, "just over": 7.14, "far over": 9} {
-		r := eqflow.Report{System: "dw4"}
+		r := evaluate.Report{System: "dw4"}
 		r.NLL4, r.KnownEntropy, r.ESS, r.W2, r.EnergyW2, r.W2Floor, r.EnergyW2Floor = nll, 7.127, 0.9, 0.3, 0.2, 0.28, 0.11
 		c = append(c, Entry{Name: name, Report: r})
 	}

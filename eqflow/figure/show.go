@@ -14,7 +14,7 @@ import (
 type (
 	// Drawn is anything that draws itself.
 	Drawn interface{ Figure() Figure }
-	// Tabular is anything that is a table of names and values, such as eqflow.Card and eqflow.Report.
+	// Tabular is anything that is a table of names and values, such as eqflow.Card and evaluate.Report.
 	Tabular interface{ Rows() [][]string }
 	// Configured holds configurations, such as dataset.Set.
 	Configured interface{ Configurations() particle.Batch }
@@ -23,7 +23,7 @@ type (
 		Configured
 		Energies() (u, logWeights []float64)
 	}
-	// Trained is the history of a training, such as eqflow.History: its losses, the NLL of validation data where there
+	// Trained is the history of a training, such as train.History: its losses, the NLL of validation data where there
 	// are any, and the step whose parameters were kept.
 	Trained interface {
 		Losses() (steps, loss []float64)

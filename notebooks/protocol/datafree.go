@@ -20,35 +20,36 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
 // Annealed climbs from a wide normal to DW4 on its own reweighted samples.
 func (l *Lab) Annealed() Recipe {
-	return Recipe{Name: "annealed", Flow: flow.Continuous{Field: dynamics.EGNN{}}, Settings: eqflow.Settings{
-		Objective: eqflow.Annealed, Steps: l.steps(6000, 600), DrawEvery: l.steps(300, 30), Draws: 2048, Moves: 5,
+	return Recipe{Name: "annealed", Flow: flow.Continuous{Field: dynamics.EGNN{}}, Settings: train.Settings{
+		Objective: train.Annealed, Steps: l.steps(6000, 600), DrawEvery: l.steps(300, 30), Draws: 2048, Moves: 5,
 	}}
 }
 
 // EnergyMatched learns DW4 from 128 energies at every point.
 func (l *Lab) EnergyMatched() Recipe {
-	return Recipe{Name: "energy-matching", Flow: flow.Continuous{Field: dynamics.OneHop{}}, Settings: eqflow.Settings{
-		Objective: eqflow.EnergyMatching, Steps: l.steps(1500, 300),
+	return Recipe{Name: "energy-matching", Flow: flow.Continuous{Field: dynamics.OneHop{}}, Settings: train.Settings{
+		Objective: train.EnergyMatching, Steps: l.steps(1500, 300),
 	}}
 }
 
 // ReverseKL lowers the reverse divergence, by the whole gradient or along the samples' paths.
 func (l *Lab) ReverseKL(path bool) Recipe {
 	name := map[bool]string{false: "reverse KL", true: "reverse KL, path gradients"}[path]
-	return Recipe{Name: name, Flow: kernelFlow(), Settings: eqflow.Settings{Objective: eqflow.Energy, Path: path, Steps: l.steps(800, 300)}}
+	return Recipe{Name: name, Flow: kernelFlow(), Settings: train.Settings{Objective: train.Energy, Path: path, Steps: l.steps(800, 300)}}
 }
 
 // OwnLJ13 climbs to LJ13, with the one-hop field, and finishes that generator by path gradients at its own samples.
 func (l *Lab) OwnLJ13() []Trained {
 	lj := target.LJ13()
-	climbed := l.Train(Job{Recipe: Recipe{Name: "annealed-lj13", Flow: must(eqflow.FlowFor("onehop", lj)), Settings: eqflow.Settings{
-		Objective: eqflow.Annealed, Steps: l.steps(3000, 400), Draws: 768, DrawEvery: l.steps(150, 80), Moves: 50, Batch: 64,
+	climbed := l.Train(Job{Recipe: Recipe{Name: "annealed-lj13", Flow: must(eqflow.FlowFor("onehop", lj)), Settings: train.Settings{
+		Objective: train.Annealed, Steps: l.steps(3000, 400), Draws: 768, DrawEvery: l.steps(150, 80), Moves: 50, Batch: 64,
 	}}, Seed: 1, System: lj})
-	return append(climbed, l.Train(l.finish(climbed[0], "annealed-lj13, path gradients", eqflow.Settings{Objective: eqflow.Energy, Steps: l.steps(80, 2), Batch: 32}))...)
+	return append(climbed, l.Train(l.finish(climbed[0], "annealed-lj13, path gradients", train.Settings{Objective: train.Energy, Steps: l.steps(80, 2), Batch: 32}))...)
 }
 
 // DataFreeJobs train on DW4's energy alone, in four ways, once each.

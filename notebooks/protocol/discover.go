@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -170,15 +171,15 @@ func (l *Lab) Reweighted(all []Trained, n int) []stats.Estimate {
 }
 
 // LikelihoodJobs train on all states, with the penalty for every seed and without it once.
-func (l *Lab) LikelihoodJobs(train particle.Batch) []Job {
-	data := eqflow.Data{Train: train}
+func (l *Lab) LikelihoodJobs(x particle.Batch) []Job {
+	data := train.Data{Train: x}
 	return append(l.Jobs(l.EqBGAll(), data), Job{Recipe: l.EqBGTrap(), Seed: l.Seeds[0], Data: data})
 }
 
 // evaluation is an equilibrium evaluation. The ESS of 20 000 samples differs by 1.5 points from draw to draw, that of
 // 100 000 by less than one; on the Go backend so many would take minutes.
-func (l *Lab) evaluation(t Trained, test particle.Batch) eqflow.Report {
-	e := eqflow.Evaluation{Seed: t.Seed, Equilibrium: true, Samples: 100_000, Compare: -1}
+func (l *Lab) evaluation(t Trained, test particle.Batch) evaluate.Report {
+	e := evaluate.Options{Seed: t.Seed, Equilibrium: true, Samples: 100_000, Compare: -1}
 	if l.backend.Kind == xla.Go {
 		e.Samples = 2000
 	}
@@ -219,22 +220,22 @@ func (l *Lab) StepsFigure(all []Trained, x particle.Batch) figure.Figure {
 
 // LikelihoodClaims states what the table shows.
 func (l *Lab) LikelihoodClaims(all []Trained, test particle.Batch) {
-	reports := map[string][]eqflow.Report{}
+	reports := map[string][]evaluate.Report{}
 	for _, t := range all {
 		reports[t.Name] = append(reports[t.Name], l.evaluation(t, test))
 	}
-	over := func(f func(eqflow.Report) float64) Spread {
+	over := func(f func(evaluate.Report) float64) Spread {
 		var s Spread
 		for _, r := range reports["eqBG-all"] {
 			s.Values = append(s.Values, f(r))
 		}
 		return s
 	}
-	nll, ess := over(func(r eqflow.Report) float64 { return r.NLL4 }), over(func(r eqflow.Report) float64 { return 100 * r.ESS })
-	drift := over(func(r eqflow.Report) float64 { return math.Abs(r.NLL4 - r.NLL) })
-	logZ := over(func(r eqflow.Report) float64 { return r.LogZ })
-	away := over(func(r eqflow.Report) float64 { return math.Abs(r.LogZ - r.KnownLogZ) })
-	errors := over(func(r eqflow.Report) float64 { return math.Abs(r.LogZ-r.KnownLogZ) / r.LogZError })
+	nll, ess := over(func(r evaluate.Report) float64 { return r.NLL4 }), over(func(r evaluate.Report) float64 { return 100 * r.ESS })
+	drift := over(func(r evaluate.Report) float64 { return math.Abs(r.NLL4 - r.NLL) })
+	logZ := over(func(r evaluate.Report) float64 { return r.LogZ })
+	away := over(func(r evaluate.Report) float64 { return math.Abs(r.LogZ - r.KnownLogZ) })
+	errors := over(func(r evaluate.Report) float64 { return math.Abs(r.LogZ-r.KnownLogZ) / r.LogZError })
 	l.Claim("eqBG on all of DW4: NLL on test data", "≤ 8.02 in every seed", nll.Max() <= 8.02, "%s", nll)
 	l.Claim("eqBG on all of DW4: NLL with 20 and with 80 steps agree", "within 0.005", drift.Max() <= 0.005, "%s", drift)
 	l.Claim("eqBG on all of DW4: ESS / %", "≥ 27 in every seed", ess.Min() >= 27, "%s", ess)

@@ -19,6 +19,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -113,7 +114,7 @@ func (l *Lab) EquilibriumOf(t target.Target, name string, n int, seed uint64) pa
 type Job struct {
 	Recipe
 	Seed   uint64
-	Data   eqflow.Data
+	Data   train.Data
 	System target.Target // nil: the lab's
 	From   *Trained      // whose parameters it begins with; nil: the seed draws them
 }
@@ -122,7 +123,7 @@ type Job struct {
 type Trained struct {
 	Job
 	*eqflow.Model
-	History eqflow.History
+	History train.History
 }
 
 // Train does the jobs, two at a time on backends of their own, or takes up what an earlier cell has trained.
@@ -160,7 +161,7 @@ func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
 	}
 	settings := job.Settings
 	settings.Seed = job.Seed
-	run := eqflow.Run{Settings: settings, Folder: l.folderOf(job), Report: func(p eqflow.Progress) {
+	run := train.Run{Settings: settings, Folder: l.folderOf(job), Report: func(p train.Progress) {
 		bar.Update(p.Step, "%s: step %d of %d, loss %.3f, %.0f steps/s, %s left", name, p.Step, p.Steps, p.Loss, p.Rate, p.Left.Round(1e9))
 	}}
 	system := job.System
@@ -178,7 +179,7 @@ func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
 			}
 		}
 		history, err := model.Train(context.Background(), job.Data, run)
-		if !errors.Is(err, eqflow.ErrOtherModel) {
+		if !errors.Is(err, train.ErrOtherModel) {
 			return Trained{job, model, history}, err
 		}
 		// The recipe has changed since this folder was written.
@@ -189,7 +190,7 @@ func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
 }
 
 // Seeds makes a recipe's jobs, one for each of the lab's seeds.
-func (l *Lab) Jobs(r Recipe, data eqflow.Data) []Job {
+func (l *Lab) Jobs(r Recipe, data train.Data) []Job {
 	var jobs []Job
 	for _, seed := range l.Seeds {
 		jobs = append(jobs, Job{Recipe: r, Seed: seed, Data: data})

@@ -17,6 +17,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/notebooks/models"
 )
 
@@ -103,7 +104,7 @@ func TrainingTable(all ...Trained) figure.Table {
 // trainings says what a generator was trained by, one after the other.
 func trainings(t Trained) string {
 	var parts []string
-	for _, b := range append(t.History.Before, eqflow.Stage{Settings: t.Settings, Taken: t.Trained()}) {
+	for _, b := range append(t.History.Before, train.Stage{Settings: t.Settings, Taken: t.Trained()}) {
 		by := string(b.Objective)
 		if b.Path {
 			by = "path gradients, " + by

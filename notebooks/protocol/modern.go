@@ -7,20 +7,22 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/comparison"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
 // Modern trains seven generators of all of DW4, once each: six that ModernJobs describes, and one of them further, by path
 // gradients of both divergences.
 func (l *Lab) Modern() []Trained {
 	trained := l.Train(l.ModernJobs()...)
-	return append(trained, l.Train(l.finish(trained[2], "EGNN, path gradients", eqflow.Settings{Objective: eqflow.Mixture, Steps: l.steps(120, 4)}))...)
+	return append(trained, l.Train(l.finish(trained[2], "EGNN, path gradients", train.Settings{Objective: train.Mixture, Steps: l.steps(120, 4)}))...)
 }
 
 // finish is a job that trains a generator further, by path gradients.
-func (l *Lab) finish(from Trained, name string, s eqflow.Settings) Job {
+func (l *Lab) finish(from Trained, name string, s train.Settings) Job {
 	s.Path = true
 	return Job{Recipe: Recipe{Name: name, Flow: from.Job.Flow, Settings: s.SuitFlow(from.Job.Flow)}, Seed: from.Seed, Data: from.Data, System: from.System, From: &from}
 }
@@ -29,20 +31,20 @@ func (l *Lab) finish(from Trained, name string, s eqflow.Settings) Job {
 // matching the EGNN, with each way to choose what it regresses on, and the one-hop field. What matches with a graph network
 // takes about equally long.
 func (l *Lab) ModernJobs() []Job {
-	many := eqflow.Data{Train: l.many()}
+	many := train.Data{Train: l.many()}
 	few, _ := l.AllStates()
 	egnn, oneHop := flow.Continuous{Field: dynamics.EGNN{}}, must(eqflow.FlowFor("onehop", l.System))
-	matched := func(name string, f flow.Config, steps, quick int, s eqflow.Settings) Job {
-		s.Objective, s.Steps = eqflow.FlowMatching, l.steps(steps, quick)
+	matched := func(name string, f flow.Config, steps, quick int, s train.Settings) Job {
+		s.Objective, s.Steps = train.FlowMatching, l.steps(steps, quick)
 		return Job{Recipe: Recipe{Name: name, Flow: f, Settings: s.SuitFlow(f)}, Seed: l.Seeds[0], Data: many}
 	}
 	return []Job{
-		matched("EGNN", egnn, 3500, 250, eqflow.Settings{}),
-		matched("EGNN, OT", egnn, 2000, 150, eqflow.Settings{Coupling: eqflow.OptimalTransport}),
-		matched("EGNN, forces", egnn, 3500, 250, eqflow.Settings{Forces: true}),
-		matched("one-hop, forces", oneHop, 5000, 250, eqflow.Settings{Forces: true}),
-		matched("kernel", kernelFlow(), 6000, 2000, eqflow.Settings{}),
-		{Recipe: l.EqBGAll(), Seed: l.Seeds[0], Data: eqflow.Data{Train: few}},
+		matched("EGNN", egnn, 3500, 250, train.Settings{}),
+		matched("EGNN, OT", egnn, 2000, 150, train.Settings{Coupling: train.OptimalTransport}),
+		matched("EGNN, forces", egnn, 3500, 250, train.Settings{Forces: true}),
+		matched("one-hop, forces", oneHop, 5000, 250, train.Settings{Forces: true}),
+		matched("kernel", kernelFlow(), 6000, 2000, train.Settings{}),
+		{Recipe: l.EqBGAll(), Seed: l.Seeds[0], Data: train.Data{Train: few}},
 	}
 }
 
@@ -69,7 +71,7 @@ func (l *Lab) energies(x particle.Batch) []float64 {
 // Judged evaluates generators on configurations that none of them has seen, or takes up what an earlier cell has found.
 func (l *Lab) Judged(all []Trained) comparison.Comparison {
 	_, test := l.AllStates()
-	e := eqflow.Evaluation{Samples: l.size(5000, 1000), Seed: 7, Equilibrium: true, Compare: l.size(2000, 250)}
+	e := evaluate.Options{Samples: l.size(5000, 1000), Seed: 7, Equilibrium: true, Compare: l.size(2000, 250)}
 	var c comparison.Comparison
 	bar := figure.NewProgress("judging", len(all))
 	for i, t := range all {
@@ -85,7 +87,7 @@ func (l *Lab) Judged(all []Trained) comparison.Comparison {
 	return c
 }
 
-func (l *Lab) judge(t Trained, test particle.Batch, e eqflow.Evaluation) eqflow.Report {
+func (l *Lab) judge(t Trained, test particle.Batch, e evaluate.Options) evaluate.Report {
 	folder := l.folderOf(t.Job)
 	card := must(eqflow.Describe(folder))
 	seconds, _ := t.History.Total()

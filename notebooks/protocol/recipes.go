@@ -11,6 +11,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -18,7 +19,7 @@ import (
 type Recipe struct {
 	Name     string
 	Flow     flow.Config
-	Settings eqflow.Settings
+	Settings train.Settings
 }
 
 // steps shortens training for quick runs, and for the Go backend, which is an order of magnitude slower than XLA.
@@ -37,31 +38,31 @@ func kernelFlow() flow.Config { return flow.Continuous{Field: dynamics.Kernel{},
 
 // EqBG is the equivariant generator for the data of one trajectory.
 func (l *Lab) EqBG() Recipe {
-	return Recipe{"eqBG", kernelFlow(), eqflow.Settings{Steps: l.steps(1200, 500)}}
+	return Recipe{"eqBG", kernelFlow(), train.Settings{Steps: l.steps(1200, 500)}}
 }
 
 // EqBGAll is the equivariant generator for equilibrium data of all states. Narrower RBFs than the default lower the drift
 // of the NLL with finer steps, and the Rényi term raises the ESS by two points.
 func (l *Lab) EqBGAll() Recipe {
 	narrow := flow.Continuous{Field: dynamics.Kernel{Width: 0.3}, Steps: 20}
-	return Recipe{"eqBG-all", narrow, eqflow.Settings{Steps: l.steps(6000, 900), LearningRate: 1e-2, FinalRate: 0.005, Renyi: 0.5}}
+	return Recipe{"eqBG-all", narrow, train.Settings{Steps: l.steps(6000, 900), LearningRate: 1e-2, FinalRate: 0.005, Renyi: 0.5}}
 }
 
 // EqBGTrap is an equivariant generator trained by the likelihood alone: it walks into the integrator's trap.
 func (l *Lab) EqBGTrap() Recipe {
-	return Recipe{"eqBG-no-penalty", kernelFlow(), eqflow.Settings{Steps: l.steps(2500, 900), LearningRate: 1e-2, FinalRate: 0.005, Penalty: -1}}
+	return Recipe{"eqBG-no-penalty", kernelFlow(), train.Settings{Steps: l.steps(2500, 900), LearningRate: 1e-2, FinalRate: 0.005, Penalty: -1}}
 }
 
 // NBG is RealNVP, stopped where it does best on its validation data.
 func (l *Lab) NBG() Recipe {
-	return Recipe{"nBG", flow.Coupling{}, eqflow.Settings{
+	return Recipe{"nBG", flow.Coupling{}, train.Settings{
 		Steps: l.steps(3000, 1000), LearningRate: 1e-3, Average: -1, EarlyStop: true, ValidateEvery: l.steps(50, 50),
 	}}
 }
 
 // NBGAugmented is RealNVP on data that are turned, reflected and relabelled at random.
 func (l *Lab) NBGAugmented() Recipe {
-	return Recipe{"nBG-augmented", flow.Coupling{}, eqflow.Settings{Steps: l.steps(20000, 3000), LearningRate: 2e-3, Augment: true}}
+	return Recipe{"nBG-augmented", flow.Coupling{}, train.Settings{Steps: l.steps(20000, 3000), LearningRate: 2e-3, Augment: true}}
 }
 
 // Unseen is the data of the unseen-trajectory protocol.
@@ -101,7 +102,7 @@ func (l *Lab) trajectory(name string, start []float64, steps int, seed uint64) p
 
 // UnseenJobs are the three kinds of generators on trainA, for every seed.
 func (l *Lab) UnseenJobs(sets Unseen) []Job {
-	data := eqflow.Data{Train: sets.TrainA, Validation: sets.ValA.Slice(0, 2048)}
+	data := train.Data{Train: sets.TrainA, Validation: sets.ValA.Slice(0, 2048)}
 	var jobs []Job
 	for _, recipe := range []Recipe{l.NBGAugmented(), l.EqBG(), l.NBG()} {
 		jobs = append(jobs, l.Jobs(recipe, data)...)
@@ -134,7 +135,7 @@ func (l *Lab) Generator() (m *eqflow.Model, data particle.Batch, from string) {
 	card, err := eqflow.Describe(l.path("models", small.Name+"-1"))
 	known := err == nil && card.Finished
 	bar := figure.NewProgress("training", 0)
-	trained := must(l.train(Job{Recipe: small, Seed: 1, Data: eqflow.Data{Train: data}}, bar))
+	trained := must(l.train(Job{Recipe: small, Seed: 1, Data: train.Data{Train: data}}, bar))
 	if !known {
 		bar.Done("")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
 // bond joins particles in the short well.
@@ -19,12 +20,12 @@ const bond = 4
 var generators = []string{"eqBG", "nBG", "nBG-augmented"}
 
 // SymmetryJobs train an equivariant and a plain generator briefly: enough to be far from the identity.
-func (l *Lab) SymmetryJobs(train particle.Batch) []Job {
+func (l *Lab) SymmetryJobs(x particle.Batch) []Job {
 	eq, plain := l.EqBG(), l.NBG()
 	eq.Name, plain.Name = "eqBG-short", "nBG-short"
 	eq.Settings.Steps, plain.Settings.Steps = l.steps(500, 300), l.steps(1000, 500)
 	plain.Settings.EarlyStop = false
-	data := eqflow.Data{Train: train}
+	data := train.Data{Train: x}
 	return []Job{{Recipe: eq, Seed: 1, Data: data}, {Recipe: plain, Seed: 1, Data: data}}
 }
 

@@ -1,0 +1,87 @@
+//go:build unix
+
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/eqflowtest"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
+	"github.com/eqflow/gonb-eqflow/xla"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
+)
+
+// BenchmarkDevices shares DW4's training steps, batch 256 by likelihood, and draws of 8192 samples among several of the CPU's
+// devices. Beside the time of an operation it reports what all cores worked for it, cpu-ms/op: what sharing adds to that is its
+// price, whatever else the machine does.
+func BenchmarkDevices(b *testing.B) {
+	for _, devices := range []int{1, 2, 4} {
+		o, err := xla.OpenDevices(xlatest.Open(b).Plugin, devices)
+		if err != nil {
+			b.Fatal(err)
+		}
+		model := func() *eqflow.Model {
+			m, err := eqflow.New(o.Backend, eqflow.Generator{Target: target.DW4(), Flow: flow.Continuous{}, Seed: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := eqflowtest.InGraphs(b, m).Share(devices); err != nil {
+				b.Fatal(err)
+			}
+			return m
+		}
+		b.Run(fmt.Sprintf("train/%d", devices), func(b *testing.B) { benchmarkTraining(b, model()) })
+		b.Run(fmt.Sprintf("sample/%d", devices), func(b *testing.B) { benchmarkSampling(b, model()) })
+		o.Close()
+	}
+}
+
+// cpuTime is what the process has worked so far, on all cores.
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func benchmarkTraining(b *testing.B, m *eqflow.Model) {
+	const warm = 2
+	x := m.Prior.Sample(rand.New(rand.NewPCG(1, 1)), 2000)
+	for i := range x.X {
+		x.X[i] *= 3
+	}
+	var start time.Duration
+	run := train.Run{Settings: train.Settings{Steps: b.N + warm}, Report: func(p train.Progress) {
+		if p.Step == warm {
+			b.ResetTimer()
+			start = cpuTime()
+		}
+	}}
+	if _, err := m.Train(context.Background(), train.Data{Train: x}, run); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64((cpuTime()-start).Microseconds())/1e3/float64(b.N), "cpu-ms/op")
+}
+
+func benchmarkSampling(b *testing.B, m *eqflow.Model) {
+	draw := func() {
+		if _, err := m.Sample(8192, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	draw()
+	start := cpuTime()
+	for b.Loop() {
+		draw()
+	}
+	b.ReportMetric(float64((cpuTime()-start).Microseconds())/1e3/float64(b.N), "cpu-ms/op")
+}

@@ -1,0 +1,132 @@
+package engine_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/eqflowtest"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
+	"github.com/eqflow/gonb-eqflow/xla"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
+)
+
+// trained returns a kernel model with the parameters of the reference problem, which move configurations about, and data.
+func trained(t *testing.T, backend *xla.Opened) (*eqflow.Model, particle.Batch) {
+	t.Helper()
+	m := eqflowtest.Model(t, backend, flow.Continuous{})
+	arrays, err := dataset.ReadArrays("../bench/reference/DW4.npz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Import(arrays); err != nil {
+		t.Fatal(err)
+	}
+	data, _ := arrays.Get("data")
+	return m, particle.Batch{X: data.Float64s(), N: 4, D: 2}
+}
+
+// far is how far two results are apart at most.
+func far(a, b []float64) float64 {
+	worst := 0.0
+	for i := range b {
+		worst = math.Max(worst, math.Abs(a[i]-b[i]))
+	}
+	return worst
+}
+
+// The flow in plain Go is that of the graphs, there and back, all the way and part of it, to float32's rounding.
+func TestPlainGoIsTheGraphs(t *testing.T) {
+	xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
+		m, x := trained(t, backend)
+		x = x.Slice(0, 16)
+		graphs, _ := trained(t, backend)
+		graphs = eqflowtest.InGraphs(t, graphs)
+		for name, apply := range map[string]func(*eqflow.Model) (particle.Batch, []float64, error){
+			"to the prior":   func(m *eqflow.Model) (particle.Batch, []float64, error) { return m.ToPrior(x, 0) },
+			"from the prior": func(m *eqflow.Model) (particle.Batch, []float64, error) { return m.FromPrior(x, 0) },
+			"in fewer steps": func(m *eqflow.Model) (particle.Batch, []float64, error) { return m.ToPrior(x, 5) },
+			"part of the way": func(m *eqflow.Model) (particle.Batch, []float64, error) {
+				p, err := m.Path(x, 3)
+				return p[1], nil, err
+			},
+		} {
+			want, wantLog, err := apply(graphs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, gotLog, err := apply(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e := far(got.X, want.X); !(e < 1e-5) {
+				t.Errorf("%s: configurations differ by %.2g", name, e)
+			}
+			if e := far(gotLog, wantLog); !(e < 5e-5) {
+				t.Errorf("%s: log-densities differ by %.2g", name, e)
+			}
+		}
+	})
+}
+
+// A flow that no table holds is solved by the graphs.
+func TestNarrowRBFsTakeTheGraphs(t *testing.T) {
+	m, x := trained(t, xlatest.OpenGo(t))
+	parameters, _ := m.Export()
+	widths, _ := parameters.Get("neg_log_gammas")
+	for k := range widths.F32 {
+		widths.F32[k] = 7 // e^-7
+	}
+	if err := m.Import(parameters); err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.LogProb(x.Slice(0, 3), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := eqflowtest.InGraphs(t, m).LogProb(x.Slice(0, 3), 2)
+	if e := far(got, want); err != nil || e != 0 {
+		t.Errorf("log-densities differ by %.2g, %v", e, err)
+	}
+}
+
+// Every objective and its gradient in plain Go are those of the graphs.
+func TestObjectivesInPlainGoAreTheGraphs(t *testing.T) {
+	backend := xlatest.OpenGo(t)
+	for name, s := range map[string]train.Settings{
+		"likelihood":            {},
+		"no penalty":            {Penalty: -1},
+		"likelihood with Rényi": {Renyi: 0.5},
+		"energy":                {Objective: train.Energy, EnergyCut: 5},
+		"mixture":               {Objective: train.Mixture, EnergyShare: 0.3, Renyi: 0.2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, x := trained(t, backend)
+			in := engine.Inputs{X: x.Slice(0, 20), Z: x.Slice(20, 40)}
+			loss, gradient, err := m.Loss(s, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, wants, err := eqflowtest.InGraphs(t, m).Loss(s, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !(math.Abs(loss-want) < 4e-6*math.Abs(want)) {
+				t.Errorf("loss %.7g, want %.7g", loss, want)
+			}
+			for k, g := range gradient {
+				norm := 0.0
+				for _, v := range wants[k].Float64s() {
+					norm = math.Max(norm, math.Abs(v))
+				}
+				if e := far(g.Float64s(), wants[k].Float64s()); !(e < 3e-5*norm) {
+					t.Errorf("gradient by %s differs by %.2g of %.2g", g.Name, e, norm)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,200 @@
+package train_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/eqflowtest"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
+	"github.com/eqflow/gonb-eqflow/xla"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
+)
+
+// softTrap is wider than the prior, and of no width that the ladder begins with. Its log Z is known exactly.
+var softTrap = target.Harmonic{N: 4, D: 2, K: 0.3}
+
+func softModel(t *testing.T) *eqflow.Model {
+	t.Helper()
+	field := dynamics.Kernel{Centres: 12, MaxDistance: 8, TimeCentres: 4, Width: 1}
+	m, err := eqflow.New(xlatest.Open(t).Backend, eqflow.Generator{Target: softTrap, Flow: flow.Continuous{Field: field, Steps: 8}, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// From its energy alone, every way ends at a log Z that is known, and counts the energies that it took.
+func TestHarmonicFromItsEnergyAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		settings train.Settings
+		energies int64
+	}{
+		"path gradients": {train.Settings{Objective: train.Energy, Path: true, Steps: 100, LearningRate: 2e-2}, 100 * 256},
+		// 17 widths tried with 200 draws each, and 6 rungs of 512.
+		"annealed":        {train.Settings{Objective: train.Annealed, Draws: 512, DrawEvery: 30, Steps: 180, LearningRate: 3e-2}, 17*200 + 6*512},
+		"energy matching": {train.Settings{Objective: train.EnergyMatching, Draws: 512, DrawEvery: 50, Steps: 150, Probes: 16, LearningRate: 3e-2}, 17*200 + 3*512 + 150*256*16},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, s := softModel(t), c.settings
+			s.Seed = 1
+			h, err := m.Train(context.Background(), train.Data{}, train.Run{Settings: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, err := m.Sample(4000, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ess, z := stats.KishESS(x.LogWeight)/4000, stats.LogZ(x.LogWeight, stats.Bootstrap{})
+			if want := softTrap.Reference().LogZ; ess < 0.98 || math.Abs(z.Value-want) > 5*z.Error+0.005 {
+				t.Errorf("ESS %.3f, log Z %.3f ± %.3f, want %.3f; rungs %+v", ess, z.Value, z.Error, want, h.Rungs)
+			}
+			if h.Energies != c.energies {
+				t.Errorf("%d energies counted, want %d", h.Energies, c.energies)
+			}
+		})
+	}
+}
+
+// The ladder's first rungs lie between the normal and the target, and its last is the target, with the right log Z.
+func TestLadderClimbsToTheTarget(t *testing.T) {
+	m := eqflowtest.Model(t, xlatest.Open(t), flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 8})
+	s := train.Settings{Objective: train.Annealed, Draws: 1024, DrawEvery: 60, Steps: 660, Moves: 2, Seed: 1}
+	h, err := m.Train(context.Background(), train.Data{}, train.Run{Settings: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := h.Rungs[0]; first.Lambda <= 0 || first.Lambda > 0.5 || math.Abs(first.ESS-0.5) > 0.01 {
+		t.Errorf("first rung %+v, want half of the draws of a wide normal to be effective far from the target", first)
+	}
+	for k, r := range h.Rungs[1:] {
+		if before := h.Rungs[k]; r.Lambda < before.Lambda || r.Energies <= before.Energies || r.Step != before.Step+60 {
+			t.Errorf("rung %+v after %+v", r, before)
+		}
+	}
+	last := h.Rungs[len(h.Rungs)-1]
+	if last.Lambda != 1 || math.Abs(last.LogZ-29.667) > 0.3 {
+		t.Errorf("last rung %+v, want λ = 1 and log Z 29.667", last)
+	}
+}
+
+// A run that was stopped between two rungs, or at one, ends with the bytes of one that was not.
+func TestLadderResumesByteForByte(t *testing.T) {
+	backend := xlatest.OpenGo(t)
+	for _, s := range []train.Settings{
+		{Objective: train.Annealed, Steps: 12, Batch: 16, DrawEvery: 4, Draws: 32, Moves: 1, WarmUp: 2, Seed: 3},
+		{Objective: train.EnergyMatching, Steps: 12, Batch: 16, DrawEvery: 4, Draws: 32, Probes: 2, WarmUp: 2, Seed: 3},
+	} {
+		t.Run(string(s.Objective), func(t *testing.T) { resumesByteForByte(t, backend, s, 6, 8) })
+	}
+}
+
+func resumesByteForByte(t *testing.T, backend *xla.Opened, s train.Settings, stops ...int) {
+	t.Helper()
+	whole := t.TempDir()
+	want, err := eqflowtest.Model(t, backend, eqflowtest.Small).Train(context.Background(), train.Data{}, train.Run{Settings: s, Folder: whole})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stop := range stops {
+		parts := t.TempDir()
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err = eqflowtest.Model(t, backend, eqflowtest.Small).Train(ctx, train.Data{}, train.Run{Settings: s, Folder: parts, Report: func(p train.Progress) {
+			if p.Step == stop {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("stopped run returned %v", err)
+		}
+		got, err := eqflowtest.Model(t, backend, eqflowtest.Small).Train(context.Background(), train.Data{}, train.Run{Settings: s, Folder: parts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, r := range want.Rungs {
+			if got.Rungs[k] != r {
+				t.Errorf("stopped at %d: rung %d is %+v, want %+v", stop, k, got.Rungs[k], r)
+			}
+		}
+		sameParameters(t, filepath.Join(parts, "model.npz"), filepath.Join(whole, "model.npz"))
+	}
+}
+
+// Where the flow is the target's, path gradients vanish draw by draw, and the total gradient only on average: the one leaves
+// the parameters where they are, the other moves them by its noise.
+func TestPathGradientsAreStillAtTheTarget(t *testing.T) {
+	moved := map[bool]float64{}
+	for _, path := range []bool{false, true} {
+		m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{Target: target.Harmonic{N: 4, D: 2, K: 1}, Flow: eqflowtest.Small, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		loss := func(steps int) float64 {
+			// An average that keeps the last parameters alone, and a rate that moves little.
+			s := train.Settings{Objective: train.Energy, Path: path, Steps: steps, Batch: 32, Penalty: -1, Average: -1, Seed: uint64(steps), LearningRate: 1e-2}
+			if _, err := m.Train(context.Background(), train.Data{}, train.Run{Settings: s}); err != nil {
+				t.Fatal(err)
+			}
+			x, err := m.Sample(512, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return 1 - stats.KishESS(x.LogWeight)/512
+		}
+		moved[path] = loss(60)
+	}
+	if !(moved[true] < moved[false]/3) {
+		t.Errorf("1 − ESS is %.2g with path gradients, %.2g without", moved[true], moved[false])
+	}
+}
+
+// Forces take noise out of the regression and leave its mean: less loss for the same data, and for a Gaussian of the
+// stiffness of every direction none at all.
+func TestForcesTakeTheNoiseOut(t *testing.T) {
+	x := softModel(t).Prior.Sample(rand.New(rand.NewPCG(1, 1)), 2000)
+	for i := range x.X {
+		x.X[i] /= math.Sqrt(softTrap.K)
+	}
+	loss := map[bool]float64{}
+	for _, forces := range []bool{false, true} {
+		s := train.Settings{Objective: train.FlowMatching, Forces: forces, Steps: 150, LearningRate: 3e-2, Seed: 1}
+		h, err := softModel(t).Train(context.Background(), train.Data{Train: x}, train.Run{Settings: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		loss[forces] = h.Records[len(h.Records)-1].Loss
+	}
+	if !(loss[true] < 0.02*loss[false]) {
+		t.Errorf("loss %.3g with forces, %.3g without", loss[true], loss[false])
+	}
+}
+
+func TestDataFreeSettingsAreChecked(t *testing.T) {
+	for what, s := range map[string]train.Settings{
+		"path gradients of matching":  {Objective: train.FlowMatching, Path: true},
+		"paths of the Rényi part":     {Path: true, Renyi: 0.5},
+		"forces of the likelihood":    {Forces: true},
+		"forces with transport":       {Objective: train.FlowMatching, Forces: true, Coupling: train.OptimalTransport},
+		"one draw":                    {Objective: train.Annealed, Draws: 1},
+		"a coupling of its own draws": {Objective: train.Annealed, Coupling: train.Independent},
+		"moves backwards":             {Objective: train.Annealed, Moves: -1},
+	} {
+		var bad *train.SettingsError
+		if err := s.Validate(); !errors.As(err, &bad) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, err := eqflowtest.Model(t, xlatest.OpenGo(t), flow.Coupling{Blocks: 2, Hidden: 4}).Train(context.Background(), train.Data{}, train.Run{Settings: train.Settings{Objective: train.Annealed}})
+	if err == nil {
+		t.Error("a coupling flow was to be annealed")
+	}
+}

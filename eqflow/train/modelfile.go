@@ -1,0 +1,158 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+// A model's folder holds model.npz, once the model is trained, and checkpoint.npz while it is not. Both are NumPy archives:
+// every parameter by its path, and the manifest as JSON text. Each is one file, replaced at once, so that a killed process
+// leaves the last whole state. history.json is the learning curve for other programs.
+const (
+	modelFile      = "model.npz"
+	checkpointFile = "checkpoint.npz"
+	historyFile    = "history.json"
+	manifestArray  = "manifest"
+)
+
+// Manifest says what a file's parameters are.
+type Manifest struct {
+	Target   target.Spec `json:"target"`
+	Flow     flow.Spec   `json:"flow"`
+	Seed     uint64      `json:"seed"`
+	Steps    int         `json:"steps"`
+	Settings *Settings   `json:"settings,omitempty"`
+	DataHash string      `json:"data_sha256,omitempty"`
+	// ValidationHash is of the data that the learning curve was measured on, and early stopping was decided by.
+	ValidationHash string `json:"validation_sha256,omitempty"`
+	// StartHash is of the model's file whose parameters the training began with.
+	StartHash string  `json:"start_sha256,omitempty"`
+	History   History `json:"history"`
+	Sum       float64 `json:"sum"`   // of losses since the last record
+	Count     int     `json:"count"` // of them
+}
+
+// manifest describes a subject as it is.
+func (m Subject) manifest() (Manifest, error) {
+	spec, err := target.SpecOf(m.Target)
+	if err != nil {
+		return Manifest{}, err
+	}
+	flowSpec, err := flow.SpecOf(m.Flow)
+	return Manifest{Target: spec, Flow: flowSpec, Seed: m.Seed, Steps: m.State.Steps, StartHash: m.Start}, err
+}
+
+// Save writes the model as it is into a folder.
+func (m Subject) Save(folder string) error {
+	doc, err := m.manifest()
+	if err != nil {
+		return err
+	}
+	return m.write(filepath.Join(folder, modelFile), doc, engine.ScopeFlow)
+}
+
+// write puts the variables below a scope ("" for all), the manifest and further arrays into one file.
+func (m Subject) write(path string, doc Manifest, scope string, more ...dataset.Array) error {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	parameters, err := m.Parameters().Arrays(scope)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("eqflow: cannot make the model's folder: %w", err)
+	}
+	arrays := append(dataset.Arrays{dataset.Bytes(manifestArray, text)}, parameters...)
+	return dataset.WriteArrays(path, append(arrays, more...), true)
+}
+
+// File is a model's file as read.
+type File struct {
+	Arrays dataset.Arrays
+	Manifest
+	Path string
+}
+
+// ReadFile reads a model's file: parameters and manifest.
+func ReadFile(path string) (File, error) {
+	f := File{Path: path}
+	var err error
+	if f.Arrays, err = dataset.ReadArrays(path); err != nil {
+		return f, err
+	}
+	text, ok := f.Arrays.Get(manifestArray)
+	if !ok || text.U8 == nil {
+		return f, fmt.Errorf("%w: %s holds no manifest; it is no model of eqflow", dataset.ErrInput, path)
+	}
+	if err := json.Unmarshal(text.U8, &f.Manifest); err != nil {
+		return f, fmt.Errorf("%w: %s has a damaged manifest (%v); train the model again", dataset.ErrInput, path, err)
+	}
+	return f, nil
+}
+
+// FileOf is the file that ReadFolder reads: a folder's model, or its checkpoint if the training is not over.
+func FileOf(folder string) string {
+	path := filepath.Join(folder, modelFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		path = filepath.Join(folder, checkpointFile)
+	}
+	return path
+}
+
+// ReadFolder reads a folder's model, or its checkpoint if the training is not over.
+func ReadFolder(folder string) (File, error) {
+	f, err := ReadFile(FileOf(folder))
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%w: %s holds no model; train one with eqflow train --out %s", dataset.ErrInput, folder, folder)
+	}
+	return f, err
+}
+
+// Finished reports whether the training of the file's model is over.
+func (f File) Finished() bool { return filepath.Base(f.Path) == modelFile }
+
+// Restore sets the subject's variables and state to the file's. The parameters of an unfinished training are its checkpoint's
+// averages, if it takes an average.
+func (f File) Restore(m Subject) error {
+	if err := f.restore(m); err != nil {
+		return err
+	}
+	m.History, m.Start = f.History, f.StartHash
+	if !f.Finished() && f.Settings != nil && f.Settings.Average > 0 {
+		return m.Parameters().Copy(engine.ScopeFlow, engine.ScopeAverage)
+	}
+	return nil
+}
+
+func (f File) restore(m Subject) error {
+	for _, a := range f.Arrays {
+		if !isModels(a.Name) {
+			continue
+		}
+		if err := m.Parameters().Restore(a); err != nil {
+			return err
+		}
+	}
+	m.State.Steps = f.Steps
+	return nil
+}
+
+// IsModel reports whether a folder holds a model or the checkpoint of one.
+func IsModel(folder string) bool {
+	for _, name := range []string{modelFile, checkpointFile} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
