@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// readJob reads a Kubernetes Job as the cluster would: what the API does not know is an error.
+// readJob reads a Kubernetes Job as the cluster would: a field unknown to the API is an error.
 func readJob(t *testing.T, name string) (job batch.Job, container core.Container) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("campaign", name))
@@ -26,12 +26,13 @@ func readJob(t *testing.T, name string) (job batch.Job, container core.Container
 	}
 	pod := job.Spec.Template.Spec
 	if job.Kind != "Job" || job.APIVersion != "batch/v1" || len(pod.Containers) != 1 || len(pod.Volumes) != 1 {
-		t.Fatalf("%s is %s %s with %d containers and %d volumes", name, job.APIVersion, job.Kind, len(pod.Containers), len(pod.Volumes))
+		t.Fatalf("%s is %s %s with %d containers and %d volumes",
+			name, job.APIVersion, job.Kind, len(pod.Containers), len(pod.Volumes))
 	}
 	return job, pod.Containers[0]
 }
 
-// Both Jobs run the image's user without rights, on one volume that their arguments speak of.
+// Both Jobs run as the image's unprivileged user and share the volume that their arguments name.
 func TestKubernetesJobsFitTheImage(t *testing.T) {
 	service, _, err := clone(t).compose(t.Context(), "cpu", nil)
 	if err != nil {
@@ -45,13 +46,15 @@ func TestKubernetesJobsFitTheImage(t *testing.T) {
 		switch {
 		case c.Image != service.Image:
 			t.Errorf("%s runs %s, Compose builds %s", name, c.Image, service.Image)
-		case pod.RestartPolicy != core.RestartPolicyNever || !*user.RunAsNonRoot || *user.RunAsUser != 1000 || *user.FSGroup != 1000:
+		case pod.RestartPolicy != core.RestartPolicyNever ||
+			!*user.RunAsNonRoot || *user.RunAsUser != 1000 || *user.FSGroup != 1000:
 			t.Errorf("%s: restart %s, user %+v", name, pod.RestartPolicy, user)
 		case *security.AllowPrivilegeEscalation || !slices.Equal(security.Capabilities.Drop, []core.Capability{"ALL"}):
 			t.Errorf("%s: %+v", name, security)
 		case len(c.Command) > 0:
 			t.Errorf("%s replaces the image's entry point, tini", name)
-		case c.VolumeMounts[0].Name != pod.Volumes[0].Name || !strings.Contains(strings.Join(c.Args, " "), c.VolumeMounts[0].MountPath+"/samples-"):
+		case c.VolumeMounts[0].Name != pod.Volumes[0].Name ||
+			!strings.Contains(strings.Join(c.Args, " "), c.VolumeMounts[0].MountPath+"/samples-"):
 			t.Errorf("%s: %v on %v", name, c.Args, c.VolumeMounts)
 		}
 		claims[pod.Volumes[0].PersistentVolumeClaim.ClaimName] = true
@@ -61,23 +64,27 @@ func TestKubernetesJobsFitTheImage(t *testing.T) {
 	}
 }
 
-// The shards are as many as the Job's indices, each index draws its own, and wrong input is not tried again.
+// There is a shard for each of the Job's indices, each index draws its own shard, and wrong input
+// is not tried again.
 func TestKubernetesShards(t *testing.T) {
 	job, c := readJob(t, "kubernetes.yaml")
-	of := fmt.Sprintf("$(SHARD)/%d", *job.Spec.Completions)
-	if *job.Spec.CompletionMode != batch.IndexedCompletion || !slices.Contains(c.Args, of) || !slices.Contains(c.Args, "/work/samples-$(SHARD).npz") {
+	shard := fmt.Sprintf("$(SHARD)/%d", *job.Spec.Completions)
+	if *job.Spec.CompletionMode != batch.IndexedCompletion ||
+		!slices.Contains(c.Args, shard) || !slices.Contains(c.Args, "/work/samples-$(SHARD).npz") {
 		t.Errorf("%s, %d completions, %v", *job.Spec.CompletionMode, *job.Spec.Completions, c.Args)
 	}
-	if at := c.Env[0]; at.Name != "SHARD" || at.ValueFrom.FieldRef.FieldPath != fmt.Sprintf("metadata.annotations['%s']", batch.JobCompletionIndexAnnotation) {
-		t.Errorf("the shard's number is %+v", at)
+	index := fmt.Sprintf("metadata.annotations['%s']", batch.JobCompletionIndexAnnotation)
+	if number := c.Env[0]; number.Name != "SHARD" || number.ValueFrom.FieldRef.FieldPath != index {
+		t.Errorf("the shard's number is %+v", number)
 	}
 	last := job.Spec.PodFailurePolicy.Rules[len(job.Spec.PodFailurePolicy.Rules)-1]
-	if job.Spec.BackoffLimitPerIndex == nil || last.Action != batch.PodFailurePolicyActionFailIndex || !slices.Equal(last.OnExitCodes.Values, []int32{2}) || *last.OnExitCodes.ContainerName != c.Name {
+	if job.Spec.BackoffLimitPerIndex == nil || last.Action != batch.PodFailurePolicyActionFailIndex ||
+		!slices.Equal(last.OnExitCodes.Values, []int32{2}) || *last.OnExitCodes.ContainerName != c.Name {
 		t.Errorf("retries %v, %+v", job.Spec.BackoffLimitPerIndex, last)
 	}
 }
 
-// The array of Slurm's script has as many tasks as there are shards.
+// The job array of Slurm's script has a task for each shard.
 func TestSlurmScript(t *testing.T) {
 	path := filepath.Join("campaign", "slurm.sh")
 	if out, err := exec.CommandContext(t.Context(), "bash", "-n", path).CombinedOutput(); err != nil {

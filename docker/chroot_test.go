@@ -25,18 +25,19 @@ import (
 	fscopy "github.com/tonistiigi/fsutil/copy"
 )
 
-// image is a root folder that a target is built in, without an engine.
+// image is a root folder in which a target is built without an engine.
 type image struct {
 	root    string
-	sources map[string]string // of COPY: folders by the digests of what BuildKit would fetch
-	head    string            // the digest of the last instruction that was carried out
+	sources map[string]string // folders that COPY reads, by the digests of their sources in BuildKit
+	head    string            // digest of the last executed instruction
 }
 
-// TestCPUTargetBuilds carries out every instruction of the cpu target, as BuildKit translates it, in a clean Debian, and runs
-// what comes out. It needs root, debootstrap, and the network that apt, pip and go reach here: twenty minutes or so.
+// TestCPUTargetBuilds executes every instruction of the cpu target, as BuildKit translates it, in a
+// clean Debian, and runs the result. It needs root, debootstrap and a network for apt, pip and go,
+// and takes about twenty minutes.
 func TestCPUTargetBuilds(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Fatal("a chroot needs root; run it as root in a machine that may be changed")
+		t.Fatal("a chroot needs root; run this test as root, on a machine that it may change")
 	}
 	ctx := t.Context()
 	f := clone(t)
@@ -63,14 +64,16 @@ func TestCPUTargetBuilds(t *testing.T) {
 	i.serve(t, result.Image.Config)
 }
 
-// tell shows a step at once: a test that takes minutes says where it is.
-func tell(format string, args ...any) func() {
+// logStep prints a step at once, and its duration when the returned function is called: a test of
+// many minutes must show its progress.
+func logStep(format string, args ...any) func() {
 	fmt.Fprintf(os.Stderr, format, args...)
 	began := time.Now()
 	return func() { fmt.Fprintf(os.Stderr, ": %s\n", time.Since(began).Round(time.Second)) }
 }
 
-// apply carries out one instruction. The target is a chain: each takes the image that the one before has left.
+// apply executes one instruction. The target is a chain: each instruction continues from the image
+// of the previous one.
 func (i *image) apply(ctx context.Context, f Files, step []byte) error {
 	var op pb.Op
 	if err := op.UnmarshalVT(step); err != nil {
@@ -81,12 +84,12 @@ func (i *image) apply(ctx context.Context, f Files, step []byte) error {
 		return i.fetch(ctx, f, own, source.Identifier)
 	}
 	if len(op.Inputs) == 0 || op.Inputs[0].Digest != i.head {
-		return errors.New("an instruction does not follow the one before")
+		return errors.New("an instruction does not continue from the previous one")
 	}
 	i.head = own
 	if run := op.GetExec(); run != nil {
-		defer tell("RUN %s", run.Meta.Args[len(run.Meta.Args)-1])()
-		return said(i.command(ctx, run.Meta.User, run.Meta.Cwd, run.Meta.Env, run.Meta.Args...))
+		defer logStep("RUN %s", run.Meta.Args[len(run.Meta.Args)-1])()
+		return runCommand(i.command(ctx, run.Meta.User, run.Meta.Cwd, run.Meta.Env, run.Meta.Args...))
 	}
 	for _, action := range op.GetFile().GetActions() {
 		if err := i.change(ctx, action, op.Inputs); err != nil {
@@ -96,9 +99,9 @@ func (i *image) apply(ctx context.Context, f Files, step []byte) error {
 	return nil
 }
 
-// fetch makes the folder of a source. The first base becomes the image.
+// fetch creates the folder of a source. The first base becomes the image.
 func (i *image) fetch(ctx context.Context, f Files, own, identifier string) (err error) {
-	defer tell("%s", identifier)()
+	defer logStep("%s", identifier)()
 	switch {
 	case strings.HasPrefix(identifier, "docker-image://docker.io/library/debian:12"):
 		i.head = own
@@ -109,13 +112,13 @@ func (i *image) fetch(ctx context.Context, f Files, own, identifier string) (err
 		i.sources[own] = filepath.Join(filepath.Dir(i.root), "context")
 		err = buildContext(ctx, i.sources[own])
 	default:
-		err = fmt.Errorf("nothing stands for %s here", identifier)
+		err = fmt.Errorf("this test has no stand-in for %s", identifier)
 	}
 	return err
 }
 
-// debian makes a minimal Debian, which reaches the packages in the way of this machine: its mirror, proxy, names and
-// certificates.
+// debian creates a minimal Debian. It reaches the packages as this machine does: by its mirror,
+// proxy, host names and certificates.
 func debian(ctx context.Context, root string) error {
 	const sources = "/etc/apt/sources.list.d/debian.sources"
 	text, err := os.ReadFile(sources)
@@ -126,23 +129,31 @@ func debian(ctx context.Context, root string) error {
 	if mirror == nil {
 		return fmt.Errorf("%s names no mirror", sources)
 	}
-	if err := said(exec.CommandContext(ctx, "debootstrap", "--variant=minbase", "bookworm", root, string(mirror[1]))); err != nil {
+	bootstrap := exec.CommandContext(ctx, "debootstrap", "--variant=minbase", "bookworm", root, string(mirror[1]))
+	if err := runCommand(bootstrap); err != nil {
 		return err
 	}
-	proxy, err := exec.CommandContext(ctx, "apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy").Output()
+	dump := exec.CommandContext(ctx, "apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy")
+	proxy, err := dump.Output()
 	if err != nil {
 		return err
 	}
-	err = errors.Join(os.WriteFile(filepath.Join(root, "etc/apt/apt.conf.d/99proxy"), proxy, 0o644), os.Remove(filepath.Join(root, "etc/apt/sources.list")))
-	for _, path := range []string{sources, "/etc/apt/auth.conf.d", "/etc/resolv.conf", "/etc/hosts", "/usr/local/share/ca-certificates"} {
+	err = errors.Join(
+		os.WriteFile(filepath.Join(root, "etc/apt/apt.conf.d/99proxy"), proxy, 0o644),
+		os.Remove(filepath.Join(root, "etc/apt/sources.list")),
+	)
+	for _, path := range []string{
+		sources, "/etc/apt/auth.conf.d", "/etc/resolv.conf", "/etc/hosts", "/usr/local/share/ca-certificates",
+	} {
 		err = errors.Join(err, fscopy.Copy(ctx, "/", path, root, path, contents))
 	}
 	return err
 }
 
+// contents lets the copier copy a folder's contents and follow links.
 func contents(c *fscopy.CopyInfo) { c.CopyDirContents, c.FollowLinks = true, true }
 
-// golang has the toolchain at /usr/local/go, from the module proxy, as the image of that name has.
+// golang puts the toolchain from the module proxy at /usr/local/go, where the golang image has it.
 func golang(ctx context.Context, f Files, root string) (string, error) {
 	declared, err := f.pins()
 	if err != nil {
@@ -150,14 +161,14 @@ func golang(ctx context.Context, f Files, root string) (string, error) {
 	}
 	command := exec.CommandContext(ctx, "go", "env", "GOROOT")
 	command.Env = append(os.Environ(), "GOTOOLCHAIN=go"+declared.golang)
-	at, err := command.Output()
+	goroot, err := command.Output()
 	if err != nil {
 		return "", err
 	}
-	return root, fscopy.Copy(ctx, "/", strings.TrimSpace(string(at)), root, "/usr/local/go", contents)
+	return root, fscopy.Copy(ctx, "/", strings.TrimSpace(string(goroot)), root, "/usr/local/go", contents)
 }
 
-// buildContext is the clone without what the ignore file names.
+// buildContext copies the clone without the paths that the ignore file names.
 func buildContext(ctx context.Context, to string) error {
 	ignored, err := os.Open("Dockerfile.dockerignore")
 	if err != nil {
@@ -175,35 +186,41 @@ func buildContext(ctx context.Context, to string) error {
 	return fscopy.Copy(ctx, clone, "/", to, "/", contents, func(c *fscopy.CopyInfo) { c.ExcludePatterns = patterns })
 }
 
-// change carries out COPY and WORKDIR with BuildKit's own copier.
+// change executes COPY and WORKDIR with BuildKit's own copier.
 func (i *image) change(ctx context.Context, action *pb.FileAction, inputs []*pb.Input) error {
 	if m := action.GetMkdir(); m != nil {
 		path := filepath.Join(i.root, m.Path)
-		return errors.Join(os.MkdirAll(path, os.FileMode(m.Mode)), os.Chown(path, id(m.Owner.GetUser()), id(m.Owner.GetGroup())))
+		owner, group := id(m.Owner.GetUser()), id(m.Owner.GetGroup())
+		return errors.Join(os.MkdirAll(path, os.FileMode(m.Mode)), os.Chown(path, owner, group))
 	}
 	c := action.GetCopy()
 	if c == nil {
-		return fmt.Errorf("an action of type %T", action.Action)
+		return fmt.Errorf("this test cannot execute an action of type %T", action.Action)
 	}
-	defer tell("COPY %s %s", c.Src, c.Dest)()
+	defer logStep("COPY %s %s", c.Src, c.Dest)()
 	return fscopy.Copy(ctx, i.sources[inputs[action.SecondaryInput].Digest], c.Src, i.root, c.Dest,
 		fscopy.WithChown(id(c.Owner.GetUser()), id(c.Owner.GetGroup())), func(info *fscopy.CopyInfo) {
-			info.CopyDirContents, info.FollowLinks, info.AllowWildcards = c.DirCopyContents, c.FollowSymlink, c.AllowWildcard
+			info.CopyDirContents, info.FollowLinks = c.DirCopyContents, c.FollowSymlink
+			info.AllowWildcards = c.AllowWildcard
 		})
 }
 
-// id is a user's or group's number, root's for none.
+// id returns the number of a user or group, root's number if there is none.
 func id(u *pb.UserOpt) int { return int(u.GetByID()) }
 
-// command runs in the image, in a namespace of processes that ends with its first.
+// command prepares a command in the image. It runs in a process namespace of its own, which ends
+// with its first process.
 func (i *image) command(ctx context.Context, user, folder string, env []string, args ...string) *exec.Cmd {
-	options := []string{"--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--root=" + i.root, "--wd=" + folder}
+	options := []string{
+		"--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--root=" + i.root, "--wd=" + folder,
+	}
 	if uid, gid, given := strings.Cut(user, ":"); given {
 		options = append(options, "--setuid="+uid, "--setgid="+gid)
 	}
 	command := exec.CommandContext(ctx, "unshare", append(append(options, "--"), args...)...)
 	command.Env = slices.Clone(env)
-	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} { // which engines pass to every build
+	// Engines pass these variables to every build.
+	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
 		if value, given := os.LookupEnv(name); given {
 			command.Env = append(command.Env, name+"="+value)
 		}
@@ -211,8 +228,8 @@ func (i *image) command(ctx context.Context, user, folder string, env []string, 
 	return command
 }
 
-// said runs a command, and has its last words in the error.
-func said(command *exec.Cmd) error {
+// runCommand runs a command. Its error contains the last 30 lines of the command's output.
+func runCommand(command *exec.Cmd) error {
 	text, err := command.CombinedOutput()
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
@@ -221,11 +238,12 @@ func said(command *exec.Cmd) error {
 	return nil
 }
 
-// serve starts the image as an engine does, waits until it is healthy, runs the first cells, and stops it.
+// serve starts the image as an engine does, waits until it is healthy, runs the first cells, and
+// stops the image.
 func (i *image) serve(t *testing.T, c dockerspec.DockerOCIImageConfig) {
 	port := freePort(t)
 	const token = "of-the-test"
-	// Nothing more is fetched: what is needed is inside.
+	// The image must contain everything that it needs, so downloads are switched off.
 	env := append(slices.Clone(c.Env), "JUPYTER_PORT="+port, "JUPYTER_TOKEN="+token, "GOPROXY=off", "PIP_NO_INDEX=1")
 	server := i.command(t.Context(), c.User, c.WorkingDir, env, append(slices.Clone(c.Entrypoint), c.Cmd...)...)
 	var log bytes.Buffer
@@ -236,13 +254,13 @@ func (i *image) serve(t *testing.T, c dockerspec.DockerOCIImageConfig) {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Wait() }()
 	healthy := func() error {
-		return said(i.command(t.Context(), c.User, c.WorkingDir, env, c.Healthcheck.Test[1:]...))
+		return runCommand(i.command(t.Context(), c.User, c.WorkingDir, env, c.Healthcheck.Test[1:]...))
 	}
-	done := tell("healthy")
+	done := logStep("healthy")
 	for healthy() != nil {
 		select {
 		case err := <-ended:
-			t.Fatalf("it ended: %v\n%s", err, &log)
+			t.Fatalf("the server ended: %v\n%s", err, &log)
 		case <-time.After(time.Second):
 		}
 	}
@@ -255,8 +273,11 @@ func (i *image) serve(t *testing.T, c dockerspec.DockerOCIImageConfig) {
 	i.stop(t, server, ended)
 }
 
-// cells runs the first cell of the first notebook that start.sh has brought, and one that opens XLA.
-func (i *image) cells(t *testing.T, c dockerspec.DockerOCIImageConfig, env []string, url, token string) (string, error) {
+// cells runs the first cell of the first notebook that start.sh has copied, and a cell that opens
+// XLA.
+func (i *image) cells(
+	t *testing.T, c dockerspec.DockerOCIImageConfig, env []string, url, token string,
+) (string, error) {
 	script, err := os.ReadFile("testdata/cells.py")
 	if err != nil {
 		return "", err
@@ -265,8 +286,9 @@ func (i *image) cells(t *testing.T, c dockerspec.DockerOCIImageConfig, env []str
 	if err != nil {
 		return "", err
 	}
-	input, err := json.Marshal([]string{first,
-		"%%\nopened, err := xla.Open(xla.Auto)\nif err != nil {\n\tpanic(err)\n}\nfmt.Println(\"computes with\", opened.Kind)", "%eqflow backend"})
+	const openXLA = "%%\nopened, err := xla.Open(xla.Auto)\nif err != nil {\n\tpanic(err)\n}\n" +
+		"fmt.Println(\"computes with\", opened.Kind)"
+	input, err := json.Marshal([]string{first, openXLA, "%eqflow backend"})
 	if err != nil {
 		return "", err
 	}
@@ -276,7 +298,7 @@ func (i *image) cells(t *testing.T, c dockerspec.DockerOCIImageConfig, env []str
 	return string(shown), err
 }
 
-// firstCell is the code of a notebook's first code cell.
+// firstCell returns the code of a notebook's first code cell.
 func firstCell(path string) (string, error) {
 	var notebook struct {
 		Cells []struct {
@@ -293,23 +315,23 @@ func firstCell(path string) (string, error) {
 			return strings.Join(cell.Source, ""), nil
 		}
 	}
-	return "", fmt.Errorf("%s has no code", path)
+	return "", fmt.Errorf("%s has no code cell", path)
 }
 
-// stop asks the first process to end, as engines do, and wants it gone soon.
+// stop asks the first process to end, as engines do, and fails the test if it does not end soon.
 func (i *image) stop(t *testing.T, server *exec.Cmd, ended chan error) {
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", server.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tell("stopped")()
+	defer logStep("stopped")()
 	if err := exec.Command("kill", "-TERM", strings.TrimSpace(string(children))).Run(); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second): // after which engines kill
-		t.Error("it runs on after SIGTERM")
+	case <-time.After(10 * time.Second): // then engines kill the process
+		t.Error("the server still runs after SIGTERM")
 	}
 }
 

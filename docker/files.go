@@ -1,6 +1,9 @@
-// Package docker holds the container image and checks it where no container engine runs: by BuildKit's own front end, which
-// translates the Dockerfile, and by Compose's own loader. The test with the tag chroot carries out the cpu target in a Debian
-// of its own and runs it besides.
+// Package docker holds the container image and checks it without a container engine. BuildKit's own
+// front end translates the Dockerfile, and Compose's own loader reads compose.yaml. With the build
+// tag chroot, a test also builds the cpu target in a Debian of its own and runs it.
+//
+// laws.go has the rules that the image must keep, files.go the texts that it is made of,
+// translate.go the translation of the Dockerfile.
 package docker
 
 import (
@@ -15,7 +18,8 @@ import (
 	"strconv"
 )
 
-// Files are the texts that the image is made of, and those of the clone that it must agree with.
+// Files holds the texts that the image is made of, and the texts of the clone that it must agree
+// with.
 type Files struct {
 	Dockerfile, Start, Compose, Overrides []byte
 	GoMod                                 []byte // the main module's
@@ -23,12 +27,13 @@ type Files struct {
 	Wheels                                []byte // xla/wheels.go, which pins XLA's plugins
 }
 
-// Read reads them in a clone.
+// Read reads the files of the clone at root.
 func Read(root string) (Files, error) {
 	var f Files
 	var failures []error
 	for path, text := range map[string]*[]byte{
-		"docker/Dockerfile": &f.Dockerfile, "docker/start.sh": &f.Start, "docker/compose.yaml": &f.Compose, "docker/overrides.json": &f.Overrides,
+		"docker/Dockerfile": &f.Dockerfile, "docker/start.sh": &f.Start,
+		"docker/compose.yaml": &f.Compose, "docker/overrides.json": &f.Overrides,
 		"go.mod": &f.GoMod, "notebooks/kernel/lab/environment.go": &f.Lab, "xla/wheels.go": &f.Wheels,
 	} {
 		var err error
@@ -36,7 +41,7 @@ func Read(root string) (Files, error) {
 		failures = append(failures, err)
 	}
 	if err := errors.Join(failures...); err != nil {
-		return f, fmt.Errorf("docker: %s is no clone: %w", root, err)
+		return f, fmt.Errorf("docker: %s is not a clone: %w", root, err)
 	}
 	return f, nil
 }
@@ -48,12 +53,13 @@ var (
 
 // pins are the versions that the clone declares.
 type pins struct {
-	golang    string   // of go.mod
-	jupyter   []string // pip's requirements
+	golang    string   // Go's version in go.mod
+	jupyter   []string // pip requirements of JupyterLab
 	overrides string   // JupyterLab's settings
-	cuda      string   // of XLA's plugin and the packages that go with it
+	cuda      string   // version of XLA's CUDA plugin and of the packages that go with it
 }
 
+// pins reads the versions that the clone declares.
 func (f Files) pins() (pins, error) {
 	var p pins
 	for _, find := range []struct {
@@ -61,10 +67,13 @@ func (f Files) pins() (pins, error) {
 		re   *regexp.Regexp
 		in   []byte
 		to   *string
-	}{{"go directive in go.mod", goDirective, f.GoMod, &p.golang}, {"jax-cuda13-pjrt in xla/wheels.go", cudaWheel, f.Wheels, &p.cuda}} {
+	}{
+		{"go directive in go.mod", goDirective, f.GoMod, &p.golang},
+		{"jax-cuda13-pjrt in xla/wheels.go", cudaWheel, f.Wheels, &p.cuda},
+	} {
 		match := find.re.FindSubmatch(find.in)
 		if match == nil {
-			return p, fmt.Errorf("docker: there is no %s; tell this check where the version is now", find.what)
+			return p, fmt.Errorf("docker: there is no %s; update this check to where the version is now", find.what)
 		}
 		*find.to = string(match[1])
 	}
@@ -75,13 +84,14 @@ func (f Files) pins() (pins, error) {
 	p.jupyter = stringsOf(file, "requirements")
 	overrides := stringsOf(file, "overrides")
 	if len(p.jupyter) == 0 || len(overrides) != 1 {
-		return p, errors.New("docker: notebooks/kernel/lab/environment.go does not declare requirements and overrides; tell this check where they are now")
+		return p, errors.New("docker: notebooks/kernel/lab/environment.go does not declare requirements and overrides; " +
+			"update this check to where they are now")
 	}
 	p.overrides = overrides[0]
 	return p, nil
 }
 
-// stringsOf lists the string literals in the declaration of a package's variable or constant.
+// stringsOf lists the string literals in the declaration of a variable or constant of the package.
 func stringsOf(file *ast.File, name string) []string {
 	var out []string
 	if object := file.Scope.Lookup(name); object != nil {

@@ -16,16 +16,17 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
-// The targets, and Compose's services of the same names.
+// The Dockerfile's targets. Compose's services have the same names.
 const (
 	TargetCPU  = "cpu"
 	TargetCUDA = "cuda"
 )
 
-// tokenOff are the ways to let everybody in.
-var tokenOff = regexp.MustCompile(`(?i)(App|Provider)\.(token|password|hashed_password)|allow_unauthenticated|disable_check_xsrf|allow_origin|JUPYTER_TOKEN=`)
+// tokenOff matches the settings that let everybody in.
+var tokenOff = regexp.MustCompile(`(?i)(App|Provider)\.(token|password|hashed_password)|` +
+	`allow_unauthenticated|disable_check_xsrf|allow_origin|JUPYTER_TOKEN=`)
 
-// Problems says what is wrong with the image and its Compose file.
+// Problems lists what is wrong with the image and its Compose file.
 func (f Files) Problems(ctx context.Context) ([]string, error) {
 	declared, err := f.pins()
 	if err != nil {
@@ -49,13 +50,14 @@ func (f Files) Problems(ctx context.Context) ([]string, error) {
 		for _, problem := range imageProblems(result.Image.Config) {
 			problems = append(problems, target+": "+problem)
 		}
-		of, err := f.serviceProblems(ctx, target, result.Image.Config)
+		found, err := f.serviceProblems(ctx, target, result.Image.Config)
 		if err != nil {
 			return nil, err
 		}
-		problems = append(problems, of...)
+		problems = append(problems, found...)
 	}
-	for name, text := range map[string][]byte{"Dockerfile": f.Dockerfile, "start.sh": f.Start, "compose.yaml": f.Compose} {
+	texts := map[string][]byte{"Dockerfile": f.Dockerfile, "start.sh": f.Start, "compose.yaml": f.Compose}
+	for name, text := range texts {
 		if found := tokenOff.Find(text); found != nil {
 			problems = append(problems, fmt.Sprintf("%s: %s can switch the token off", name, found))
 		}
@@ -63,7 +65,7 @@ func (f Files) Problems(ctx context.Context) ([]string, error) {
 	return problems, nil
 }
 
-// pinProblems compares versions with those that the clone declares.
+// pinProblems compares the image's versions with the versions that the clone declares.
 func (f Files) pinProblems(declared pins) ([]string, error) {
 	images, err := baseImages(f.Dockerfile)
 	if err != nil {
@@ -78,22 +80,24 @@ func (f Files) pinProblems(declared pins) ([]string, error) {
 		}
 		version, _, _ := strings.Cut(tagged.Tag(), "-")
 		if reference.FamiliarName(image) == "golang" && version != declared.golang {
-			problems = append(problems, fmt.Sprintf("base %s, but go.mod says go %s", reference.FamiliarString(image), declared.golang))
+			problems = append(problems, fmt.Sprintf("base %s, but go.mod says go %s",
+				reference.FamiliarString(image), declared.golang))
 		}
 	}
 	words := strings.Fields(string(f.Dockerfile))
-	for _, requirement := range append(slices.Clone(declared.jupyter), fmt.Sprintf(`"jax-cuda13-plugin[with-cuda]==%s"`, declared.cuda)) {
+	cuda := fmt.Sprintf(`"jax-cuda13-plugin[with-cuda]==%s"`, declared.cuda)
+	for _, requirement := range append(slices.Clone(declared.jupyter), cuda) {
 		if !slices.Contains(words, requirement) {
 			problems = append(problems, "the Dockerfile does not install "+requirement)
 		}
 	}
 	if string(f.Overrides) != declared.overrides {
-		problems = append(problems, "overrides.json is not what `eqflow lab` writes")
+		problems = append(problems, "overrides.json differs from the file that `eqflow lab` writes")
 	}
 	return problems, nil
 }
 
-// imageProblems judges an image's configuration.
+// imageProblems checks an image's configuration.
 func imageProblems(c dockerspec.DockerOCIImageConfig) []string {
 	var problems []string
 	add := func(wrong bool, format string, args ...any) {
@@ -104,7 +108,8 @@ func imageProblems(c dockerspec.DockerOCIImageConfig) []string {
 	user, _, _ := strings.Cut(c.User, ":")
 	uid, err := strconv.Atoi(user)
 	add(err != nil || uid == 0, "USER %q is not a number other than 0", c.User)
-	add(len(c.Entrypoint) == 0 || path.Base(c.Entrypoint[0]) != "tini" || c.Entrypoint[len(c.Entrypoint)-1] != "--", "ENTRYPOINT %q is not tini", c.Entrypoint)
+	add(len(c.Entrypoint) == 0 || path.Base(c.Entrypoint[0]) != "tini" || c.Entrypoint[len(c.Entrypoint)-1] != "--",
+		"ENTRYPOINT %q is not tini", c.Entrypoint)
 	add(len(c.Cmd) == 0, "no CMD")
 	h := cmp.Or(c.Healthcheck, &dockerspec.HealthcheckConfig{})
 	add(len(h.Test) < 2 || !strings.HasPrefix(h.Test[0], "CMD"), "HEALTHCHECK %q checks nothing", h.Test)
@@ -117,7 +122,8 @@ func imageProblems(c dockerspec.DockerOCIImageConfig) []string {
 	return problems
 }
 
-// environment is a variable of the image, empty if it has none.
+// environment returns the value of an image's environment variable, "" if the image does not set
+// it.
 func environment(c dockerspec.DockerOCIImageConfig, name string) string {
 	for _, variable := range c.Env {
 		if value, ok := strings.CutPrefix(variable, name+"="); ok {
@@ -127,10 +133,14 @@ func environment(c dockerspec.DockerOCIImageConfig, name string) string {
 	return ""
 }
 
-// compose loads the Compose file for a target's profile, as if the shell had the variables.
-func (f Files) compose(ctx context.Context, target string, variables types.Mapping) (types.ServiceConfig, *types.Project, error) {
+// compose loads the Compose file for a target's profile, as if the shell had set the variables.
+func (f Files) compose(
+	ctx context.Context, target string, variables types.Mapping,
+) (types.ServiceConfig, *types.Project, error) {
 	project, err := loader.LoadWithContext(ctx, types.ConfigDetails{
-		WorkingDir: "/clone/docker", ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml", Content: f.Compose}}, Environment: variables,
+		WorkingDir:  "/clone/docker",
+		ConfigFiles: []types.ConfigFile{{Filename: "compose.yaml", Content: f.Compose}},
+		Environment: variables,
 	}, func(o *loader.Options) { o.Profiles = []string{target} })
 	if err != nil {
 		return types.ServiceConfig{}, nil, fmt.Errorf("docker: compose.yaml: %w", err)
@@ -142,21 +152,28 @@ func (f Files) compose(ctx context.Context, target string, variables types.Mappi
 	return service, project, nil
 }
 
-// serviceProblems judges a target's service, with the default port and another one, with a token and without.
-func (f Files) serviceProblems(ctx context.Context, target string, image dockerspec.DockerOCIImageConfig) ([]string, error) {
+// serviceProblems checks a target's service: with the default port and without a token, and with
+// another port and a token.
+func (f Files) serviceProblems(
+	ctx context.Context, target string, image dockerspec.DockerOCIImageConfig,
+) ([]string, error) {
 	var problems []string
 	port := environment(image, "JUPYTER_PORT")
-	for wanted, variables := range map[string]types.Mapping{port: {}, "9001": {"JUPYTER_PORT": "9001", "JUPYTER_TOKEN": "secret", "GOPROXY": "there"}} {
+	for wanted, variables := range map[string]types.Mapping{
+		port:   {},
+		"9001": {"JUPYTER_PORT": "9001", "JUPYTER_TOKEN": "secret", "GOPROXY": "there"},
+	} {
 		service, project, err := f.compose(ctx, target, variables)
 		if err != nil {
 			return nil, err
 		}
-		of := slices.Concat(portProblems(service, wanted), buildProblems(service, target, variables), mountProblems(service, project, image))
+		found := slices.Concat(portProblems(service, wanted), buildProblems(service, target, variables),
+			mountProblems(service, project, image))
 		token := service.Environment["JUPYTER_TOKEN"]
 		if want, given := variables["JUPYTER_TOKEN"]; given != (token != nil) || given && *token != want {
-			of = append(of, "JUPYTER_TOKEN of the shell does not arrive as it is")
+			found = append(found, "the shell's JUPYTER_TOKEN does not arrive unchanged")
 		}
-		for _, problem := range of {
+		for _, problem := range found {
 			problems = append(problems, "service "+target+": "+problem)
 		}
 	}
@@ -164,11 +181,13 @@ func (f Files) serviceProblems(ctx context.Context, target string, image dockers
 	return slices.Compact(problems), nil
 }
 
-// portProblems wants one port, the same inside and outside, so that the printed address is the one to open.
+// portProblems demands one port, with the same number inside and outside. The address that
+// JupyterLab prints is then the address to open.
 func portProblems(s types.ServiceConfig, wanted string) []string {
 	var problems []string
 	if len(s.Ports) != 1 || s.NetworkMode != "" {
-		problems = append(problems, fmt.Sprintf("%d ports and network %q, not one port", len(s.Ports), s.NetworkMode))
+		problems = append(problems, fmt.Sprintf("%d ports and network %q instead of one port",
+			len(s.Ports), s.NetworkMode))
 	}
 	for _, p := range s.Ports {
 		if p.HostIP != "127.0.0.1" {
@@ -182,19 +201,22 @@ func portProblems(s types.ServiceConfig, wanted string) []string {
 	return problems
 }
 
-// buildProblems looks at how the image is built, what may run it, and with which rights.
+// buildProblems checks how the service's image is built, on which device it runs and with which
+// rights.
 func buildProblems(s types.ServiceConfig, target string, variables types.Mapping) []string {
 	var problems []string
-	if s.Build == nil || s.Build.Target != target || s.Build.Dockerfile != "docker/Dockerfile" || path.Clean(s.Build.Context) != "/clone" {
+	if s.Build == nil || s.Build.Target != target ||
+		s.Build.Dockerfile != "docker/Dockerfile" || path.Clean(s.Build.Context) != "/clone" {
 		return []string{fmt.Sprintf("it is not built from the clone as target %s", target)}
 	}
 	for _, name := range []string{"GOPROXY", "PIP_INDEX_URL"} {
 		want, given := variables[name]
 		if value := s.Build.Args[name]; given != (value != nil) || given && *value != want {
-			problems = append(problems, name+" of the shell does not reach the build as it is")
+			problems = append(problems, "the shell's "+name+" does not reach the build unchanged")
 		}
 	}
-	if s.Privileged || s.User != "" || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+	if s.Privileged || s.User != "" || !slices.Equal(s.CapDrop, []string{"ALL"}) ||
+		!slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
 		problems = append(problems, "it has more rights than the image's user")
 	}
 	if onGPU := target == TargetCUDA; slices.Contains(s.Profiles, TargetCUDA) != onGPU || (s.Deploy != nil) != onGPU {
@@ -203,17 +225,21 @@ func buildProblems(s types.ServiceConfig, target string, variables types.Mapping
 	return problems
 }
 
-// mountProblems wants one volume, where the image keeps notebooks: anywhere above it would hide what the image has there.
-func mountProblems(s types.ServiceConfig, project *types.Project, image dockerspec.DockerOCIImageConfig) []string {
+// mountProblems demands one volume, at the folder in which the image keeps the notebooks. A volume
+// above this folder would hide the image's own files.
+func mountProblems(
+	s types.ServiceConfig, project *types.Project, image dockerspec.DockerOCIImageConfig,
+) []string {
 	if len(s.Volumes) != 1 {
-		return []string{fmt.Sprintf("%d volumes, not one", len(s.Volumes))}
+		return []string{fmt.Sprintf("%d volumes instead of one", len(s.Volumes))}
 	}
 	v := s.Volumes[0]
 	if _, declared := project.Volumes[v.Source]; v.Type != types.VolumeTypeVolume || !declared {
-		return []string{v.Source + " is no volume"}
+		return []string{v.Source + " is not a volume"}
 	}
 	if v.Target != image.WorkingDir {
-		return []string{fmt.Sprintf("a volume at %s hides what the image has there, or keeps nothing: notebooks are in %s", v.Target, image.WorkingDir)}
+		return []string{fmt.Sprintf("a volume at %s hides the image's files there, or keeps nothing: "+
+			"the notebooks are in %s", v.Target, image.WorkingDir)}
 	}
 	return nil
 }

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Brings the notebooks into the folder that is kept, those that are not there yet, and becomes JupyterLab.
-# JupyterLab makes up a token and prints it, unless JUPYTER_TOKEN has one.
+# Copies the notebooks into the persistent folder, except those that are there already, and starts
+# JupyterLab. JupyterLab generates a token and prints it, unless JUPYTER_TOKEN holds one.
 set -eu
 saved=$(pwd)
 if [ ! -w "$saved" ]; then
-  echo "$saved cannot be written by user $(id -u): give the folder that is mounted there to that user, or mount a named volume" >&2
+  echo "user $(id -u) cannot write into $saved:" \
+    "give the folder that is mounted there to this user, or mount a named volume" >&2
   exit 1
 fi
 for notebook in ../notebooks/*.ipynb; do

@@ -18,12 +18,15 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// The platform that XLA's pinned plugins are for.
+// platform is the platform of XLA's pinned plugins.
 var platform = ocispecs.Platform{OS: "linux", Architecture: "amd64"}
 
-// translate has BuildKit translate a target into its instructions for a build and the image's configuration. Warnings are
-// what its linter says.
-func translate(ctx context.Context, dockerfile []byte, target string, args map[string]string) (*dockerfile2llb.Result, []string, error) {
+// translate lets BuildKit translate a target into build instructions and the image's configuration.
+// The strings are the warnings of its linter. The result is nil if these warnings stop the
+// translation.
+func translate(
+	ctx context.Context, dockerfile []byte, target string, args map[string]string,
+) (*dockerfile2llb.Result, []string, error) {
 	var warnings []string
 	warn := func(rule, _, _, message string, where []parser.Range) {
 		line := 0
@@ -44,23 +47,26 @@ func translate(ctx context.Context, dockerfile []byte, target string, args map[s
 		return nil, warnings, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("docker: BuildKit does not take the Dockerfile: %w", err)
+		return nil, nil, fmt.Errorf("docker: BuildKit does not accept the Dockerfile: %w", err)
 	}
 	return result, warnings, nil
 }
 
-// bases answers for the registry, which is not asked here: every base is a Linux with the usual PATH. It has a layer, since
-// BuildKit leaves out what has none.
+// bases stands in for the registry: every base image is a Linux with the usual PATH. It has a
+// layer, since BuildKit omits images without one.
 type bases struct{}
 
-func (bases) ResolveImageConfig(_ context.Context, ref string, _ sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+// ResolveImageConfig implements llb.ImageMetaResolver.
+func (bases) ResolveImageConfig(
+	_ context.Context, ref string, _ sourceresolver.Opt,
+) (string, digest.Digest, []byte, error) {
 	layer := digest.FromString(ref)
 	config := fmt.Sprintf(`{"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [%q]},
 		"config": {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}}`, layer)
 	return ref, layer, []byte(config), nil
 }
 
-// baseImages lists what the stages are built from, but for earlier stages.
+// baseImages lists the images that the stages are built from, without the earlier stages.
 func baseImages(dockerfile []byte) ([]reference.Named, error) {
 	tree, err := parser.Parse(bytes.NewReader(dockerfile))
 	if err != nil {

@@ -5,12 +5,13 @@ import (
 	"path/filepath"
 )
 
-// devicePatterns are the files by which a Linux kernel shows an NVIDIA device; the last one is that of WSL.
+// devicePatterns match the files by which Linux, or WSL (the last), shows an NVIDIA device.
 var devicePatterns = []string{"/dev/nvidia[0-9]*", "/dev/nvidiactl", "/dev/dxg"}
 
-// cudaObstacle says why CUDA cannot work here, "" where it may.
+// cudaObstacle returns the reason why CUDA cannot work on this machine, or "" if it may work.
 //
-// It comes before any CUDA plugin is loaded: that takes seconds, and prints warnings on a machine without a device.
+// Callers ask it before they load a CUDA plugin: loading takes seconds, and prints warnings on a
+// machine without a device.
 func cudaObstacle() string {
 	if visible, set := os.LookupEnv("CUDA_VISIBLE_DEVICES"); set && (visible == "" || visible == "-1") {
 		return "CUDA_VISIBLE_DEVICES hides all devices"

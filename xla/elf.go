@@ -9,11 +9,12 @@ import (
 	"slices"
 )
 
-// checkELF makes sure that a file is a complete shared library of this machine that exports a PJRT interface.
+// checkELF returns an error unless the file is a complete shared library for this machine that
+// exports a PJRT interface.
 func checkELF(path string) error {
 	f, err := elf.Open(path)
 	if err != nil {
-		return fmt.Errorf("not a whole shared library (%v)", err)
+		return fmt.Errorf("not a complete shared library (%v)", err)
 	}
 	defer f.Close()
 	info, err := os.Stat(path)
@@ -25,7 +26,8 @@ func checkELF(path string) error {
 			return errors.New("a truncated shared library")
 		}
 	}
-	if machine := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]; f.Machine != machine {
+	machine := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]
+	if f.Machine != machine {
 		return fmt.Errorf("a library for %s, not for %s", f.Machine, runtime.GOARCH)
 	}
 	symbols, err := f.DynamicSymbols()
@@ -33,7 +35,7 @@ func checkELF(path string) error {
 		return fmt.Errorf("a library without symbols (%v)", err)
 	}
 	if !slices.ContainsFunc(symbols, func(s elf.Symbol) bool { return s.Name == "GetPjrtApi" }) {
-		return errors.New("no PJRT plugin: it does not export GetPjrtApi")
+		return errors.New("not a PJRT plugin: it does not export GetPjrtApi")
 	}
 	return nil
 }

@@ -13,37 +13,40 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// InstallOptions says where the plugin comes from and who watches.
+// InstallOptions selects the source of a plugin and receives the progress of its installation.
 type InstallOptions struct {
-	// Wheel is the path of the pinned wheel, for a machine without pip or network; "" downloads it with pip.
+	// Wheel is the path of the pinned wheel, for a machine without pip or network. If it is "", pip
+	// downloads the wheel.
 	Wheel string
-	// Progress, where not nil, is told the stage ("download", "verify", "unpack") and how many bytes of it are done.
-	// Calls come one at a time, about ten a second.
+	// Progress, if not nil, receives the stage ("download", "verify", "unpack"), and how many of
+	// its bytes are done. Calls come one at a time, about ten per second.
 	Progress func(stage string, done, total int64)
 }
 
-// Installation is a plugin that is in place.
+// Installation describes an installed plugin.
 type Installation struct {
-	Path    string // of the plugin
-	Already bool   // it was there before, and nothing was done
-	Note    string // what else it needs, "" if nothing
+	Path    string // path of the plugin
+	Already bool   // whether the plugin was there before, so that nothing was done
+	Note    string // what else the plugin needs, "" if nothing
 }
 
-// partialPrefix begins the names of folders that an installation has not finished.
+// partialPrefix begins the names of the folders of unfinished installations.
 const partialPrefix = ".partial-"
 
+// isPartial reports whether a path belongs to an unfinished installation.
 func isPartial(path string) bool {
 	return strings.Contains(path, string(filepath.Separator)+partialPrefix)
 }
 
-// Install brings the plugin of a kind, "cpu", "cuda12" or "cuda13", into the user's cache folder.
+// Install installs the plugin of a kind, "cpu", "cuda12" or "cuda13", into the user's cache folder.
 //
-// The pinned wheel is downloaded with pip, compared with its SHA-256, unpacked beside its final place and renamed as the
-// last step, so that there is a whole plugin or none, whatever happens meanwhile; what a killed installation has left
-// is removed by the next one. A plugin that is already there is left alone.
+// It downloads the pinned wheel with pip, verifies its SHA-256, unpacks the plugin beside its final
+// place and renames it as the last step. So the folder holds a complete plugin or none, whatever
+// happens meanwhile. The next installation removes the remains of a killed one. Install leaves a
+// plugin alone that is already there.
 //
-// A kind that does not exist and a Wheel that is not the pinned one are a *SpecError; other errors say what to do, and
-// wrap context.Canceled after a cancellation.
+// An unknown kind and a Wheel that is not the pinned one give a *SpecError. Other errors say what
+// to do. After a cancellation the error wraps context.Canceled.
 func Install(ctx context.Context, kind string, options InstallOptions) (Installation, error) {
 	w, err := wheelFor(kind)
 	if err != nil {
@@ -51,7 +54,7 @@ func Install(ctx context.Context, kind string, options InstallOptions) (Installa
 	}
 	folder, err := Folder()
 	if err != nil {
-		return Installation{}, fmt.Errorf("xla: there is no cache folder to install into: %w; set XDG_CACHE_HOME or HOME", err)
+		return Installation{}, fmt.Errorf("xla: no cache folder for plugins: %w; set XDG_CACHE_HOME or HOME", err)
 	}
 	return install(ctx, folder, w, options)
 }
@@ -67,41 +70,44 @@ func install(ctx context.Context, folder string, w wheel, options InstallOptions
 	}
 	defer unlock()
 	if done.Already = w.isInstalled(folder); done.Already {
-		return done, nil // by another process, while this one waited
+		return done, nil // another process installed it while this one waited for the lock
 	}
-	if err := w.bring(ctx, folder, options); err != nil {
+	if err := w.fetch(ctx, folder, options); err != nil {
 		return Installation{}, err
 	}
 	return done, nil
 }
 
-// isInstalled tells whether a whole plugin is there. Unpacking ends with a rename, so that its size says enough.
+// isInstalled reports whether a complete plugin is there. Its size is proof enough, because
+// unpacking ends with a rename.
 func (w wheel) isInstalled(folder string) bool {
 	info, err := os.Stat(w.installed(folder))
 	return err == nil && info.Mode().IsRegular() && info.Size() == w.librarySize
 }
 
-// lock makes sure that one process at a time installs into the folder. The system drops the lock of a killed process.
+// lock lets one process at a time install into the folder. The system releases the lock of a killed
+// process.
 func lock(ctx context.Context, folder string) (unlock func(), err error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("xla: cannot make the folder for plugins: %w; set XDG_CACHE_HOME to one that can be written", err)
+		return nil, fmt.Errorf("xla: cannot create the plugin folder: %w; set XDG_CACHE_HOME to a writable folder", err)
 	}
 	l := flock.New(filepath.Join(folder, ".lock"))
 	if _, err := l.TryLockContext(ctx, 200*time.Millisecond); err != nil {
 		if ctx.Err() != nil {
 			return nil, cancelled(ctx)
 		}
-		return nil, fmt.Errorf("xla: cannot lock %s: %w; set XDG_CACHE_HOME to a folder that can be written", folder, err)
+		return nil, fmt.Errorf("xla: cannot lock %s: %w; set XDG_CACHE_HOME to a writable folder", folder, err)
 	}
 	return func() { _ = l.Unlock() }, nil
 }
 
-// bring downloads, verifies and unpacks the wheel in a folder of its own, and moves the result to its place.
-func (w wheel) bring(ctx context.Context, folder string, options InstallOptions) (err error) {
+// fetch downloads, verifies and unpacks the wheel in a folder of its own, and moves the result into
+// place.
+func (w wheel) fetch(ctx context.Context, folder string, options InstallOptions) (err error) {
 	removeLeftovers(folder)
 	work, err := os.MkdirTemp(folder, partialPrefix)
 	if err != nil {
-		return fmt.Errorf("xla: cannot write into %s: %w; set XDG_CACHE_HOME to a folder that can be written", folder, err)
+		return fmt.Errorf("xla: cannot write into %s: %w; set XDG_CACHE_HOME to a writable folder", folder, err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 
@@ -128,18 +134,20 @@ func (w wheel) bring(ctx context.Context, folder string, options InstallOptions)
 	return moveInto(tree, filepath.Join(folder, w.stem()), work)
 }
 
-// removeLeftovers removes what killed installations left; it is called under the lock, so that none is at work.
+// removeLeftovers removes the folders of killed installations. The caller holds the lock, so no
+// other installation is running.
 func removeLeftovers(folder string) {
 	old, err := filepath.Glob(filepath.Join(folder, partialPrefix+"*"))
 	if err != nil {
 		return
 	}
 	for _, dir := range old {
-		_ = os.RemoveAll(dir) // what cannot be removed is in nobody's way: searches leave it out
+		_ = os.RemoveAll(dir) // a failure does no harm: searches skip partial folders
 	}
 }
 
-// moveInto puts the finished tree in its place, and a damaged installation that lies there into the folder to be removed.
+// moveInto moves the finished tree into place. It first moves a damaged installation out of there
+// into the work folder, which the caller removes.
 func moveInto(tree, place, work string) error {
 	if err := os.Rename(place, filepath.Join(work, "replaced")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("xla: cannot replace %s: %w; remove it and try again", place, err)
@@ -150,6 +158,7 @@ func moveInto(tree, place, work string) error {
 	return nil
 }
 
+// orCancelled returns the error of a cancellation if there was one, and err otherwise.
 func orCancelled(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return cancelled(ctx)
@@ -158,21 +167,22 @@ func orCancelled(ctx context.Context, err error) error {
 }
 
 func cancelled(ctx context.Context) error {
-	return fmt.Errorf("xla: the installation was stopped and nothing is left of it: %w", ctx.Err())
+	return fmt.Errorf("xla: the installation was stopped, and nothing is left of it: %w", ctx.Err())
 }
 
-// reporter passes progress on, at most ten times a second within a stage.
+// reporter receives the progress of a stage in bytes.
 type reporter func(stage string, done, total int64)
 
+// newReporter passes progress on, at most ten times per second within a stage.
 func newReporter(progress func(string, int64, int64)) reporter {
 	if progress == nil {
 		return func(string, int64, int64) {}
 	}
 	var last time.Time
-	var in string
+	var current string
 	return func(stage string, done, total int64) {
-		if now := time.Now(); stage != in || done >= total || now.Sub(last) > 100*time.Millisecond {
-			last, in = now, stage
+		if now := time.Now(); stage != current || done >= total || now.Sub(last) > 100*time.Millisecond {
+			last, current = now, stage
 			progress(stage, done, total)
 		}
 	}

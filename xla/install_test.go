@@ -15,14 +15,19 @@ import (
 	"time"
 )
 
-// smallWheel makes a wheel with a plugin of a few megabytes, and the file that pip would download.
+// smallWheel returns a wheel with a plugin of a few megabytes, and the file that pip would
+// download.
 func smallWheel(t *testing.T) (w wheel, file string) {
 	t.Helper()
 	library := bytes.Repeat([]byte("plugin!"), 700_000)
 	var buffer bytes.Buffer
 	archive := zip.NewWriter(&buffer)
-	w = wheel{project: "small-pjrt", version: "1.0", platform: "any", library: "plugins/small/pjrt_cpu.so", librarySize: int64(len(library))}
-	for name, content := range map[string][]byte{w.library: library, "plugins/small/include/header.h": []byte("unwanted")} {
+	w = wheel{
+		project: "small-pjrt", version: "1.0", platform: "any",
+		library: "plugins/small/pjrt_cpu.so", librarySize: int64(len(library)),
+	}
+	contents := map[string][]byte{w.library: library, "plugins/small/include/header.h": []byte("unwanted")}
+	for name, content := range contents {
 		entry, err := archive.Create(name)
 		if err != nil {
 			t.Fatal(err)
@@ -43,11 +48,13 @@ func smallWheel(t *testing.T) (w wheel, file string) {
 	return w, file
 }
 
-// fakePip makes python3 on an otherwise nearly empty PATH a script; in it $dest is the folder asked for.
+// fakePip makes a script the python3 of a nearly empty PATH. In the script, $dest is the folder for
+// pip's download.
 func fakePip(t *testing.T, body string) {
 	t.Helper()
 	bin := t.TempDir()
-	script := "#!/bin/sh\n[ \"$3\" = --version ] && exit 0\nwhile [ $# -gt 0 ]; do [ \"$1\" = --dest ] && dest=$2; shift; done\n" + body + "\n"
+	script := "#!/bin/sh\n[ \"$3\" = --version ] && exit 0\n" +
+		"while [ $# -gt 0 ]; do [ \"$1\" = --dest ] && dest=$2; shift; done\n" + body + "\n"
 	if err := os.WriteFile(filepath.Join(bin, "python3"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +66,8 @@ func fakePip(t *testing.T, body string) {
 	t.Setenv("PATH", bin)
 }
 
-// nothingHalf fails where anything but the lock is in the folder.
-func nothingHalf(t *testing.T, folder string) {
+// checkEmpty fails the test if the folder holds anything but the lock.
+func checkEmpty(t *testing.T, folder string) {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -98,18 +105,20 @@ func TestInstall(t *testing.T) {
 		t.Error("more than the plugin was unpacked")
 	}
 	fakePip(t, "exit 1") // nothing to download the second time
-	if again, err := install(t.Context(), folder, w, InstallOptions{}); err != nil || !again.Already || again.Path != got.Path {
+	again, err := install(t.Context(), folder, w, InstallOptions{})
+	if err != nil || !again.Already || again.Path != got.Path {
 		t.Errorf("the second time: %+v, %v", again, err)
 	}
 }
 
-// A truncated plugin from elsewhere and what a killed installation left are replaced and removed.
-func TestInstallMends(t *testing.T) {
+// Install replaces a truncated plugin and removes the remains of a killed installation.
+func TestInstallReplacesPartialPlugins(t *testing.T) {
 	w, file := smallWheel(t)
 	folder := t.TempDir()
 	leftover := filepath.Join(folder, partialPrefix+"123", "tree", "x.so")
 	for _, path := range []string{leftover, w.installed(folder)} {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("half"), 0o644)); err != nil {
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("half"), 0o644))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -130,8 +139,11 @@ exit 1`
 	for name, c := range map[string]struct{ body, want string }{
 		"no network": {pipOffline, "no connection: Could not find a version"},
 		"silent":     {"exit 3", "exit status 3"},
-		"odd file":   {"mkdir -p $dest && echo x > $dest/other.whl", "pip downloaded something else"},
-		"wrong hash": {"mkdir -p $dest && echo x > $dest/small_pjrt-1.0-py3-none-any.whl", "was not unpacked: its SHA-256"},
+		"odd file":   {"mkdir -p $dest && echo x > $dest/other.whl", "pip downloaded something other"},
+		"wrong hash": {
+			"mkdir -p $dest && echo x > $dest/small_pjrt-1.0-py3-none-any.whl",
+			"was not unpacked: its SHA-256",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := smallWheel(t)
@@ -141,31 +153,40 @@ exit 1`
 			if err == nil || !strings.HasPrefix(err.Error(), "xla: ") || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want it to say %q", err, c.want)
 			}
-			nothingHalf(t, folder)
+			checkEmpty(t, folder)
 		})
 	}
 }
 
 func TestInstallWithoutPip(t *testing.T) {
 	w, _ := smallWheel(t)
+	const withoutPip = "#!/bin/sh\necho No module named pip >&2\nexit 1\n"
 	for name, path := range map[string]string{"empty PATH": t.TempDir(), "python3 without pip": ""} {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
 			if fakePip(t, ""); path != "" {
 				t.Setenv("PATH", path)
-			} else if err := os.WriteFile(filepath.Join(os.Getenv("PATH"), "python3"), []byte("#!/bin/sh\necho No module named pip >&2\nexit 1\n"), 0o755); err != nil {
-				t.Fatal(err)
+			} else {
+				python := filepath.Join(os.Getenv("PATH"), "python3")
+				if err := os.WriteFile(python, []byte(withoutPip), 0o755); err != nil {
+					t.Fatal(err)
+				}
 			}
 			_, err := install(t.Context(), folder, w, InstallOptions{})
-			if err == nil || !strings.Contains(err.Error(), "pip is needed") || !strings.Contains(err.Error(), "--wheel "+w.file()) {
-				t.Errorf("got %v", err)
+			if err == nil {
+				t.Fatal("installed without pip")
 			}
-			nothingHalf(t, folder)
+			for _, want := range []string{"pip is needed", "--wheel " + w.file()} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not say %q: %v", want, err)
+				}
+			}
+			checkEmpty(t, folder)
 		})
 	}
 }
 
-// A cancellation during any stage ends the installation soon and leaves nothing.
+// A cancellation in any stage soon ends the installation, which leaves nothing behind.
 func TestInstallCancelled(t *testing.T) {
 	w, file := smallWheel(t)
 	for _, at := range []string{"download", "verify", "unpack"} {
@@ -188,12 +209,12 @@ func TestInstallCancelled(t *testing.T) {
 			if !errors.Is(err, context.Canceled) || time.Since(start) > 10*time.Second {
 				t.Errorf("after %s: %v", time.Since(start), err)
 			}
-			nothingHalf(t, folder)
+			checkEmpty(t, folder)
 		})
 	}
 }
 
-// Of many installations at once one works and the others find its result.
+// Of many installations at once, one does the work and the others find its result.
 func TestInstallConcurrently(t *testing.T) {
 	w, file := smallWheel(t)
 	folder := t.TempDir()
@@ -226,7 +247,7 @@ func TestInstallWrongInput(t *testing.T) {
 		if _, err := install(t.Context(), folder, w, InstallOptions{Wheel: file}); !errors.As(err, &wrong) {
 			t.Errorf("the wheel %s: %v", file, err)
 		}
-		nothingHalf(t, folder)
+		checkEmpty(t, folder)
 	}
 }
 
@@ -236,12 +257,13 @@ func TestInstallUnwritable(t *testing.T) {
 	if err := os.WriteFile(blocked, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := install(t.Context(), filepath.Join(blocked, "x"), w, InstallOptions{Wheel: file}); err == nil || !strings.Contains(err.Error(), "XDG_CACHE_HOME") {
+	_, err := install(t.Context(), filepath.Join(blocked, "x"), w, InstallOptions{Wheel: file})
+	if err == nil || !strings.Contains(err.Error(), "XDG_CACHE_HOME") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// The names that the table's wheels have on PyPI.
+// The wheels of the table have the names that PyPI gives them.
 func TestWheelNames(t *testing.T) {
 	for kind, want := range map[string]string{
 		InstallCPU:    "xla_cpu_pjrt-0.0.1-py3-none-manylinux_2_27_x86_64.whl",

@@ -1,8 +1,11 @@
-// Package xla opens the backend that the rest of the program computes on, and says which one and why.
+// Package xla opens the backend on which the program computes, and says which one and why.
 //
-// It looks for CUDA, then XLA on the CPU, then falls back to GoMLX's backend in plain Go, which is always there.
-// XLA lives in a plugin, a shared library that is not part of the binary; Install brings it and Probe lists what is
-// there. Nothing is ever downloaded except by Install.
+// It tries CUDA, then XLA on the CPU, then GoMLX's backend in plain Go, which is always available.
+// XLA comes in a plugin, a shared library that is not part of the binary. Install installs the
+// plugin, and Probe lists the plugins of this machine. Only Install downloads anything.
+//
+// Open is the entry point. search.go finds the plugins, plugin_cgo.go loads them, and install.go,
+// wheels.go, pip.go and unpack.go install them. Package xlatest opens backends for tests.
 package xla
 
 import (
@@ -17,19 +20,20 @@ import (
 	"github.com/gomlx/compute/gobackend"
 )
 
-// The kinds of backend, best first; each is also a spec for Open.
+// The kinds of backend, best first. Each is also a spec for Open.
 const (
 	CUDA = "cuda" // XLA on an NVIDIA device
 	CPU  = "cpu"  // XLA on the CPU
 	Go   = "go"   // plain Go, no plugin
-	Auto = "auto" // the first of the three that can be had
+	Auto = "auto" // the first of the three that works
 )
 
 // The environment variables that Open reads.
 const (
-	// EnvBackend is what "auto" means; GoMLX's own GOMLX_BACKEND is read where it is not set.
+	// EnvBackend holds the spec that replaces "auto". If it is not set, Open reads GoMLX's own
+	// GOMLX_BACKEND.
 	EnvBackend = "EQFLOW_BACKEND"
-	// EnvCPU and EnvCUDA are paths of plugins, looked at before all others.
+	// EnvCPU and EnvCUDA are paths of plugins. Open tries them before all others.
 	EnvCPU  = "EQFLOW_XLA_CPU"
 	EnvCUDA = "EQFLOW_XLA_CUDA"
 	// EnvPluginFolders lists folders with plugins, as for go-xla itself.
@@ -38,24 +42,24 @@ const (
 	envGoMLX = "GOMLX_BACKEND"
 )
 
-// Opened is a backend that works, with the account of how it was chosen.
+// Opened is a working backend, with the reason why it was chosen.
 type Opened struct {
 	Backend compute.Backend
 	Kind    string // CUDA, CPU or Go
 	Plugin  string // path of the plugin; empty for the Go backend
 	Version string // version of the plugin's PJRT interface, "0.104"; empty for the Go backend
-	Devices int    // how many of its devices were asked for: the first ones
-	Why     string // one sentence: why this one, and why no better one
+	Devices int    // number of devices requested; the backend uses its first ones
+	Why     string // one sentence: why this backend, and why no better one
 }
 
-// IsXLA tells whether the backend compiles with XLA.
+// IsXLA reports whether the backend compiles with XLA.
 func (o *Opened) IsXLA() bool { return o.Kind != Go }
 
-// SupportsLoops tells whether graphs may hold While loops that slice at a computed index, as the hand-written adjoints
-// do. The Go backend has no DynamicSlice: loops are unrolled there.
+// SupportsLoops reports whether graphs may contain While loops that slice at a computed index, as
+// the hand-written adjoints do. The Go backend has no DynamicSlice, so loops are unrolled there.
 func (o *Opened) SupportsLoops() bool { return o.IsXLA() }
 
-// String names the backend in a few words and says why it was chosen.
+// String names the backend in a few words, with the reason why it was chosen.
 func (o *Opened) String() string {
 	if o.Kind == Go {
 		return "Go backend: " + o.Why
@@ -75,22 +79,27 @@ func (o *Opened) Close() {
 	_ = guard(func() error { o.Backend.Finalize(); return nil })
 }
 
-// SpecError says that what was asked of Open or Install does not exist: the caller's mistake, not the machine's.
+// SpecError reports that Open or Install was asked for something that does not exist: the caller's
+// mistake, not the machine's.
 type SpecError struct{ message string }
 
-// Error says what is wrong with the request, and what may be asked for.
+// Error says what is wrong with the request and which requests are valid.
 func (e *SpecError) Error() string { return e.message }
 
-// Open returns a working backend for a spec: "auto" (also ""), "cuda", "cpu", "go", or the path of a PJRT plugin.
+// Open returns a working backend for a spec: "auto" (also ""), "cuda", "cpu", "go", or the path of
+// a PJRT plugin.
 //
-// "auto" takes the first that works of CUDA (a plugin and a device), XLA CPU and the Go backend, and cannot fail; the
-// environment variable EQFLOW_BACKEND (else GOMLX_BACKEND) stands in for it. Every call opens a client of its own, so
-// that two of them compute at the same time. A backend that was named and cannot be had is an error that says what
-// was looked for, where, and what to do; a spec that names nothing is a *SpecError. Open never downloads or panics.
+// "auto" opens the first working backend of CUDA (a plugin and a device), XLA CPU and Go, and
+// cannot fail. The environment variable EQFLOW_BACKEND (else GOMLX_BACKEND) replaces "auto". Every
+// call opens a client of its own, so that two of them can compute at the same time.
+//
+// If a named backend does not open, the error says what was searched for, where, and what to do. A
+// spec that names no backend gives a *SpecError. Open never downloads or panics.
 func Open(spec string) (*Opened, error) { return OpenDevices(spec, 1) }
 
-// OpenDevices is Open for programs that share their work among several devices. XLA's CPU backend has as many as are asked
-// for, each a slice of the same processor; of another backend that has too few the error, a *SpecError, says how many.
+// OpenDevices is Open for programs that share their work among several devices. XLA's CPU backend
+// provides any number, each a slice of the same processor. If another backend has too few devices,
+// the error is a *SpecError that says how many it has.
 func OpenDevices(spec string, devices int) (*Opened, error) {
 	if devices < 1 {
 		return nil, &SpecError{fmt.Sprintf("xla: %d devices asked for; ask for at least 1", devices)}
@@ -116,36 +125,39 @@ func openSpec(spec string, devices int) (*Opened, error) {
 	case spec == Auto:
 		return openAuto(devices)
 	case spec == Go:
-		o, err = openGo(asked(from))
+		o, err = openGo(requested(from))
 	case spec == CPU || spec == CUDA:
-		o, err = openKind(spec, asked(from), devices)
+		o, err = openKind(spec, requested(from), devices)
 	case looksLikePath(spec):
-		o, err = openPath(spec, asked(from), devices)
+		o, err = openPath(spec, requested(from), devices)
 	default:
-		err = &SpecError{fmt.Sprintf("xla: %q is no backend; use auto, cuda, cpu, go, or the path of a PJRT plugin", spec)}
+		err = &SpecError{fmt.Sprintf("xla: %q is not a backend; "+
+			"use auto, cuda, cpu, go, or the path of a PJRT plugin", spec)}
 	}
 	if err != nil && from != "" {
-		return nil, fmt.Errorf("%w (asked for by %s)", err, from)
+		return nil, fmt.Errorf("%w (requested by %s)", err, from)
 	}
 	return o, err
 }
 
-// resolve brings a spec into its shortest form and tells the environment variable it came from, if any.
+// resolve returns the canonical form of a spec, and the environment variable that it comes from, if
+// any.
 func resolve(spec string) (resolved, from string) {
-	spec = shorten(spec)
+	spec = canonical(spec)
 	if spec != Auto {
 		return spec, ""
 	}
 	for _, name := range []string{EnvBackend, envGoMLX} {
-		if s := shorten(os.Getenv(name)); s != Auto {
+		if s := canonical(os.Getenv(name)); s != Auto {
 			return s, name
 		}
 	}
 	return Auto, ""
 }
 
-// shorten accepts GoMLX's way of naming backends ("xla:cpu", "xla:/path.so") beside ours.
-func shorten(spec string) string {
+// canonical returns the shortest form of a spec. It accepts GoMLX's names of backends ("xla:cpu",
+// "xla:/path.so") beside ours.
+func canonical(spec string) string {
 	spec = strings.TrimSpace(spec)
 	spec = strings.TrimPrefix(spec, "xla:")
 	switch lower := strings.ToLower(spec); lower {
@@ -163,11 +175,12 @@ func looksLikePath(spec string) bool {
 	return strings.ContainsRune(spec, filepath.Separator) || isLibrary(spec)
 }
 
-func asked(from string) string {
+// requested is the reason for a backend that was not chosen automatically.
+func requested(from string) string {
 	if from == "" {
-		return "it was asked for by name"
+		return "it was requested by name"
 	}
-	return "it was asked for by " + from
+	return "it was requested by " + from
 }
 
 func openGo(why string) (*Opened, error) {
@@ -182,7 +195,7 @@ func openGo(why string) (*Opened, error) {
 	return &Opened{Backend: backend, Kind: Go, Why: why}, nil
 }
 
-// openAuto tries the kinds in order and keeps the reasons why the better ones were not to be had.
+// openAuto tries the kinds in order and collects the reasons why the better ones do not work.
 func openAuto(devices int) (*Opened, error) {
 	if !builtWithCgo {
 		return openGo(noCgo)
@@ -201,7 +214,7 @@ func openAuto(devices int) (*Opened, error) {
 
 func because(reasons []string) string { return strings.Join(reasons, "; ") }
 
-// shortReason is why a kind is not to be had, in few words for the sentence that Why holds.
+// shortReason says in a few words why a kind does not work, for the sentence in Why.
 func shortReason(kind string, err error) string {
 	var missing *missingError
 	if errors.As(err, &missing) {
@@ -217,14 +230,14 @@ func label(kind string) string {
 	return "XLA CPU"
 }
 
-// openKind opens the first plugin of a kind that works.
+// openKind opens the first working plugin of a kind.
 func openKind(kind, why string, devices int) (*Opened, error) {
 	missing := &missingError{kind: kind, obstacle: obstacle(kind)}
 	if missing.obstacle != "" {
 		return nil, missing
 	}
 	var plugins []plugin
-	plugins, missing.looked = search(kind)
+	plugins, missing.searched = search(kind)
 	for _, p := range plugins {
 		o, err := openPlugin(p.path, kind, devices)
 		if err == nil {
@@ -240,11 +253,11 @@ func openKind(kind, why string, devices int) (*Opened, error) {
 func openPath(path, why string, devices int) (*Opened, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, &SpecError{fmt.Sprintf("xla: %q is no path: %v; give the path of a PJRT plugin", path, err)}
+		return nil, &SpecError{fmt.Sprintf("xla: %q is not a path: %v; give the path of a PJRT plugin", path, err)}
 	}
 	info, err := os.Stat(abs)
 	if err != nil || info.IsDir() {
-		return nil, &SpecError{fmt.Sprintf("xla: there is no plugin file %s; `eqflow xla` lists the plugins of this machine", abs)}
+		return nil, &SpecError{fmt.Sprintf("xla: there is no plugin file %s; `eqflow xla` lists this machine's plugins", abs)}
 	}
 	kind := cmp.Or(kindOf(abs), CPU)
 	if obstacle := obstacle(kind); obstacle != "" {
@@ -252,18 +265,19 @@ func openPath(path, why string, devices int) (*Opened, error) {
 	}
 	o, err := openPlugin(abs, kind, devices)
 	if err != nil {
-		return nil, fmt.Errorf("xla: the plugin %s does not open: %s; `eqflow xla install` brings one that does", abs, firstLine(err))
+		return nil, fmt.Errorf("xla: the plugin %s does not open: %s; `eqflow xla install` installs one that does",
+			abs, firstLine(err))
 	}
 	o.Why = why
 	return o, nil
 }
 
-// missingError says that no backend of a kind can be had, with everything that was tried.
+// missingError reports that no backend of a kind works, with everything that was tried.
 type missingError struct {
 	kind     string
-	obstacle string   // why not even a plugin was looked for
-	looked   []string // files and folders that were looked at
-	failed   []string // plugins that are there and do not open, with the reason
+	obstacle string   // why no plugin was searched for, "" if one was
+	searched []string // files and folders that were searched
+	failed   []string // plugins that do not open, with the reason
 }
 
 func (e *missingError) short() string {
@@ -273,10 +287,10 @@ func (e *missingError) short() string {
 	case len(e.failed) > 0:
 		return "no plugin opens: " + strings.Join(e.failed, ", ")
 	}
-	return fmt.Sprintf("no plugin found, `%s` brings it", installCommand(e.kind))
+	return fmt.Sprintf("no plugin found, `%s` installs it", installCommand(e.kind))
 }
 
-// Error says what was looked for, where, and what to do.
+// Error says what was searched for, where, and what to do.
 func (e *missingError) Error() string {
 	head := fmt.Sprintf("xla: no %s backend: ", label(e.kind))
 	switch {
@@ -285,7 +299,7 @@ func (e *missingError) Error() string {
 	case len(e.failed) > 0:
 		return head + fmt.Sprintf("no plugin opens (%s); run `%s`", strings.Join(e.failed, "; "), installCommand(e.kind))
 	}
-	return head + fmt.Sprintf("no plugin in %s; run `%s`", strings.Join(e.looked, ", "), installCommand(e.kind))
+	return head + fmt.Sprintf("no plugin in %s; run `%s`", strings.Join(e.searched, ", "), installCommand(e.kind))
 }
 
 func installCommand(kind string) string {
@@ -309,7 +323,7 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// firstLine cuts an error to one line that fits into another message.
+// firstLine shortens an error to one line that fits into another message.
 func firstLine(err error) string {
 	const longest = 300
 	line, _, _ := strings.Cut(err.Error(), "\n")

@@ -16,15 +16,18 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// bare hides all plugins and settings of this machine from the test, and returns its cache folder.
-func bare(t *testing.T) (cache string) {
+// isolate hides this machine's plugins and settings from the test, and returns an empty cache
+// folder.
+func isolate(t *testing.T) (cache string) {
 	t.Helper()
 	cache = t.TempDir()
 	t.Setenv("XDG_CACHE_HOME", cache)
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("CUDA_VISIBLE_DEVICES", "-1")
-	for _, name := range []string{xla.EnvBackend, xla.EnvCPU, xla.EnvCUDA, xla.EnvPluginFolders, "GOMLX_BACKEND", "LD_LIBRARY_PATH",
-		"VIRTUAL_ENV", "CONDA_PREFIX"} {
+	for _, name := range []string{
+		xla.EnvBackend, xla.EnvCPU, xla.EnvCUDA, xla.EnvPluginFolders,
+		"GOMLX_BACKEND", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX",
+	} {
 		t.Setenv(name, "")
 	}
 	if slices.ContainsFunc(xla.Probe(), func(c xla.Candidate) bool { return c.Path != "" }) {
@@ -36,7 +39,8 @@ func bare(t *testing.T) (cache string) {
 // product computes [[1 2][3 4]]², whose first row is 7 10.
 func product(t *testing.T, o *xla.Opened) {
 	t.Helper()
-	got, err := graph.CallOnce(o.Backend, func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }, [][]float32{{1, 2}, {3, 4}})
+	square := func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }
+	got, err := graph.CallOnce(o.Backend, square, [][]float32{{1, 2}, {3, 4}})
 	if err != nil {
 		t.Fatalf("%s does not compute: %v", o, err)
 	}
@@ -61,14 +65,15 @@ func TestOpenGo(t *testing.T) {
 }
 
 func TestAutoFallsBackAndSaysWhy(t *testing.T) {
-	bare(t)
+	isolate(t)
 	for _, spec := range []string{"", "auto"} {
 		o, err := xla.Open(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
 		product(t, o)
-		explained := strings.Contains(o.Why, "no CUDA (") && strings.Contains(o.Why, "no XLA CPU (") || strings.Contains(o.Why, "no cgo")
+		explained := strings.Contains(o.Why, "no CUDA (") && strings.Contains(o.Why, "no XLA CPU (") ||
+			strings.Contains(o.Why, "no cgo")
 		if o.Kind != xla.Go || !explained {
 			t.Errorf("Open(%q) chose %s", spec, o)
 		}
@@ -77,12 +82,15 @@ func TestAutoFallsBackAndSaysWhy(t *testing.T) {
 }
 
 func TestMissingBackendIsAnError(t *testing.T) {
-	cache := bare(t)
+	cache := isolate(t)
 	o, err := xla.Open("cpu")
 	if err == nil || o != nil {
 		t.Fatalf("Open(cpu) = %v, %v without a plugin", o, err)
 	}
-	for _, part := range []string{"xla: no XLA CPU backend", filepath.Join(cache, "eqflow", "pjrt"), ".local/lib/go-xla", "eqflow xla install cpu"} {
+	for _, part := range []string{
+		"xla: no XLA CPU backend", filepath.Join(cache, "eqflow", "pjrt"), ".local/lib/go-xla",
+		"eqflow xla install cpu",
+	} {
 		if !strings.Contains(err.Error(), part) && !strings.Contains(err.Error(), "no cgo") {
 			t.Errorf("the error does not name %q: %v", part, err)
 		}
@@ -92,8 +100,11 @@ func TestMissingBackendIsAnError(t *testing.T) {
 	}
 }
 
-func TestRubbishSpecs(t *testing.T) {
-	for _, spec := range []string{"tpu", "xla:nonsense", "cpu,go", "💥", "/no/such/plugin.so", "no/such", "x.so", t.TempDir(), strings.Repeat("x", 5000)} {
+func TestInvalidSpecs(t *testing.T) {
+	for _, spec := range []string{
+		"tpu", "xla:nonsense", "cpu,go", "💥",
+		"/no/such/plugin.so", "no/such", "x.so", t.TempDir(), strings.Repeat("x", 5000),
+	} {
 		o, err := xla.Open(spec)
 		var wrong *xla.SpecError
 		if o != nil || !errors.As(err, &wrong) || !strings.HasPrefix(err.Error(), "xla: ") {
@@ -102,7 +113,7 @@ func TestRubbishSpecs(t *testing.T) {
 	}
 }
 
-// A file that is no plugin must not reach the system's loader, which may crash on it.
+// A file that is not a plugin must not reach the system's loader, which may crash on it.
 func TestDamagedPlugins(t *testing.T) {
 	dir := t.TempDir()
 	cut := filepath.Join(dir, "pjrt_c_api_cpu_cut_plugin.so")
@@ -110,8 +121,12 @@ func TestDamagedPlugins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string][]byte{cut: program[:len(program)/2], filepath.Join(dir, "text.so"): []byte("not a library"),
-		filepath.Join(dir, "empty.so"): nil, filepath.Join(dir, "pjrt_c_api_cpu_program_plugin.so"): program}
+	files := map[string][]byte{
+		cut:                            program[:len(program)/2],
+		filepath.Join(dir, "text.so"):  []byte("not a library"),
+		filepath.Join(dir, "empty.so"): nil,
+		filepath.Join(dir, "pjrt_c_api_cpu_program_plugin.so"): program,
+	}
 	for path, content := range files {
 		if err := os.WriteFile(path, content, 0o755); err != nil {
 			t.Fatal(err)
@@ -122,17 +137,17 @@ func TestDamagedPlugins(t *testing.T) {
 			t.Errorf("the error does not name %s: %v", path, err)
 		}
 	}
-	bare(t)
+	isolate(t)
 	t.Setenv(xla.EnvCPU, cut)
 	o, err := xla.Open("auto")
 	if err != nil || o.Kind != xla.Go {
-		t.Fatalf("a damaged plugin was not passed over: %v, %v", o, err)
+		t.Fatalf("a damaged plugin was not skipped: %v, %v", o, err)
 	}
 	defer o.Close()
 }
 
-func TestEnvironmentStandsInForAuto(t *testing.T) {
-	bare(t)
+func TestEnvironmentReplacesAuto(t *testing.T) {
+	isolate(t)
 	for name, value := range map[string]string{xla.EnvBackend: "go", "GOMLX_BACKEND": "go"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, value)
@@ -143,16 +158,17 @@ func TestEnvironmentStandsInForAuto(t *testing.T) {
 			o.Close()
 		})
 	}
-	t.Setenv(xla.EnvBackend, "rubbish")
+	t.Setenv(xla.EnvBackend, "nonsense")
 	if _, err := xla.Open(""); err == nil || !strings.Contains(err.Error(), xla.EnvBackend) {
 		t.Errorf("a wrong %s gives %v", xla.EnvBackend, err)
 	}
 }
 
-// The plugin is found wherever it is linked to: by its variable, in a plugin folder, in a Python environment, as a path.
+// Open finds a plugin by its variable, in a plugin folder, in a Python environment, in our own
+// folder and by its path.
 func TestPluginsAreFound(t *testing.T) {
 	plugin := xlatest.Open(t).Plugin
-	cache := bare(t)
+	cache := isolate(t)
 	link := func(t *testing.T, path string) string {
 		t.Helper()
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink(plugin, path)); err != nil {
@@ -185,7 +201,8 @@ func TestPluginsAreFound(t *testing.T) {
 	t.Run("python", func(t *testing.T) {
 		env := t.TempDir()
 		t.Setenv("VIRTUAL_ENV", env)
-		expect(t, "cpu", link(t, filepath.Join(env, "lib/python3.12/site-packages/xla_plugins/xla_cpu_pjrt/xla_cpu_pjrt.so")))
+		plugins := filepath.Join(env, "lib/python3.12/site-packages/xla_plugins")
+		expect(t, "cpu", link(t, filepath.Join(plugins, "xla_cpu_pjrt/xla_cpu_pjrt.so")))
 	})
 	t.Run("path", func(t *testing.T) {
 		path := link(t, filepath.Join(t.TempDir(), "xla_cpu_pjrt.so"))
@@ -198,7 +215,8 @@ func TestPluginsAreFound(t *testing.T) {
 	})
 }
 
-// Two clients of one plugin are independent: both compute at once, and closing one leaves the other alone.
+// Two clients of one plugin are independent: both compute at once, and closing one does not affect
+// the other.
 func TestClientsAreIndependent(t *testing.T) {
 	plugin := xlatest.Open(t).Plugin
 	clients := make([]*xla.Opened, 2)
@@ -228,11 +246,12 @@ func TestClientsAreIndependent(t *testing.T) {
 	clients[1].Close()
 }
 
-// The CPU shows as many devices as are asked for; what has too few says how many it has.
+// XLA CPU provides as many devices as are requested. A backend with too few says how many it has.
 func TestOpenDevices(t *testing.T) {
 	var wrong *xla.SpecError
 	for _, devices := range []int{0, 2} {
-		if o, err := xla.OpenDevices("go", devices); o != nil || !errors.As(err, &wrong) || !strings.Contains(err.Error(), "devices asked for") {
+		o, err := xla.OpenDevices("go", devices)
+		if o != nil || !errors.As(err, &wrong) || !strings.Contains(err.Error(), "devices asked for") {
 			t.Errorf("%d devices of the Go backend: %v, %v", devices, o, err)
 		}
 	}
@@ -247,7 +266,7 @@ func TestOpenDevices(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	bare(t)
+	isolate(t)
 	candidates := xla.Probe()
 	kinds := []string{}
 	for _, c := range candidates {
@@ -264,9 +283,9 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// A CUDA plugin is listed, and not loaded, where no device can be seen.
+// On a machine without a device, Probe lists a CUDA plugin and does not load it.
 func TestCUDAPluginWithoutDevice(t *testing.T) {
-	bare(t)
+	isolate(t)
 	path := filepath.Join(t.TempDir(), "pjrt_c_api_cuda_plugin.so")
 	if err := os.WriteFile(path, []byte("would not load"), 0o755); err != nil {
 		t.Fatal(err)

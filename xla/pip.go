@@ -12,46 +12,51 @@ import (
 	"time"
 )
 
-// pips are the ways to start pip, in the order in which they are tried.
+// pips are the commands that may start pip, in the order in which they are tried.
 var pips = [][]string{{"python3", "-m", "pip"}, {"pip3"}, {"python", "-m", "pip"}, {"pip"}}
 
 // download fetches the pinned wheel into the folder work and returns its path.
 func (w wheel) download(ctx context.Context, work string, report reporter) (string, error) {
 	pip := findPip(ctx)
 	if pip == nil {
-		return "", fmt.Errorf("xla: pip is needed to download %s %s and is not on this machine; install Python with pip "+
-			"(apt install python3-pip), or %s", w.project, w.version, w.byHand())
+		return "", fmt.Errorf("xla: pip is needed to download %s %s, but this machine has none; "+
+			"install Python with pip (apt install python3-pip), or %s", w.project, w.version, w.manually())
 	}
 	target := filepath.Join(work, "download")
 	arguments := append(pip[1:], "download", w.project+"=="+w.version, "--no-deps", "--only-binary=:all:",
 		"--platform", w.platform, "--dest", target, "--no-input", "--disable-pip-version-check",
 		"--progress-bar", "off", "--retries", "1", "--timeout", "30")
 	command := exec.CommandContext(ctx, pip[0], arguments...)
-	// pip downloads into its temporary folder first: below work, its growing file can be measured and is cleaned with it.
+	// pip first downloads into its temporary folder. Below work, the growing file can be measured,
+	// and is removed with the folder.
 	command.Env = append(os.Environ(), "TMPDIR="+work, "PYTHONWARNINGS=ignore", "PIP_REQUIRE_VIRTUALENV=0")
 	command.WaitDelay = 2 * time.Second
-	var said bytes.Buffer
-	command.Stdout, command.Stderr = &said, &said
+	var output bytes.Buffer
+	command.Stdout, command.Stderr = &output, &output
 	stop := watchFolder(work, w.size, report)
 	err := command.Run()
 	stop()
 	if err != nil {
-		return "", fmt.Errorf("xla: pip could not download %s %s (%s); check the network, or set PIP_INDEX_URL to a mirror, or %s",
-			w.project, w.version, complaint(said.String(), err), w.byHand())
+		return "", fmt.Errorf("xla: pip could not download %s %s (%s); "+
+			"check the network, or set PIP_INDEX_URL to a mirror, or %s",
+			w.project, w.version, pipError(output.String(), err), w.manually())
 	}
 	file := filepath.Join(target, w.file())
 	if _, err := os.Stat(file); err != nil {
-		return "", fmt.Errorf("xla: pip downloaded something else than %s; check PIP_INDEX_URL and pip's settings, or %s", w.file(), w.byHand())
+		return "", fmt.Errorf("xla: pip downloaded something other than %s; "+
+			"check PIP_INDEX_URL and pip's settings, or %s", w.file(), w.manually())
 	}
 	return file, nil
 }
 
-func (w wheel) byHand() string {
-	return fmt.Sprintf("download %s from https://pypi.org/project/%s/%s/#files elsewhere and run `eqflow xla install %s --wheel %s`",
-		w.file(), w.project, w.version, w.kind, w.file())
+// manually says how to install the wheel without pip.
+func (w wheel) manually() string {
+	return fmt.Sprintf("download %s from https://pypi.org/project/%s/%s/#files on another machine "+
+		"and run `eqflow xla install %s --wheel %s`", w.file(), w.project, w.version, w.kind, w.file())
 }
 
-// findPip returns the first pip that starts: a Python without pip is common, and so is a name that leads nowhere.
+// findPip returns the first command that starts pip, nil if none does. It tries each of them,
+// because a Python without pip is common, and so is a name that leads nowhere.
 func findPip(ctx context.Context) []string {
 	for _, pip := range pips {
 		command := exec.CommandContext(ctx, pip[0], append(pip[1:len(pip):len(pip)], "--version")...)
@@ -63,10 +68,11 @@ func findPip(ctx context.Context) []string {
 	return nil
 }
 
-// complaint is the line of pip's output that says most: its first that begins with ERROR, for the next ones only follow from it.
-func complaint(said string, err error) string {
+// pipError returns the most telling line of pip's output: the first one that begins with ERROR,
+// since the later ones only follow from it.
+func pipError(output string, err error) string {
 	network := ""
-	for line := range strings.Lines(said) {
+	for line := range strings.Lines(output) {
 		line = strings.TrimSpace(line)
 		if strings.Contains(line, "connection broken by") {
 			network = "no connection: "
@@ -75,13 +81,14 @@ func complaint(said string, err error) string {
 			return network + firstLine(fmt.Errorf("%s", message))
 		}
 	}
-	if said = strings.TrimSpace(said); said != "" {
-		return firstLine(fmt.Errorf("%s", said[strings.LastIndex(said, "\n")+1:]))
+	if output = strings.TrimSpace(output); output != "" {
+		return firstLine(fmt.Errorf("%s", output[strings.LastIndex(output, "\n")+1:]))
 	}
 	return err.Error()
 }
 
-// watchFolder reports how large the largest file below a folder is, four times a second, until it is stopped.
+// watchFolder reports the size of the largest file below a folder, four times per second, until
+// stop is called.
 func watchFolder(folder string, total int64, report reporter) (stop func()) {
 	done, finished := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -101,10 +108,11 @@ func watchFolder(folder string, total int64, report reporter) (stop func()) {
 	return func() { close(done); <-finished }
 }
 
+// largest returns the size of the largest file below a folder, in bytes.
 func largest(folder string) (size int64) {
 	_ = filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
-			return nil // files come and go while pip works
+			return nil // files appear and vanish while pip works
 		}
 		if info, err := entry.Info(); err == nil {
 			size = max(size, info.Size())

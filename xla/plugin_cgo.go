@@ -21,7 +21,8 @@ const (
 	noCgo        = ""
 )
 
-// go-xla downloads plugins when a backend is opened, unless told not to: here, and for programs that this one starts.
+// go-xla downloads plugins when it opens a backend. init switches that off, here and in the
+// programs that this one starts.
 func init() {
 	xla.EnableAutoInstall(false)
 	if err := os.Setenv(xla.NoAutoInstallEnv, "1"); err != nil {
@@ -29,7 +30,8 @@ func init() {
 	}
 }
 
-// openPlugin loads a plugin and opens a new client of it, on which a first computation has succeeded for CUDA.
+// openPlugin loads a plugin and opens a new client of it. For CUDA, a first computation has
+// succeeded on the client.
 func openPlugin(path, kind string, devices int) (*Opened, error) {
 	if err := checkLibrary(path); err != nil {
 		return nil, err
@@ -46,11 +48,13 @@ func openPlugin(path, kind string, devices int) (*Opened, error) {
 }
 
 func newClient(path, kind string, devices int) (*Opened, error) {
-	// go-xla guesses from the path whether buffers are shared with the host: say it, for folders named "cpu".
+	// go-xla guesses from the path whether buffers are shared with the host, and a folder named
+	// "cpu" may mislead it. So the option states it.
 	config := path + ",shared_buffers"
 	if kind != CPU {
-		// go-xla gives the products of float32 matrices to a device's TF32 units, which keep 10 bits of 23: an error of 1e-3
-		// in each, and likelihoods that look right and are not.
+		// By default go-xla computes products of float32 matrices on a device's TF32 units, which
+		// keep 10 of 23 bits. Each product then has an error of 1e-3, and likelihoods look right
+		// but are wrong.
 		config = path + ",noshared_buffers,notf32"
 		quietDriverCheck(path)
 	}
@@ -76,36 +80,41 @@ func newClient(path, kind string, devices int) (*Opened, error) {
 	return o, nil
 }
 
-// check makes sure of a device. CUDA also computes something, for its plugin opens without the libraries that it needs.
+// check returns an error unless the client has a device of its kind. On CUDA it also computes a
+// product, because the plugin opens without the libraries that it needs.
 func (o *Opened) check() error {
 	if o.Backend.NumDevices() < 1 {
 		return errors.New("the plugin has no device")
 	}
 	device := strings.ToLower(o.Backend.DeviceDescription(0))
 	if o.Kind == CPU && (strings.Contains(device, "cuda") || strings.Contains(device, "gpu")) {
-		return errors.New("it computes on a GPU, which its file's name must tell: link it as pjrt_c_api_cuda_plugin.so")
+		return errors.New("it computes on a GPU, but its file name does not say so; " +
+			"link it as pjrt_c_api_cuda_plugin.so")
 	}
 	if o.Kind != CUDA {
 		return nil
 	}
-	_, err := graph.CallOnce(o.Backend, func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }, [][]float32{{1, 2}, {3, 4}})
+	square := func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }
+	_, err := graph.CallOnce(o.Backend, square, [][]float32{{1, 2}, {3, 4}})
 	if err != nil {
-		return fmt.Errorf("a first computation failed, are NVIDIA's libraries (cuBLAS, cuDNN) installed? %w", err)
+		return fmt.Errorf("the first computation failed; are NVIDIA's libraries (cuBLAS, cuDNN) installed? %w", err)
 	}
 	return nil
 }
 
-// quietDriverCheck stops go-xla's ten lines of warning about a folder "nvidia" that only its own installer makes.
+// quietDriverCheck switches off go-xla's ten lines of warning about a folder "nvidia", which only
+// go-xla's own installer makes.
 func quietDriverCheck(path string) {
 	const checks = "GOPJRT_CUDA_CHECKS"
 	beside := filepath.Join(filepath.Dir(filepath.Dir(path)), "nvidia")
 	if info, err := os.Stat(beside); err == nil && info.IsDir() || os.Getenv(checks) != "" {
 		return
 	}
-	_ = os.Setenv(checks, "0") // a failure costs no more than the warning
+	_ = os.Setenv(checks, "0") // on failure the warning appears, no more
 }
 
-// checkLibrary refuses what would make the loader print warnings or crash: a truncated file, or one that is no plugin.
+// checkLibrary returns an error for a file on which the loader would print warnings or crash: a
+// truncated file, or a file that is not a plugin.
 func checkLibrary(path string) error {
 	if strings.Contains(path, ",") {
 		return errors.New("go-xla cannot open a path with a comma; move the plugin")

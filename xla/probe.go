@@ -2,21 +2,22 @@ package xla
 
 import "fmt"
 
-// Candidate is a backend that Open may choose, as Probe finds it.
+// Candidate is a backend that Open may choose, as Probe found it.
 type Candidate struct {
 	Kind    string   `json:"kind"`
-	Path    string   `json:"path"`    // of the plugin; empty for the Go backend and where none was found
-	Source  string   `json:"source"`  // what led to the path
-	Version string   `json:"pjrt"`    // version of the plugin's PJRT interface, empty where it was not loaded
+	Path    string   `json:"path"`    // path of the plugin; empty for the Go backend and if none was found
+	Source  string   `json:"source"`  // where the path comes from
+	Version string   `json:"pjrt"`    // version of the plugin's PJRT interface; empty if it was not loaded
 	Devices []string `json:"devices"` // as the plugin describes them
 	Usable  bool     `json:"usable"`
-	Why     string   `json:"why"` // why not, and what to do; empty where it is usable
+	Why     string   `json:"why"` // why it is not usable, and what to do; empty if it is usable
 }
 
-// Probe opens every backend that can be found, best first, and reports what it found.
+// Probe opens every backend that it can find and reports on each, best first.
 //
-// There is at least one candidate per kind; where no plugin of a kind was found, its Why says where it was looked for.
-// Like Open it never downloads, and it leaves CUDA plugins alone where there is no device.
+// There is at least one candidate of each kind. If no plugin of a kind was found, Why says where
+// Probe searched. Like Open, Probe never downloads, and it loads no CUDA plugin if there is no
+// device.
 func Probe() []Candidate {
 	var out []Candidate
 	for _, kind := range []string{CUDA, CPU} {
@@ -26,9 +27,9 @@ func Probe() []Candidate {
 }
 
 func probeKind(kind string) []Candidate {
-	plugins, looked := search(kind)
+	plugins, searched := search(kind)
 	if len(plugins) == 0 {
-		missing := &missingError{kind: kind, looked: looked, obstacle: obstacle(kind)}
+		missing := &missingError{kind: kind, searched: searched, obstacle: obstacle(kind)}
 		return []Candidate{{Kind: kind, Devices: []string{}, Why: missing.Error()}}
 	}
 	var out []Candidate
@@ -42,7 +43,7 @@ func probeKind(kind string) []Candidate {
 	return out
 }
 
-// obstacle says why no plugin of a kind can work here, "" where one may.
+// obstacle returns the reason why no plugin of a kind can work here, or "" if one may work.
 func obstacle(kind string) string {
 	if !builtWithCgo {
 		return noCgo
@@ -53,10 +54,11 @@ func obstacle(kind string) string {
 	return ""
 }
 
+// open opens the candidate's plugin and fills in the result.
 func (c *Candidate) open() {
 	o, err := openPlugin(c.Path, c.Kind, 1)
 	if err != nil {
-		c.Why = fmt.Sprintf("%s; `%s` brings one that works", firstLine(err), installCommand(c.Kind))
+		c.Why = fmt.Sprintf("%s; `%s` installs one that works", firstLine(err), installCommand(c.Kind))
 		return
 	}
 	defer o.Close()

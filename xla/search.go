@@ -8,38 +8,39 @@ import (
 	"strings"
 )
 
-// plugin is a PJRT plugin's file, and what led to it.
+// plugin is the file of a PJRT plugin, and where its path comes from.
 type plugin struct {
 	path, source string
 }
 
-// place is a file or glob pattern at which plugins of any kind may lie.
+// place is a file or a glob pattern where plugins of any kind may lie.
 type place struct {
 	pattern, source string
 }
 
-// search returns the plugins of a kind, those to be preferred first, and the places that were looked at.
-func search(kind string) (plugins []plugin, looked []string) {
+// search returns the plugins of a kind, preferred ones first, and the places that it searched.
+func search(kind string) (plugins []plugin, searched []string) {
 	seen := map[string]bool{}
 	for _, p := range places(kind) {
-		looked = append(looked, p.pattern)
+		searched = append(searched, p.pattern)
 		for _, path := range matches(p.pattern) {
 			if kindOf(path) != kind && p.source != envOf(kind) {
 				continue
 			}
-			real, err := filepath.EvalSymlinks(path)
-			if err != nil || seen[real] {
+			resolved, err := filepath.EvalSymlinks(path)
+			if err != nil || seen[resolved] {
 				continue
 			}
-			seen[real] = true
+			seen[resolved] = true
 			plugins = append(plugins, plugin{path: path, source: p.source})
 		}
 	}
-	return plugins, looked
+	return plugins, searched
 }
 
-// places lists where plugins may lie: what the environment names, what we installed, what go-xla's installer and its
-// forerunner gopjrt installed, what the linker is told to search, and Python's packages.
+// places lists where plugins may lie: at the paths in the environment, in our own folder, in the
+// folders of go-xla's installer and of its predecessor gopjrt, on the linker's search path, and
+// among Python's packages.
 func places(kind string) []place {
 	var out []place
 	add := func(source string, parts ...string) {
@@ -67,7 +68,8 @@ func places(kind string) []place {
 	return out
 }
 
-// Folder is where Install puts plugins: eqflow/pjrt in the user's cache folder.
+// Folder returns the folder into which Install puts plugins: eqflow/pjrt in the user's cache
+// folder.
 func Folder() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -76,7 +78,7 @@ func Folder() (string, error) {
 	return filepath.Join(cache, "eqflow", "pjrt"), nil
 }
 
-// goXLAFolders are the search paths of go-xla's package pjrt and the targets of its installer.
+// goXLAFolders lists the search paths of go-xla's package pjrt and the targets of its installer.
 func goXLAFolders() []string {
 	var roots []string
 	if home, err := os.UserHomeDir(); err == nil {
@@ -91,12 +93,14 @@ func goXLAFolders() []string {
 	roots = append(roots, "/usr/local/lib")
 	var out []string
 	for _, root := range roots {
-		out = append(out, filepath.Join(root, "go-xla"), filepath.Join(root, "go-xla", "nvidia"), filepath.Join(root, "gomlx", "pjrt"))
+		out = append(out, filepath.Join(root, "go-xla"), filepath.Join(root, "go-xla", "nvidia"),
+			filepath.Join(root, "gomlx", "pjrt"))
 	}
 	return out
 }
 
-// sitePackages are patterns of the folders in which pip leaves packages, without asking Python, which takes long to start.
+// sitePackages lists patterns of the folders into which pip installs packages. It does not ask
+// Python, which takes long to start.
 func sitePackages() []string {
 	var out []string
 	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
@@ -110,7 +114,8 @@ func sitePackages() []string {
 	return append(out, "/usr/local/lib/python3*/*-packages", "/usr/lib/python3*/*-packages")
 }
 
-// matches lists the libraries that a pattern finds, newest first, without those of an unfinished installation.
+// matches lists the libraries that match a pattern, newest first. It skips unfinished
+// installations.
 func matches(pattern string) []string {
 	paths, err := filepath.Glob(pattern)
 	if err != nil {
@@ -129,6 +134,7 @@ func matches(pattern string) []string {
 	return paths
 }
 
+// isLibrary reports whether a file name ends as a shared library's does.
 func isLibrary(path string) bool {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".so", ".dylib", ".dll":
@@ -137,7 +143,8 @@ func isLibrary(path string) bool {
 	return false
 }
 
-// kindOf tells the kind of a plugin by its file's name, "" for a library that is no plugin we can use.
+// kindOf returns the kind of a plugin by its file name, "" for a library that is not a plugin of
+// ours.
 func kindOf(path string) string {
 	name := strings.ToLower(filepath.Base(path))
 	if !isLibrary(name) || !strings.Contains(name, "pjrt") && !strings.Contains(name, "xla_cuda") {
@@ -152,6 +159,7 @@ func kindOf(path string) string {
 	return ""
 }
 
+// envOf returns the environment variable that holds the path of a kind's plugin.
 func envOf(kind string) string {
 	if kind == CUDA {
 		return EnvCUDA

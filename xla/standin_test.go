@@ -18,8 +18,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// standIn opens the CPU's plugin under the name of CUDA's, which go-xla and this package go by: the programs that are built
-// and the way in which buffers travel are those of a device.
+// standIn opens the CPU's plugin under the name of CUDA's. go-xla and this package go by the name,
+// so the programs and the transfers of buffers are those of a device.
 func standIn(t *testing.T) *Opened {
 	t.Helper()
 	cpu, err := Open(CPU)
@@ -39,7 +39,8 @@ func standIn(t *testing.T) *Opened {
 	return o
 }
 
-// programs returns the StableHLO text of everything that is compiled while f runs, as go-xla logs it.
+// programs returns the StableHLO text of all programs that are compiled while f runs, from go-xla's
+// log.
 func programs(t *testing.T, f func()) string {
 	t.Helper()
 	var text bytes.Buffer
@@ -60,8 +61,8 @@ func programs(t *testing.T, f func()) string {
 	return text.String()
 }
 
-// No likelihood is ever computed with TF32: every product in the programs of a device asks for the highest precision, in
-// loops and outside, and the figures are those of the CPU.
+// No likelihood is computed with TF32: every product in a device's programs, in loops and outside,
+// asks for the highest precision. The log-densities equal the CPU's.
 func TestDevicesComputeInFullPrecision(t *testing.T) {
 	device := standIn(t)
 	cpu, err := Open(CPU)
@@ -87,7 +88,8 @@ func TestDevicesComputeInFullPrecision(t *testing.T) {
 		var onDevice []float64
 		text := programs(t, func() { onDevice = score(device) })
 		dots := strings.Count(text, "stablehlo.dot_general")
-		highest := strings.Count(text, "precision_config = [#stablehlo<precision HIGHEST>, #stablehlo<precision HIGHEST>]")
+		const highestPrecision = "#stablehlo<precision HIGHEST>"
+		highest := strings.Count(text, "precision_config = ["+highestPrecision+", "+highestPrecision+"]")
 		if dots == 0 || highest != dots || strings.Contains(text, "TF32") {
 			t.Errorf("%s: %d of %d products ask for the highest precision", name, highest, dots)
 		}
@@ -100,9 +102,11 @@ func TestDevicesComputeInFullPrecision(t *testing.T) {
 	}
 }
 
-// A device takes larger blocks than a CPU, which it would idle over: one call for what the CPU takes three for.
+// A device takes larger blocks than a CPU, since small ones would leave it idle. It needs one call
+// where the CPU needs three.
 func TestDevicesTakeLargeBlocks(t *testing.T) {
-	m, err := eqflow.New(standIn(t).Backend, eqflow.Generator{Target: target.DW4(), Flow: flow.Coupling{Blocks: 1, Hidden: 2}})
+	generator := eqflow.Generator{Target: target.DW4(), Flow: flow.Coupling{Blocks: 1, Hidden: 2}}
+	m, err := eqflow.New(standIn(t).Backend, generator)
 	if err != nil {
 		t.Fatal(err)
 	}

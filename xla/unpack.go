@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// verify compares a wheel with the pinned SHA-256, before anything in it is looked at.
+// verify compares a wheel with the pinned SHA-256 before anything in the wheel is read.
 func (w wheel) verify(ctx context.Context, file string, report reporter) error {
 	f, err := os.Open(file)
 	if err != nil {
@@ -27,34 +27,39 @@ func (w wheel) verify(ctx context.Context, file string, report reporter) error {
 		return fmt.Errorf("xla: the wheel %s cannot be read: %w; try again", file, err)
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != w.sha256 {
-		return fmt.Errorf("xla: %s is not the file that was expected and was not unpacked: its SHA-256 is %s, not %s; "+
-			"look for a damaged mirror or pip cache (`python3 -m pip cache purge`) and try again", filepath.Base(file), got, w.sha256)
+		return fmt.Errorf("xla: %s is not the expected file and was not unpacked: its SHA-256 is %s, not %s; "+
+			"look for a damaged mirror or pip cache (`python3 -m pip cache purge`) and try again",
+			filepath.Base(file), got, w.sha256)
 	}
 	return nil
 }
 
-// unpack writes the plugin, and nothing else of the wheel, below tree, and makes sure that it is a whole library.
+// unpack writes the plugin below tree and checks that it is complete. It writes nothing else of the
+// wheel.
 func (w wheel) unpack(ctx context.Context, file, tree string, report reporter) error {
 	archive, err := zip.OpenReader(file)
 	if err != nil {
-		return fmt.Errorf("xla: the wheel %s is no zip file: %w; try again", file, err)
+		return fmt.Errorf("xla: the wheel %s is not a zip file: %w; try again", file, err)
 	}
 	defer archive.Close()
 	in, err := archive.Open(w.library)
 	if err != nil {
-		return fmt.Errorf("xla: the wheel %s holds no %s: %w; report it", filepath.Base(file), w.library, err)
+		return fmt.Errorf("xla: the wheel %s contains no %s: %w; report it", filepath.Base(file), w.library, err)
 	}
 	defer in.Close()
 	path := filepath.Join(tree, filepath.FromSlash(w.library))
 	if err := writeWatched(ctx, path, in, w.librarySize, report); err != nil {
-		return fmt.Errorf("xla: cannot unpack the plugin: %w; it needs %d MB in the cache folder", err, w.librarySize>>20)
+		return fmt.Errorf("xla: cannot unpack the plugin: %w; it needs %d MB in the cache folder",
+			err, w.librarySize>>20)
 	}
 	if info, err := os.Stat(path); err != nil || info.Size() != w.librarySize {
-		return fmt.Errorf("xla: the plugin in %s has not the %d bytes expected; report it", filepath.Base(file), w.librarySize)
+		return fmt.Errorf("xla: the plugin in %s does not have the expected %d bytes; report it",
+			filepath.Base(file), w.librarySize)
 	}
 	return nil
 }
 
+// writeWatched writes a new file and reports its progress.
 func writeWatched(ctx context.Context, path string, in io.Reader, size int64, report reporter) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -71,11 +76,16 @@ func writeWatched(ctx context.Context, path string, in io.Reader, size int64, re
 	if err := copyWatched(ctx, out, in, "unpack", size, report); err != nil {
 		return err
 	}
-	return out.Sync() // before the rename: a power cut must not leave a plugin of the right size and wrong content
+	// Sync before the rename: a power cut must not leave a plugin of the right size with wrong
+	// content.
+	return out.Sync()
 }
 
-// copyWatched copies in pieces, reports each, and stops between two when the context is cancelled.
-func copyWatched(ctx context.Context, out io.Writer, in io.Reader, stage string, total int64, report reporter) error {
+// copyWatched copies in pieces, reports each piece, and stops between two pieces if the context is
+// cancelled.
+func copyWatched(
+	ctx context.Context, out io.Writer, in io.Reader, stage string, total int64, report reporter,
+) error {
 	const piece = 1 << 20
 	for done := int64(0); ; {
 		if err := ctx.Err(); err != nil {

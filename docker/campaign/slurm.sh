@@ -8,19 +8,21 @@
 #SBATCH --output=eqflow-%A-%a.log
 #SBATCH --signal=B:TERM@60
 
-# A million samples by a job array, a shard for each task:
+# A job array draws a million samples, one shard in each task:
 #
 #   id=$(sbatch --parsable docker/campaign/slurm.sh)
-#   sbatch --dependency=afterok:"$id" --wrap 'eqflow merge campaign/samples-*.npz --out campaign/samples.npz'
+#   sbatch --dependency=afterok:"$id" \
+#     --wrap 'eqflow merge campaign/samples-*.npz --out campaign/samples.npz'
 #
-# What failed, or ran out of time, is sent again as it is: sbatch --array=3,7 docker/campaign/slurm.sh. Tasks whose shard is
-# there end at once.
+# To submit tasks again that failed or ran out of time: sbatch --array=3,7 docker/campaign/slurm.sh
+# A task whose shard exists ends at once.
 set -euo pipefail
 
-# The number of shards is part of every shard. SLURM_ARRAY_TASK_COUNT would be 2 when tasks 3 and 7 are sent again.
+# Every shard depends on the number of shards. SLURM_ARRAY_TASK_COUNT would be 2 when tasks 3 and 7
+# are submitted again.
 shards=${SHARDS:-16}
 
-# EQFLOW='apptainer exec eqflow.sif eqflow' for the image of docker/Dockerfile.
+# For the image of docker/Dockerfile set EQFLOW='apptainer exec eqflow.sif eqflow'.
 read -ra eqflow <<<"${EQFLOW:-eqflow}"
 
 out=${OUT:-campaign}

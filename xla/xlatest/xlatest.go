@@ -1,4 +1,5 @@
-// Package xlatest opens backends for tests: XLA on the CPU where its plugin is installed, and the Go backend.
+// Package xlatest opens backends for tests: XLA on the CPU where its plugin is installed, and the
+// Go backend.
 package xlatest
 
 import (
@@ -9,7 +10,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// Require is the environment variable that makes a missing XLA plugin a failure rather than a skipped test, where it is "1".
+// Require names the environment variable that, set to "1", makes a missing XLA plugin fail a test.
+// Otherwise the test is skipped.
 const Require = "EQFLOW_REQUIRE_XLA"
 
 var (
@@ -17,9 +19,10 @@ var (
 	openGo  = sync.OnceValues(func() (*xla.Opened, error) { return xla.Open(xla.Go) })
 )
 
-// Open returns XLA on the CPU, one client for all tests of the process, which no test may close.
+// Open returns XLA on the CPU. All tests of the process share one client, which no test may close.
 //
-// Without a plugin the test is skipped, saying how to install it; it fails where EQFLOW_REQUIRE_XLA is 1.
+// Without a plugin it skips the test and says how to install the plugin; if EQFLOW_REQUIRE_XLA is
+// 1, it fails the test.
 func Open(t testing.TB) *xla.Opened {
 	t.Helper()
 	o, err := openCPU()
@@ -34,7 +37,7 @@ func Open(t testing.TB) *xla.Opened {
 	return nil
 }
 
-// OpenGo returns the Go backend, one for all tests of the process.
+// OpenGo returns the Go backend, which all tests of the process share.
 func OpenGo(t testing.TB) *xla.Opened {
 	t.Helper()
 	o, err := openGo()
@@ -44,7 +47,8 @@ func OpenGo(t testing.TB) *xla.Opened {
 	return o
 }
 
-// Each runs a subtest on the Go backend and one on XLA CPU, which is skipped where the plugin is missing.
+// Each runs the test on the Go backend and on XLA CPU, as two subtests. The latter is skipped if
+// the plugin is missing.
 func Each(t *testing.T, test func(t *testing.T, backend *xla.Opened)) {
 	t.Helper()
 	t.Run(xla.Go, func(t *testing.T) { test(t, OpenGo(t)) })

@@ -12,7 +12,8 @@ import (
 // 1 + 2 + 3 + 4 = 10 on every backend.
 func TestEachComputes(t *testing.T) {
 	xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
-		got, err := graph.CallOnce(backend.Backend, func(x *graph.Node) *graph.Node { return graph.ReduceAllSum(x) }, []float32{1, 2, 3, 4})
+		sum := func(x *graph.Node) *graph.Node { return graph.ReduceAllSum(x) }
+		got, err := graph.CallOnce(backend.Backend, sum, []float32{1, 2, 3, 4})
 		if err != nil {
 			t.Fatal(err)
 		}
