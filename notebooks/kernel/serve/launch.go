@@ -88,8 +88,9 @@ func Run(ctx context.Context, l Launch) error {
 // imports are what every cell can use without importing it. Nothing else is prepared: what a cell can call, every later cell
 // links.
 var imports = []string{
-	"eqflow", "eqflow/dataset", "eqflow/dynamics", "eqflow/figure", "eqflow/flow", "eqflow/mcmc", "eqflow/ode", "eqflow/particle",
-	"eqflow/prior", "eqflow/stats", "eqflow/target", "notebooks/kernel/resident", "notebooks/kernel/session", "xla",
+	"eqflow", "eqflow/dataset", "eqflow/density", "eqflow/dynamics", "eqflow/engine", "eqflow/evaluate", "eqflow/figure", "eqflow/flow",
+	"eqflow/mcmc", "eqflow/ode", "eqflow/particle",
+	"eqflow/prior", "eqflow/stats", "eqflow/target", "eqflow/train", "notebooks/kernel/resident", "notebooks/kernel/session", "xla",
 }
 
 // prepare points the cells' module at root, without network, and imports what cells use. Its error is the user's to read.
