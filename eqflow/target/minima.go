@@ -56,7 +56,7 @@ func Minima(t Target, search Search) ([]Minimum, error) {
 	}
 	relaxed := make([]Minimum, search.Starts)
 	failures := make([]error, search.Starts)
-	parallel(search.Starts, Concurrency(t), func(i int) {
+	inParallel(Concurrency(t), search.Starts, func(i int) {
 		relaxed[i], failures[i] = relaxFrom(t, search, uint64(i))
 	})
 	minima := distinct(relaxed)
@@ -151,7 +151,7 @@ func Basins(t Target, minima []Minimum, batch particle.Batch, within float64) []
 		ceiling = max(ceiling, m.Energy+within)
 	}
 	basins := make([]int, batch.Len())
-	parallel(batch.Len(), Concurrency(t), func(i int) {
+	inParallel(Concurrency(t), batch.Len(), func(i int) {
 		basins[i] = -1
 		u := t.EnergyForces(batch.At(i), nil)
 		if u > ceiling {
@@ -170,18 +170,4 @@ func cloneMinima(minima []Minimum) []Minimum {
 		out[i].X, out[i].Distances = slices.Clone(out[i].X), slices.Clone(out[i].Distances)
 	}
 	return out
-}
-
-// parallel calls do(0 … n−1) from so many goroutines.
-func parallel(n, workers int, do func(i int)) {
-	workers = min(n, workers)
-	var group sync.WaitGroup
-	for w := range workers {
-		group.Go(func() {
-			for i := w; i < n; i += workers {
-				do(i)
-			}
-		})
-	}
-	group.Wait()
 }
