@@ -20,14 +20,14 @@ func TestTemperingReproducesTheChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := plan.Kernel.(Tempering); !ok {
-		t.Errorf("the default kernel is %T", plan.Kernel)
+	if _, ok := plan.Move.(Tempering); !ok {
+		t.Errorf("the default move is %T", plan.Move)
 	}
-	batch, _, err := Run(context.Background(), chain, plan.Kernel, plan.Start, plan.Settings)
+	batch, _, err := Run(context.Background(), chain, plan.Move, plan.Start, plan.Settings)
 	if err != nil {
 		t.Fatal(err)
 	}
-	within(t, "⟨u⟩", stats.Mean(energies(chain, batch), nil, stats.Bootstrap{}), chain.Reference().MeanEnergy, 0)
+	within(t, "⟨u⟩", stats.Mean(target.Energies(chain, batch), nil, stats.Bootstrap{}), chain.Reference().MeanEnergy, 0)
 	trans := make([]float64, batch.Len())
 	for i := range trans {
 		x := batch.At(i)

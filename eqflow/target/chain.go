@@ -77,7 +77,7 @@ func (t Chain) spec() Spec { return Spec{Kind: KindChain, N: t.N, D: t.D, Consta
 func (t Chain) Sampling() Sampling {
 	width := math.Sqrt(orOne(t.KT) / math.Max(t.Kb, 1e-9))
 	return Sampling{
-		Forces: true, Sigma: 0.5 * width, H: width, Chains: 1600, Burn: 8000, Thin: 200, Hottest: 0.25, Ratio: 0.6, AlwaysTempers: true,
+		Forces: true, Sigma: 0.5 * width, H: width, Chains: 1600, Burn: 8000, Thin: 200, LowestBeta: 0.25, BetaRatio: 0.6, Tempered: true,
 		Spread: t.B0 * math.Cbrt(float64(t.N)) / 2, Start: t.B0 * math.Cbrt(float64(t.N)) / 2, Relaxed: true,
 	}
 }

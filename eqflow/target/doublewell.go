@@ -62,7 +62,7 @@ func (t DoubleWell) spec() Spec {
 func (t DoubleWell) Sampling() Sampling {
 	unit := math.Max(math.Abs(t.D0), 1) / 4
 	return Sampling{
-		Sigma: 0.35 * unit, H: 0.25 * unit, Chains: 4000, Burn: 6000, Thin: 500, Hottest: 0.2, Ratio: 0.67, Spread: 2.3 * unit, Start: 3 * unit,
+		Sigma: 0.35 * unit, H: 0.25 * unit, Chains: 4000, Burn: 6000, Thin: 500, LowestBeta: 0.2, BetaRatio: 0.67, Spread: 2.3 * unit, Start: 3 * unit,
 	}
 }
 

@@ -50,7 +50,7 @@ func (t Harmonic) Sampling() Sampling {
 		width = 1 / math.Sqrt(t.K)
 	}
 	return Sampling{
-		Forces: true, Sigma: width, H: width, Chains: 4000, Burn: 500, Thin: 20, Hottest: 0.5, Ratio: 0.7, Spread: width, Start: width,
+		Forces: true, Sigma: width, H: width, Chains: 4000, Burn: 500, Thin: 20, LowestBeta: 0.5, BetaRatio: 0.7, Spread: width, Start: width,
 	}
 }
 

@@ -94,7 +94,7 @@ func (t LennardJones) Sampling() Sampling { return clusterSampling(t.N, orOne(t.
 // clusterSampling is that of n close-packed particles, which chains find from anywhere near.
 func clusterSampling(n int, rm float64) Sampling {
 	return Sampling{
-		Forces: true, Sigma: 0.05 * rm, H: 0.05 * rm, Chains: 1000, Burn: 10000, Thin: 500, Hottest: 0.5, Ratio: 0.85, Spread: 1,
+		Forces: true, Sigma: 0.05 * rm, H: 0.05 * rm, Chains: 1000, Burn: 10000, Thin: 500, LowestBeta: 0.5, BetaRatio: 0.85, Spread: 1,
 		// A ball that holds them has about this width.
 		Start: 0.4 * rm * math.Cbrt(float64(n)), Relaxed: true,
 	}

@@ -47,16 +47,16 @@ func RelabellingOf(t Target) particle.Relabelling {
 // Sampling is what Markov chains of a system begin with: step lengths, which they adapt, how many chains and how long, and
 // where they start. Lengths are in the system's unit, and steps those of a system of eight coordinates.
 type Sampling struct {
-	Forces        bool    // move along the forces (MALA), rather than at random (Metropolis)
-	Sigma, H      float64 // step lengths of Metropolis and of MALA
-	Chains        int     // at most
-	Burn, Thin    int     // steps before the first kept configuration, and from one to the next
-	Hottest       float64 // lowest inverse temperature of parallel tempering
-	Ratio         float64 // of neighbouring inverse temperatures
-	Spread        float64 // of a normal as wide as the system
-	Start         float64 // standard deviation of the starting coordinates
-	Relaxed       bool    // start where those relax to, free of overlaps
-	AlwaysTempers bool    // barriers are too high for single chains: sample by parallel tempering unless told otherwise
+	Forces     bool    // move along the forces (MALA), rather than at random (Metropolis)
+	Sigma, H   float64 // step lengths of Metropolis and of MALA
+	Chains     int     // at most
+	Burn, Thin int     // steps before the first kept configuration, and from one to the next
+	LowestBeta float64 // lowest inverse temperature of parallel tempering
+	BetaRatio  float64 // of neighbouring inverse temperatures
+	Spread     float64 // of a normal as wide as the system
+	Start      float64 // standard deviation of the starting coordinates
+	Relaxed    bool    // start where those relax to, free of overlaps
+	Tempered   bool    // barriers are too high for single chains: sample by parallel tempering unless told otherwise
 }
 
 // SamplingOf returns what t says of its sampling, or what suits a system of which nothing is known.
@@ -65,5 +65,5 @@ func SamplingOf(t Target) Sampling {
 		return s.Sampling()
 	}
 	// An evaluation of a system of the user's own costs some microseconds.
-	return Sampling{Sigma: 0.3, H: 0.2, Chains: 1024, Burn: 4000, Thin: 400, Hottest: 0.2, Ratio: 0.67, Spread: 1, Start: 1, Relaxed: true}
+	return Sampling{Sigma: 0.3, H: 0.2, Chains: 1024, Burn: 4000, Thin: 400, LowestBeta: 0.2, BetaRatio: 0.67, Spread: 1, Start: 1, Relaxed: true}
 }
