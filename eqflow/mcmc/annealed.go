@@ -17,9 +17,10 @@ import (
 //
 //	u_λ(x) = (1−λ) |x|²/(2 Spread²) + λ u(x),  λ = (k/Rungs)^Power
 //
-// Each chain's weight is an unbiased estimate of Z. A zero field means its default; the defaults are good for DW4 (log Z to
-// ± 0.01). A system that collapses on the way, as LJ13 with ordered pairs does, needs tens of thousands of rungs. If few
-// chains carry the weight (ESS), the estimate tends to be too low and its error too small.
+// Each chain's weight is an unbiased estimate of Z. A zero field means its default; the defaults
+// are good for DW4 (log Z to ± 0.01). A system that collapses on the way, as LJ13 with ordered
+// pairs does, needs tens of thousands of rungs. If few chains carry the weight (ESS), the estimate
+// tends to be too low and its error too small.
 type Annealing struct {
 	Chains   int     // default 16000
 	Rungs    int     // default 1000
@@ -31,20 +32,22 @@ type Annealing struct {
 	Progress func(done, total int) // receives the chains done and to do; calls do not overlap
 }
 
-// AnnealedLogZ is the result of annealing: log Z on the mean-free subspace with its orthonormal measure.
+// AnnealedLogZ is the result of annealing: log Z on the mean-free subspace with its orthonormal
+// measure.
 type AnnealedLogZ struct {
 	LogZ       stats.Estimate
 	ESS        float64   // Kish's, of the chains' weights; if it is small, the error of LogZ is not reliable
 	LogWeights []float64 // [Chains]
 }
 
-// LogZ runs the annealing over all cores. When ctx ends, it returns the estimate of the finished chains together with ctx's
-// error.
+// LogZ runs the annealing over all cores. When ctx ends, it returns the estimate of the finished
+// chains together with ctx's error.
 func (a Annealing) LogZ(ctx context.Context, t target.Target) (AnnealedLogZ, error) {
 	a = a.withDefaults(t)
 	if a.Chains < 2 || a.Rungs < 1 || a.Steps < 1 || !(a.Spread > 0) || !(a.Power > 0) || !(a.Sigma > 0) {
 		return AnnealedLogZ{}, fmt.Errorf(
-			"mcmc: annealing over %d chains, %d rungs of %d steps, spread %g, power %g, sigma %g; give positive numbers",
+			"mcmc: annealing over %d chains, %d rungs of %d steps, spread %g, power %g, sigma %g; "+
+				"give positive numbers",
 			a.Chains, a.Rungs, a.Steps, a.Spread, a.Power, a.Sigma)
 	}
 	weights, failures := make([]float64, a.Chains), make([]error, a.Chains)
@@ -78,7 +81,8 @@ func (a Annealing) withDefaults(t target.Target) Annealing {
 	return a
 }
 
-// runChain anneals one configuration and returns its log-weight, which includes the normal's log normaliser.
+// runChain anneals one configuration and returns its log-weight, which includes the normal's log
+// normaliser.
 func (a Annealing) runChain(t target.Target, c uint64) (float64, error) {
 	rng := rand.New(rand.NewPCG(a.Seed, c))
 	bridge := &target.Bridge{Target: t, Variance: a.Spread * a.Spread, Cut: math.Inf(1)}

@@ -14,7 +14,8 @@ type Sampler string
 
 // The samplers that Equilibrium knows.
 const (
-	Auto              Sampler = "auto" // Metropolis for smooth energies, MALA for steep ones, tempering for high barriers
+	// Auto is Metropolis for smooth energies, MALA for steep ones, and tempering for high barriers.
+	Auto              Sampler = "auto"
 	SamplerMetropolis Sampler = "metropolis"
 	SamplerMALA       Sampler = "mala"
 	SamplerTempering  Sampler = "tempering"
@@ -25,7 +26,8 @@ func Samplers() []Sampler {
 	return []Sampler{Auto, SamplerMetropolis, SamplerMALA, SamplerTempering}
 }
 
-// Plan is a complete recipe for equilibrium samples of one target. Defaults makes one; change any field of it before Run.
+// Plan is a complete recipe for equilibrium samples of one target. Defaults makes one; change any
+// field of it before Run.
 type Plan struct {
 	Move     Move
 	Start    Start
@@ -34,8 +36,8 @@ type Plan struct {
 
 // Defaults returns a good recipe for n configurations of t.
 //
-// The chains are many and start far apart; they find their step lengths during the burn-in. Chains·Keep can exceed n:
-// Equilibrium returns the first n configurations.
+// The chains are many and start far apart; they find their step lengths during the burn-in.
+// Chains·Keep can exceed n: Equilibrium returns the first n configurations.
 func Defaults(t target.Target, n int, sampler Sampler, seed uint64) (Plan, error) {
 	if n < 1 {
 		return Plan{}, fmt.Errorf("mcmc: %d configurations are none; ask for at least 1", n)
@@ -92,7 +94,8 @@ type recipe struct {
 
 func recipeOf(t target.Target) recipe {
 	r := recipe{Sampling: target.SamplingOf(t), auto: SamplerMetropolis}
-	// Metropolis displaces all n·d coordinates at once, so its step shrinks with the root of their number.
+	// Metropolis displaces all n·d coordinates at once, so its step shrinks with the root of their
+	// number.
 	r.Sigma *= math.Sqrt(8 / float64(t.Particles()*t.Dim()))
 	r.start = NormalStart(r.Start)
 	if r.Relaxed {

@@ -16,7 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// within fails where an estimate is further from want than four of its errors and a tolerance.
+// within fails if an estimate differs from want by more than four of its errors plus a tolerance.
 func within(t *testing.T, what string, got stats.Estimate, want, tolerance float64) {
 	t.Helper()
 	if !(math.Abs(got.Value-want) <= 4*got.Error+tolerance) {
@@ -56,18 +56,19 @@ func TestMovesKnowTheHarmonicTrap(t *testing.T) {
 	}
 }
 
-// Adaptation settles at the wanted acceptance.
+// Adaptation converges to the target acceptance.
 func TestAdaptation(t *testing.T) {
 	for _, h := range []float64{0.01, 3} {
-		_, info := run(t, target.DW4(), MALA{H: h}, NormalStart(3), Settings{Chains: 20, Burn: 3000, Keep: 1, Thin: 1000, Adapt: true})
+		_, info := run(t, target.DW4(), MALA{H: h}, NormalStart(3),
+			Settings{Chains: 20, Burn: 3000, Keep: 1, Thin: 1000, Adapt: true})
 		if math.Abs(info.Acceptance()-malaAcceptance) > 0.06 {
 			t.Errorf("from h = %g: acceptance %g, want %g", h, info.Acceptance(), malaAcceptance)
 		}
 	}
 }
 
-// From exact draws, one large step must leave the distribution as it is, and pairs (before, after) must be as likely
-// as (after, before): both fail where the correction of the Langevin step is wrong.
+// One large step from exact draws must leave the distribution invariant, and pairs (before, after)
+// must be as likely as (after, before). A wrong correction of the Langevin step violates both.
 func TestMALAKeepsDetailedBalance(t *testing.T) {
 	trap := target.Harmonic{N: 3, D: 2, K: 1}
 	const draws = 60000
@@ -106,7 +107,8 @@ func TestEquilibriumOfDW4(t *testing.T) {
 	within(t, "virial", stats.Mean(target.Virials(dw4, batch), nil, stats.Bootstrap{}), 6, 0)
 	shares := target.LongPairShares(batch, dw4.Cutoff())
 	for k, want := range []float64{.0006, .0397, .4064, .0348, .5176, .0009} {
-		within(t, fmt.Sprintf("share of k = %d", k), stats.Estimate{Value: shares[k], Error: math.Sqrt(want * (1 - want) / 1000)}, want, 5e-5)
+		share := stats.Estimate{Value: shares[k], Error: math.Sqrt(want * (1 - want) / 1000)}
+		within(t, fmt.Sprintf("share of k = %d", k), share, want, 5e-5)
 	}
 }
 
@@ -192,7 +194,7 @@ func TestErrorsSayWhatToGive(t *testing.T) {
 		_, _, err := Run(ctx, dw4, move, start, s)
 		return err
 	}
-	good := Metropolis{Sigma: 0.1}
+	good, confined := Metropolis{Sigma: 0.1}, Metropolis{Sigma: 1, Allowed: func([]float64) bool { return false }}
 	_, _, short := Trajectory(ctx, dw4, Chain{Start: make([]float64, 8), Sigma: 0.1, Steps: 5, Thin: 10})
 	_, unknown := Defaults(dw4, 10, "gibbs", 0)
 	_, none := Defaults(dw4, 0, Auto, 0)
@@ -204,7 +206,7 @@ func TestErrorsSayWhatToGive(t *testing.T) {
 		"fall":             fail(Tempering{Move: good, Betas: []float64{1, 2}}, NormalStart(1), Settings{}),
 		"Metropolis":       fail(Tempering{Betas: []float64{1, 0.5}}, NormalStart(1), Settings{}),
 		"finite":           fail(good, NormalStart(math.NaN()), Settings{}),
-		"that it allows":   fail(Metropolis{Sigma: 1, Allowed: func([]float64) bool { return false }}, NormalStart(1), Settings{}),
+		"that it allows":   fail(confined, NormalStart(1), Settings{}),
 		"Steps >= Thin":    short,
 		"metropolis":       unknown,
 		"at least 1":       none,

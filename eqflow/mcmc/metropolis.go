@@ -9,8 +9,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// The acceptances that adaptation aims at are optimal in many dimensions (Roberts, Gelman and Gilks 1997; Roberts and
-// Rosenthal 1998).
+// The acceptances that adaptation aims at are optimal in many dimensions (Roberts, Gelman and Gilks
+// 1997; Roberts and Rosenthal 1998).
 const (
 	metropolisAcceptance = 0.234
 	malaAcceptance       = 0.574
@@ -50,8 +50,8 @@ func (m Metropolis) Step(rng *rand.Rand, s *State) Info {
 	return info
 }
 
-// MALA is the Metropolis-adjusted Langevin algorithm: a step along the forces plus noise, accepted or rejected so that the
-// density is exact.
+// MALA is the Metropolis-adjusted Langevin algorithm: a step along the forces plus noise, accepted
+// or rejected so that the density is exact.
 //
 //	x' = x + ½ h² f(x) + h ξ,  f = −∇u,  ξ mean-free normal
 type MALA struct {

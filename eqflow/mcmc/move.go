@@ -1,6 +1,7 @@
 package mcmc
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,8 +10,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Move is a Markov chain's transition that leaves the density exp(−u) invariant. A move is plain data and serves any number
-// of chains at once; everything about one chain is in its State.
+// Move is a Markov chain's transition that leaves the density exp(−u) invariant. A move is plain
+// data and serves any number of chains at once; everything about one chain is in its State.
 type Move interface {
 	// Init starts a chain of t at x [n*d]. An error says why no chain can start there.
 	Init(t target.Target, x []float64) (*State, error)
@@ -20,8 +21,9 @@ type Move interface {
 	Validate() error
 }
 
-// Constraint reports whether a chain may be at x [n*d]. Proposals that it refuses are rejected, so the chain samples the
-// target restricted to the allowed configurations. Many goroutines call it at once.
+// Constraint reports whether a chain may be at x [n*d]. Proposals that it refuses are rejected, so
+// the chain samples the target restricted to the allowed configurations. Many goroutines call it at
+// once.
 type Constraint func(x []float64) bool
 
 // State is the current place of a chain. Only its move changes it.
@@ -81,14 +83,15 @@ func newState(t target.Target, x []float64, scale float64, forces bool, allowed 
 	}
 	particle.RemoveMean(s.X, t.Dim())
 	if allowed != nil && !allowed(s.X) {
-		return nil, fmt.Errorf("mcmc: the start violates the chain's constraint; start from a configuration that it allows")
+		return nil, errors.New("mcmc: the chain's constraint excludes the start; give a start that it allows")
 	}
 	if forces {
 		s.Forces, s.proposalForces = make([]float64, len(x)), make([]float64, len(x))
 	}
 	s.refresh()
 	if math.IsNaN(s.U) {
-		return nil, fmt.Errorf("mcmc: the energy of the start of %s is not a number; start from finite coordinates", t.Name())
+		return nil, fmt.Errorf("mcmc: the energy of %s is not a number at the start; start from finite coordinates",
+			t.Name())
 	}
 	return s, nil
 }
@@ -108,8 +111,8 @@ func (s *State) setAdaptive(on bool) {
 	}
 }
 
-// adapt changes the logarithm of the step length towards the target acceptance. Its gains decrease (Robbins and Monro), so
-// the step length converges.
+// adapt changes the logarithm of the step length towards the target acceptance. Its gains decrease
+// (Robbins and Monro), so the step length converges.
 func (s *State) adapt(accepted bool, acceptance float64) {
 	if s.adapted < 0 {
 		return

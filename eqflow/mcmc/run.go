@@ -32,8 +32,8 @@ func FixedStart(start []float64) Start {
 	return func(_ *rand.Rand, x []float64) { copy(x, start) }
 }
 
-// RelaxedStart draws coordinates from N(0, spread²) and relaxes them to a local minimum of t, which removes overlaps. If the
-// relaxation fails, the chain starts at the draw itself.
+// RelaxedStart draws coordinates from N(0, spread²) and relaxes them to a local minimum of t, which
+// removes overlaps. If the relaxation fails, the chain starts at the draw itself.
 func RelaxedStart(t target.Target, spread float64) Start {
 	draw := NormalStart(spread)
 	return func(rng *rand.Rand, x []float64) {
@@ -52,7 +52,8 @@ type Settings struct {
 	Thin   int  // steps from one kept configuration to the next; 0 means 1
 	Adapt  bool // find the step length during Burn and keep it from then on
 	Seed   uint64
-	// Progress, if not nil, receives the steps done and the steps to do, over all chains; calls do not overlap.
+	// Progress, if not nil, receives the steps done and the steps to do, over all chains; calls do
+	// not overlap.
 	Progress func(done, total int)
 }
 
@@ -75,11 +76,15 @@ func (s Settings) withDefaults() Settings {
 
 func (s Settings) totalSteps() int { return s.Chains * (s.Burn + s.Keep*s.Thin) }
 
-// Run draws Chains·Keep mean-free configurations: first all of chain 0 in order of time, then those of chain 1, and so on.
+// Run draws Chains·Keep mean-free configurations: first all of chain 0 in order of time, then those
+// of chain 1, and so on.
 //
-// Chain c has a random generator of its own, seeded with (Seed, c), so its configurations depend neither on the number of
-// cores nor on the number of chains. When ctx ends, Run returns the configurations kept so far together with ctx's error.
-func Run(ctx context.Context, t target.Target, move Move, start Start, settings Settings) (particle.Batch, Info, error) {
+// Chain c has a random generator of its own, seeded with (Seed, c), so its configurations depend
+// neither on the number of cores nor on the number of chains. When ctx ends, Run returns the
+// configurations kept so far together with ctx's error.
+func Run(
+	ctx context.Context, t target.Target, move Move, start Start, settings Settings,
+) (particle.Batch, Info, error) {
 	if err := move.Validate(); err != nil {
 		return particle.Batch{}, Info{}, err
 	}

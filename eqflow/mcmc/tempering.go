@@ -9,8 +9,9 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Tempering is parallel tempering: replicas at several temperatures make Move each and exchange configurations, so that the
-// cold replica crosses barriers. The state shows the replica at Betas[0], which must be 1.
+// Tempering is parallel tempering: replicas at several temperatures make Move each and exchange
+// configurations, so that the cold replica crosses barriers. The state shows the replica at
+// Betas[0], which must be 1.
 type Tempering struct {
 	Move      Move      // Metropolis or MALA
 	Betas     []float64 // inverse temperatures, decreasing from 1
@@ -26,7 +27,8 @@ func Ladder(lowest float64, count int) []float64 {
 	return betas
 }
 
-// Validate returns an error unless the move is a single chain's and the inverse temperatures decrease from 1.
+// Validate returns an error unless the move is a single chain's and the inverse temperatures
+// decrease from 1.
 func (m Tempering) Validate() error {
 	if m.Move == nil {
 		return fmt.Errorf("mcmc: tempering has no move; give Metropolis or MALA")
@@ -55,7 +57,8 @@ func (m Tempering) Init(t target.Target, x []float64) (*State, error) {
 			return nil, err
 		}
 		replica.Beta = beta
-		// Hot replicas explore wider wells: the width of a harmonic well grows with the root of the temperature.
+		// Hot replicas explore wider wells: the width of a harmonic well grows with the root of the
+		// temperature.
 		replica.Scale /= math.Sqrt(beta)
 		s.replicas = append(s.replicas, replica)
 	}
@@ -63,7 +66,8 @@ func (m Tempering) Init(t target.Target, x []float64) (*State, error) {
 	return s, nil
 }
 
-// Step moves every replica once. Every SwapEvery steps it also tries to exchange alternating neighbours.
+// Step moves every replica once. Every SwapEvery steps it also tries to exchange alternating
+// neighbours.
 func (m Tempering) Step(rng *rand.Rand, s *State) Info {
 	info := m.Move.Step(rng, s.replicas[0])
 	for _, replica := range s.replicas[1:] {
@@ -83,8 +87,8 @@ func (m Tempering) Step(rng *rand.Rand, s *State) Info {
 	return info
 }
 
-// exchange swaps the configurations of two replicas with probability min(1, exp[(β_a−β_b)(u_a−u_b)]) and reports whether it
-// did.
+// exchange swaps the configurations of two replicas with probability min(1,
+// exp[(β_a−β_b)(u_a−u_b)]) and reports whether it did.
 func exchange(rng *rand.Rand, a, b *State) bool {
 	if !((b.Beta-a.Beta)*(a.U-b.U) <= rng.ExpFloat64()) {
 		return false

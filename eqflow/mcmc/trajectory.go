@@ -20,7 +20,8 @@ type Chain struct {
 	Progress func(done, total int)
 }
 
-// Trajectory runs a chain and returns its Steps/Thin configurations in order of time, without the start.
+// Trajectory runs a chain and returns its Steps/Thin configurations in order of time, without the
+// start.
 //
 // When ctx ends, it returns the configurations kept so far together with ctx's error.
 func Trajectory(ctx context.Context, t target.Target, c Chain) (particle.Batch, Info, error) {
@@ -32,7 +33,8 @@ func Trajectory(ctx context.Context, t target.Target, c Chain) (particle.Batch, 
 		Settings{Keep: c.Steps / c.Thin, Thin: c.Thin, Seed: c.Seed, Progress: c.Progress})
 }
 
-// StayInState allows the configurations that have the label of start [n*d], so that a chain stays in its metastable state.
+// StayInState allows the configurations that have the label of start [n*d], so that a chain stays
+// in its metastable state.
 func StayInState(t target.PairWells, start []float64) Constraint {
 	d, cutoff := t.Dim(), t.Cutoff()
 	label := target.LabelOf(start, d, cutoff)

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Adaptive chooses the steps of a solve from their estimated errors. Its steps run one at a time, outside the graph, so it
-// serves evaluation, not training.
+// Adaptive chooses the steps of a solve from their estimated errors. Its steps run one at a time,
+// outside the graph, so it serves evaluation, not training.
 type Adaptive struct {
 	Tolerance float64 // bound on a step's estimated error, absolute; default 1e-5, near float32's rounding
 	MaxSteps  int     // tried steps; default 1000
@@ -31,9 +31,10 @@ func (a Adaptive) WithDefaults() Adaptive {
 	return a
 }
 
-// Drive walks from t0 to t1. try makes a step from t of length h and returns its estimated error; accept keeps the step
-// that was tried last. order is the method's. It returns the number of accepted steps. Steps grow and shrink by the usual
-// rule, h·0.9·(tolerance/error)^(1/order) (Hairer, Nørsett and Wanner, Solving ODEs I, II.4).
+// Drive walks from t0 to t1. try makes a step from t of length h and returns its estimated error;
+// accept keeps the step that was tried last. order is the method's. It returns the number of
+// accepted steps. Steps grow and shrink by the usual rule, h·0.9·(tolerance/error)^(1/order)
+// (Hairer, Nørsett and Wanner, Solving ODEs I, II.4).
 func (a Adaptive) Drive(order int, t0, t1 float64, try func(t, h float64) (float64, error), accept func()) (steps int, err error) {
 	if err := a.Validate(); err != nil {
 		return 0, err

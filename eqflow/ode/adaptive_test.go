@@ -9,8 +9,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 )
 
-// pulse solves dy/dt = y·f(t), f a narrow pulse, with Dopri5 on plain numbers, and returns the end, whose exact value is
-// the exponential of f's integral, and the accepted steps.
+// pulse solves dy/dt = y·f(t), f a narrow pulse, with Dopri5 on plain numbers, and returns the end,
+// whose exact value is the exponential of f's integral, and the accepted steps.
 func pulse(t *testing.T, control ode.Adaptive, t0, t1 float64) (end float64, steps []float64) {
 	t.Helper()
 	rate := func(at, y float64) float64 { return y * math.Exp(-math.Pow((at-0.5)/0.1, 2)) }
@@ -63,7 +63,8 @@ func TestAdaptiveKeepsItsTolerance(t *testing.T) {
 	}
 }
 
-// A step whose error is not a number is tried again, shorter; the last step allowed may reach the end.
+// A step whose error is not a number is tried again, shorter; the last step allowed may reach the
+// end.
 func TestAdaptiveTriesAgain(t *testing.T) {
 	tried := 0
 	steps, err := ode.Adaptive{}.Drive(5, 0, 1, func(at, h float64) (float64, error) {

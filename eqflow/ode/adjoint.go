@@ -9,32 +9,38 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Linear is a right-hand side whose derivative is written by hand, so that a solve needs no graph per step.
+// Linear is a right-hand side whose derivative is written by hand, so that a solve needs no graph
+// per step.
 //
-// It is given the rows, for one time, of tables that were made before the loop, and must use only operations that XLA
-// accepts inside a loop's closure: Dot rather than reductions, constants made on the spot.
+// It is given the rows, for one time, of tables that were made before the loop, and must use only
+// operations that XLA accepts inside a loop's closure: Dot rather than reductions, constants made
+// on the spot.
 //
-// y is [..., batch]; k is shaped like y and l is [batch]. pullback turns their cotangents into those of y and of each row.
+// y is [..., batch]; k is shaped like y and l is [batch]. pullback turns their cotangents into
+// those of y and of each row.
 type Linear func(rows []*Node, y *Node) (k, l *Node, pullback func(gk, gl *Node) (gy *Node, gRows []*Node))
 
-// Loop is a fixed-step solve as While loops: its graph does not grow with the steps, and its gradient is the exact
-// adjoint of the discrete solve, in a second loop that stores the stages' states alone and computes the rest again.
+// Loop is a fixed-step solve as While loops: its graph does not grow with the steps, and its
+// gradient is the exact adjoint of the discrete solve, in a second loop that stores the stages'
+// states alone and computes the rest again.
 type Loop struct {
 	Method Tableau
 	Steps  int
 	T0, T1 float64
 	Rate   Linear
-	// Constants are handed to Rate at every step, after the rows: a closure takes no node from outside. The solve is not
-	// differentiated by them, so they go with ValueOnly.
+	// Constants are handed to Rate at every step, after the rows: a closure takes no node from
+	// outside. The solve is not differentiated by them, so they go with ValueOnly.
 	Constants []*Node
-	// Chunks splits the batch, so that the inner arrays stay in cache; it must divide the batch. Zero means one.
+	// Chunks splits the batch, so that the inner arrays stay in cache; it must divide the batch.
+	// Zero means one.
 	Chunks int
 	// ValueOnly leaves out what the gradient needs: the stages' states are not kept.
 	ValueOnly bool
 }
 
-// CanLoop tells whether the graph's backend has what a Loop needs. The slices at computed places decide: go-xla has While
-// without listing it among its capabilities, the Go backend has While without such slices.
+// CanLoop tells whether the graph's backend has what a Loop needs. The slices at computed places
+// decide: go-xla has While without listing it among its capabilities, the Go backend has While
+// without such slices.
 func CanLoop(g *Graph) bool {
 	ops := g.Backend().Capabilities().Operations
 	return ops[compute.OpTypeDynamicSlice] && ops[compute.OpTypeDynamicUpdateSlice]
@@ -53,8 +59,9 @@ func (s Loop) Solve(tables [][]*Node, y *Node) Solution {
 		return run.solution(out)
 	}
 	primal, inputs := concat(out), concat(run.inputs())
-	// GoMLX has a custom gradient for the identity only. The identity on (inputs, zeros) gives room for both sides: the
-	// zeros take the outputs' cotangents, and the pullback's answer is handed to the inputs.
+	// GoMLX has a custom gradient for the identity only. The identity on (inputs, zeros) gives room
+	// for both sides: the zeros take the outputs' cotangents, and the pullback's answer is handed
+	// to the inputs.
 	room := Concatenate([]*Node{inputs, ZerosLike(primal)}, 0)
 	split := inputs.Shape().Dimensions[0]
 	hooked := IdentityWithCustomGradient(room, func(_, v *Node) *Node {
@@ -101,7 +108,8 @@ func toChunks(y *Node, chunks int) *Node {
 	return Reshape(TransposeAllAxes(split, chunksFirst(rank)...), append([]int{chunks}, dims...)...)
 }
 
-// chunksFirst is the order of axes that brings the one at the given place to the front, with one more axis behind it.
+// chunksFirst is the order of axes that brings the one at the given place to the front, with one
+// more axis behind it.
 func chunksFirst(place int) []int {
 	return append(append([]int{place}, seq(place)...), place+1)
 }
@@ -175,7 +183,8 @@ func (r *loopRun) rows(tables []*Node, step *Node) [][]*Node {
 	return rows
 }
 
-// forward runs the solve and keeps the stages' states. It returns y [chunks, ...dims], integral and penalty [chunks, batch].
+// forward runs the solve and keeps the stages' states. It returns y [chunks, ...dims], integral and
+// penalty [chunks, batch].
 func (r *loopRun) forward() []*Node {
 	g := r.y.Graph()
 	flat := r.flatTables()
@@ -249,8 +258,8 @@ func (r *loopRun) backwardStep(s []*Node) []*Node {
 	return append(next, rest...)
 }
 
-// pullStep is the adjoint of one Runge–Kutta step: gy arrives as the cotangent of the step's end and leaves as that of its
-// start; gRows are the cotangents of the tables' rows, stage by stage.
+// pullStep is the adjoint of one Runge–Kutta step: gy arrives as the cotangent of the step's end
+// and leaves as that of its start; gRows are the cotangents of the tables' rows, stage by stage.
 func (r *loopRun) pullStep(rows [][]*Node, ys, gy, gIntegral, gPenalty *Node) (*Node, []*Node) {
 	n, h := r.Method.Stages(), r.h()
 	ks, ls := make([]*Node, n), make([]*Node, n)

@@ -4,23 +4,25 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Solution is the end of a solve in which a state carries an integral along: for a continuous flow the configuration
-// and the log-determinant of its path.
+// Solution is the end of a solve in which a state carries an integral along: for a continuous flow
+// the configuration and the log-determinant of its path.
 type Solution struct {
 	Y        *Node // state at t1, shaped like the start [..., batch]
 	Integral *Node // ∫ l dt from t0 to t1 [batch]
-	// Penalty is Σ_steps |h|·(|Δl| + ‖Δk‖) between the method's twin stages [batch]: zero for an exact solve, and large
-	// where training exploits the solver. Zero for methods without twins.
+	// Penalty is Σ_steps |h|·(|Δl| + ‖Δk‖) between the method's twin stages [batch]: zero for an
+	// exact solve, and large where training exploits the solver. Zero for methods without twins.
 	Penalty *Node
-	// lostY and lostIntegral are what rounding has taken from the two sums so far (Kahan's compensation); nil for none.
+	// lostY and lostIntegral are what rounding has taken from the two sums so far (Kahan's
+	// compensation); nil for none.
 	lostY, lostIntegral *Node
 }
 
-// Rate is the right-hand side of stage j in step i of a solve: the derivative k of the state y [..., batch], and the
-// integrand l [batch].
+// Rate is the right-hand side of stage j in step i of a solve: the derivative k of the state y
+// [..., batch], and the integrand l [batch].
 type Rate func(step, stage int, y *Node) (k, l *Node)
 
-// Fixed solves from t0 to t1 in equal steps, unrolled in the graph, so that GoMLX differentiates it like anything else.
+// Fixed solves from t0 to t1 in equal steps, unrolled in the graph, so that GoMLX differentiates it
+// like anything else.
 func Fixed(method Tableau, rate Rate, y *Node, t0, t1 float64, steps int) Solution {
 	g, h := y.Graph(), (t1-t0)/float64(steps)
 	batch := y.Shape().Dimensions[y.Rank()-1]
@@ -49,8 +51,9 @@ func (s Solution) advance(method Tableau, h float64, ks, ls []*Node) Solution {
 	return next
 }
 
-// compensated returns sum + step and what rounding lost on the way, to be made up for in the next step: without it the
-// rounding of many steps adds up to several times that of the result in float32 (Kahan, CACM 8 (1965) 40).
+// compensated returns sum + step and what rounding lost on the way, to be made up for in the next
+// step: without it the rounding of many steps adds up to several times that of the result in
+// float32 (Kahan, CACM 8 (1965) 40).
 func compensated(sum, lost, step *Node) (*Node, *Node) {
 	if lost != nil {
 		step = Sub(step, lost)
@@ -82,15 +85,15 @@ func weighted(h float64, weights []float64, ks []*Node) *Node {
 	return sum
 }
 
-// scale multiplies by a constant. Inside the closures of a While a constant must belong to the closure, which
-// MulScalar's cached one does not.
+// scale multiplies by a constant. Inside the closures of a While a constant must belong to the
+// closure, which MulScalar's cached one does not.
 func scale(x *Node, c float64) *Node { return Mul(x, ConstAsDType(x.Graph(), x.DType(), c)) }
 
 // tiny keeps the norm's derivative finite where two stages agree exactly.
 const tiny = 1e-12
 
-// norm returns the Euclidean norm [batch] of v [..., batch]. It sums through a Dot, since XLA's closures take no
-// second reduction (reductions are cached for one function of a graph).
+// norm returns the Euclidean norm [batch] of v [..., batch]. It sums through a Dot, since XLA's
+// closures take no second reduction (reductions are cached for one function of a graph).
 func norm(v *Node) *Node {
 	batch := v.Shape().Dimensions[v.Rank()-1]
 	flat := Reshape(v, -1, batch)

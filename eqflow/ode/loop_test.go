@@ -15,8 +15,8 @@ import (
 
 const loopSteps, loopWidth, loopBatch = 3, 2, 6
 
-// square is dy/dt = w y² with the integrand Σ w y³, for states [width, batch] and rows w [width]: nonlinear in the state, so
-// that a wrong stage shows in the derivative.
+// square is dy/dt = w y² with the integrand Σ w y³, for states [width, batch] and rows w [width]:
+// nonlinear in the state, so that a wrong stage shows in the derivative.
 func square(rows []*Node, y *Node) (k, l *Node, pullback func(gk, gl *Node) (*Node, []*Node)) {
 	w := BroadcastToShape(ExpandAxes(rows[0], 1), y.Shape())
 	y2 := Mul(y, y)
@@ -37,8 +37,8 @@ func columnSums(a *Node) *Node {
 	return Reshape(DotProduct(ones, a), a.Shape().Dimensions[1])
 }
 
-// solveBothWays returns, of the loop's or the unrolled solve, its three results and the derivatives of a weighted sum of them
-// by the start and by every table.
+// solveBothWays returns, of the loop's or the unrolled solve, its three results and the derivatives
+// of a weighted sum of them by the start and by every table.
 func solveBothWays(t *testing.T, method ode.Tableau, loop *ode.Loop) [][]float64 {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(8, 8))
@@ -90,7 +90,8 @@ func solve(method ode.Tableau, loop *ode.Loop, y *Node, tables []*Node) ode.Solu
 	}, y, 1, 0.2, loopSteps)
 }
 
-// The loops and the unrolled solve are one method: results and derivatives agree, whatever the chunks.
+// The loops and the unrolled solve are one method: results and derivatives agree, whatever the
+// chunks.
 func TestLoopIsTheUnrolledSolve(t *testing.T) {
 	for _, c := range []struct {
 		method ode.Tableau

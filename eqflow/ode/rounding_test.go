@@ -11,8 +11,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// creep is a rate so small that each of 64 steps, h·k = 2e-8, is under half of float32's spacing at 1: a plain sum of them
-// never leaves 1, in the state or in the integral.
+// creep is a rate so small that each of 64 steps, h·k = 2e-8, is under half of float32's spacing at
+// 1: a plain sum of them never leaves 1, in the state or in the integral.
 const creep, creepSteps = 64 * 2e-8, 64
 
 func creeping(_ []*Node, y *Node) (k, l *Node, pullback func(gk, gl *Node) (*Node, []*Node)) {
@@ -20,7 +20,8 @@ func creeping(_ []*Node, y *Node) (k, l *Node, pullback func(gk, gl *Node) (*Nod
 	return k, Reshape(k, y.Shape().Dimensions[1]), nil
 }
 
-// Steps under the rounding of the sum are not lost, in either of the solves, on XLA and on the Go backend.
+// Steps under the rounding of the sum are not lost, in either of the solves, on XLA and on the Go
+// backend.
 func TestSmallStepsAddUp(t *testing.T) {
 	solves := map[string]func(y *Node) ode.Solution{
 		"unrolled": func(y *Node) ode.Solution {

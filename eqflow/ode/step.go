@@ -8,13 +8,15 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// Derivative writes dy/dt at the time t and the state y into k, all of it. It must not change y, and keep neither slice.
+// Derivative writes dy/dt at the time t and the state y into k, all of it. It must not change y,
+// and keep neither slice.
 type Derivative func(t float64, y, k []float64) error
 
-// Step makes one step of length h from the state y at the time t, in plain Go, and returns the new state. h may be negative.
+// Step makes one step of length h from the state y at the time t, in plain Go, and returns the new
+// state. h may be negative.
 //
-// fault is the estimated error of every component, h Σ_j Error[j] k_j, with its sign; it is nil for a method without an
-// estimate. An error of f ends the step and is returned as it is.
+// fault is the estimated error of every component, h Σ_j Error[j] k_j, with its sign; it is nil for
+// a method without an estimate. An error of f ends the step and is returned as it is.
 func Step(method Tableau, f Derivative, t float64, y []float64, h float64) (next, fault []float64, err error) {
 	s := newStages(method, f, len(y))
 	if err := s.evaluate(y, h, func(c float64) float64 { return t + h*c }); err != nil {
@@ -29,7 +31,8 @@ func Step(method Tableau, f Derivative, t float64, y []float64, h float64) (next
 	return next, fault, nil
 }
 
-// Solve moves y in place from t0 to t1 in equal steps, in plain Go. Its times are those of StageTimes.
+// Solve moves y in place from t0 to t1 in equal steps, in plain Go. Its times are those of
+// StageTimes.
 func Solve(method Tableau, f Derivative, y []float64, t0, t1 float64, steps int) error {
 	h := (t1 - t0) / float64(steps)
 	s := newStages(method, f, len(y))
@@ -42,8 +45,9 @@ func Solve(method Tableau, f Derivative, y []float64, t0, t1 float64, steps int)
 	return nil
 }
 
-// Solve moves y in place from t0 to t1 in steps of a method with an error estimate, in plain Go. The error of a step is
-// that of its worst component. It returns the number of accepted steps; after an error, y is the last accepted state.
+// Solve moves y in place from t0 to t1 in steps of a method with an error estimate, in plain Go.
+// The error of a step is that of its worst component. It returns the number of accepted steps;
+// after an error, y is the last accepted state.
 func (a Adaptive) Solve(method Tableau, f Derivative, y []float64, t0, t1 float64) (steps int, err error) {
 	if method.Error == nil {
 		return 0, fmt.Errorf("ode: %s has no error estimate to adapt its steps by; use one that has, as dopri5", method.Name)
@@ -74,7 +78,8 @@ func newStages(method Tableau, f Derivative, size int) *stages {
 	return s
 }
 
-// evaluate fills in the derivatives of a step from y. time turns a stage's share of the step into its time.
+// evaluate fills in the derivatives of a step from y. time turns a stage's share of the step into
+// its time.
 func (s *stages) evaluate(y []float64, h float64, time func(c float64) float64) error {
 	for j, c := range s.method.C {
 		copy(s.y, y)

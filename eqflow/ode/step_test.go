@@ -18,8 +18,9 @@ func growth(t float64, y, k []float64) error {
 	return nil
 }
 
-// Halving the step divides the error of a solve by 2^order, and the estimated error of a step by 2^order too: the embedded
-// method of Dopri5 is one order lower, and the error of one step is of one order more.
+// Halving the step divides the error of a solve by 2^order, and the estimated error of a step by
+// 2^order too: the embedded method of Dopri5 is one order lower, and the error of one step is of
+// one order more.
 func TestOrderOfStepsInGo(t *testing.T) {
 	for _, method := range ode.Tableaus {
 		exact := 1.5 * math.Exp(math.Sin(2))
@@ -73,7 +74,8 @@ func TestStepsMakeTheSolve(t *testing.T) {
 	}
 }
 
-// The classical method as it is written in books, for a rate that is the displacement of a whole step.
+// The classical method as it is written in books, for a rate that is the displacement of a whole
+// step.
 func TestStepIsTheClassicalMethod(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	y := make([]float64, 50)

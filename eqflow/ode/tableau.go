@@ -1,6 +1,7 @@
-// Package ode solves initial value problems inside GoMLX graphs: Runge–Kutta methods as tables, a fixed-step solve that
-// is unrolled and differentiated by the graph, the same solve as two While loops with a hand-written adjoint, and the
-// step-size control of an adaptive solve whose steps run one at a time.
+// Package ode solves initial value problems inside GoMLX graphs: Runge–Kutta methods as tables, a
+// fixed-step solve that is unrolled and differentiated by the graph, the same solve as two While
+// loops with a hand-written adjoint, and the step-size control of an adaptive solve whose steps run
+// one at a time.
 package ode
 
 import "fmt"
@@ -13,10 +14,11 @@ type Tableau struct {
 	Order int
 	A     [][]float64 // strictly lower triangular, row j has j entries
 	B, C  []float64
-	// Error holds B minus the weights of the embedded method, for an error estimate h Σ_j Error[j] k_j; nil without one.
+	// Error holds B minus the weights of the embedded method, for an error estimate h Σ_j Error[j]
+	// k_j; nil without one.
 	Error []float64
-	// Twins names two stages at the same time, whose disagreement grows with the step's error: the stage penalty of
-	// training sums it. Equal entries mean that the method has none.
+	// Twins names two stages at the same time, whose disagreement grows with the step's error: the
+	// stage penalty of training sums it. Equal entries mean that the method has none.
 	Twins [2]int
 	// Source is the publication that the numbers come from.
 	Source string
@@ -83,7 +85,8 @@ func (t Tableau) Stages() int { return len(t.B) }
 // HasTwins tells whether two stages share a time, so that their disagreement can be penalised.
 func (t Tableau) HasTwins() bool { return t.Twins[0] != t.Twins[1] }
 
-// Validate returns an error if the table is not an explicit method: wrong lengths, or rows that do not sum to C.
+// Validate returns an error if the table is not an explicit method: wrong lengths, or rows that do
+// not sum to C.
 func (t Tableau) Validate() error {
 	s := t.Stages()
 	if s == 0 || len(t.A) != s || len(t.C) != s || (t.Error != nil && len(t.Error) != s) {
@@ -101,7 +104,8 @@ func (t Tableau) Validate() error {
 	return nil
 }
 
-// StageTimes returns the times [steps] at which stage j is evaluated by a solve from t0 to t1 in equal steps.
+// StageTimes returns the times [steps] at which stage j is evaluated by a solve from t0 to t1 in
+// equal steps.
 func (t Tableau) StageTimes(j int, t0, t1 float64, steps int) []float64 {
 	h := (t1 - t0) / float64(steps)
 	times := make([]float64, steps)

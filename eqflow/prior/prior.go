@@ -10,9 +10,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// MeanFree is the standard normal on the mean-free subspace of n particles in d dimensions, invariant under rotation,
-// reflection and relabelling. Its (n−1)·d degrees of freedom have the subspace's orthonormal measure, so that
-// log p(z) = −|z|²/2 − (n−1)·d/2·ln 2π. Source: arXiv:1910.00753.
+// MeanFree is the standard normal on the mean-free subspace of n particles in d dimensions,
+// invariant under rotation, reflection and relabelling. Its (n−1)·d degrees of freedom have the
+// subspace's orthonormal measure, so that log p(z) = −|z|²/2 − (n−1)·d/2·ln 2π. Source:
+// arXiv:1910.00753.
 type MeanFree struct{ N, D int }
 
 // DegreesOfFreedom is (n−1)·d.

@@ -49,7 +49,8 @@ func TestDensityIsThatOfTheSubspacesCoordinates(t *testing.T) {
 	})
 }
 
-// Removing the mean leaves each coordinate the variance (n−1)/n, and any two particles' the covariance −1/n.
+// Removing the mean leaves each coordinate the variance (n−1)/n, and any two particles' the
+// covariance −1/n.
 func TestMomentsOfDraws(t *testing.T) {
 	p, size := prior.MeanFree{N: 4, D: 2}, 40000
 	z := p.Sample(rand.New(rand.NewPCG(3, 4)), size)
