@@ -7,18 +7,18 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 )
 
-// One step of the pendulum x” = −sin x, with an estimate of its error.
+// One step of the pendulum x″ = −sin x, with an estimate of its error.
 func ExampleStep() {
 	pendulum := func(t float64, y, k []float64) error {
 		k[0], k[1] = y[1], -math.Sin(y[0])
 		return nil
 	}
-	next, fault, err := ode.Step(ode.Dopri5, pendulum, 0, []float64{1, 0}, 0.1)
+	next, estimate, err := ode.Step(ode.Dopri5, pendulum, 0, []float64{1, 0}, 0.1)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("angle %.6f, speed %.6f, error below 1e-7: %t\n", next[0], next[1], math.Abs(fault[0]) < 1e-7)
+	fmt.Printf("angle %.6f, speed %.6f, error below 1e-7: %t\n", next[0], next[1], math.Abs(estimate[0]) < 1e-7)
 	// Output:
 	// angle 0.995795, speed -0.084071, error below 1e-7: true
 }

@@ -8,16 +8,18 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// Derivative writes dy/dt at the time t and the state y into k, all of it. It must not change y,
-// and keep neither slice.
+// Derivative writes dy/dt at the time t and the state y into all of k. It must not change y or keep
+// a slice.
 type Derivative func(t float64, y, k []float64) error
 
 // Step makes one step of length h from the state y at the time t, in plain Go, and returns the new
 // state. h may be negative.
 //
-// fault is the estimated error of every component, h Σ_j Error[j] k_j, with its sign; it is nil for
-// a method without an estimate. An error of f ends the step and is returned as it is.
-func Step(method Tableau, f Derivative, t float64, y []float64, h float64) (next, fault []float64, err error) {
+// estimate is the estimated error of every component with its sign, h Σ_j Error[j] k_j; it is nil
+// for a method without an estimate. An error of f ends the step and is returned as it is.
+func Step(
+	method Tableau, f Derivative, t float64, y []float64, h float64,
+) (next, estimate []float64, err error) {
 	s := newStages(method, f, len(y))
 	if err := s.evaluate(y, h, func(c float64) float64 { return t + h*c }); err != nil {
 		return nil, nil, err
@@ -25,13 +27,13 @@ func Step(method Tableau, f Derivative, t float64, y []float64, h float64) (next
 	next = slices.Clone(y)
 	s.add(next, h, method.B)
 	if method.Error != nil {
-		fault = make([]float64, len(y))
-		s.add(fault, h, method.Error)
+		estimate = make([]float64, len(y))
+		s.add(estimate, h, method.Error)
 	}
-	return next, fault, nil
+	return next, estimate, nil
 }
 
-// Solve moves y in place from t0 to t1 in equal steps, in plain Go. Its times are those of
+// Solve moves y in place from t0 to t1 in equal steps, in plain Go. Its stages are at the times of
 // StageTimes.
 func Solve(method Tableau, f Derivative, y []float64, t0, t1 float64, steps int) error {
 	h := (t1 - t0) / float64(steps)
@@ -46,19 +48,19 @@ func Solve(method Tableau, f Derivative, y []float64, t0, t1 float64, steps int)
 }
 
 // Solve moves y in place from t0 to t1 in steps of a method with an error estimate, in plain Go.
-// The error of a step is that of its worst component. It returns the number of accepted steps;
-// after an error, y is the last accepted state.
+// The error of a step is the largest of any component. It returns the number of accepted steps.
+// After an error, y is the last accepted state.
 func (a Adaptive) Solve(method Tableau, f Derivative, y []float64, t0, t1 float64) (steps int, err error) {
 	if method.Error == nil {
-		return 0, fmt.Errorf("ode: %s has no error estimate to adapt its steps by; use one that has, as dopri5", method.Name)
+		return 0, fmt.Errorf("ode: %s has no error estimate for adaptive steps; use dopri5", method.Name)
 	}
 	var next []float64
 	return a.Drive(method.Order, t0, t1, func(t, h float64) (float64, error) {
-		var fault []float64
-		if next, fault, err = Step(method, f, t, y, h); err != nil {
+		var estimate []float64
+		if next, estimate, err = Step(method, f, t, y, h); err != nil {
 			return 0, err
 		}
-		return floats.Norm(fault, math.Inf(1)), nil
+		return floats.Norm(estimate, math.Inf(1)), nil
 	}, func() { copy(y, next) })
 }
 
