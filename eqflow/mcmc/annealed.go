@@ -7,10 +7,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
 // Annealing is annealed importance sampling (Neal 2001) from a mean-free normal to a target, along
@@ -52,25 +52,21 @@ func (a Annealing) LogZ(ctx context.Context, t target.Target) (AnnealedLogZ, err
 	}
 	weights, failures := make([]float64, a.Chains), make([]error, a.Chains)
 	finished := make([]bool, a.Chains)
-	var next atomic.Int64
-	var group sync.WaitGroup
 	var reports sync.Mutex
 	count := 0
-	for range min(target.Concurrency(t), a.Chains) {
-		group.Go(func() {
-			for c := int(next.Add(1)) - 1; c < a.Chains && ctx.Err() == nil; c = int(next.Add(1)) - 1 {
-				weights[c], failures[c] = a.runChain(t, uint64(c))
-				reports.Lock()
-				finished[c] = true
-				count++
-				if a.Progress != nil {
-					a.Progress(count, a.Chains)
-				}
-				reports.Unlock()
-			}
-		})
-	}
-	group.Wait()
+	parallel.For(target.Concurrency(t), a.Chains, func(c int) {
+		if ctx.Err() != nil {
+			return
+		}
+		weights[c], failures[c] = a.runChain(t, uint64(c))
+		reports.Lock()
+		defer reports.Unlock()
+		finished[c] = true
+		count++
+		if a.Progress != nil {
+			a.Progress(count, a.Chains)
+		}
+	})
 	return a.result(ctx, weights, finished, failures)
 }
 

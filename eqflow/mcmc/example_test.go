@@ -38,7 +38,8 @@ func ExampleDefaults() {
 		return
 	}
 	replicas := plan.Move.(mcmc.Tempering).Betas
-	fmt.Printf("%d chains of %d replicas, the hottest at beta %.1f\n", plan.Settings.Chains, len(replicas), replicas[len(replicas)-1])
+	hottest := replicas[len(replicas)-1]
+	fmt.Printf("%d chains of %d replicas, the hottest at beta %.1f\n", plan.Settings.Chains, len(replicas), hottest)
 	plan.Move, plan.Settings.Chains, plan.Settings.Keep, plan.Settings.Burn = mcmc.MALA{H: 0.02}, 2, 3, 100
 	x, info, err := mcmc.Run(context.Background(), target.LJ13(), plan.Move, plan.Start, plan.Settings)
 	fmt.Println(x.Len(), "configurations of", info.Chains, "chains,", err)
@@ -74,7 +75,8 @@ func ExampleAnnealing() {
 		return
 	}
 	exact := trap.Reference().LogZ
-	fmt.Printf("exact %.3f, within four errors: %t\n", exact, math.Abs(annealed.LogZ.Value-exact) < 4*annealed.LogZ.Error)
+	agrees := math.Abs(annealed.LogZ.Value-exact) < 4*annealed.LogZ.Error
+	fmt.Printf("exact %.3f, within four errors: %t\n", exact, agrees)
 	// Output:
 	// exact 3.434, within four errors: true
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
 // reportEvery is the number of steps between checks of the context and reports of progress.
@@ -99,7 +99,11 @@ func Run(
 		infos:    make([]Info, settings.Chains),
 		failures: make([]error, settings.Chains),
 	}
-	r.runChains()
+	parallel.For(target.Concurrency(t), settings.Chains, func(c int) {
+		if ctx.Err() == nil {
+			r.failures[c] = r.runChain(c)
+		}
+	})
 	return r.result()
 }
 
@@ -116,24 +120,6 @@ type runner struct {
 	failures []error // by chain
 	reports  sync.Mutex
 	done     int // steps, over all chains
-}
-
-// runChains runs every chain; a worker that ends one chain starts the next.
-func (r *runner) runChains() {
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(target.Concurrency(r.target), r.settings.Chains) {
-		group.Go(func() {
-			for r.ctx.Err() == nil {
-				c := int(next.Add(1)) - 1
-				if c >= r.settings.Chains {
-					return
-				}
-				r.failures[c] = r.runChain(c)
-			}
-		})
-	}
-	group.Wait()
 }
 
 // runChain runs chain c until it ends or the context does.

@@ -5,6 +5,8 @@
 // a name for flows and files. Then:
 //
 //   - step.go: Step, Solve and Adaptive.Solve, in plain Go, for states []float64.
+//   - span.go: Tableau.Step is the step beneath them, in arrays of the caller's; Span has its
+//     times.
 //   - adaptive.go: Adaptive controls the length of steps; Drive does so for steps made elsewhere,
 //     such as compiled ones.
 //   - fixed.go: Fixed is a solve in equal steps, unrolled in a graph and differentiated by GoMLX.

@@ -2,17 +2,16 @@ package target
 
 import (
 	"math"
-	"sync"
-	"sync/atomic"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
 // Energies returns u [batch] of the configurations x [batch, n, d], in kT. Concurrency(t)
 // goroutines share the work; each configuration's energy is the same bytes in any batch.
 func Energies(t Target, x particle.Batch) []float64 {
 	u := make([]float64, x.Len())
-	inParallel(Concurrency(t), x.Len(), func(i int) { u[i] = t.EnergyForces(x.At(i), nil) })
+	parallel.For(Concurrency(t), x.Len(), func(i int) { u[i] = t.EnergyForces(x.At(i), nil) })
 	return u
 }
 
@@ -20,7 +19,7 @@ func Energies(t Target, x particle.Batch) []float64 {
 // configurations x.
 func EnergiesGradients(t Target, x particle.Batch) (u []float64, gradients particle.Batch) {
 	u, gradients = make([]float64, x.Len()), particle.NewBatch(x.Len(), x.N, x.D)
-	inParallel(Concurrency(t), x.Len(), func(i int) {
+	parallel.For(Concurrency(t), x.Len(), func(i int) {
 		u[i] = t.EnergyForces(x.At(i), gradients.At(i))
 		negate(gradients.At(i))
 	})
@@ -77,18 +76,4 @@ func TamedEnergiesGradients(t Target, x particle.Batch, cut float64) (u []float6
 		}
 	}
 	return u, gradients
-}
-
-// inParallel calls do(0), …, do(n−1), each once, from at most the given number of goroutines.
-func inParallel(workers, n int, do func(i int)) {
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(workers, n) {
-		group.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				do(i)
-			}
-		})
-	}
-	group.Wait()
 }

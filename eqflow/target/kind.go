@@ -100,7 +100,7 @@ func ConstantHelp() map[string]string {
 // other.
 func (k Kind) checkTypes(s Spec) error {
 	if len(s.Types) != k.Types {
-		return fmt.Errorf("target: a %s has %d types of particles, but the spec counts %d types; give that many numbers",
+		return fmt.Errorf("target: a %s has %d types of particles, and the spec has %d; give one number per type",
 			k.Name, max(1, k.Types), len(s.Types))
 	}
 	sum := 0

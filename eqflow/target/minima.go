@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
 // sameShape is the largest difference between the sorted pair distances of two copies of one
@@ -54,7 +55,7 @@ func Minima(t Target, search Search) ([]Minimum, error) {
 		}
 	}
 	relaxed, failures := make([]Minimum, search.Starts), make([]error, search.Starts)
-	inParallel(Concurrency(t), search.Starts, func(i int) {
+	parallel.For(Concurrency(t), search.Starts, func(i int) {
 		relaxed[i], failures[i] = relaxFrom(t, search, uint64(i))
 	})
 	minima := distinct(relaxed)
@@ -146,7 +147,7 @@ func Basins(t Target, minima []Minimum, batch particle.Batch, within float64) []
 		ceiling = max(ceiling, m.Energy+within)
 	}
 	basins := make([]int, batch.Len())
-	inParallel(Concurrency(t), batch.Len(), func(i int) {
+	parallel.For(Concurrency(t), batch.Len(), func(i int) {
 		basins[i] = -1
 		u := t.EnergyForces(batch.At(i), nil)
 		if u > ceiling {
