@@ -107,7 +107,7 @@ func TestRegisteredKind(t *testing.T) {
 		t.Errorf("the help of k is %q", help)
 	}
 	spec.Constants["kb"] = 1
-	if _, err := target.FromSpec(spec); err == nil || !strings.Contains(err.Error(), "its constants are k") {
+	if _, err := target.FromSpec(spec); err == nil || !strings.Contains(err.Error(), "it has k") {
 		t.Errorf("an unknown constant gives %v", err)
 	}
 	defer func() {

@@ -41,7 +41,7 @@ func FromSpec(s Spec) (Target, error) {
 	constants := maps.Clone(k.Defaults)
 	for name, value := range s.Constants {
 		if _, ok := constants[name]; !ok {
-			return nil, fmt.Errorf("target: a %s has no constant %q; its constants are %s",
+			return nil, fmt.Errorf("target: a %s has no constant %q; it has %s",
 				s.Kind, name, strings.Join(Constants(s.Kind), ", "))
 		}
 		if name == "kt" && value == 0 {
