@@ -153,7 +153,7 @@ func sampleWithProgress(ctx context.Context, t target.Target, plan mcmc.Plan) (p
 	bar := newProgress(int64(s.Chains)*int64(s.Burn+s.Keep*s.Thin), "steps of "+t.Name())
 	defer bar.Finish()
 	plan.Settings.Progress = func(done, _ int) { bar.Set(int64(done)) }
-	return mcmc.Run(ctx, t, plan.Kernel, plan.Start, plan.Settings)
+	return mcmc.Run(ctx, t, plan.Move, plan.Start, plan.Settings)
 }
 
 // mcmcSummary is the result of "eqflow mcmc".

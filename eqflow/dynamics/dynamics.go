@@ -70,7 +70,7 @@ type Tabulated interface {
 	// Tables returns the field's tables at the given times, each [len(times), ...].
 	Tables(times []float64) []*Node
 	// Linear is the field for one time's rows, on states y [n, d, batch].
-	Linear() ode.Linear
+	Linear() ode.PullbackRate
 }
 
 // Looped is a field that can be evaluated inside a loop, whose closure takes no node from outside: the parameters are handed

@@ -123,7 +123,7 @@ func (r ratio) pull(gValue, gSlope *Node) (gs, gw, gds, gdw *Node) {
 }
 
 // Linear implements Tabulated.
-func (f *kernelField) Linear() ode.Linear {
+func (f *kernelField) Linear() ode.PullbackRate {
 	return func(rows []*Node, y *Node) (v, div *Node, pullback func(gv, gdiv *Node) (*Node, []*Node)) {
 		e := f.evaluate(rows[0], rows[1], rows[2], y)
 		v, div = f.assemble(e.pairs, e.phi, e.ratio.slope)

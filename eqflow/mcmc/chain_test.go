@@ -10,7 +10,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// The chain of four beads is known exactly: its energy, and the share of its trans form, across a barrier of 4.5 kT.
+// The mean energy of the chain of four beads is known exactly, and so is the share of its trans
+// form, across a barrier of 4.5 kT.
 func TestTemperingReproducesTheChain(t *testing.T) {
 	chain, err := target.Parse("chain4")
 	if err != nil {
@@ -20,14 +21,14 @@ func TestTemperingReproducesTheChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := plan.Kernel.(Tempering); !ok {
-		t.Errorf("the default kernel is %T", plan.Kernel)
+	if _, ok := plan.Move.(Tempering); !ok {
+		t.Errorf("the default move is %T", plan.Move)
 	}
-	batch, _, err := Run(context.Background(), chain, plan.Kernel, plan.Start, plan.Settings)
+	batch, _, err := Run(context.Background(), chain, plan.Move, plan.Start, plan.Settings)
 	if err != nil {
 		t.Fatal(err)
 	}
-	within(t, "⟨u⟩", stats.Mean(energies(chain, batch), nil, stats.Bootstrap{}), chain.Reference().MeanEnergy, 0)
+	within(t, "⟨u⟩", stats.Mean(target.Energies(chain, batch), nil, stats.Bootstrap{}), chain.Reference().MeanEnergy, 0)
 	trans := make([]float64, batch.Len())
 	for i := range trans {
 		x := batch.At(i)
@@ -35,10 +36,11 @@ func TestTemperingReproducesTheChain(t *testing.T) {
 			trans[i] = 1
 		}
 	}
-	// ∫ exp(−V) dφ over (120°, 180°), of that over (0, 180°), with V = 1 + cos φ + 2 (1 + cos 3φ).
 	within(t, "trans", stats.Mean(trans, nil, stats.Bootstrap{}), transShare(), 0)
 }
 
+// transShare is ∫ exp(−V) dφ over (120°, 180°), divided by the integral over (0, 180°), with V = 1
+// + cos φ + 2 (1 + cos 3φ).
 func transShare() float64 {
 	var inside, all float64
 	for k := range 20000 {

@@ -9,12 +9,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Sampler names a kernel.
+// Sampler names a move.
 type Sampler string
 
 // The samplers that Equilibrium knows.
 const (
-	Auto              Sampler = "auto" // Metropolis for smooth energies, MALA for steep ones, tempering for high barriers
+	// Auto is Metropolis for smooth energies, MALA for steep ones, and tempering for high barriers.
+	Auto              Sampler = "auto"
 	SamplerMetropolis Sampler = "metropolis"
 	SamplerMALA       Sampler = "mala"
 	SamplerTempering  Sampler = "tempering"
@@ -25,94 +26,97 @@ func Samplers() []Sampler {
 	return []Sampler{Auto, SamplerMetropolis, SamplerMALA, SamplerTempering}
 }
 
-// Plan is a complete recipe for equilibrium samples of one target. Defaults makes one; change what you want.
+// Plan is a complete recipe for equilibrium samples of one target. Defaults makes one; change any
+// field of it before Run.
 type Plan struct {
-	Kernel   Kernel
+	Move     Move
 	Start    Start
 	Settings Settings
 }
 
 // Defaults returns a good recipe for n configurations of t.
 //
-// Chains are many and start far apart; step lengths are found during the burn-in. n ≤ Chains·Keep: Equilibrium
-// takes the first n.
+// The chains are many and start far apart; they find their step lengths during the burn-in.
+// Chains·Keep can exceed n: Equilibrium returns the first n configurations.
 func Defaults(t target.Target, n int, sampler Sampler, seed uint64) (Plan, error) {
 	if n < 1 {
 		return Plan{}, fmt.Errorf("mcmc: %d configurations are none; ask for at least 1", n)
 	}
-	p := profileOf(t)
+	r := recipeOf(t)
 	if sampler == Auto || sampler == "" {
-		sampler = p.auto
-		if p.AlwaysTempers {
+		sampler = r.auto
+		if r.Tempered {
 			sampler = SamplerTempering
 		}
 	}
 	if sampler == SamplerTempering {
-		// Replicas mix faster than a single chain, and each costs as much.
-		p.Chains, p.Burn = (p.Chains+7)/8, p.Burn/2
+		// A step costs as many single chains as there are replicas, and replicas mix faster.
+		r.Chains, r.Burn = (r.Chains+7)/8, r.Burn/2
 	}
-	kernel, err := p.kernel(sampler)
+	move, err := r.move(sampler)
 	if err != nil {
 		return Plan{}, err
 	}
-	keep := (n + p.Chains - 1) / p.Chains
+	keep := (n + r.Chains - 1) / r.Chains
 	return Plan{
-		Kernel: kernel,
-		Start:  p.start,
+		Move:  move,
+		Start: r.start,
 		Settings: Settings{
-			Chains: (n + keep - 1) / keep, Keep: keep, Burn: p.Burn, Thin: p.Thin, Adapt: true, Seed: seed,
+			Chains: (n + keep - 1) / keep, Keep: keep, Burn: r.Burn, Thin: r.Thin, Adapt: true, Seed: seed,
 		},
 	}, nil
 }
 
-// Equilibrium draws n configurations of t with its default recipe; progress may be nil.
+// Equilibrium draws n configurations of t with its default recipe. progress may be nil.
 //
-// When ctx ends it returns what has been kept so far together with ctx's error.
-func Equilibrium(ctx context.Context, t target.Target, n int, sampler Sampler, seed uint64, progress func(done, total int)) (particle.Batch, Info, error) {
+// When ctx ends, it returns the configurations kept so far together with ctx's error.
+func Equilibrium(
+	ctx context.Context, t target.Target, n int, sampler Sampler, seed uint64, progress func(done, total int),
+) (particle.Batch, Info, error) {
 	plan, err := Defaults(t, n, sampler, seed)
 	if err != nil {
 		return particle.Batch{}, Info{}, err
 	}
 	plan.Settings.Progress = progress
-	batch, info, err := Run(ctx, t, plan.Kernel, plan.Start, plan.Settings)
+	batch, info, err := Run(ctx, t, plan.Move, plan.Start, plan.Settings)
 	if batch.Len() > n {
 		batch = batch.Slice(0, n)
 	}
 	return batch, info, err
 }
 
-// profile is a recipe for one target.
-type profile struct {
+// recipe is a target's Sampling, with step lengths for its number of coordinates.
+type recipe struct {
 	target.Sampling
-	auto  Sampler
+	auto  Sampler // of single chains
 	start Start
 }
 
-func profileOf(t target.Target) profile {
-	p := profile{Sampling: target.SamplingOf(t), auto: SamplerMetropolis}
-	// A step of one common size moves all n·d coordinates.
-	shrink := math.Sqrt(8 / float64(t.Particles()*t.Dim()))
-	p.Sigma *= shrink
-	p.start = NormalStart(p.Start)
-	if p.Relaxed {
-		p.start = RelaxedStart(t, p.Start)
+func recipeOf(t target.Target) recipe {
+	r := recipe{Sampling: target.SamplingOf(t), auto: SamplerMetropolis}
+	// Metropolis displaces all n·d coordinates at once, so its step shrinks with the root of their
+	// number.
+	r.Sigma *= math.Sqrt(8 / float64(t.Particles()*t.Dim()))
+	r.start = NormalStart(r.Start)
+	if r.Relaxed {
+		r.start = RelaxedStart(t, r.Start)
 	}
-	if p.Forces {
-		p.auto = SamplerMALA
+	if r.Forces {
+		r.auto = SamplerMALA
 	}
-	return p
+	return r
 }
 
-func (p profile) kernel(sampler Sampler) (Kernel, error) {
+func (r recipe) move(sampler Sampler) (Move, error) {
 	switch sampler {
 	case SamplerMetropolis:
-		return Metropolis{Sigma: p.Sigma}, nil
+		return Metropolis{Sigma: r.Sigma}, nil
 	case SamplerMALA:
-		return MALA{H: p.H}, nil
+		return MALA{H: r.H}, nil
 	case SamplerTempering:
-		inner, err := p.kernel(p.auto)
-		count := 1 + int(math.Ceil(math.Log(p.Hottest)/math.Log(p.Ratio)))
-		return Tempering{Kernel: inner, Betas: Ladder(p.Hottest, count)}, err
+		single, err := r.move(r.auto)
+		count := 1 + int(math.Ceil(math.Log(r.LowestBeta)/math.Log(r.BetaRatio)))
+		return Tempering{Move: single, Betas: Ladder(r.LowestBeta, count)}, err
 	}
 	return nil, fmt.Errorf("mcmc: unknown sampler %q; give one of %v", sampler, Samplers())
 }

@@ -16,28 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// energies returns u of every configuration.
-func energies(t target.Target, batch particle.Batch) []float64 {
-	u := make([]float64, batch.Len())
-	for i := range u {
-		u[i] = t.EnergyForces(batch.At(i), nil)
-	}
-	return u
-}
-
-// virials returns x·∇u of every configuration.
-func virials(t target.Target, batch particle.Batch) []float64 {
-	out, forces := make([]float64, batch.Len()), make([]float64, batch.N*batch.D)
-	for i := range out {
-		t.EnergyForces(batch.At(i), forces)
-		for k, x := range batch.At(i) {
-			out[i] -= x * forces[k]
-		}
-	}
-	return out
-}
-
-// within fails where an estimate is further from want than four of its errors and a tolerance.
+// within fails if an estimate differs from want by more than four of its errors plus a tolerance.
 func within(t *testing.T, what string, got stats.Estimate, want, tolerance float64) {
 	t.Helper()
 	if !(math.Abs(got.Value-want) <= 4*got.Error+tolerance) {
@@ -45,25 +24,25 @@ func within(t *testing.T, what string, got stats.Estimate, want, tolerance float
 	}
 }
 
-func run(t *testing.T, tg target.Target, kernel Kernel, start Start, s Settings) (particle.Batch, Info) {
+func run(t *testing.T, tg target.Target, move Move, start Start, s Settings) (particle.Batch, Info) {
 	t.Helper()
-	batch, info, err := Run(context.Background(), tg, kernel, start, s)
+	batch, info, err := Run(context.Background(), tg, move, start, s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return batch, info
 }
 
-func TestKernelsKnowTheHarmonicTrap(t *testing.T) {
+func TestMovesKnowTheHarmonicTrap(t *testing.T) {
 	trap := target.Harmonic{N: 4, D: 2, K: 2}
-	for _, kernel := range []Kernel{
+	for _, move := range []Move{
 		Metropolis{Sigma: 0.5},
 		MALA{H: 0.8},
-		Tempering{Kernel: Metropolis{Sigma: 0.5}, Betas: Ladder(0.3, 4)},
+		Tempering{Move: Metropolis{Sigma: 0.5}, Betas: Ladder(0.3, 4)},
 	} {
-		batch, info := run(t, trap, kernel, NormalStart(2), Settings{Chains: 2000, Burn: 200, Adapt: true, Seed: 5})
-		name := fmt.Sprintf("%T", kernel)
-		u := energies(trap, batch)
+		batch, info := run(t, trap, move, NormalStart(2), Settings{Chains: 2000, Burn: 200, Adapt: true, Seed: 5})
+		name := fmt.Sprintf("%T", move)
+		u := target.Energies(trap, batch)
 		within(t, name+": ⟨u⟩", stats.Mean(u, nil, stats.Bootstrap{}), 3, 0)
 		// u is gamma-distributed with shape 3: its variance is 3.
 		square := make([]float64, len(u))
@@ -77,33 +56,34 @@ func TestKernelsKnowTheHarmonicTrap(t *testing.T) {
 	}
 }
 
-// Adaptation settles at the wanted acceptance.
+// Adaptation converges to the target acceptance.
 func TestAdaptation(t *testing.T) {
 	for _, h := range []float64{0.01, 3} {
-		_, info := run(t, target.DW4(), MALA{H: h}, NormalStart(3), Settings{Chains: 20, Burn: 3000, Keep: 1, Thin: 1000, Adapt: true})
+		_, info := run(t, target.DW4(), MALA{H: h}, NormalStart(3),
+			Settings{Chains: 20, Burn: 3000, Keep: 1, Thin: 1000, Adapt: true})
 		if math.Abs(info.Acceptance()-malaAcceptance) > 0.06 {
 			t.Errorf("from h = %g: acceptance %g, want %g", h, info.Acceptance(), malaAcceptance)
 		}
 	}
 }
 
-// From exact draws, one large step must leave the distribution as it is, and pairs (before, after) must be as likely
-// as (after, before): both fail where the correction of the Langevin step is wrong.
+// One large step from exact draws must leave the distribution invariant, and pairs (before, after)
+// must be as likely as (after, before). A wrong correction of the Langevin step violates both.
 func TestMALAKeepsDetailedBalance(t *testing.T) {
 	trap := target.Harmonic{N: 3, D: 2, K: 1}
 	const draws = 60000
-	kernel, rng := MALA{H: 1.3}, rand.New(rand.NewPCG(8, 8))
+	move, rng := MALA{H: 1.3}, rand.New(rand.NewPCG(8, 8))
 	var after, asymmetry []float64
 	accepted := 0
 	for range draws {
 		x := make([]float64, 6)
 		NormalStart(1)(rng, x)
-		s, err := kernel.Init(trap, x)
+		s, err := move.Init(trap, x)
 		if err != nil {
 			t.Fatal(err)
 		}
 		before, x0 := s.U, s.X[0]
-		accepted += kernel.Step(rng, s).Accepted
+		accepted += move.Step(rng, s).Accepted
 		after = append(after, s.U)
 		asymmetry = append(asymmetry, before*before*s.U-s.U*s.U*before+x0*s.X[0]*(before-s.U))
 	}
@@ -123,11 +103,12 @@ func TestEquilibriumOfDW4(t *testing.T) {
 	if batch.Len() != 1000 || info.Chains != 1000 {
 		t.Errorf("%d configurations of %d chains, want 1000 of 1000", batch.Len(), info.Chains)
 	}
-	within(t, "⟨u⟩", stats.Mean(energies(dw4, batch), nil, stats.Bootstrap{}), -22.540, 0)
-	within(t, "virial", stats.Mean(virials(dw4, batch), nil, stats.Bootstrap{}), 6, 0)
+	within(t, "⟨u⟩", stats.Mean(target.Energies(dw4, batch), nil, stats.Bootstrap{}), -22.540, 0)
+	within(t, "virial", stats.Mean(target.Virials(dw4, batch), nil, stats.Bootstrap{}), 6, 0)
 	shares := target.LongPairShares(batch, dw4.Cutoff())
 	for k, want := range []float64{.0006, .0397, .4064, .0348, .5176, .0009} {
-		within(t, fmt.Sprintf("share of k = %d", k), stats.Estimate{Value: shares[k], Error: math.Sqrt(want * (1 - want) / 1000)}, want, 5e-5)
+		share := stats.Estimate{Value: shares[k], Error: math.Sqrt(want * (1 - want) / 1000)}
+		within(t, fmt.Sprintf("share of k = %d", k), share, want, 5e-5)
 	}
 }
 
@@ -159,9 +140,9 @@ func TestSameSeedSameBytesOnAnyNumberOfCores(t *testing.T) {
 func TestTrajectoryStaysInItsState(t *testing.T) {
 	dw4 := target.DW4()
 	start := []float64{0, 5.4, -2.65, 0.5, 2.65, 0.5, 0, 0}
-	path := Path{Start: start, Sigma: 0.35, Steps: 20000, Thin: 100, Seed: 2, Allowed: StayInState(dw4, start)}
+	chain := Chain{Start: start, Sigma: 0.35, Steps: 20000, Thin: 100, Seed: 2, Allowed: StayInState(dw4, start)}
 	labels := func() map[target.Label]int {
-		batch, _, err := Trajectory(context.Background(), dw4, path)
+		batch, _, err := Trajectory(context.Background(), dw4, chain)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +158,7 @@ func TestTrajectoryStaysInItsState(t *testing.T) {
 	if seen := labels(); len(seen) != 1 || seen[target.LabelOf(start, 2, 4)] != 200 {
 		t.Errorf("a chain kept in its state saw %v", seen)
 	}
-	path.Allowed = nil
+	chain.Allowed = nil
 	if seen := labels(); len(seen) < 3 {
 		t.Errorf("a free chain saw only %v", seen)
 	}
@@ -209,12 +190,12 @@ func TestCancelKeepsWhatIsDone(t *testing.T) {
 
 func TestErrorsSayWhatToGive(t *testing.T) {
 	dw4, ctx := target.DW4(), context.Background()
-	fail := func(kernel Kernel, start Start, s Settings) error {
-		_, _, err := Run(ctx, dw4, kernel, start, s)
+	fail := func(move Move, start Start, s Settings) error {
+		_, _, err := Run(ctx, dw4, move, start, s)
 		return err
 	}
-	good := Metropolis{Sigma: 0.1}
-	_, _, short := Trajectory(ctx, dw4, Path{Start: make([]float64, 8), Sigma: 0.1, Steps: 5, Thin: 10})
+	good, confined := Metropolis{Sigma: 0.1}, Metropolis{Sigma: 1, Allowed: func([]float64) bool { return false }}
+	_, _, short := Trajectory(ctx, dw4, Chain{Start: make([]float64, 8), Sigma: 0.1, Steps: 5, Thin: 10})
 	_, unknown := Defaults(dw4, 10, "gibbs", 0)
 	_, none := Defaults(dw4, 0, Auto, 0)
 	_, mala := MALA{H: 1}.Init(dw4, make([]float64, 6))
@@ -222,10 +203,10 @@ func TestErrorsSayWhatToGive(t *testing.T) {
 		"positive length":  fail(Metropolis{}, NormalStart(1), Settings{}),
 		"not negative":     fail(good, NormalStart(1), Settings{Chains: -1}),
 		"give Burn":        fail(good, NormalStart(1), Settings{Adapt: true}),
-		"fall":             fail(Tempering{Kernel: good, Betas: []float64{1, 2}}, NormalStart(1), Settings{}),
+		"fall":             fail(Tempering{Move: good, Betas: []float64{1, 2}}, NormalStart(1), Settings{}),
 		"Metropolis":       fail(Tempering{Betas: []float64{1, 0.5}}, NormalStart(1), Settings{}),
 		"finite":           fail(good, NormalStart(math.NaN()), Settings{}),
-		"that it allows":   fail(Metropolis{Sigma: 1, Allowed: func([]float64) bool { return false }}, NormalStart(1), Settings{}),
+		"that it allows":   fail(confined, NormalStart(1), Settings{}),
 		"Steps >= Thin":    short,
 		"metropolis":       unknown,
 		"at least 1":       none,

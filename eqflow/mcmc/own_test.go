@@ -11,8 +11,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// TestOwnSystemHasTheRightEnergy samples a trap given as a graph function. Its energy is half a χ² of (n−1)·d = 4 degrees of
-// freedom: mean 2, variance 2.
+// TestOwnSystemHasTheRightEnergy samples a trap given as a graph function. Its energy is half a χ²
+// of (n−1)·d = 4 degrees of freedom: mean 2, variance 2.
 func TestOwnSystemHasTheRightEnergy(t *testing.T) {
 	own := target.MustFromGraph("trap", 3, 2, func(x *graph.Node) *graph.Node {
 		return graph.MulScalar(graph.ReduceSum(graph.Square(particle.MeanFree(x)), -2, -1), 0.5)
@@ -30,7 +30,7 @@ func TestOwnSystemHasTheRightEnergy(t *testing.T) {
 	for i := range first.Len() {
 		mean += own.EnergyForces(first.At(i), nil) / float64(first.Len())
 	}
-	// 2048 nearly independent values of variance 2: the standard error is 0.031.
+	// The standard error of 2048 nearly independent values of variance 2 is 0.031.
 	if math.Abs(mean-2) > 4*0.031 {
 		t.Errorf("⟨u⟩ = %.3f, want 2", mean)
 	}

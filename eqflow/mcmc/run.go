@@ -1,18 +1,19 @@
 package mcmc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
-// between is the number of steps between looks at the context and reports of progress.
-const between = 500
+// reportEvery is the number of steps between checks of the context and reports of progress.
+const reportEvery = 500
 
 // Start writes the starting configuration of a chain into x [n*d], with randomness from rng alone.
 type Start func(rng *rand.Rand, x []float64)
@@ -31,8 +32,8 @@ func FixedStart(start []float64) Start {
 	return func(_ *rand.Rand, x []float64) { copy(x, start) }
 }
 
-// RelaxedStart draws coordinates from N(0, spread²) and relaxes them to a local minimum of t, which frees them of
-// overlaps. Where relaxation fails the draw itself is the start.
+// RelaxedStart draws coordinates from N(0, spread²) and relaxes them to a local minimum of t, which
+// removes overlaps. If the relaxation fails, the chain starts at the draw itself.
 func RelaxedStart(t target.Target, spread float64) Start {
 	draw := NormalStart(spread)
 	return func(rng *rand.Rand, x []float64) {
@@ -43,42 +44,48 @@ func RelaxedStart(t target.Target, spread float64) Start {
 	}
 }
 
-// Settings says how long chains run and what is kept.
+// Settings are the number and length of the chains, and how many configurations are kept.
 type Settings struct {
-	Chains int  // independent chains, 1 where zero
-	Burn   int  // steps before anything is kept
-	Keep   int  // configurations kept of each chain, 1 where zero
-	Thin   int  // steps from one kept configuration to the next, 1 where zero
-	Adapt  bool // find the step length during Burn; it is fixed from then on
+	Chains int  // independent chains; 0 means 1
+	Burn   int  // steps before the first configuration is kept
+	Keep   int  // configurations kept of each chain; 0 means 1
+	Thin   int  // steps from one kept configuration to the next; 0 means 1
+	Adapt  bool // find the step length during Burn and keep it from then on
 	Seed   uint64
-	// Progress, where not nil, is told the steps done and to do, over all chains; calls do not overlap.
+	// Progress, if not nil, receives the steps done and the steps to do, over all chains; calls do
+	// not overlap.
 	Progress func(done, total int)
 }
 
-// Validate returns an error where there is nothing to run.
+// Validate returns an error if the numbers make no run.
 func (s Settings) Validate() error {
 	if s.Chains < 0 || s.Burn < 0 || s.Keep < 0 || s.Thin < 0 {
-		return fmt.Errorf("mcmc: %d chains, burn %d, keep %d, thin %d; give numbers that are not negative", s.Chains, s.Burn, s.Keep, s.Thin)
+		return fmt.Errorf("mcmc: %d chains, burn %d, keep %d, thin %d; give numbers that are not negative",
+			s.Chains, s.Burn, s.Keep, s.Thin)
 	}
 	if s.Adapt && s.Burn == 0 {
-		return fmt.Errorf("mcmc: no burn-in to adapt the step length in; give Burn")
+		return fmt.Errorf("mcmc: the step length cannot be adapted without a burn-in; give Burn")
 	}
 	return nil
 }
 
 func (s Settings) withDefaults() Settings {
-	s.Chains, s.Keep, s.Thin = max(1, s.Chains), max(1, s.Keep), max(1, s.Thin)
+	s.Chains, s.Keep, s.Thin = cmp.Or(s.Chains, 1), cmp.Or(s.Keep, 1), cmp.Or(s.Thin, 1)
 	return s
 }
 
 func (s Settings) totalSteps() int { return s.Chains * (s.Burn + s.Keep*s.Thin) }
 
-// Run draws Chains·Keep configurations, mean-free: first all of chain 0 in order of time, then chain 1, ….
+// Run draws Chains·Keep mean-free configurations: first all of chain 0 in order of time, then those
+// of chain 1, and so on.
 //
-// Chain c draws from its own generator, seeded with (Seed, c), so that neither the number of cores nor that of
-// chains changes it. When ctx ends, Run returns what has been kept so far together with ctx's error.
-func Run(ctx context.Context, t target.Target, kernel Kernel, start Start, settings Settings) (particle.Batch, Info, error) {
-	if err := kernel.Validate(); err != nil {
+// Chain c has a random generator of its own, seeded with (Seed, c), so its configurations depend
+// neither on the number of cores nor on the number of chains. When ctx ends, Run returns the
+// configurations kept so far together with ctx's error.
+func Run(
+	ctx context.Context, t target.Target, move Move, start Start, settings Settings,
+) (particle.Batch, Info, error) {
+	if err := move.Validate(); err != nil {
 		return particle.Batch{}, Info{}, err
 	}
 	if err := settings.Validate(); err != nil {
@@ -86,67 +93,54 @@ func Run(ctx context.Context, t target.Target, kernel Kernel, start Start, setti
 	}
 	settings = settings.withDefaults()
 	r := &runner{
-		ctx: ctx, target: t, kernel: kernel, start: start, settings: settings,
-		samples: particle.NewBatch(settings.Chains*settings.Keep, t.Particles(), t.Dim()),
-		kept:    make([]int, settings.Chains),
-		infos:   make([]Info, settings.Chains),
-		failed:  make([]error, settings.Chains),
+		ctx: ctx, target: t, move: move, start: start, settings: settings,
+		samples:  particle.NewBatch(settings.Chains*settings.Keep, t.Particles(), t.Dim()),
+		kept:     make([]int, settings.Chains),
+		infos:    make([]Info, settings.Chains),
+		failures: make([]error, settings.Chains),
 	}
-	r.all()
+	parallel.For(target.Concurrency(t), settings.Chains, func(c int) {
+		if ctx.Err() == nil {
+			r.failures[c] = r.runChain(c)
+		}
+	})
 	return r.result()
 }
 
+// runner is one Run in progress. Each chain writes to its own elements of the slices.
 type runner struct {
 	ctx      context.Context
 	target   target.Target
-	kernel   Kernel
+	move     Move
 	start    Start
 	settings Settings
 	samples  particle.Batch
-	kept     []int
-	infos    []Info
-	failed   []error
+	kept     []int   // configurations, by chain
+	infos    []Info  // by chain
+	failures []error // by chain
 	reports  sync.Mutex
-	done     int
+	done     int // steps, over all chains
 }
 
-// all runs every chain; a worker takes the next chain when it is done with one.
-func (r *runner) all() {
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(target.Concurrency(r.target), r.settings.Chains) {
-		group.Go(func() {
-			for r.ctx.Err() == nil {
-				c := int(next.Add(1)) - 1
-				if c >= r.settings.Chains {
-					return
-				}
-				r.failed[c] = r.chain(c)
-			}
-		})
-	}
-	group.Wait()
-}
-
-// chain runs chain c to its end or that of the context.
-func (r *runner) chain(c int) error {
+// runChain runs chain c until it ends or the context does.
+func (r *runner) runChain(c int) error {
 	rng := rand.New(rand.NewPCG(r.settings.Seed, uint64(c)))
 	x := make([]float64, r.samples.N*r.samples.D)
 	r.start(rng, x)
-	state, err := r.kernel.Init(r.target, x)
+	state, err := r.move.Init(r.target, x)
 	if err != nil {
 		return err
 	}
 	info := &r.infos[c]
 	info.ChainsStarted = 1
-	state.adaptive(r.settings.Adapt)
-	// The burn-in's acceptance is not that of the samples: it is dropped.
-	if !r.steps(rng, state, r.settings.Burn, &Info{}) {
+	state.setAdaptive(r.settings.Adapt)
+	// The acceptance of the burn-in says nothing about the samples, so it is not counted.
+	if !r.step(rng, state, r.settings.Burn, &Info{}) {
 		return nil
 	}
-	state.adaptive(false)
+	state.setAdaptive(false)
 	for k := range r.settings.Keep {
-		if !r.steps(rng, state, r.settings.Thin, info) {
+		if !r.step(rng, state, r.settings.Thin, info) {
 			return nil
 		}
 		copy(r.samples.At(c*r.settings.Keep+k), state.X)
@@ -155,15 +149,15 @@ func (r *runner) chain(c int) error {
 	return nil
 }
 
-// steps moves a chain and returns false when the context ended before.
-func (r *runner) steps(rng *rand.Rand, state *State, count int, info *Info) bool {
+// step makes count steps of a chain and reports whether it made them all before the context ended.
+func (r *runner) step(rng *rand.Rand, state *State, count int, info *Info) bool {
 	for count > 0 {
 		if r.ctx.Err() != nil {
 			return false
 		}
-		part := min(count, between)
+		part := min(count, reportEvery)
 		for range part {
-			info.add(r.kernel.Step(rng, state))
+			info.add(r.move.Step(rng, state))
 		}
 		count -= part
 		r.report(part)
@@ -181,14 +175,14 @@ func (r *runner) report(steps int) {
 	r.settings.Progress(r.done, r.settings.totalSteps())
 }
 
-// result gathers what the chains kept.
+// result returns the configurations that the chains kept.
 func (r *runner) result() (particle.Batch, Info, error) {
 	total := Info{Chains: r.settings.Chains}
 	for _, info := range r.infos {
 		total.add(info)
 		total.ChainsStarted += info.ChainsStarted
 	}
-	for c, err := range r.failed {
+	for c, err := range r.failures {
 		if err != nil {
 			return particle.Batch{}, total, fmt.Errorf("chain %d: %w", c, err)
 		}

@@ -15,8 +15,8 @@ import (
 
 const loopSteps, loopWidth, loopBatch = 3, 2, 6
 
-// square is dy/dt = w y² with the integrand Σ w y³, for states [width, batch] and rows w [width]: nonlinear in the state, so
-// that a wrong stage shows in the derivative.
+// square is dy/dt = w y² with the integrand Σ w y³, for states [width, batch] and rows w [width].
+// It is nonlinear in the state, so that a wrong stage changes the derivative.
 func square(rows []*Node, y *Node) (k, l *Node, pullback func(gk, gl *Node) (*Node, []*Node)) {
 	w := BroadcastToShape(ExpandAxes(rows[0], 1), y.Shape())
 	y2 := Mul(y, y)
@@ -37,9 +37,9 @@ func columnSums(a *Node) *Node {
 	return Reshape(DotProduct(ones, a), a.Shape().Dimensions[1])
 }
 
-// solveBothWays returns, of the loop's or the unrolled solve, its three results and the derivatives of a weighted sum of them
-// by the start and by every table.
-func solveBothWays(t *testing.T, method ode.Tableau, loop *ode.Loop) [][]float64 {
+// solveWithGradients solves by a loop or, for nil, unrolled. It returns the three results, and the
+// derivatives of a weighted sum of them with respect to the start and every table.
+func solveWithGradients(t *testing.T, method ode.Tableau, loop *ode.Loop) [][]float64 {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(8, 8))
 	draw := func(dims ...int) *tensors.Tensor {
@@ -59,7 +59,8 @@ func solveBothWays(t *testing.T, method ode.Tableau, loop *ode.Loop) [][]float64
 	}
 	exec := MustNewExec(xlatest.Open(t).Backend, func(in []*Node) []*Node {
 		sol := solve(method, loop, in[0], in[2:])
-		loss := Add(ReduceAllSum(Mul(sol.Y, in[1])), Add(ReduceAllSum(Mul(sol.Integral, sol.Integral)), ReduceAllSum(sol.Penalty)))
+		squares := ReduceAllSum(Mul(sol.Integral, sol.Integral))
+		loss := Add(ReduceAllSum(Mul(sol.Y, in[1])), Add(squares, ReduceAllSum(sol.Penalty)))
 		by := append([]*Node{in[0]}, in[2:]...)
 		return append([]*Node{sol.Y, sol.Integral, sol.Penalty}, Gradient(loss, by...)...)
 	})
@@ -90,15 +91,15 @@ func solve(method ode.Tableau, loop *ode.Loop, y *Node, tables []*Node) ode.Solu
 	}, y, 1, 0.2, loopSteps)
 }
 
-// The loops and the unrolled solve are one method: results and derivatives agree, whatever the chunks.
+// Results and derivatives of loops and of the unrolled solve agree, for any number of chunks.
 func TestLoopIsTheUnrolledSolve(t *testing.T) {
 	for _, c := range []struct {
 		method ode.Tableau
 		chunks int
 	}{{ode.Midpoint, 0}, {ode.RK4, 3}, {ode.Dopri5, 2}} {
 		t.Run(fmt.Sprintf("%s in %d chunks", c.method.Name, c.chunks), func(t *testing.T) {
-			want := solveBothWays(t, c.method, nil)
-			got := solveBothWays(t, c.method, &ode.Loop{
+			want := solveWithGradients(t, c.method, nil)
+			got := solveWithGradients(t, c.method, &ode.Loop{
 				Method: c.method, Steps: loopSteps, T0: 1, T1: 0.2, Rate: square, Chunks: c.chunks,
 			})
 			for k := range want {

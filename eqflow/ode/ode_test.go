@@ -32,7 +32,7 @@ func TestTableausAreExplicitMethods(t *testing.T) {
 func TestOrderOfEveryMethod(t *testing.T) {
 	backend := xlatest.OpenGo(t)
 	for _, method := range ode.Tableaus {
-		fault := func(steps int) float64 {
+		failure := func(steps int) float64 {
 			out, err := CallOnce(backend.Backend, func(y *Node) *Node {
 				rate := func(step, stage int, y *Node) (*Node, *Node) {
 					at := 2 * (float64(step) + method.C[stage]) / float64(steps)
@@ -52,7 +52,7 @@ func TestOrderOfEveryMethod(t *testing.T) {
 			}
 			return math.Abs(got[0] - 1.5*math.Exp(math.Sin(2)))
 		}
-		slope := math.Log2(fault(20) / fault(40))
+		slope := math.Log2(failure(20) / failure(40))
 		if math.Abs(slope-float64(method.Order)) > 0.35 {
 			t.Errorf("%s: order %.2f, declared %d", method.Name, slope, method.Order)
 		}
@@ -66,7 +66,7 @@ func TestWrongTableausAreRefused(t *testing.T) {
 	late.C = []float64{0, 0.5, 0.6, 1}
 	for _, bad := range []ode.Tableau{implicit, short, late, {}} {
 		if bad.Validate() == nil {
-			t.Errorf("%+v is taken", bad)
+			t.Errorf("%+v is accepted", bad)
 		}
 	}
 	if _, err := ode.ByName("rk5"); err == nil {

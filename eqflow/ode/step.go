@@ -8,89 +8,80 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// Derivative writes dy/dt at the time t and the state y into k, all of it. It must not change y, and keep neither slice.
+// Derivative writes dy/dt at the time t and the state y into all of k. It must not change y or keep
+// a slice.
 type Derivative func(t float64, y, k []float64) error
 
-// Step makes one step of length h from the state y at the time t, in plain Go, and returns the new state. h may be negative.
+// Step makes one step of length h from the state y at the time t, in plain Go, and returns the new
+// state. h may be negative.
 //
-// fault is the estimated error of every component, h Σ_j Error[j] k_j, with its sign; it is nil for a method without an
-// estimate. An error of f ends the step and is returned as it is.
-func Step(method Tableau, f Derivative, t float64, y []float64, h float64) (next, fault []float64, err error) {
-	s := newStages(method, f, len(y))
-	if err := s.evaluate(y, h, func(c float64) float64 { return t + h*c }); err != nil {
+// estimate is the estimated error of every component with its sign, h Σ_j Error[j] k_j; it is nil
+// for a method without an estimate. An error of f ends the step and is returned as it is.
+func Step(
+	method Tableau, f Derivative, t float64, y []float64, h float64,
+) (next, estimate []float64, err error) {
+	s, next := newSolver(method, f, len(y)), slices.Clone(y)
+	if err := s.step(h, next, func(stage int) float64 { return t + h*method.C[stage] }); err != nil {
 		return nil, nil, err
 	}
-	next = slices.Clone(y)
-	s.add(next, h, method.B)
 	if method.Error != nil {
-		fault = make([]float64, len(y))
-		s.add(fault, h, method.Error)
+		estimate = make([]float64, len(y))
+		addWeighted(estimate, h, method.Error, s.rates)
 	}
-	return next, fault, nil
+	return next, estimate, nil
 }
 
-// Solve moves y in place from t0 to t1 in equal steps, in plain Go. Its times are those of StageTimes.
+// Solve moves y in place from t0 to t1 in equal steps, in plain Go. Its stages are at the times of
+// StageTimes. After an error of f, y is not a state.
 func Solve(method Tableau, f Derivative, y []float64, t0, t1 float64, steps int) error {
-	h := (t1 - t0) / float64(steps)
-	s := newStages(method, f, len(y))
+	span := Span{Method: method, Steps: steps, T0: t0, T1: t1}
+	s := newSolver(method, f, len(y))
 	for i := range steps {
-		if err := s.evaluate(y, h, func(c float64) float64 { return t0 + (float64(i)+c)*h }); err != nil {
+		if err := s.step(span.StepLength(), y, func(stage int) float64 { return span.Time(i, stage) }); err != nil {
 			return err
 		}
-		s.add(y, h, method.B)
 	}
 	return nil
 }
 
-// Solve moves y in place from t0 to t1 in steps of a method with an error estimate, in plain Go. The error of a step is
-// that of its worst component. It returns the number of accepted steps; after an error, y is the last accepted state.
+// Solve moves y in place from t0 to t1 in steps of a method with an error estimate, in plain Go.
+// The error of a step is the largest of any component. It returns the number of accepted steps.
+// After an error, y is the last accepted state.
 func (a Adaptive) Solve(method Tableau, f Derivative, y []float64, t0, t1 float64) (steps int, err error) {
 	if method.Error == nil {
-		return 0, fmt.Errorf("ode: %s has no error estimate to adapt its steps by; use one that has, as dopri5", method.Name)
+		return 0, fmt.Errorf("ode: %s has no error estimate for adaptive steps; use dopri5", method.Name)
 	}
 	var next []float64
 	return a.Drive(method.Order, t0, t1, func(t, h float64) (float64, error) {
-		var fault []float64
-		if next, fault, err = Step(method, f, t, y, h); err != nil {
+		var estimate []float64
+		if next, estimate, err = Step(method, f, t, y, h); err != nil {
 			return 0, err
 		}
-		return floats.Norm(fault, math.Inf(1)), nil
+		return floats.Norm(estimate, math.Inf(1)), nil
 	}, func() { copy(y, next) })
 }
 
-// stages holds the stages of a step, for one step after another.
-type stages struct {
-	method Tableau
-	f      Derivative
-	y      []float64   // the state of the current stage
-	ks     [][]float64 // the derivatives of all stages
+// solver holds the arrays of Tableau.Step, for one step after another.
+type solver struct {
+	method        Tableau
+	f             Derivative
+	states, rates [][]float64 // by stage; all stages share the array of the state
 }
 
-func newStages(method Tableau, f Derivative, size int) *stages {
-	s := &stages{method: method, f: f, y: make([]float64, size), ks: make([][]float64, method.Stages())}
-	for j := range s.ks {
-		s.ks[j] = make([]float64, size)
+func newSolver(method Tableau, f Derivative, size int) *solver {
+	s := &solver{method: method, f: f, states: slices.Repeat([][]float64{make([]float64, size)}, method.Stages())}
+	for range method.Stages() {
+		s.rates = append(s.rates, make([]float64, size))
 	}
 	return s
 }
 
-// evaluate fills in the derivatives of a step from y. time turns a stage's share of the step into its time.
-func (s *stages) evaluate(y []float64, h float64, time func(c float64) float64) error {
-	for j, c := range s.method.C {
-		copy(s.y, y)
-		s.add(s.y, h, s.method.A[j])
-		if err := s.f(time(c), s.y, s.ks[j]); err != nil {
-			return err
+// step advances y by one step of length h. time is the time of a stage.
+func (s *solver) step(h float64, y []float64, time func(stage int) float64) (err error) {
+	s.method.Step(h, y, s.states, s.rates, func(stage int, state, k []float64) {
+		if err == nil {
+			err = s.f(time(stage), state, k)
 		}
-	}
-	return nil
-}
-
-// add adds h Σ_j weights[j] k_j to a state, stage after stage.
-func (s *stages) add(to []float64, h float64, weights []float64) {
-	for j, w := range weights {
-		if w != 0 {
-			floats.AddScaled(to, h*w, s.ks[j])
-		}
-	}
+	})
+	return err
 }

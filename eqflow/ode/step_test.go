@@ -18,27 +18,28 @@ func growth(t float64, y, k []float64) error {
 	return nil
 }
 
-// Halving the step divides the error of a solve by 2^order, and the estimated error of a step by 2^order too: the embedded
-// method of Dopri5 is one order lower, and the error of one step is of one order more.
+// Halving the step divides the error of a solve by 2^order. It divides the estimated error of a
+// step by 2^order too: the embedded method of Dopri5 has one order less, and the error of a single
+// step has one order more.
 func TestOrderOfStepsInGo(t *testing.T) {
 	for _, method := range ode.Tableaus {
 		exact := 1.5 * math.Exp(math.Sin(2))
-		fault := func(steps int) float64 {
+		failure := func(steps int) float64 {
 			y := []float64{1.5}
 			if err := ode.Solve(method, growth, y, 0, 2, steps); err != nil {
 				t.Fatal(err)
 			}
 			return math.Abs(y[0] - exact)
 		}
-		if slope := math.Log2(fault(20) / fault(40)); math.Abs(slope-float64(method.Order)) > 0.35 {
+		if slope := math.Log2(failure(20) / failure(40)); math.Abs(slope-float64(method.Order)) > 0.35 {
 			t.Errorf("%s: order %.2f, declared %d", method.Name, slope, method.Order)
 		}
 		estimate := func(h float64) float64 {
-			_, fault, err := ode.Step(method, growth, 0.3, []float64{1.5}, h)
+			_, estimated, err := ode.Step(method, growth, 0.3, []float64{1.5}, h)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return math.Abs(fault[0])
+			return math.Abs(estimated[0])
 		}
 		if method.Error == nil {
 			continue
@@ -49,7 +50,7 @@ func TestOrderOfStepsInGo(t *testing.T) {
 	}
 }
 
-// Many steps one by one are the solve, and a step back undoes a step but for its error.
+// Single steps add up to the solve, and a step back undoes a step up to its error.
 func TestStepsMakeTheSolve(t *testing.T) {
 	const steps, h = 8, 0.25 // times are exact, so that the bits agree
 	y := []float64{1.5, -0.5}
@@ -58,9 +59,9 @@ func TestStepsMakeTheSolve(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range steps {
-		next, fault, err := ode.Step(ode.RK4, growth, float64(i)*h, y, h)
-		if err != nil || fault != nil {
-			t.Fatalf("RK4 has no estimate: %v, %v", fault, err)
+		next, estimate, err := ode.Step(ode.RK4, growth, float64(i)*h, y, h)
+		if err != nil || estimate != nil {
+			t.Fatalf("RK4 has no estimate: %v, %v", estimate, err)
 		}
 		back, _, _ := ode.Step(ode.RK4, growth, float64(i+1)*h, next, -h)
 		if math.Abs(back[0]-y[0]) > 1e-3 {
@@ -73,7 +74,8 @@ func TestStepsMakeTheSolve(t *testing.T) {
 	}
 }
 
-// The classical method as it is written in books, for a rate that is the displacement of a whole step.
+// Step with RK4 is the classical method of textbooks, to the bit. The rate here is the displacement
+// of a whole step.
 func TestStepIsTheClassicalMethod(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	y := make([]float64, 50)
@@ -113,7 +115,7 @@ func TestAdaptiveSolve(t *testing.T) {
 		t.Errorf("%v after %d steps, %v; want %g and %g", y, steps, err, 1.5*exact, 3*exact)
 	}
 	if _, err := (ode.Adaptive{}).Solve(ode.RK4, growth, y, 0, 2); err == nil {
-		t.Error("RK4 has no estimate, and adapts")
+		t.Error("RK4 has no estimate, but adapts its steps")
 	}
 	broken := errors.New("broken")
 	fail := func(t float64, y, k []float64) error { return broken }

@@ -1,28 +1,31 @@
-// Package ode solves initial value problems inside GoMLX graphs: Runge–Kutta methods as tables, a fixed-step solve that
-// is unrolled and differentiated by the graph, the same solve as two While loops with a hand-written adjoint, and the
-// step-size control of an adaptive solve whose steps run one at a time.
 package ode
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Tableau is an explicit Runge–Kutta method as data.
 //
-// Stage j sits at time t + C[j]·h and state y + h Σ_m A[j][m] k_m; the step is y + h Σ_j B[j] k_j.
+// Stage j has the time t + C[j]·h and the state y + h Σ_m A[j][m] k_m. The step ends at y + h Σ_j
+// B[j] k_j.
 type Tableau struct {
 	Name  string
 	Order int
-	A     [][]float64 // strictly lower triangular, row j has j entries
+	A     [][]float64 // strictly lower triangular: row j has j entries
 	B, C  []float64
-	// Error holds B minus the weights of the embedded method, for an error estimate h Σ_j Error[j] k_j; nil without one.
+	// Error is B minus the weights of the embedded method: h Σ_j Error[j] k_j estimates the error
+	// of a step. It is nil for a method without an estimate.
 	Error []float64
-	// Twins names two stages at the same time, whose disagreement grows with the step's error: the stage penalty of
-	// training sums it. Equal entries mean that the method has none.
+	// Twins are two stages at the same time. Their disagreement grows with the error of the step,
+	// and the stage penalty of training is its sum over steps. Equal entries mean that the method
+	// has no twins.
 	Twins [2]int
-	// Source is the publication that the numbers come from.
+	// Source is the publication of the numbers.
 	Source string
 }
 
-// The methods by name.
+// The methods of the package.
 var (
 	Euler = Tableau{
 		Name: "euler", Order: 1,
@@ -64,30 +67,34 @@ var (
 	}
 )
 
-// Tableaus lists the methods that ByName knows.
+// Tableaus lists the methods that ByName knows. An init function can append a method of one's own.
 var Tableaus = []Tableau{Euler, Midpoint, RK4, Dopri5}
 
 // ByName returns the method with the given name.
 func ByName(name string) (Tableau, error) {
+	var known []string
 	for _, t := range Tableaus {
 		if t.Name == name {
 			return t, nil
 		}
+		known = append(known, t.Name)
 	}
-	return Tableau{}, fmt.Errorf("ode: no method %q; use euler, midpoint, rk4 or dopri5", name)
+	return Tableau{}, fmt.Errorf("ode: unknown method %q; give one of %s", name, strings.Join(known, ", "))
 }
 
 // Stages is the number of evaluations of the right-hand side in a step.
 func (t Tableau) Stages() int { return len(t.B) }
 
-// HasTwins tells whether two stages share a time, so that their disagreement can be penalised.
+// HasTwins reports whether two stages share a time, so that their disagreement can be penalised.
 func (t Tableau) HasTwins() bool { return t.Twins[0] != t.Twins[1] }
 
-// Validate returns an error if the table is not an explicit method: wrong lengths, or rows that do not sum to C.
+// Validate returns an error if the table is not an explicit method: wrong lengths, or a row that
+// does not sum to its time.
 func (t Tableau) Validate() error {
 	s := t.Stages()
 	if s == 0 || len(t.A) != s || len(t.C) != s || (t.Error != nil && len(t.Error) != s) {
-		return fmt.Errorf("ode: tableau %q has %d weights, %d rows and %d times; they must be as many", t.Name, s, len(t.A), len(t.C))
+		return fmt.Errorf("ode: tableau %q has %d weights, %d rows and %d times; give one of each per stage",
+			t.Name, s, len(t.A), len(t.C))
 	}
 	for j, row := range t.A {
 		sum := -t.C[j]
@@ -95,13 +102,14 @@ func (t Tableau) Validate() error {
 			sum += a
 		}
 		if len(row) != j || sum > 1e-12 || sum < -1e-12 {
-			return fmt.Errorf("ode: row %d of tableau %q must hold %d entries that sum to its time %g", j, t.Name, j, t.C[j])
+			return fmt.Errorf("ode: row %d of tableau %q is wrong; give %d entries that sum to its time %g",
+				j, t.Name, j, t.C[j])
 		}
 	}
 	return nil
 }
 
-// StageTimes returns the times [steps] at which stage j is evaluated by a solve from t0 to t1 in equal steps.
+// StageTimes returns the times [steps] of stage j in a solve from t0 to t1 in equal steps.
 func (t Tableau) StageTimes(j int, t0, t1 float64, steps int) []float64 {
 	h := (t1 - t0) / float64(steps)
 	times := make([]float64, steps)

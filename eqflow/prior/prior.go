@@ -1,4 +1,5 @@
-// Package prior holds the distributions that flows start from.
+// Package prior has the distribution that flows start from: MeanFree, with its draws, its
+// log-density in graphs (LogProb) and in plain Go (LogDensity), and its entropy.
 package prior
 
 import (
@@ -10,9 +11,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// MeanFree is the standard normal on the mean-free subspace of n particles in d dimensions, invariant under rotation,
-// reflection and relabelling. Its (n−1)·d degrees of freedom have the subspace's orthonormal measure, so that
-// log p(z) = −|z|²/2 − (n−1)·d/2·ln 2π. Source: arXiv:1910.00753.
+// MeanFree is the standard normal distribution on the mean-free subspace of n particles in d
+// dimensions. It is invariant under rotation, reflection and relabelling. With the orthonormal
+// measure of the subspace's (n−1)·d degrees of freedom,
+//
+//	log p(z) = −|z|²/2 − (n−1)·d/2·ln 2π
+//
+// Source: arXiv:1910.00753.
 type MeanFree struct{ N, D int }
 
 // DegreesOfFreedom is (n−1)·d.
@@ -33,7 +38,8 @@ func (p MeanFree) LogProb(z *Node) *Node {
 	return AddScalar(MulScalar(ReduceSum(Mul(z, z), 1, 2), -0.5), p.normaliser())
 }
 
-// LogDensity is LogProb of one mean-free configuration z [n*d], in plain Go.
+// LogDensity returns the log-density of one mean-free configuration z [n*d], in nats and in plain
+// Go.
 func (p MeanFree) LogDensity(z []float64) float64 {
 	square := 0.0
 	for _, v := range z {
@@ -42,7 +48,8 @@ func (p MeanFree) LogDensity(z []float64) float64 {
 	return p.normaliser() - square/2
 }
 
-// Sample draws size configurations. The same source gives the same draws on every machine.
+// Sample draws size mean-free configurations. The same state of rng gives the same draws on every
+// machine.
 func (p MeanFree) Sample(rng *rand.Rand, size int) particle.Batch {
 	b := particle.NewBatch(size, p.N, p.D)
 	for i := range b.X {

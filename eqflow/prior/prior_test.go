@@ -23,8 +23,8 @@ func logProb(t *testing.T, backend *xla.Opened, p prior.MeanFree, z particle.Bat
 	return out.Value().([]float64)
 }
 
-// The density is a product of ordinary normal densities of the subspace's orthonormal coordinates.
-func TestDensityIsThatOfTheSubspacesCoordinates(t *testing.T) {
+// The density is the product of the normal densities of orthonormal coordinates of the subspace.
+func TestDensityInCoordinatesOfTheSubspace(t *testing.T) {
 	xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
 		for _, p := range []prior.MeanFree{{N: 4, D: 2}, {N: 13, D: 3}} {
 			z := p.Sample(rand.New(rand.NewPCG(1, 2)), 5)
@@ -49,7 +49,8 @@ func TestDensityIsThatOfTheSubspacesCoordinates(t *testing.T) {
 	})
 }
 
-// Removing the mean leaves each coordinate the variance (n−1)/n, and any two particles' the covariance −1/n.
+// Without the mean, each coordinate has the variance (n−1)/n, and any two particles have the
+// covariance −1/n.
 func TestMomentsOfDraws(t *testing.T) {
 	p, size := prior.MeanFree{N: 4, D: 2}, 40000
 	z := p.Sample(rand.New(rand.NewPCG(3, 4)), size)
@@ -68,7 +69,7 @@ func TestMomentsOfDraws(t *testing.T) {
 			square += v * v / float64(size)
 		}
 	}
-	// The errors of 40 000 draws are near 0.005, 0.004 and 0.017; bounds are four of them.
+	// The standard errors of 40 000 draws are near 0.005, 0.004 and 0.017; a bound is four of them.
 	for _, c := range []struct {
 		what             string
 		got, want, bound float64
@@ -82,14 +83,14 @@ func TestMomentsOfDraws(t *testing.T) {
 	}
 }
 
-// The entropy is minus the mean log-density of the prior's own draws.
+// The entropy is minus the mean log-density of the prior's draws.
 func TestEntropy(t *testing.T) {
 	p := prior.MeanFree{N: 13, D: 3}
 	sum, size := 0.0, 4000
 	for _, l := range logProb(t, xlatest.OpenGo(t), p, p.Sample(rand.New(rand.NewPCG(5, 6)), size)) {
 		sum -= l / float64(size)
 	}
-	// The log-density's deviation is √(dof/2) = 4.2, so the mean's is 0.067.
+	// The standard deviation of the log-density is √(dof/2) = 4.2, and that of the mean is 0.067.
 	if math.Abs(sum-p.Entropy()) > 0.27 {
 		t.Errorf("entropy %g, the draws say %g", p.Entropy(), sum)
 	}

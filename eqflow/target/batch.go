@@ -2,35 +2,32 @@ package target
 
 import (
 	"math"
-	"sync"
-	"sync/atomic"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
-// Energies returns u [batch] of the configurations x [batch, n, d], in kT. Concurrency(t) goroutines share the work; each
-// configuration's energy is the same bytes in any batch.
+// Energies returns u [batch] of the configurations x [batch, n, d], in kT. Concurrency(t)
+// goroutines share the work; each configuration's energy is the same bytes in any batch.
 func Energies(t Target, x particle.Batch) []float64 {
 	u := make([]float64, x.Len())
-	inParallel(Concurrency(t), x.Len(), func(i int) { u[i] = t.EnergyForces(x.At(i), nil) })
+	parallel.For(Concurrency(t), x.Len(), func(i int) { u[i] = t.EnergyForces(x.At(i), nil) })
 	return u
 }
 
-// EnergiesGradients returns u [batch] and its gradients ∇u [batch, n, d], minus the forces, of the configurations x.
+// EnergiesGradients returns u [batch] and its gradients ∇u [batch, n, d], minus the forces, of the
+// configurations x.
 func EnergiesGradients(t Target, x particle.Batch) (u []float64, gradients particle.Batch) {
 	u, gradients = make([]float64, x.Len()), particle.NewBatch(x.Len(), x.N, x.D)
-	inParallel(Concurrency(t), x.Len(), func(i int) {
-		out := gradients.At(i)
-		u[i] = t.EnergyForces(x.At(i), out)
-		for k := range out {
-			out[k] = -out[k]
-		}
+	parallel.For(Concurrency(t), x.Len(), func(i int) {
+		u[i] = t.EnergyForces(x.At(i), gradients.At(i))
+		negate(gradients.At(i))
 	})
 	return u, gradients
 }
 
-// Virials returns x·∇u [batch] of the configurations x, in kT. Their mean over the Boltzmann distribution is
-// DegreesOfFreedom(t), whatever the target.
+// Virials returns x·∇u [batch] of the configurations x, in kT. Their mean over the Boltzmann
+// distribution is DegreesOfFreedom(t), whatever the target.
 func Virials(t Target, x particle.Batch) []float64 {
 	_, virials := EnergiesVirials(t, x)
 	return virials
@@ -53,8 +50,8 @@ func EnergiesVirials(t Target, x particle.Batch) (u, virials []float64) {
 //
 //	u for u ≤ cut,  cut + ln(1 + u − cut) for u > cut
 //
-// and its slope d tamed/du. Overlaps of particles have energies of 1e10 kT and more; tamed, they do not drown every other
-// configuration of a batch. An infinite u has slope 0.
+// and its slope d tamed/du. Overlaps of particles have energies of 1e10 kT and more; tamed, they do
+// not drown every other configuration of a batch. An infinite u has slope 0.
 func Tame(u, cut float64) (tamed, slope float64) {
 	if excess := u - cut; excess > 0 {
 		return cut + math.Log1p(excess), 1 / (1 + excess)
@@ -62,8 +59,8 @@ func Tame(u, cut float64) (tamed, slope float64) {
 	return u, 1
 }
 
-// TamedEnergiesGradients is EnergiesGradients of the energy tamed beyond the cut. The gradient is zero where the energy is
-// infinite, at particles on top of each other.
+// TamedEnergiesGradients is EnergiesGradients of the energy tamed beyond the cut. The gradient is
+// zero where the energy is infinite, at particles on top of each other.
 func TamedEnergiesGradients(t Target, x particle.Batch, cut float64) (u []float64, gradients particle.Batch) {
 	u, gradients = EnergiesGradients(t, x)
 	for i := range u {
@@ -79,18 +76,4 @@ func TamedEnergiesGradients(t Target, x particle.Batch, cut float64) (u []float6
 		}
 	}
 	return u, gradients
-}
-
-// inParallel calls do(0), …, do(n−1), each once, from at most the given number of goroutines.
-func inParallel(workers, n int, do func(i int)) {
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(workers, n) {
-		group.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				do(i)
-			}
-		})
-	}
-	group.Wait()
 }

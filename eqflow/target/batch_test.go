@@ -8,7 +8,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// batchOf draws configurations without overlaps; the last of the batch has two particles on top of each other.
+// batchOf draws configurations without overlaps, but the last has two particles on top of each
+// other.
 func batchOf(t Target, size int) particle.Batch {
 	x := particle.NewBatch(size, t.Particles(), t.Dim())
 	for i := range size {
@@ -21,7 +22,7 @@ func batchOf(t Target, size int) particle.Batch {
 // same reports whether two numbers have the same bits.
 func same(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }
 
-// A batch has the bits of its configurations one by one.
+// Values of a batch have the bits of values of single configurations.
 func TestBatchIsItsConfigurations(t *testing.T) {
 	const size = 40
 	own := MustFromGraph("own dw4 in batches", 4, 2, ownDW4)
@@ -41,25 +42,27 @@ func TestBatchIsItsConfigurations(t *testing.T) {
 			for k, f := range forces {
 				virial -= x.At(i)[k] * f
 				if !same(gradients.At(i)[k], -f) {
-					t.Errorf("%s: gradient %d of configuration %d is %g, want %g", target.Name(), k, i, gradients.At(i)[k], -f)
+					t.Errorf("%s: gradient %d of configuration %d is %g, want %g",
+						target.Name(), k, i, gradients.At(i)[k], -f)
 				}
 			}
 			if !same(u[i], want) || virials[i] != virial && !math.IsNaN(virial) {
-				t.Errorf("%s: configuration %d has u = %g and virial %g, want %g and %g", target.Name(), i, u[i], virials[i], want, virial)
+				t.Errorf("%s: configuration %d has u = %g and virial %g, want %g and %g",
+					target.Name(), i, u[i], virials[i], want, virial)
 			}
 		}
 	}
 }
 
 func TestTame(t *testing.T) {
+	infinite := math.Inf(1)
 	for _, c := range []struct{ u, cut, tamed, slope float64 }{
-		{-3, 10, -3, 1}, {10, 10, 10, 1}, {10 + math.E - 1, 10, 11, 1 / math.E}, {math.Inf(1), 10, math.Inf(1), 0}, {5, math.Inf(1), 5, 1},
+		{-3, 10, -3, 1}, {10, 10, 10, 1}, {10 + math.E - 1, 10, 11, 1 / math.E},
+		{infinite, 10, infinite, 0}, {5, infinite, 5, 1},
 	} {
 		tamed, slope := Tame(c.u, c.cut)
-		if math.Abs(tamed-c.tamed) > 1e-12 || math.Abs(slope-c.slope) > 1e-12 {
-			if !math.IsInf(c.tamed, 1) || tamed != c.tamed {
-				t.Errorf("u = %g, cut %g: %g with slope %g, want %g with %g", c.u, c.cut, tamed, slope, c.tamed, c.slope)
-			}
+		if tamed != c.tamed && !(math.Abs(tamed-c.tamed) < 1e-12) || !(math.Abs(slope-c.slope) < 1e-12) {
+			t.Errorf("u = %g, cut %g: %g, slope %g; want %g, slope %g", c.u, c.cut, tamed, slope, c.tamed, c.slope)
 		}
 	}
 	if tamed, _ := Tame(math.NaN(), 10); !math.IsNaN(tamed) {
@@ -89,7 +92,8 @@ func TestTamedGradients(t *testing.T) {
 	}
 }
 
-// Forces of a bridge are the slope of its energy, tamed or not, and its ends are the normal and the target.
+// Forces of a bridge are the slope of its energy, tamed or not, and its ends are the normal and the
+// target.
 func TestBridge(t *testing.T) {
 	const h = 1e-6
 	lj := LJ13()
@@ -112,7 +116,7 @@ func TestBridge(t *testing.T) {
 			for k := range 5 {
 				plus, minus := slices.Clone(x), slices.Clone(x)
 				plus[k], minus[k] = plus[k]+h, minus[k]-h
-				// The bridge takes |x|² as it is: x need not be mean-free for its slope.
+				// x need not be mean-free here: a bridge does not remove the mean from |x|².
 				slope := (b.EnergyForces(plus, nil) - b.EnergyForces(minus, nil)) / (2 * h)
 				near(t, "force of the bridge", forces[k], -slope, 1e-6*(1+math.Abs(slope)))
 			}

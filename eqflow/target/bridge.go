@@ -1,11 +1,12 @@
 package target
 
-// Bridge is the energy u_λ on a path from a mean-free normal distribution, λ = 0, to a target, λ = 1:
+// Bridge is the energy u_λ on a path from a mean-free normal distribution, λ = 0, to a target, λ =
+// 1:
 //
 //	u_λ(x) = (1−λ) |x|²/(2 Variance) + λ Tame(u(x), Cut)
 //
-// At λ = 1 the energy is u itself, without taming. x must be mean-free. Bridge is a Target for Markov chains; its Energy
-// and Reference are those of the target at λ = 1.
+// At λ = 1 the energy is u itself, without taming. x must be mean-free. Bridge is a Target for
+// Markov chains; its Energy and Reference are those of the target at λ = 1.
 type Bridge struct {
 	Target
 	Lambda   float64
@@ -36,7 +37,8 @@ func (b Bridge) Gradient(x, gradient []float64, u float64, out []float64) {
 	}
 }
 
-// EnergyForces returns u_λ of a mean-free x [n*d] and, where forces is not nil, writes −∇u_λ [n*d] into it.
+// EnergyForces returns u_λ of a mean-free x [n*d] and, where forces is not nil, writes −∇u_λ [n*d]
+// into it.
 func (b Bridge) EnergyForces(x, forces []float64) float64 {
 	square := 0.0
 	for _, v := range x {
@@ -52,10 +54,4 @@ func (b Bridge) EnergyForces(x, forces []float64) float64 {
 		negate(forces)
 	}
 	return b.Mix(square, u)
-}
-
-func negate(v []float64) {
-	for k := range v {
-		v[k] = -v[k]
-	}
 }

@@ -1,29 +1,39 @@
-// Package target holds the reduced energies u(x) = U(x)/kT that generators learn and samplers visit.
+// Package target holds the reduced energies u(x) = U(x)/kT that generators learn and Markov chains
+// sample.
 //
-// DoubleWell, LennardJones, Mixture, Chain and Harmonic are plain structs; DW4, LJ13 and LJ55 return some with the constants
-// in use elsewhere. FromGraph makes a system of one's own from an energy as a graph function. Parse reads a name, Spec is the
-// form that files carry. Energies are evaluated inside graphs and, with forces, in plain Go. Relax, Minima, Basins and the
-// labels of metastable states work on every target.
+// Start with target.go: Target is the interface of all systems. Then:
+//
+//   - doublewell.go, lennardjones.go, mixture.go, chain.go, harmonic.go: the systems, plain
+//     structs. DW4, LJ13 and LJ55 return systems with published constants.
+//   - own.go: FromGraph makes a user's own system out of an energy as a graph function;
+//     evaluator.go evaluates it in plain Go.
+//   - parse.go, spec.go, kind.go: systems by name ("dw4"), as data in files, and the list of kinds.
+//   - batch.go: energies, gradients and virials of many configurations, and the taming of large
+//     energies.
+//   - bridge.go: the energies between a normal distribution and a target.
+//   - minima.go, relax.go, labels.go: local minima, basins, and labels of metastable states.
 //
 // # Adding a system
 //
-// A new kind of system is one file: the struct with the methods of Target and Validate, a method spec for files, and a kind
-// that says how the system is named, built and explained; kinds lists it, and the tests take it from testTargets. Two more
-// methods are for those who need them: Relabelling, where not all particles are alike, and Sampling, for Markov chains that
-// begin well. Relabellings reach everything that must keep to them: fields, couplings, augmentation, minima, distances.
+// A new kind of system is one file: a struct with the methods of Described, and a Kind, which says
+// how the system is named, built and explained. In this package, the list kinds in kind.go names
+// the Kind, and the tests take a system of it from testTargets. In any other package, an init
+// function gives the Kind to Register; kind_test.go is an example. Two methods are optional:
+// Relabelling, if not all particles are alike, and Sampling, for Markov chains that start well.
+// Fields, coupling layers, augmentation, minima and distances all respect the relabellings.
 //
 // # Periodic boxes
 //
-// All systems here live in free space, on the mean-free subspace. A periodic box is another space and not another target: on
-// the torus all n·d coordinates count, no centre of mass is defined, and the prior is uniform. eqflow.Model, with its mean-free
-// normal prior, does not know it. What it takes, beyond an energy by the nearest images, is
+// All systems here live in free space, on the mean-free subspace. A periodic box is another space,
+// not another target: on the torus all n·d coordinates count, no centre of mass is defined, and the
+// prior is uniform. eqflow.Model has a mean-free normal prior and does not support the torus.
+// Besides an energy with nearest images, the torus needs
 //
-//   - a field of smooth periodic displacements, which any dynamics.Config may be, so that flow.Continuous carries the torus onto
-//     itself with the exact log-determinant;
+//   - a field of smooth periodic displacements. Any dynamics.Config can be one; flow.Continuous
+//     then maps the torus onto itself with the exact log-determinant;
 //   - the uniform prior, of density L^(−n·d);
-//   - Markov chains without a centre to be removed, whose coordinates may wander from image to image;
-//   - flow matching along geodesics: the nearest images' displacements, less their mean.
+//   - Markov chains that keep the centre of mass and let coordinates wander from image to image;
+//   - flow matching along geodesics: displacements to the nearest images, minus their mean.
 //
-// flow/torus_test.go works it out for soft discs in the plane, from prior to log Z. The same four are what a Model for the torus
-// would have to be told.
+// flow/torus_test.go does this for soft discs in the plane, from prior to log Z.
 package target

@@ -12,8 +12,9 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// evaluator evaluates a graph's energy for callers that come one by one: those who wait while others are being served go
-// together. A call costs 0.2 ms on GoMLX's backend in plain Go, whether for one configuration or for sixty-four.
+// evaluator evaluates the energy of a graph for callers that come one by one. It serves the callers
+// that wait at the same time as one batch: a call of GoMLX's Go backend costs 0.2 ms, for one
+// configuration as for 64.
 type evaluator struct {
 	target *Own
 	forces bool
@@ -21,73 +22,77 @@ type evaluator struct {
 
 	mu      sync.Mutex
 	busy    bool
-	waiting []*question
+	waiting []*request
 }
 
-// question is one configuration to be evaluated.
-type question struct {
+// request is one configuration to evaluate, and its answer.
+type request struct {
 	x, forces []float64
 	u         float64
 	err       error
 	answered  bool
-	turn      chan struct{} // closed when it is answered, or its caller has to serve
+	turn      chan struct{} // closed when the request is answered, or when its caller must serve the next batch
 }
 
-// blocks are the batch sizes that graphs are compiled for; smaller batches are padded. A configuration's energy is the same
-// bytes in every one of them.
+// blocks are the batch sizes that graphs are compiled for. Smaller batches are padded. A
+// configuration's energy is the same bytes in every batch.
 var blocks = []int{1, 16, 64, largestBlock}
 
 const largestBlock = 256
 
 func newEvaluator(t *Own, forces bool) *evaluator { return &evaluator{target: t, forces: forces} }
 
-// evaluate returns u of x and fills forces in, if this evaluator has any.
+// evaluate returns u of x and, if the evaluator has forces, fills in forces.
 func (e *evaluator) evaluate(x, forces []float64) (float64, error) {
-	q := &question{x: x, forces: forces, turn: make(chan struct{})}
+	r := &request{x: x, forces: forces, turn: make(chan struct{})}
 	e.mu.Lock()
-	e.waiting = append(e.waiting, q)
+	e.waiting = append(e.waiting, r)
 	if e.busy {
 		e.mu.Unlock()
-		<-q.turn
-		if q.answered {
-			return q.u, q.err
+		<-r.turn
+		if r.answered {
+			return r.u, r.err
 		}
 		e.mu.Lock()
 	}
 	e.busy = true
 	e.mu.Unlock()
-	runtime.Gosched() // those who are about to ask come along
-	e.mu.Lock()
-	e.waiting = slices.DeleteFunc(e.waiting, func(o *question) bool { return o == q })
-	others := min(len(e.waiting), largestBlock-1)
-	batch := append([]*question{q}, e.waiting[:others]...)
-	e.waiting = slices.Clone(e.waiting[others:])
-	e.mu.Unlock()
-
+	runtime.Gosched() // lets other callers join the batch
+	batch := e.nextBatch(r)
 	e.answer(batch)
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, o := range batch[1:] {
-		o.answered = true
-		close(o.turn)
+	for _, other := range batch[1:] {
+		other.answered = true
+		close(other.turn)
 	}
 	e.busy = len(e.waiting) > 0
-	if e.busy { // the first of them serves next; it is still among the waiting and not answered
-		next := e.waiting[0]
-		close(next.turn)
+	if e.busy { // the first waiting caller serves next; its request stays in the queue, not answered
+		close(e.waiting[0].turn)
 	}
-	return q.u, q.err
+	return r.u, r.err
 }
 
-// answer evaluates a batch. Only one goroutine at a time is here.
-func (e *evaluator) answer(batch []*question) {
+// nextBatch takes r and as many other waiting requests as fit into a block.
+func (e *evaluator) nextBatch(r *request) []*request {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.waiting = slices.DeleteFunc(e.waiting, func(other *request) bool { return other == r })
+	others := min(len(e.waiting), largestBlock-1)
+	batch := append([]*request{r}, e.waiting[:others]...)
+	e.waiting = slices.Clone(e.waiting[others:])
+	return batch
+}
+
+// answer evaluates a batch. Only one goroutine at a time calls it.
+func (e *evaluator) answer(batch []*request) {
 	fail := func(err error) {
-		for _, q := range batch {
-			q.err = err
+		for _, r := range batch {
+			r.err = err
 		}
 	}
-	if err := e.prepare(); err != nil {
+	if err := e.compile(); err != nil {
 		fail(err)
 		return
 	}
@@ -103,25 +108,26 @@ func (e *evaluator) answer(batch []*question) {
 		return
 	}
 	u := tensors.MustCopyFlatData[float64](results[0])
-	for i, q := range batch {
-		q.u = u[i]
+	for i, r := range batch {
+		r.u = u[i]
 	}
 	if e.forces {
 		forces := tensors.MustCopyFlatData[float64](results[1])
-		for i, q := range batch {
-			copy(q.forces, forces[i*width:(i+1)*width])
+		for i, r := range batch {
+			copy(r.forces, forces[i*width:(i+1)*width])
 		}
 	}
-	for _, r := range results {
-		r.MustFinalizeAll()
+	for _, result := range results {
+		result.MustFinalizeAll()
 	}
 }
 
-// ownBackend computes the energies of all of a process's own systems. It is part of the program and needs no plugin.
+// ownBackend computes the energies of all systems that FromGraph makes in a process. It is part of
+// the program and needs no plugin.
 var ownBackend = sync.OnceValues(func() (compute.Backend, error) { return gobackend.New("") })
 
-// prepare makes the compiled graph, on first use.
-func (e *evaluator) prepare() error {
+// compile makes the executable graph, on first use.
+func (e *evaluator) compile() error {
 	if e.exec != nil {
 		return nil
 	}
@@ -132,8 +138,8 @@ func (e *evaluator) prepare() error {
 	e.exec, err = graph.NewExec(backend, func(x *graph.Node) []*graph.Node {
 		u := e.target.energy(x)
 		if want := x.Shape().Dimensions[:1]; u.DType() != x.DType() || !slices.Equal(u.Shape().Dimensions, want) {
-			panic(fmt.Errorf("is %s for %s; it must be one number of the same type for each configuration: sum over pairs or particles with ReduceSum(…, -1)",
-				u.Shape(), x.Shape()))
+			panic(fmt.Errorf("is %s for %s; it must be one number of the same type for each configuration: "+
+				"sum over pairs or particles with ReduceSum(…, -1)", u.Shape(), x.Shape()))
 		}
 		if !e.forces {
 			return []*graph.Node{u}

@@ -2,17 +2,19 @@ package target
 
 import "github.com/eqflow/gonb-eqflow/eqflow/particle"
 
-// Label names a metastable state of numbered particles: one character for each pair i < j, '1' where the pair is
-// longer than the cutoff. Relabelled copies of one shape have different labels.
+// Label names a metastable state of numbered particles. It has one character for each pair i < j:
+// '1' if the pair is longer than the cutoff, '0' otherwise. Relabelled copies of one shape have
+// different labels.
 type Label string
 
-// PairWells is a target whose pairs sit in double wells, parted by a barrier at Cutoff: its labels are meaningful.
+// PairWells is a target whose pair energies are double wells with the barrier at Cutoff, so that
+// labels are meaningful.
 type PairWells interface {
 	Target
 	Cutoff() float64
 }
 
-// LabelOf returns the label of x [n*d]: the bit pattern of d_ij > cutoff over the pairs, in the order of
+// LabelOf returns the label of x [n*d]: the bits of d_ij > cutoff over the pairs, in the order of
 // particle.Pairs.
 func LabelOf(x []float64, d int, cutoff float64) Label {
 	n := len(x) / d
@@ -29,7 +31,8 @@ func LabelOf(x []float64, d int, cutoff float64) Label {
 	return Label(bits)
 }
 
-// HasLabel says whether x [n*d] has the given label. It allocates nothing, so that a sampler can ask at every step.
+// HasLabel reports whether x [n*d] has the given label. It allocates nothing, so a sampler can call
+// it at every step.
 func HasLabel(x []float64, d int, cutoff float64, label Label) bool {
 	n, p := len(x)/d, 0
 	for i := range n {
@@ -43,7 +46,8 @@ func HasLabel(x []float64, d int, cutoff float64, label Label) bool {
 	return true
 }
 
-// LongPairs counts the pairs of x [n*d] that are longer than the cutoff; the same for all relabelled copies.
+// LongPairs counts the pairs of x [n*d] that are longer than the cutoff. All relabelled copies have
+// the same number.
 func LongPairs(x []float64, d int, cutoff float64) int {
 	n, count := len(x)/d, 0
 	for i := range n {

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,23 +10,25 @@ import (
 	"sync"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
-// sameShape is the largest difference of sorted pair distances, in units of length, between copies of one minimum.
+// sameShape is the largest difference between the sorted pair distances of two copies of one
+// minimum, in units of length.
 const sameShape = 1e-2
 
 // Minimum is a local minimum of a target's energy.
 type Minimum struct {
 	Energy    float64
 	X         []float64 // [n*d], mean-free
-	Distances []float64 // pair distances, sorted as far as relabellings go: the shape
-	Found     int       // how many starts ended here
+	Distances []float64 // pair distances, sorted among pairs that relabellings exchange: the shape
+	Found     int       // number of starts that ended here
 }
 
-// Search says how Minima looks for minima; its zero value is good for few particles.
+// Search is the settings of Minima. Its zero value is good for few particles.
 type Search struct {
-	Starts int     // relaxations, 300 where zero
-	Spread float64 // standard deviation of the starting coordinates, 3 where zero
+	Starts int     // relaxations; 0 means 300
+	Spread float64 // standard deviation of the starting coordinates; 0 means 3
 	Seed   uint64
 }
 
@@ -36,17 +39,14 @@ type searchKey struct {
 	search Search
 }
 
-// Minima returns the distinct local minima of t that relaxation from random starts finds, lowest energy first.
+// Minima returns the distinct local minima of t that relaxation from random starts finds, lowest
+// energy first.
 //
-// Copies by rotation, reflection and relabellings of t count as one. The same search gives the same list, and a repeated
-// one is answered from memory. Larger clusters have far more minima than any search finds.
+// Copies by rotation, reflection and relabellings of t count once. The same search gives the same
+// list, and a repeated search returns it from memory. Larger clusters have far more minima than any
+// search finds.
 func Minima(t Target, search Search) ([]Minimum, error) {
-	if search.Starts == 0 {
-		search.Starts = 300
-	}
-	if search.Spread == 0 {
-		search.Spread = 3
-	}
+	search.Starts, search.Spread = cmp.Or(search.Starts, 300), cmp.Or(search.Spread, 3)
 	key := searchKey{t, search}
 	cacheable := reflect.ValueOf(t).Comparable()
 	if cacheable {
@@ -54,14 +54,14 @@ func Minima(t Target, search Search) ([]Minimum, error) {
 			return cloneMinima(known.([]Minimum)), nil
 		}
 	}
-	relaxed := make([]Minimum, search.Starts)
-	failures := make([]error, search.Starts)
-	inParallel(Concurrency(t), search.Starts, func(i int) {
+	relaxed, failures := make([]Minimum, search.Starts), make([]error, search.Starts)
+	parallel.For(Concurrency(t), search.Starts, func(i int) {
 		relaxed[i], failures[i] = relaxFrom(t, search, uint64(i))
 	})
 	minima := distinct(relaxed)
 	if len(minima) == 0 {
-		return nil, fmt.Errorf("target: no minimum of %s from %d starts; give another spread: %w", t.Name(), search.Starts, failures[0])
+		return nil, fmt.Errorf("target: %s relaxed to no minimum from %d starts; give another spread: %w",
+			t.Name(), search.Starts, failures[0])
 	}
 	if cacheable {
 		minimaCache.Store(key, cloneMinima(minima))
@@ -82,17 +82,11 @@ func relaxFrom(t Target, search Search, start uint64) (Minimum, error) {
 	return Minimum{Energy: u, X: x, Distances: shape(t, x), Found: 1}, nil
 }
 
-// distinct sorts relaxed configurations by energy and merges those of one shape; failed ones, without X, drop out.
+// distinct sorts relaxed configurations by energy and merges configurations of one shape. It drops
+// failures, which have no X.
 func distinct(relaxed []Minimum) []Minimum {
 	relaxed = slices.DeleteFunc(relaxed, func(m Minimum) bool { return m.X == nil })
-	slices.SortStableFunc(relaxed, func(a, b Minimum) int {
-		if a.Energy < b.Energy {
-			return -1
-		} else if a.Energy > b.Energy {
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(relaxed, func(a, b Minimum) int { return cmp.Compare(a.Energy, b.Energy) })
 	var minima []Minimum
 	for _, m := range relaxed {
 		if at := shapeIndex(minima, m.Distances); at >= 0 {
@@ -104,20 +98,20 @@ func distinct(relaxed []Minimum) []Minimum {
 	return minima
 }
 
-// shape returns the pair distances of x [n*d], sorted among pairs that relabellings of t take to one another.
+// shape returns the pair distances of x [n*d], sorted among pairs that relabellings of t exchange.
 func shape(t Target, x []float64) []float64 {
 	if RelabellingOf(t).All() {
 		return particle.SortedDistances(x, t.Dim())
 	}
 	_, roles := RelabellingOf(t).Roles(t.Particles())
-	of := make([][]float64, slices.Max(roles)+1)
+	byRole := make([][]float64, slices.Max(roles)+1)
 	for p, r := range particle.Distances(x, t.Dim()) {
-		of[roles[p]] = append(of[roles[p]], r)
+		byRole[roles[p]] = append(byRole[roles[p]], r)
 	}
-	for _, distances := range of {
+	for _, distances := range byRole {
 		slices.Sort(distances)
 	}
-	return slices.Concat(of...)
+	return slices.Concat(byRole...)
 }
 
 // shapeIndex returns the index of the minimum with these sorted distances, or −1.
@@ -132,7 +126,8 @@ func shapeIndex(minima []Minimum, distances []float64) int {
 	})
 }
 
-// Basin returns the index in minima of the one to which x [n*d] relaxes, and −1 if it is none of them.
+// Basin returns the index of the minimum to which x [n*d] relaxes, or −1 if minima does not contain
+// it.
 func Basin(t Target, minima []Minimum, x []float64) int {
 	relaxed, _, err := Relax(t, x)
 	if err != nil {
@@ -141,17 +136,18 @@ func Basin(t Target, minima []Minimum, x []float64) int {
 	return shapeIndex(minima, shape(t, relaxed))
 }
 
-// Basins returns, for every configuration, the index in minima of its basin, over all cores.
+// Basins returns the index of the minimum of every configuration [batch], over all cores.
 //
-// Only thermal configurations count: those whose energy lies within kT (in units of kT, 6 say) of their minimum.
-// Others get −1: any spread-out cloud relaxes to every minimum.
+// Only thermal configurations count: the energy must lie at most `within` (in kT; 6, for example)
+// above the minimum. Any other configuration gets −1, because a dilute cloud of particles relaxes
+// to an arbitrary minimum.
 func Basins(t Target, minima []Minimum, batch particle.Batch, within float64) []int {
 	ceiling := math.Inf(-1)
 	for _, m := range minima {
 		ceiling = max(ceiling, m.Energy+within)
 	}
 	basins := make([]int, batch.Len())
-	inParallel(Concurrency(t), batch.Len(), func(i int) {
+	parallel.For(Concurrency(t), batch.Len(), func(i int) {
 		basins[i] = -1
 		u := t.EnergyForces(batch.At(i), nil)
 		if u > ceiling {

@@ -52,7 +52,7 @@ func TestBasins(t *testing.T) {
 		copied[0] += 0.05
 		copy(batch.At(i), copied)
 	}
-	// Twice the size: relaxes to the first minimum, but is far from thermal.
+	// The first minimum at twice its size relaxes to the first minimum, but is far from thermal.
 	for k, v := range minima[0].X {
 		batch.At(len(minima))[k] = 2 * v
 	}
@@ -61,14 +61,15 @@ func TestBasins(t *testing.T) {
 	}
 }
 
-// The icosahedron: 42 pairs at about rm, each −2 deep, and the trap.
+// The lowest minimum is the icosahedron: 42 pairs at about rm, each with energy −2, and the trap.
 func TestRelaxLeavesOverlaps(t *testing.T) {
 	lj := LJ13()
 	minima, err := Minima(lj, Search{Starts: 60, Spread: 0.5, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Twice −44.3268, the known minimum of bare LJ13, plus ½ Σ|x−com|² = ½·12·0.9518² of trap at the relaxed radius.
+	// Twice −44.3268, the known minimum of LJ13 without a trap, plus the trap's ½ Σ|x−com|² =
+	// ½·12·0.9518² at the relaxed radius.
 	near(t, "lowest energy of LJ13", minima[0].Energy, 2*-44.3268+5.6, 0.3)
 	x := make([]float64, 39)
 	for k := range x {
@@ -81,7 +82,7 @@ func TestRelaxLeavesOverlaps(t *testing.T) {
 
 func TestLabels(t *testing.T) {
 	x := []float64{0, 5.4, -2.65, 0.5, 2.65, 0.5, 0, 0}
-	// Pairs 01, 02, 03, 12 are longer than 4, 13 and 23 are short.
+	// The pairs 01, 02, 03 and 12 are longer than 4; 13 and 23 are shorter.
 	label := LabelOf(x, 2, 4)
 	if label != "111100" {
 		t.Errorf("label %s, want 111100", label)
@@ -97,13 +98,15 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// The chain of five beads has the turns of two dihedrals: trans or gauche each, the same read backwards and mirrored.
+// The minima of the chain of five beads are the forms of two dihedrals, each trans or gauche.
+// Reversed and mirrored forms are the same minimum.
 func TestMinimaOfTheChain(t *testing.T) {
 	minima, err := Minima(chain(5), Search{Starts: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// tt, tg, gg of equal and of opposite sense; the last has two beads close.
+	// The forms are tt, tg, and gg with equal and with opposite sense; the last has two close
+	// beads.
 	if len(minima) != 4 {
 		t.Fatalf("%d minima", len(minima))
 	}
@@ -113,6 +116,6 @@ func TestMinimaOfTheChain(t *testing.T) {
 		near(t, "minimum without pairs", free.EnergyForces(minima[k].X, nil), want, 0.1)
 	}
 	if minima[3].Energy < minima[2].Energy+0.5 {
-		t.Errorf("turns of opposite sense cost %.2f, of equal %.2f", minima[3].Energy, minima[2].Energy)
+		t.Errorf("turns of opposite sense cost %.2f, of equal sense %.2f", minima[3].Energy, minima[2].Energy)
 	}
 }

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -11,13 +12,14 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// Mixture is a Lennard-Jones cluster of two types of particles in D dimensions: the first NA are of type A, the other NB of
-// type B. It is LennardJones with a depth and a distance of the minimum for each pair of types,
+// Mixture is a Lennard-Jones cluster of two types of particles in D dimensions: the first NA
+// particles are of type A, the other NB of type B. Each pair of types has its own depth and
+// distance of the minimum:
 //
 //	u(x) = { f Σ_{i<j} ε_ij [(rm_ij/d_ij)¹² − 2 (rm_ij/d_ij)⁶] + ½ K Σ_i |x_i − com|² } / kT
 //
-// Relabelling is a symmetry within a type alone. Constants that are zero stand for 1, those of AB and BB for AA's; K must be
-// positive.
+// f and K are those of LennardJones. Relabelling is a symmetry only within a type. A zero constant
+// means 1, and a zero constant of AB or BB means that of AA. K must be positive.
 type Mixture struct {
 	NA, NB, D                     int
 	Epsilon, EpsilonAB, EpsilonBB float64
@@ -27,41 +29,45 @@ type Mixture struct {
 	Convention                    Convention
 }
 
-// mixture is that of the names: B is smaller by a fifth, and all pairs are as deep.
+// mixture is the system of a name: B is smaller than A by a fifth, and all pairs are equally deep.
 func mixture(a, b int) Mixture {
 	return Mixture{
-		NA: a, NB: b, D: 3, Epsilon: 1, EpsilonAB: 1, EpsilonBB: 1, Rm: 1, RmAB: 0.9, RmBB: 0.8, K: 1, KT: 1, Convention: Ordered,
+		NA: a, NB: b, D: 3, Epsilon: 1, EpsilonAB: 1, EpsilonBB: 1, Rm: 1, RmAB: 0.9, RmBB: 0.8, K: 1, KT: 1,
+		Convention: Ordered,
 	}
 }
 
 // KindMixture is the kind of Mixture.
 const KindMixture = "lennard-jones-mixture"
 
-var mixtures = kind{
-	name: KindMixture, patterns: []string{"ljA+B", "ljA+B-pairs"}, examples: []string{"lj8+5"}, defaults: mixture(8, 5).constants(), types: 2, converted: true,
-	help: map[string]string{
-		"epsilon": "depth of the minimum of an AA pair", "epsilon_ab": "depth of the minimum of an AB pair", "epsilon_bb": "depth of the minimum of a BB pair",
-		"rm": "distance of the minimum of an AA pair", "rm_ab": "distance of the minimum of an AB pair",
-		"rm_bb": "distance of the minimum of a BB pair", "k": "strength of the trap", "kt": "temperature",
+var mixtures = Kind{
+	Name: KindMixture, Patterns: []string{"ljA+B", "ljA+B-pairs"}, Examples: []string{"lj8+5"},
+	Defaults: mixture(8, 5).constants(), Types: 2, Conventions: true,
+	Help: map[string]string{
+		"epsilon":    "depth of the minimum of an AA pair",
+		"epsilon_ab": "depth of the minimum of an AB pair",
+		"epsilon_bb": "depth of the minimum of a BB pair",
+		"rm":         "distance of the minimum of an AA pair",
+		"rm_ab":      "distance of the minimum of an AB pair",
+		"rm_bb":      "distance of the minimum of a BB pair",
+		"k":          "strength of the trap",
+		"kt":         "temperature",
 	},
-	build: func(s Spec, c map[string]float64) Target {
-		if s.Convention == "" {
-			s.Convention = Ordered
-		}
+	Build: func(s Spec, c map[string]float64) Described {
 		return Mixture{
-			NA: s.Types[0], NB: s.Types[1], D: s.D, Epsilon: c["epsilon"], EpsilonAB: c["epsilon_ab"], EpsilonBB: c["epsilon_bb"],
-			Rm: c["rm"], RmAB: c["rm_ab"], RmBB: c["rm_bb"], K: c["k"], KT: c["kt"], Convention: s.Convention,
+			NA: s.Types[0], NB: s.Types[1], D: s.D,
+			Epsilon: c["epsilon"], EpsilonAB: c["epsilon_ab"], EpsilonBB: c["epsilon_bb"],
+			Rm: c["rm"], RmAB: c["rm_ab"], RmBB: c["rm_bb"], K: c["k"], KT: c["kt"],
+			Convention: cmp.Or(s.Convention, Ordered),
 		}
 	},
-	parse: func(name string) Target {
-		of := parts(mixtureName, name)
-		if of == nil {
+	Parse: func(name string) Described {
+		match := groups(mixtureName, name)
+		if match == nil {
 			return nil
 		}
-		t := mixture(whole(of[0]), whole(of[1]))
-		if of[2] != "" {
-			t.Convention = Convention(of[2])
-		}
+		t := mixture(integer(match[0]), integer(match[1]))
+		t.Convention = cmp.Or(Convention(match[2]), Ordered)
 		return t
 	},
 }
@@ -71,20 +77,24 @@ var mixtureName = regexp.MustCompile(`^lj(\d{1,4})\+(\d{1,4})(?:-(pairs|ordered)
 func (t Mixture) constants() map[string]float64 {
 	t = t.normalised()
 	return map[string]float64{
-		"epsilon": t.Epsilon, "epsilon_ab": t.EpsilonAB, "epsilon_bb": t.EpsilonBB, "rm": t.Rm, "rm_ab": t.RmAB, "rm_bb": t.RmBB, "k": t.K, "kt": t.KT,
+		"epsilon": t.Epsilon, "epsilon_ab": t.EpsilonAB, "epsilon_bb": t.EpsilonBB,
+		"rm": t.Rm, "rm_ab": t.RmAB, "rm_bb": t.RmBB, "k": t.K, "kt": t.KT,
 	}
 }
 
-func (t Mixture) spec() Spec {
+// Spec is the mixture's description.
+func (t Mixture) Spec() Spec {
 	return Spec{
-		Kind: KindMixture, N: t.NA + t.NB, D: t.D, Types: []int{t.NA, t.NB}, Constants: t.constants(), Convention: t.normalised().Convention,
+		Kind: KindMixture, N: t.NA + t.NB, D: t.D, Types: []int{t.NA, t.NB}, Constants: t.constants(),
+		Convention: t.normalised().Convention,
 	}
 }
 
 // Sampling measures lengths in the distance of an AA pair's minimum.
-func (t Mixture) Sampling() Sampling { return clusterSampling(t.NA+t.NB, orOne(t.Rm)) }
+func (t Mixture) Sampling() Sampling { return clusterSampling(t.NA+t.NB, cmp.Or(t.Rm, 1)) }
 
-// Name is "ljA+B" or "ljA+B-pairs" for the constants of such names and "lennard-jones-mixture-A+BxD" for others.
+// Name is "ljA+B" or "ljA+B-pairs" for the constants of these names and
+// "lennard-jones-mixture-A+BxD" otherwise.
 func (t Mixture) Name() string {
 	named := mixture(t.NA, t.NB)
 	if t.normalised() == named {
@@ -103,29 +113,31 @@ func (t Mixture) Particles() int { return t.NA + t.NB }
 // Dim is d.
 func (t Mixture) Dim() int { return t.D }
 
-// Relabelling is within a type.
+// Relabelling exchanges particles within a type.
 func (t Mixture) Relabelling() particle.Relabelling {
 	return particle.Relabelling{Types: slices.Concat(make([]int, t.NA), slices.Repeat([]int{1}, t.NB))}
 }
 
-// Validate returns an error where the particles or constants make no Boltzmann distribution.
+// Validate returns an error if the particles or constants make no Boltzmann distribution.
 func (t Mixture) Validate() error {
 	if t.NA < 1 || t.NB < 1 {
-		return fmt.Errorf("target: a mixture of %d and %d particles has no two types; give at least one of each", t.NA, t.NB)
+		return fmt.Errorf("target: a mixture of %d and %d particles lacks a type; give at least one particle of each",
+			t.NA, t.NB)
 	}
 	t = t.normalised()
-	for _, one := range []LennardJones{
-		{t.NA + t.NB, t.D, t.Epsilon, t.Rm, t.K, t.KT, t.Convention}, {2, t.D, t.EpsilonAB, t.RmAB, t.K, t.KT, t.Convention},
+	for _, pure := range []LennardJones{
+		{t.NA + t.NB, t.D, t.Epsilon, t.Rm, t.K, t.KT, t.Convention},
+		{2, t.D, t.EpsilonAB, t.RmAB, t.K, t.KT, t.Convention},
 		{2, t.D, t.EpsilonBB, t.RmBB, t.K, t.KT, t.Convention},
 	} {
-		if err := one.Validate(); err != nil {
+		if err := pure.Validate(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pair returns depth, over kT, and distance of the minimum of i<j.
+// pair returns the depth, in kT, and the distance of the minimum of the pair i < j.
 func (t Mixture) pair(i, j int) (depth, rm float64) {
 	f := t.Convention.factor() / t.KT
 	switch {
@@ -152,8 +164,8 @@ func (t Mixture) Energy(x *graph.Node) *graph.Node {
 	return graph.Add(graph.ReduceSum(pairs, -1), graph.MulScalar(trap, 0.5*t.K/t.KT))
 }
 
-// EnergyForces returns u of x [n*d] and, where forces is not nil, writes −∇u [n*d] into it. Coincident particles are as in
-// LennardJones.
+// EnergyForces returns u of x [n*d] and, if forces is not nil, writes −∇u [n*d] into it. Coincident
+// particles have u = +Inf and no force on each other.
 func (t Mixture) EnergyForces(x, forces []float64) float64 {
 	t = t.normalised()
 	u := trapEnergyForces(x, forces, t.D, t.K/t.KT)
@@ -172,20 +184,13 @@ func (t Mixture) EnergyForces(x, forces []float64) float64 {
 	return u
 }
 
-// Reference knows nothing of it.
+// Reference is empty: no values are known.
 func (t Mixture) Reference() Reference { return Reference{} }
 
 func (t Mixture) normalised() Mixture {
-	t.Epsilon, t.Rm, t.KT = orOne(t.Epsilon), orOne(t.Rm), orOne(t.KT)
-	for _, v := range []struct{ constant, otherwise *float64 }{
-		{&t.EpsilonAB, &t.Epsilon}, {&t.EpsilonBB, &t.Epsilon}, {&t.RmAB, &t.Rm}, {&t.RmBB, &t.Rm},
-	} {
-		if *v.constant == 0 {
-			*v.constant = *v.otherwise
-		}
-	}
-	if t.Convention == "" {
-		t.Convention = Ordered
-	}
+	t.Epsilon, t.Rm, t.KT = cmp.Or(t.Epsilon, 1), cmp.Or(t.Rm, 1), cmp.Or(t.KT, 1)
+	t.EpsilonAB, t.EpsilonBB = cmp.Or(t.EpsilonAB, t.Epsilon), cmp.Or(t.EpsilonBB, t.Epsilon)
+	t.RmAB, t.RmBB = cmp.Or(t.RmAB, t.Rm), cmp.Or(t.RmBB, t.Rm)
+	t.Convention = cmp.Or(t.Convention, Ordered)
 	return t
 }

@@ -42,9 +42,9 @@ func TestOwnEnergyHasForcesAndPlainEvaluation(t *testing.T) {
 	}
 }
 
-// TestOwnEnergyIsTheSameInCompany asks from many goroutines at once: batches of all sizes must give the same bytes, or a
-// chain would depend on who runs beside it.
-func TestOwnEnergyIsTheSameInCompany(t *testing.T) {
+// Calls from many goroutines make batches of all sizes. All batches must give the same bytes,
+// because a Markov chain must not depend on the chains beside it.
+func TestOwnEnergyIsTheSameInEveryBatch(t *testing.T) {
 	own := MustFromGraph("own dw4", 4, 2, ownDW4)
 	const askers, rounds = 300, 20
 	x := make([][]float64, askers)
@@ -74,7 +74,8 @@ func TestWrongOwnEnergiesSayWhatToDo(t *testing.T) {
 			return graph.ReduceSum(graph.Abs(particle.PairDifferences(x)), -2, -1)
 		},
 		"relabelling": func(x *graph.Node) *graph.Node {
-			return graph.Squeeze(graph.Slice(particle.PairDistances(x, 0), graph.AxisRange(), graph.AxisRange(0, 1)), -1)
+			first := graph.Slice(particle.PairDistances(x, 0), graph.AxisRange(), graph.AxisRange(0, 1))
+			return graph.Squeeze(first, -1)
 		},
 		"sum over pairs": func(x *graph.Node) *graph.Node { return particle.PairDistances(x, 0) },
 		"not finite": func(x *graph.Node) *graph.Node {
@@ -82,7 +83,8 @@ func TestWrongOwnEnergiesSayWhatToDo(t *testing.T) {
 		},
 		"original size": func(x *graph.Node) *graph.Node { return graph.Reshape(x, 3) }, // GoMLX's own words
 	} {
-		if _, err := FromGraph("wrong", 4, 2, energy); err == nil || !strings.HasPrefix(err.Error(), "target: ") || !strings.Contains(err.Error(), want) {
+		_, err := FromGraph("wrong", 4, 2, energy)
+		if err == nil || !strings.HasPrefix(err.Error(), "target: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
@@ -138,7 +140,7 @@ func TestOwnMinimaAreThoseOfDW4(t *testing.T) {
 	}
 }
 
-// An energy of two types is refused as one of like particles, and taken as what it is.
+// An energy of two types is refused for particles that are alike, and accepted for two types.
 func TestOwnSystemsOfTwoTypes(t *testing.T) {
 	energy := mixture(2, 3).Energy
 	if _, err := FromGraph("mixed", 5, 3, energy); err == nil || !strings.Contains(err.Error(), "relabelling") {

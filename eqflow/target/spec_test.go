@@ -92,7 +92,9 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want)
 		}
 	}
-	for _, name := range []string{"", "dw", "dw4x2", "harmonic4", "dw1", "lj13-both", "water", "lj8+", "lj0+3", "chain", "chain1"} {
+	for _, name := range []string{
+		"", "dw", "dw4x2", "harmonic4", "dw1", "lj13-both", "water", "lj8+", "lj0+3", "chain", "chain1",
+	} {
 		if _, err := Parse(name); err == nil {
 			t.Errorf("%q is no error", name)
 		}

@@ -1,15 +1,21 @@
 package target
 
 import (
+	"fmt"
+	"math"
+	"runtime"
+
 	"github.com/gomlx/gomlx/core/graph"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// Target is the Boltzmann distribution p(x) ∝ exp(−u(x)) of n particles in d dimensions that a generator learns.
+// Target is the Boltzmann distribution p(x) ∝ exp(−u(x)) of n particles in d dimensions that a
+// generator learns.
 //
-// u = U/kT is dimensionless and does not change under translation, rotation, reflection and relabelling, the last as
-// far as RelabellingOf says. Both evaluations agree to rounding: Energy inside graphs, EnergyForces in plain Go, for samplers on all cores.
+// u = U/kT is dimensionless. It is invariant under translation, rotation, reflection and the
+// relabellings that RelabellingOf returns. Energy, for graphs, and EnergyForces, for samplers in
+// plain Go, agree to rounding.
 type Target interface {
 	// Name identifies the system in files and messages: "dw4", "lj13", …
 	Name() string
@@ -18,15 +24,16 @@ type Target interface {
 	Dim() int
 	// Energy returns u [batch] of configurations x [batch, n, d].
 	Energy(x *graph.Node) *graph.Node
-	// EnergyForces returns u of one configuration x [n*d] and, where forces is not nil, writes −∇u [n*d] into it.
-	// It may be called from many goroutines at once.
+	// EnergyForces returns u of one configuration x [n*d] and, if forces is not nil, writes −∇u
+	// [n*d] into it. Many goroutines may call it at once.
 	EnergyForces(x, forces []float64) float64
-	// Reference returns what is known about the system from elsewhere; its zero value says that nothing is.
+	// Reference returns values of the system that are known from elsewhere; the zero value if none
+	// is known.
 	Reference() Reference
 }
 
-// Reference holds known values of a target on the mean-free subspace with its orthonormal measure, and their standard errors.
-// Known is false where no value is known, and the numbers then mean nothing.
+// Reference holds known values of a target on the mean-free subspace with its orthonormal measure,
+// and their standard errors. If Known is false, the numbers mean nothing.
 type Reference struct {
 	Known        bool
 	LogZ         float64 // ln ∫ exp(−u) dx, nats
@@ -36,7 +43,12 @@ type Reference struct {
 	MeanEnergy   float64 // ⟨u⟩, kT
 }
 
-// RelabellingOf returns the relabellings that leave t as it is: those of its method Relabelling if it has one, else all.
+// DegreesOfFreedom is (n−1)·d, the dimension of the mean-free subspace and the exact virial ⟨x·∇u⟩
+// of every target.
+func DegreesOfFreedom(t Target) int { return (t.Particles() - 1) * t.Dim() }
+
+// RelabellingOf returns the relabellings that leave u invariant: all, unless t has a method
+// Relabelling.
 func RelabellingOf(t Target) particle.Relabelling {
 	if r, ok := t.(interface{ Relabelling() particle.Relabelling }); ok {
 		return r.Relabelling()
@@ -44,26 +56,64 @@ func RelabellingOf(t Target) particle.Relabelling {
 	return particle.Relabelling{}
 }
 
-// Sampling is what Markov chains of a system begin with: step lengths, which they adapt, how many chains and how long, and
-// where they start. Lengths are in the system's unit, and steps those of a system of eight coordinates.
-type Sampling struct {
-	Forces        bool    // move along the forces (MALA), rather than at random (Metropolis)
-	Sigma, H      float64 // step lengths of Metropolis and of MALA
-	Chains        int     // at most
-	Burn, Thin    int     // steps before the first kept configuration, and from one to the next
-	Hottest       float64 // lowest inverse temperature of parallel tempering
-	Ratio         float64 // of neighbouring inverse temperatures
-	Spread        float64 // of a normal as wide as the system
-	Start         float64 // standard deviation of the starting coordinates
-	Relaxed       bool    // start where those relax to, free of overlaps
-	AlwaysTempers bool    // barriers are too high for single chains: sample by parallel tempering unless told otherwise
+// Concurrency is how many goroutines should evaluate t at once: one for each core, unless t has a
+// method Concurrency. A target that evaluates many configurations together wants more.
+func Concurrency(t Target) int {
+	if c, ok := t.(interface{ Concurrency() int }); ok {
+		return c.Concurrency()
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
-// SamplingOf returns what t says of its sampling, or what suits a system of which nothing is known.
+// Sampling is what Markov chains of a system start with: step lengths, which they adapt, the number
+// and length of the chains, and the starting configurations. Lengths are in the system's unit; step
+// lengths are for eight coordinates.
+type Sampling struct {
+	Forces     bool    // move along the forces (MALA), rather than at random (Metropolis)
+	Sigma, H   float64 // step lengths of Metropolis and of MALA
+	Chains     int     // at most
+	Burn, Thin int     // steps before the first kept configuration, and from one to the next
+	LowestBeta float64 // inverse temperature of the hottest replica of parallel tempering
+	BetaRatio  float64 // of neighbouring inverse temperatures
+	Spread     float64 // standard deviation of a normal as wide as the system
+	Start      float64 // standard deviation of the starting coordinates
+	Relaxed    bool    // relax the starting configurations, which removes overlaps
+	Tempered   bool    // barriers are too high for single chains: use parallel tempering by default
+}
+
+// SamplingOf returns the Sampling of t, or one for an unknown system if t has no method Sampling.
 func SamplingOf(t Target) Sampling {
 	if s, ok := t.(interface{ Sampling() Sampling }); ok {
 		return s.Sampling()
 	}
-	// An evaluation of a system of the user's own costs some microseconds.
-	return Sampling{Sigma: 0.3, H: 0.2, Chains: 1024, Burn: 4000, Thin: 400, Hottest: 0.2, Ratio: 0.67, Spread: 1, Start: 1, Relaxed: true}
+	// One evaluation of a user's own system costs some microseconds.
+	return Sampling{
+		Sigma: 0.3, H: 0.2, Chains: 1024, Burn: 4000, Thin: 400, LowestBeta: 0.2, BetaRatio: 0.67, Spread: 1, Start: 1,
+		Relaxed: true,
+	}
+}
+
+func validateSize(n, d int) error {
+	if n < 2 || d < 1 {
+		return fmt.Errorf("target: %d particles in %d dimensions are no system; give n >= 2 and d >= 1", n, d)
+	}
+	return nil
+}
+
+func validateFinite(name string, constants ...float64) error {
+	for _, v := range constants {
+		if !finite(v) {
+			return fmt.Errorf("target: %s has a constant that is %g; give finite numbers", name, v)
+		}
+	}
+	return nil
+}
+
+func finite(values ...float64) bool {
+	for _, v := range values {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
 }

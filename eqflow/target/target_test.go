@@ -18,15 +18,18 @@ func testTargets() []Target {
 	pairs := LJ13()
 	pairs.Convention = PairsOnce
 	wide := LennardJones{N: 4, D: 2, Epsilon: 1.3, Rm: 1.2, K: 0.5, KT: 0.8}
-	mixed := Mixture{NA: 2, NB: 3, D: 2, Epsilon: 1.3, EpsilonAB: 0.7, Rm: 1.2, RmBB: 0.9, K: 0.5, KT: 0.8, Convention: PairsOnce}
+	mixed := Mixture{
+		NA: 2, NB: 3, D: 2, Epsilon: 1.3, EpsilonAB: 0.7, Rm: 1.2, RmBB: 0.9, K: 0.5, KT: 0.8, Convention: PairsOnce,
+	}
 	flat := Chain{N: 6, D: 2, Kb: 3, B0: 1, Ka: 4, Theta0: 100, V1: 1, V2: 0.5, V3: -0.7, Epsilon: 0.3, Rm: 2, KT: 1.5}
 	return []Target{
-		DW4(), custom, LJ13(), pairs, wide, LJ55(), Harmonic{N: 4, D: 2, K: 1}, Harmonic{N: 3, D: 3, K: 2.5}, mixture(8, 5), mixed,
-		chain(2), chain(3), chain(4), chain(5), flat,
+		DW4(), custom, LJ13(), pairs, wide, LJ55(), Harmonic{N: 4, D: 2, K: 1}, Harmonic{N: 3, D: 3, K: 2.5},
+		mixture(8, 5), mixed, chain(2), chain(3), chain(4), chain(5), flat,
 	}
 }
 
-// spread draws a configuration whose particles sit on a jittered grid, so that no pair overlaps, off the origin.
+// spread draws a configuration with particles near the points of a grid, so that no pair overlaps.
+// Its centre is not at the origin.
 func spread(t Target, seed uint64) []float64 {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	side := int(math.Ceil(math.Pow(float64(t.Particles()), 1/float64(t.Dim()))))
@@ -101,7 +104,9 @@ func TestGraphAgreesWithPlainGo(t *testing.T) {
 	}
 }
 
-func graphEnergy[T float32 | float64](t *testing.T, backend compute.Backend, target Target, batch particle.Batch) (u, slope []T) {
+func graphEnergy[T float32 | float64](
+	t *testing.T, backend compute.Backend, target Target, batch particle.Batch,
+) (u, slope []T) {
 	t.Helper()
 	flat := make([]T, len(batch.X))
 	for k, v := range batch.X {
@@ -136,7 +141,7 @@ func TestEnergyKeepsTheSymmetries(t *testing.T) {
 	}
 }
 
-// Relabellings that a system does not have change its energy.
+// A relabelling that is not a symmetry of a system changes its energy.
 func TestOtherRelabellingsChangeTheEnergy(t *testing.T) {
 	for _, target := range testTargets() {
 		r, n := RelabellingOf(target), target.Particles()
@@ -194,7 +199,7 @@ func TestLennardJonesConventions(t *testing.T) {
 	}
 }
 
-// A mixture whose types do not differ is the plain cluster.
+// A mixture of two equal types is the cluster of one type.
 func TestMixtureOfLikeParticles(t *testing.T) {
 	x := spread(LJ13(), 4)
 	alike := Mixture{NA: 8, NB: 5, D: 3, K: 1}
@@ -204,14 +209,16 @@ func TestMixtureOfLikeParticles(t *testing.T) {
 	near(t, "a pair of two types", one.EnergyForces([]float64{0, 0, 0, 1.5, 0, 0}, nil), -2+0.5625, 1e-12)
 }
 
-// A chain as it was built has the energy of its bond, angle and dihedral.
+// The energy of a chain is the sum of its bond, angle and dihedral terms.
 func TestChainTerms(t *testing.T) {
 	c := chain(4)
 	sin, cos := math.Sincos(c.Theta0 * math.Pi / 180)
 	for _, angle := range []float64{0, 60, 120, 180} {
 		phi := angle * math.Pi / 180
-		// Bond 1–2 along x; beads 0 and 3 at the angle Theta0, turned against each other by phi.
-		x := []float64{2 * cos, 2 * sin, 0, 0, 0, 0, 2, 0, 0, 2 - 2*cos, 2 * sin * math.Cos(phi), 2 * sin * math.Sin(phi)}
+		// Bond 1–2 lies along x. Beads 0 and 3 are at the angle Theta0, with the dihedral phi.
+		x := []float64{
+			2 * cos, 2 * sin, 0, 0, 0, 0, 2, 0, 0, 2 - 2*cos, 2 * sin * math.Cos(phi), 2 * sin * math.Sin(phi),
+		}
 		want := c.V1/2*(1+math.Cos(phi)) + c.V3/2*(1+math.Cos(3*phi))
 		near(t, fmt.Sprintf("torsion at %g degrees", angle), c.EnergyForces(x, nil), want, 1e-4)
 		near(t, "the angle", math.Abs(particle.Dihedral(x[:3], x[3:6], x[6:9], x[9:])), phi, 1e-7)
@@ -239,7 +246,7 @@ func TestReferencesOnlyForTheirConstants(t *testing.T) {
 			t.Errorf("%s %+v: reference known", target.Name(), target)
 		}
 	}
-	// ½·6·ln(2π/4) and its entropy.
+	// log Z is ½·6·ln(2π/4).
 	r := Harmonic{N: 4, D: 2, K: 4}.Reference()
 	near(t, "harmonic log Z", r.LogZ, 3*math.Log(math.Pi/2), 1e-12)
 	near(t, "harmonic entropy", r.Entropy, r.LogZ+r.MeanEnergy, 1e-12)

@@ -92,7 +92,7 @@ func (l *Lab) Unseen() Unseen {
 // trajectory is a Metropolis chain that stays in the metastable state of its start, every hundredth step kept.
 func (l *Lab) trajectory(name string, start []float64, steps int, seed uint64) particle.Batch {
 	return l.cached(name, seed, func(progress func(done, total int)) (particle.Batch, error) {
-		b, _, err := mcmc.Trajectory(context.Background(), l.System, mcmc.Path{
+		b, _, err := mcmc.Trajectory(context.Background(), l.System, mcmc.Chain{
 			Start: start, Sigma: 0.1, Steps: steps, Thin: 100, Seed: seed,
 			Allowed: mcmc.StayInState(l.System, start), Progress: progress,
 		})

@@ -152,7 +152,7 @@ func (s *server) model(of holding) (*eqflow.Model, error) {
 func load(backend compute.Backend, folder string) (*eqflow.Model, error) {
 	card, err := eqflow.Describe(folder)
 	if err == nil && card.Target.Kind == target.KindOwn {
-		err = target.StandIn(card.Target)
+		err = target.RegisterPlaceholder(card.Target)
 	}
 	if err != nil {
 		return nil, err
