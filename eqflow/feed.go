@@ -75,7 +75,7 @@ func (f *feed) draw(step int) (in Inputs, err error) {
 		rng := f.rng(streamPrior, step)
 		in.Z = f.model.Prior.Sample(rng, f.Batch)
 		if f.Coupling == OptimalTransport {
-			in.Z = particle.Couple(in.X, in.Z, target.RelabellingOf(f.model.Target))
+			in.Z = particle.PairBatches(in.X, in.Z, target.RelabellingOf(f.model.Target))
 		}
 		in.T = f.flowTimes(rng)
 		if f.Objective == EnergyMatching {
