@@ -13,10 +13,10 @@ func FreeEnergy(p measure.Profile) Figure {
 }
 
 // Radial draws a radial distribution function beside the reference's, with bands of one standard error.
-func Radial(r measure.Radial) Figure {
-	a := Axes{Name: "radial distribution " + r.Of, X: "r", Y: "g(r)"}
-	if r.Of != "all" {
-		a.Title = "types " + r.Of
+func Radial(r measure.RadialDistribution) Figure {
+	a := Axes{Name: "radial distribution " + r.Types, X: "r", Y: "g(r)"}
+	if r.Types != "all" {
+		a.Title = "types " + r.Types
 	}
 	return besides(a, r.R, r.G, r.Reference)
 }

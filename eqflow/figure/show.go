@@ -67,7 +67,7 @@ func itemOf(v any) (item, error) {
 		return estimates(Axes{Name: "estimates", X: "class", Y: "estimate"}, v), nil
 	case measure.Profile:
 		return FreeEnergy(v), nil
-	case measure.Radial:
+	case measure.RadialDistribution:
 		return Radial(v), nil
 	case stats.Estimate:
 		return NewTable([]string{"value", "standard error"}, []any{v.Value, v.Error}), nil
