@@ -189,7 +189,7 @@ func (o *evalOptions) explicit(model *eqflow.Model) error {
 func saveFigures(told io.Writer, r eqflow.Report, folder string) error {
 	var all []figure.Figure
 	for _, g := range r.Radial {
-		all = append(all, figure.Radial(g))
+		all = append(all, figure.RadialDistribution(g))
 	}
 	for _, p := range r.FreeEnergies {
 		all = append(all, figure.FreeEnergy(p))
