@@ -37,9 +37,11 @@ func ExampleLines() {
 // A fault in the data is the error of the figure, so that figures can be built without checks
 // between the steps.
 func ExampleFigure_Err() {
-	f := figure.Lines(figure.Axes{Title: "Loss"}, figure.Series{Name: "train", X: []float64{1}, Y: []float64{math.NaN()}})
+	losses := figure.Series{Name: "train", X: []float64{1}, Y: []float64{math.NaN()}}
+	f := figure.Lines(figure.Axes{Title: "Loss"}, losses)
 	fmt.Println(f.Err())
-	// Output: figure: "Loss": series 1 "train": point 0 is (1, NaN), which is not finite; leave it out
+	// Output:
+	// figure: "Loss": series 1 "train": point 0 is (1, NaN), which is not finite; leave it out
 }
 
 // Estimates are rounded to two digits of their errors.

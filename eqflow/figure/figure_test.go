@@ -179,7 +179,13 @@ func TestShowSavesAFile(t *testing.T) {
 	if err := Show(f); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "fig-1-u-kt.png"))
+	checkPicture(t, filepath.Join(dir, "fig-1-u-kt.png"))
+}
+
+// checkPicture expects a PNG file.
+func checkPicture(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,7 @@
 package figure
 
 import (
-	"bytes"
-	"image/png"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -104,13 +101,7 @@ func TestLiveCurveSavesAFileOutsideNotebooks(t *testing.T) {
 	if err := l.Done(); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "training-of-dw4.png"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := png.Decode(bytes.NewReader(data)); err != nil {
-		t.Error(err)
-	}
+	checkPicture(t, filepath.Join(dir, "training-of-dw4.png"))
 	text := l.text(500, 2000, 0.5, 54*time.Second)
 	if !strings.HasPrefix(text, "step 500 of 2000, 25 %  loss 0.0") ||
 		!strings.HasSuffix(text, "validation 0.500  54s left") {
