@@ -92,7 +92,7 @@ func BenchmarkHost(b *testing.B) {
 		})
 		b.Run("transport/"+system.Name(), func(b *testing.B) {
 			for b.Loop() {
-				particle.Couple(x.Slice(0, 256), z.Slice(0, 256), particle.Relabelling{})
+				particle.PairBatches(x.Slice(0, 256), z.Slice(0, 256), particle.Relabelling{})
 			}
 		})
 	}

@@ -189,7 +189,7 @@ func (o *evalOptions) explicit(model *eqflow.Model) error {
 func saveFigures(told io.Writer, r evaluate.Report, folder string) error {
 	var all []figure.Figure
 	for _, g := range r.Radial {
-		all = append(all, figure.Radial(g))
+		all = append(all, figure.RadialDistribution(g))
 	}
 	for _, p := range r.FreeEnergies {
 		all = append(all, figure.FreeEnergy(p))
@@ -263,7 +263,7 @@ func showProfile(out io.Writer, p measure.Profile) {
 	for k, s := range p.Middles {
 		table.Rows = append(table.Rows, []string{fmt.Sprintf("%.4g", s), estimate(p.Free[k]), estimate(p.Reference[k])})
 	}
-	sigmas, kT := p.Worst()
+	sigmas, kT := p.LargestDeviation()
 	fmt.Fprintf(out, "\n%sLargest difference %.3f kT; largest in standard errors %.1f.\n", table, kT, sigmas)
 }
 

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Array is a named array of one element type: exactly one of F32, F64, I64 and U8 holds its values, row-major, and Shape
-// its lengths. An empty Shape is a scalar.
+// Array is a named array of one element type. Exactly one of F32, F64, I64 and U8 holds its values,
+// row-major. Shape holds its lengths; an empty Shape is a scalar.
 type Array struct {
 	Name  string
 	Shape []int
@@ -16,22 +16,22 @@ type Array struct {
 	U8    []byte
 }
 
-// Float32 makes a float32 array; without a shape it is one-dimensional.
+// Float32 returns a float32 array. Without a shape it is one-dimensional.
 func Float32(name string, data []float32, shape ...int) Array {
 	return Array{Name: name, Shape: shapeOr(shape, len(data)), F32: data}
 }
 
-// Float64 makes a float64 array; without a shape it is one-dimensional.
+// Float64 returns a float64 array. Without a shape it is one-dimensional.
 func Float64(name string, data []float64, shape ...int) Array {
 	return Array{Name: name, Shape: shapeOr(shape, len(data)), F64: data}
 }
 
-// Int64 makes an int64 array; without a shape it is one-dimensional.
+// Int64 returns an int64 array. Without a shape it is one-dimensional.
 func Int64(name string, data []int64, shape ...int) Array {
 	return Array{Name: name, Shape: shapeOr(shape, len(data)), I64: data}
 }
 
-// Bytes makes a one-dimensional uint8 array, for text such as JSON.
+// Bytes returns a one-dimensional uint8 array, for text such as JSON.
 func Bytes(name string, data []byte) Array {
 	return Array{Name: name, Shape: []int{len(data)}, U8: data}
 }
@@ -43,10 +43,11 @@ func shapeOr(shape []int, n int) []int {
 	return slices.Clone(shape)
 }
 
-// Len is the number of values that the array holds.
+// Len returns the number of values in the array.
 func (a Array) Len() int { return len(a.F32) + len(a.F64) + len(a.I64) + len(a.U8) }
 
-// Float64s returns the values as float64, [Len]; a float64 array's own slice, else a converted copy.
+// Float64s returns the values as float64, [Len]. For a float64 array the result is its own slice,
+// otherwise a converted copy.
 func (a Array) Float64s() []float64 {
 	switch {
 	case a.F64 != nil:
@@ -67,10 +68,11 @@ func convert[T float32 | int64 | byte](in []T) []float64 {
 	return out
 }
 
-// isFloat tells whether the elements are floating-point numbers.
+// isFloat reports whether the elements are floating-point numbers.
 func (a Array) isFloat() bool { return a.F32 != nil || a.F64 != nil }
 
-// Validate returns an error for an array without a name, with two element types, or whose shape does not fit its values.
+// Validate returns an error for an array without a name, with two element types, or with a shape
+// that does not match its number of values.
 func (a Array) Validate() error {
 	if a.Name == "" {
 		return fmt.Errorf("dataset: an array has no name; give it one")
@@ -92,15 +94,16 @@ func (a Array) Validate() error {
 		count *= n
 	}
 	if count != a.Len() {
-		return fmt.Errorf("dataset: array %q holds %d values, its shape %v wants %d; correct the shape", a.Name, a.Len(), a.Shape, count)
+		return fmt.Errorf("dataset: array %q holds %d values, but its shape %v has %d; correct the shape",
+			a.Name, a.Len(), a.Shape, count)
 	}
 	return nil
 }
 
-// Arrays is an ordered list of arrays with distinct names, as one .npz file holds it.
+// Arrays is an ordered list of arrays with distinct names, the content of one .npz file.
 type Arrays []Array
 
-// Get returns the array of that name.
+// Get returns the array of the given name, and whether it exists.
 func (as Arrays) Get(name string) (Array, bool) {
 	for _, a := range as {
 		if a.Name == name {
@@ -110,7 +113,7 @@ func (as Arrays) Get(name string) (Array, bool) {
 	return Array{}, false
 }
 
-// Names lists the arrays in order.
+// Names returns the names of the arrays in order.
 func (as Arrays) Names() []string {
 	names := make([]string, len(as))
 	for i, a := range as {
@@ -119,7 +122,8 @@ func (as Arrays) Names() []string {
 	return names
 }
 
-// Validate returns an error for the first array that is not valid, or whose name another one has.
+// Validate returns an error for the first array that is invalid or has the name of an earlier
+// array.
 func (as Arrays) Validate() error {
 	seen := map[string]bool{}
 	for _, a := range as {

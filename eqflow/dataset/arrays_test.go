@@ -32,7 +32,7 @@ func TestArraysRoundTripExactly(t *testing.T) {
 		t.Fatalf("names %v, want %v", got.Names(), parameters().Names())
 	}
 	for k, want := range parameters() {
-		// Compared as bytes: NaN is not equal to itself.
+		// The bytes are compared, because NaN is not equal to itself.
 		if !bytes.Equal(appendNpy(nil, got[k]), appendNpy(nil, want)) {
 			t.Errorf("%s: %+v, want %+v", want.Name, got[k], want)
 		}
@@ -70,24 +70,25 @@ func TestArraysAreChecked(t *testing.T) {
 	}
 }
 
-func TestHalfKnownValues(t *testing.T) {
-	for bits, want := range map[uint16]float32{0x3c00: 1, 0xc000: -2, 0x7bff: 65504, 0x0001: 0x1p-24, 0x0400: 0x1p-14, 0x8000: 0} {
-		if got := half(bits); got != want {
-			t.Errorf("half(%#04x) = %g, want %g", bits, got, want)
+func TestFloat16KnownValues(t *testing.T) {
+	known := map[uint16]float32{0x3c00: 1, 0xc000: -2, 0x7bff: 65504, 0x0001: 0x1p-24, 0x0400: 0x1p-14, 0x8000: 0}
+	for bits, want := range known {
+		if got := float16(bits); got != want {
+			t.Errorf("float16(%#04x) = %g, want %g", bits, got, want)
 		}
 	}
-	if !math.IsInf(float64(half(0x7c00)), 1) || !math.IsNaN(float64(half(0x7e00))) {
-		t.Error("half loses infinity or NaN")
+	if !math.IsInf(float64(float16(0x7c00)), 1) || !math.IsNaN(float64(float16(0x7e00))) {
+		t.Error("float16 loses infinity or NaN")
 	}
 }
 
 func TestRowMajorUndoesColumnMajor(t *testing.T) {
-	// Column-major [2, 3, 2] of 0..11 in row-major order.
+	// The array [2, 3, 2] whose row-major values are 0 … 11, in column-major order.
 	fortran := []int{0, 6, 2, 8, 4, 10, 1, 7, 3, 9, 5, 11}
 	got := rowMajor(fortran, []int{2, 3, 2})
 	for i, v := range got {
 		if i != v {
-			t.Fatalf("%v", got)
+			t.Fatalf("got %v, want 0 … 11", got)
 		}
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 )
 
-// writeAtomic puts data at path in one step: readers see the old file or the whole new one, never half of it.
+// writeAtomic writes data to path in one step. Readers see the old file or the complete new file,
+// never a part.
 func writeAtomic(path string, data []byte, overwrite bool) error {
 	return writeAtomicBy(path, overwrite, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -17,12 +18,13 @@ func writeAtomic(path string, data []byte, overwrite bool) error {
 	})
 }
 
-// writeAtomicBy is writeAtomic for what is written piece by piece.
+// writeAtomicBy is writeAtomic for data that write produces piece by piece.
 func writeAtomicBy(path string, overwrite bool, write func(io.Writer) error) error {
 	if err := checkTarget(path, overwrite); err != nil {
 		return err
 	}
-	// os.CreateTemp would make the file private; opening it ourselves leaves the permissions to the user's umask.
+	// os.CreateTemp would make the file private. OpenFile leaves the permissions to the user's
+	// umask.
 	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
 	if err := writeSynced(temp, write); err != nil {
 		os.Remove(temp)
@@ -30,26 +32,27 @@ func writeAtomicBy(path string, overwrite bool, write func(io.Writer) error) err
 	}
 	if err := os.Rename(temp, path); err != nil {
 		os.Remove(temp)
-		return fmt.Errorf("dataset: cannot put %s in place: %w; check permissions", path, err)
+		return fmt.Errorf("dataset: cannot rename the finished file to %s: %w; check permissions", path, err)
 	}
 	return nil
 }
 
-// checkTarget refuses a path that may not be written: a folder, an existing file unless asked, a missing parent.
+// checkTarget returns an error for a path that must not be written: a folder, an existing file
+// without overwrite, or a path in a folder that does not exist.
 func checkTarget(path string, overwrite bool) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return wrong(path, "is a folder; name a file in it")
+		return inputErrorf(path, "is a folder; name a file in it")
 	case err == nil && !overwrite:
-		return wrong(path, "%w; give another name, or --force to replace it", fs.ErrExist)
+		return inputErrorf(path, "%w; give another name, or --force to replace it", fs.ErrExist)
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return wrong(path, "cannot be looked at (%w); check the path and permissions", err)
+		return inputErrorf(path, "cannot be inspected (%w); check the path and permissions", err)
 	}
 	if dir, err := os.Stat(filepath.Dir(path)); err != nil || !dir.IsDir() {
-		return wrong(path, "its folder does not exist; make it with mkdir -p %s", filepath.Dir(path))
+		return inputErrorf(path, "its folder does not exist; make it with mkdir -p %s", filepath.Dir(path))
 	}
 	return nil
 }
@@ -70,24 +73,24 @@ func writeSynced(path string, write func(io.Writer) error) error {
 	return f.Close()
 }
 
-// openFile opens a regular file for reading and tells its size.
+// openFile opens a regular file for reading and returns its size.
 func openFile(path string) (*os.File, int64, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, 0, wrong(path, "%w; check the name", fs.ErrNotExist)
+		return nil, 0, inputErrorf(path, "%w; check the name", fs.ErrNotExist)
 	case err != nil:
-		return nil, 0, wrong(path, "cannot be looked at (%w); check the path and permissions", err)
+		return nil, 0, inputErrorf(path, "cannot be inspected (%w); check the path and permissions", err)
 	case info.IsDir():
-		return nil, 0, wrong(path, "is a folder; name a file in it")
+		return nil, 0, inputErrorf(path, "is a folder; name a file in it")
 	case !info.Mode().IsRegular():
-		return nil, 0, wrong(path, "is not a regular file; copy it to one first")
+		return nil, 0, inputErrorf(path, "is not a regular file; copy it to a regular file first")
 	case info.Size() == 0:
-		return nil, 0, wrong(path, "is empty (0 bytes); write it again")
+		return nil, 0, inputErrorf(path, "is empty (0 bytes); write it again")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, wrong(path, "cannot be opened (%w); check permissions", err)
+		return nil, 0, inputErrorf(path, "cannot be opened (%w); check permissions", err)
 	}
 	return f, info.Size(), nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// sample is what testdata/make.py saved: [3, 4, 2], (k−10)/4.
+// sample returns the configurations that testdata/make.py saved: [3, 4, 2], (k−10)/4.
 func sample() particle.Batch {
 	b := particle.NewBatch(3, 4, 2)
 	for k := range b.X {
@@ -22,15 +22,16 @@ func sample() particle.Batch {
 	return b
 }
 
-func TestReadsWhatNumPyWrote(t *testing.T) {
+func TestReadsFilesOfNumPy(t *testing.T) {
 	whole := sample()
 	for k := range whole.X {
 		whole.X[k] = float64(k)
 	}
-	for _, pattern := range []string{"c_*.npy", "big_*.npy", "fortran*.npy", "int_*.npy", "plain.npz", "compressed.npz"} {
+	patterns := []string{"c_*.npy", "big_*.npy", "fortran*.npy", "int_*.npy", "plain.npz", "compressed.npz"}
+	for _, pattern := range patterns {
 		paths, _ := filepath.Glob("testdata/" + pattern)
 		if len(paths) == 0 {
-			t.Errorf("no file like %s", pattern)
+			t.Errorf("no file matches %s", pattern)
 		}
 		for _, path := range paths {
 			want := sample()
@@ -49,7 +50,7 @@ func TestReadsWhatNumPyWrote(t *testing.T) {
 	}
 }
 
-func TestTakesShapeFromFile(t *testing.T) {
+func TestShapeFromFile(t *testing.T) {
 	for _, c := range []struct {
 		path string
 		n, d int
@@ -61,7 +62,7 @@ func TestTakesShapeFromFile(t *testing.T) {
 	}
 }
 
-func TestKeepsOtherArrays(t *testing.T) {
+func TestReadsOtherArrays(t *testing.T) {
 	set, err := Read("testdata/plain.npz", 0, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -70,18 +71,20 @@ func TestKeepsOtherArrays(t *testing.T) {
 	if want := []float64{-2.5, -0.5, 1.5}; !ok || !reflect.DeepEqual(u.F64, want) {
 		t.Errorf("u = %v, want %v", u.F64, want)
 	}
-	if len(set.Arrays) != 1 { // the text array is passed over
+	if len(set.Arrays) != 1 { // the text array is skipped
 		t.Errorf("arrays %v, want [u]", set.Arrays.Names())
 	}
 }
 
 func fullSet() Set {
 	b := sample()
-	b.X[0] = 0.1 // not exact in float32
+	b.X[0] = 0.1 // inexact in float32
 	return Set{
 		Batch: b,
-		Manifest: Manifest{System: "dw4", Spec: json.RawMessage(`{"b":-4,"note":"a \"quoted\" \\ one"}`), Seed: 1<<63 + 5,
-			Settings: json.RawMessage(`{"steps":10}`), CreatedBy: "test"},
+		Manifest: Manifest{
+			System: "dw4", Spec: json.RawMessage(`{"b":-4,"note":"a \"quoted\" \\ one"}`), Seed: 1<<63 + 5,
+			Settings: json.RawMessage(`{"steps":10}`), CreatedBy: "test",
+		},
 		Arrays: Arrays{Float64("u", []float64{-22.5, 1e-300, 1.0 / 3}), Float64("log_q", []float64{1, 2, 3})},
 	}
 }
@@ -97,8 +100,9 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, _ = want.finished()
-		got.Manifest.Spec = json.RawMessage(strings.NewReplacer(`\u0022`, `\"`, `\u005c`, `\\`).Replace(string(got.Manifest.Spec)))
+		want, _ = want.completed()
+		unescaped := strings.NewReplacer(`\u0022`, `\"`, `\u005c`, `\\`).Replace(string(got.Manifest.Spec))
+		got.Manifest.Spec = json.RawMessage(unescaped)
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: read\n%+v\nwant\n%+v", name, got, want)
 		}
@@ -147,32 +151,29 @@ func TestRefusesToOverwrite(t *testing.T) {
 	}
 	left, _ := os.ReadDir(filepath.Dir(path))
 	if len(left) != 1 {
-		t.Errorf("files left behind: %v", left)
+		t.Errorf("files remain: %v", left)
 	}
 }
 
 func TestHashDependsOnNumbersAndShapeOnly(t *testing.T) {
 	a, b := sample(), sample()
 	if Hash(a) != Hash(b) {
-		t.Error("equal batches, different hashes")
+		t.Error("equal batches have different hashes")
 	}
 	b.N, b.D = 2, 4
 	if Hash(a) == Hash(b) {
-		t.Error("another shape, the same hash")
+		t.Error("another shape has the same hash")
 	}
 	b = sample()
 	b.X[23] += 1e-15
 	if Hash(a) == Hash(b) {
-		t.Error("another number, the same hash")
+		t.Error("another number has the same hash")
 	}
 }
 
 func TestPlainXYZ(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.xyz")
 	text := "2\nfree text = odd\nAr 1 2 0\nAr -1 0.5 0.0\n2\n\nAr 0 0 0 9 9\r\nAr 1e0 1 0\n\n"
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	path := write(t, "a.xyz", []byte(text))
 	set, err := Read(path, 2, 2)
 	if want := []float64{1, 2, -1, 0.5, 0, 0, 1, 1}; err != nil || !reflect.DeepEqual(set.Batch.X, want) {
 		t.Errorf("read %v, %v; want %v", set.Batch.X, err, want)
@@ -182,29 +183,21 @@ func TestPlainXYZ(t *testing.T) {
 	}
 }
 
-func TestPropertiesMoveTheColumns(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.xyz")
-	text := "1\nProperties=id:I:1:species:S:1:mass:R:1:pos:R:3 energy=-1.5 Lattice=\"1 0 0 0 1 0 0 0 1\"\n7 Ar 39.9 1 2 3\n"
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+func TestPropertiesGiveTheColumns(t *testing.T) {
+	text := "1\nProperties=id:I:1:species:S:1:mass:R:1:pos:R:3 energy=-1.5 Lattice=\"1 0 0 0 1 0 0 0 1\"\n" +
+		"7 Ar 39.9 1 2 3\n"
+	path := write(t, "a.xyz", []byte(text))
 	set, err := Read(path, 1, 3)
 	if err != nil || !reflect.DeepEqual(set.Batch.X, []float64{1, 2, 3}) || set.Arrays[0].F64[0] != -1.5 {
 		t.Errorf("read %+v, %v", set, err)
 	}
 }
 
-// ASE rounds coordinates and does not escape strings again.
+// ASE rounds the coordinates and does not restore the escapes.
 func TestManifestSurvivesASE(t *testing.T) {
-	text := `1
-Properties=species:S:1:pos:R:3 dim=2 eqflow_manifest="{\"system\":\"a\u0022b\u005c\",\"particles\":1,\"dim\":2,\"sha256\":\"00\"}" pbc="F F F"
-X 0.10000000 0 0
-`
-	path := filepath.Join(t.TempDir(), "a.xyz")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	set, err := Read(path, 0, 0)
+	manifest := `"{\"system\":\"a\u0022b\u005c\",\"particles\":1,\"dim\":2,\"sha256\":\"00\"}"`
+	text := "1\nProperties=species:S:1:pos:R:3 dim=2 eqflow_manifest=" + manifest + ` pbc="F F F"` + "\nX 0.10000000 0 0\n"
+	set, err := Read(write(t, "a.xyz", []byte(text)), 0, 0)
 	if err != nil || set.Manifest.System != `a"b\` || set.Manifest.SHA256 != "" {
 		t.Errorf("%+v, %v", set.Manifest, err)
 	}

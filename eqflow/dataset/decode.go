@@ -10,13 +10,14 @@ import (
 // decoder fills one slice of an Array from the bytes of its values.
 type decoder func(a *Array, raw []byte, order binary.ByteOrder) error
 
-// decoders lists the element types that can be read, by NumPy's kind and size, each into the closest type of Array.
+// decoders maps the supported element types, by NumPy's kind and size, to decoders into the closest
+// element type of Array.
 var decoders = map[string]decoder{
-	"f2":  toF32(2, func(o binary.ByteOrder, b []byte) float32 { return half(o.Uint16(b)) }),
+	"f2":  toF32(2, func(o binary.ByteOrder, b []byte) float32 { return float16(o.Uint16(b)) }),
 	"f4":  toF32(4, func(o binary.ByteOrder, b []byte) float32 { return math.Float32frombits(o.Uint32(b)) }),
 	"f8":  toF64(8, func(o binary.ByteOrder, b []byte) float64 { return math.Float64frombits(o.Uint64(b)) }),
-	"f12": extended(12),
-	"f16": extended(16),
+	"f12": longDoubles(12),
+	"f16": longDoubles(16),
 	"b1":  toU8,
 	"u1":  toU8,
 	"i1":  toI64(1, func(_ binary.ByteOrder, b []byte) int64 { return int64(int8(b[0])) }),
@@ -28,23 +29,24 @@ var decoders = map[string]decoder{
 	"u8":  uint64s,
 }
 
-func toF32(size int, one func(binary.ByteOrder, []byte) float32) decoder {
+// toF32 returns a decoder into F32. value reads one element of the given size.
+func toF32(size int, value func(binary.ByteOrder, []byte) float32) decoder {
 	return func(a *Array, raw []byte, order binary.ByteOrder) error {
-		a.F32 = each(raw, size, order, one)
+		a.F32 = each(raw, size, order, value)
 		return nil
 	}
 }
 
-func toF64(size int, one func(binary.ByteOrder, []byte) float64) decoder {
+func toF64(size int, value func(binary.ByteOrder, []byte) float64) decoder {
 	return func(a *Array, raw []byte, order binary.ByteOrder) error {
-		a.F64 = each(raw, size, order, one)
+		a.F64 = each(raw, size, order, value)
 		return nil
 	}
 }
 
-func toI64(size int, one func(binary.ByteOrder, []byte) int64) decoder {
+func toI64(size int, value func(binary.ByteOrder, []byte) int64) decoder {
 	return func(a *Array, raw []byte, order binary.ByteOrder) error {
-		a.I64 = each(raw, size, order, one)
+		a.I64 = each(raw, size, order, value)
 		return nil
 	}
 }
@@ -62,9 +64,10 @@ func uint64s(a *Array, raw []byte, order binary.ByteOrder) error {
 	return nil
 }
 
-// extended reads the x87 long double: a 64-bit significand with an explicit leading bit, then sign and exponent, then
-// padding to the size. Other machines call other formats float128; they fail the check of the leading bit.
-func extended(size int) decoder {
+// longDoubles reads the x87 long double: a 64-bit significand with an explicit leading bit, then
+// sign and exponent, then padding to the size. On other machines float128 is another format, which
+// fails the check of the leading bit.
+func longDoubles(size int) decoder {
 	return func(a *Array, raw []byte, order binary.ByteOrder) error {
 		valid := true
 		a.F64 = each(raw, size, order, func(o binary.ByteOrder, b []byte) float64 {
@@ -78,12 +81,13 @@ func extended(size int) decoder {
 			return longDouble(significand, exponent, top>>15 == 1)
 		})
 		if !valid {
-			return errors.New("holds long doubles of another kind of machine; save it with .astype('float64')")
+			return errors.New("holds long doubles in the format of another machine; save it with .astype('float64')")
 		}
 		return nil
 	}
 }
 
+// longDouble converts an x87 long double, given by its parts, to float64.
 func longDouble(significand uint64, exponent int, negative bool) float64 {
 	v := math.Ldexp(float64(significand), exponent-16383-63)
 	if exponent == 0x7fff {
@@ -98,8 +102,8 @@ func longDouble(significand uint64, exponent int, negative bool) float64 {
 	return v
 }
 
-// half widens an IEEE 754 binary16 number.
-func half(bits uint16) float32 {
+// float16 converts an IEEE 754 binary16 number to float32.
+func float16(bits uint16) float32 {
 	sign := uint32(bits>>15) << 31
 	exponent, fraction := uint32(bits>>10)&0x1f, uint32(bits)&0x3ff
 	switch exponent {
@@ -111,10 +115,11 @@ func half(bits uint16) float32 {
 	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 }
 
-func each[T any](raw []byte, size int, order binary.ByteOrder, one func(binary.ByteOrder, []byte) T) []T {
+// each applies value to every element of raw.
+func each[T any](raw []byte, size int, order binary.ByteOrder, value func(binary.ByteOrder, []byte) T) []T {
 	out := make([]T, len(raw)/size)
 	for i := range out {
-		out[i] = one(order, raw[i*size:(i+1)*size])
+		out[i] = value(order, raw[i*size:(i+1)*size])
 	}
 	return out
 }

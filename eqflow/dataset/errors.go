@@ -5,11 +5,13 @@ import (
 	"fmt"
 )
 
-// ErrInput marks every error whose cause is the file or the name that was given, not this program: absent, of another
-// shape, damaged, already there. A command line that sees errors.Is(err, ErrInput) exits with its code for wrong input.
+// ErrInput marks every error that the given file or name causes: a file that is absent, damaged, of
+// another shape, or that exists already. Commands exit with their code for wrong input if
+// errors.Is(err, ErrInput).
 var ErrInput = errors.New("dataset: wrong input")
 
-// inputError is one line "dataset: PATH: what is wrong; what to do" that matches ErrInput and its cause.
+// inputError is the line "dataset: PATH: what is wrong; what to do". It matches ErrInput and its
+// cause.
 type inputError struct {
 	path, text string
 	cause      error
@@ -24,8 +26,9 @@ func (e *inputError) Unwrap() []error {
 	return []error{ErrInput, e.cause}
 }
 
-// wrong builds an error of the file at path. The text says what is wrong and ends with what to do.
-func wrong(path, format string, args ...any) error {
+// inputErrorf returns an error about the file at path. The text says what is wrong and ends with
+// what to do.
+func inputErrorf(path, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	return &inputError{path: path, text: err.Error(), cause: errors.Unwrap(err)}
 }

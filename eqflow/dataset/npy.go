@@ -13,25 +13,27 @@ import (
 	"github.com/sbinet/npyio/npy"
 )
 
-// maxHeader bounds the text before the values. NumPy itself refuses headers over 10 000 bytes.
+// maxHeader limits the text before the values. NumPy itself refuses headers over 10 000 bytes.
 const maxHeader = 1 << 16
 
-// maxElements keeps shape × element size far from overflow; the file's own size bounds memory.
+// maxElements keeps shape × element size far from overflow. The size of the file limits the memory.
 const maxElements = 1 << 48
 
 var (
-	errNotNumPy  = errors.New("is not a NumPy file (no \\x93NUMPY at its start); save it with numpy.save or numpy.savez")
+	errNotNumPy = errors.New("is not a NumPy file (no \\x93NUMPY at its start); " +
+		"save it with numpy.save or numpy.savez")
 	errTruncated = errors.New("ends before its last value; it was cut off, so copy or write it again")
 )
 
-// unsupportedType is an element type that has no place in Array: complex numbers, text, records, pickled objects.
+// unsupportedType is an element type that Array cannot hold: complex numbers, text, records,
+// pickled objects.
 type unsupportedType string
 
 func (t unsupportedType) Error() string {
 	return fmt.Sprintf("holds elements of type %q; save it with .astype('float64')", string(t))
 }
 
-// header is what stands before the values of an .npy file.
+// header describes the values of an .npy file. It precedes them in the file.
 type header struct {
 	kind    byte // f, i, u or b
 	size    int  // bytes of one element
@@ -43,7 +45,7 @@ type header struct {
 
 var elementType = regexp.MustCompile(`^([<>|=]?)([fiub])(\d{1,2})$`)
 
-// readHeader reads and checks the header, through npyio.
+// readHeader reads the header with npyio and validates it.
 func readHeader(r io.Reader) (header, error) {
 	text, err := headerBytes(r)
 	if err != nil {
@@ -58,7 +60,10 @@ func readHeader(r io.Reader) (header, error) {
 		return header{}, unsupportedType(raw.Descr.Type)
 	}
 	size, _ := strconv.Atoi(m[3])
-	h := header{kind: m[2][0], size: size, order: binary.LittleEndian, fortran: raw.Descr.Fortran, shape: raw.Descr.Shape, count: 1}
+	h := header{
+		kind: m[2][0], size: size, order: binary.LittleEndian,
+		fortran: raw.Descr.Fortran, shape: raw.Descr.Shape, count: 1,
+	}
 	if m[1] == ">" {
 		h.order = binary.BigEndian
 	}
@@ -67,14 +72,16 @@ func readHeader(r io.Reader) (header, error) {
 	}
 	for _, n := range h.shape {
 		if n < 0 || (n > 0 && h.count > maxElements/n) {
-			return header{}, fmt.Errorf("claims the impossible shape %v; its header is damaged, so write it again", h.shape)
+			return header{}, fmt.Errorf("claims the impossible shape %v; its header is damaged, so write it again",
+				h.shape)
 		}
 		h.count *= n
 	}
 	return h, nil
 }
 
-// headerBytes returns the file's bytes up to the first value, and reads no more of an absurd header than maxHeader.
+// headerBytes returns the bytes of the file up to the first value. It refuses a header longer than
+// maxHeader before reading it.
 func headerBytes(r io.Reader) ([]byte, error) {
 	start := make([]byte, 8, 256)
 	if _, err := io.ReadFull(r, start); err != nil || !bytes.HasPrefix(start, npy.Magic[:]) {
@@ -99,9 +106,9 @@ func headerBytes(r io.Reader) ([]byte, error) {
 	return append(append(start, length[:width]...), text...), nil
 }
 
-// npyioHeader lets npyio parse the header. Its parser slices by position and panics on a damaged dictionary, and of its
-// Read for slices the values are not taken: it ignores Fortran order, short reads and the end of the file, and knows
-// neither float16 nor long double.
+// npyioHeader parses the header with npyio, whose parser panics on a damaged dictionary. The values
+// are not read with npyio: its Read for slices ignores Fortran order, short reads and the end of
+// the file, and supports neither float16 nor long double.
 func npyioHeader(text []byte) (h npy.Header, err error) {
 	defer func() {
 		if recover() != nil {
@@ -118,8 +125,8 @@ func npyioHeader(text []byte) (h npy.Header, err error) {
 
 func (h header) typeName() string { return string(h.kind) + strconv.Itoa(h.size) }
 
-// readNpy reads one array. size is how many bytes r claims to hold; the values are read as they come, so that a false
-// claim costs no memory.
+// readNpy reads one array. size is the number of bytes that r claims to hold. Memory grows only
+// with the bytes that are read, so that a false claim costs nothing.
 func readNpy(r io.Reader, size int64, name string) (Array, error) {
 	h, err := readHeader(r)
 	if err != nil {
@@ -146,7 +153,7 @@ func readNpy(r io.Reader, size int64, name string) (Array, error) {
 	return a, nil
 }
 
-// toRowMajor reorders values that lie with the first index fastest.
+// toRowMajor reorders values in which the first index varies fastest (Fortran order).
 func (a *Array) toRowMajor() {
 	a.F32 = rowMajor(a.F32, a.Shape)
 	a.F64 = rowMajor(a.F64, a.Shape)
@@ -154,6 +161,7 @@ func (a *Array) toRowMajor() {
 	a.U8 = rowMajor(a.U8, a.Shape)
 }
 
+// rowMajor returns values in Fortran order as values in C order.
 func rowMajor[T any](in []T, shape []int) []T {
 	if len(in) == 0 {
 		return in
@@ -181,8 +189,8 @@ func rowMajor[T any](in []T, shape []int) []T {
 	return out
 }
 
-// appendNpy appends the array as a version 1.0 .npy file, little-endian, C order, its values aligned to 64 bytes as NumPy
-// does. npyio cannot write more than two dimensions.
+// appendNpy appends the array as an .npy file of version 1.0, little-endian, in C order. Its values
+// are aligned to 64 bytes, as NumPy's are. npyio cannot write more than two dimensions.
 func appendNpy(buf []byte, a Array) []byte {
 	return appendValues(appendHeader(buf, a.descr(), a.Shape), a)
 }
@@ -210,6 +218,7 @@ func appendValues(buf []byte, a Array) []byte {
 	return buf
 }
 
+// descr returns NumPy's name of the element type.
 func (a Array) descr() string {
 	switch {
 	case a.F32 != nil:
@@ -222,6 +231,7 @@ func (a Array) descr() string {
 	return "<f8"
 }
 
+// shapeText formats a shape as Python does: (3,), (3, 4, 2).
 func shapeText(shape []int) string {
 	text := strings.Builder{}
 	text.WriteByte('(')

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// WriteArrays writes the arrays as an .npz that numpy.load reads, atomically. The same arrays always give the same bytes.
-// An existing file is an error that matches ErrInput, unless overwrite is set.
+// WriteArrays writes the arrays atomically as an .npz that numpy.load reads. Equal arrays give
+// equal bytes. An existing file is an error that matches ErrInput, unless overwrite is set.
 func WriteArrays(path string, arrays Arrays, overwrite bool) error {
 	data, err := EncodeArrays(arrays)
 	if err != nil {
@@ -20,7 +20,8 @@ func WriteArrays(path string, arrays Arrays, overwrite bool) error {
 	return writeAtomic(path, data, overwrite)
 }
 
-// EncodeArrays returns the bytes of an .npz: members stored without compression, little-endian, C order, dated 1980.
+// EncodeArrays returns the bytes of an .npz. Its members are uncompressed, little-endian, in C
+// order and dated 1980.
 func EncodeArrays(arrays Arrays) ([]byte, error) {
 	if err := arrays.Validate(); err != nil {
 		return nil, err
@@ -28,13 +29,8 @@ func EncodeArrays(arrays Arrays) ([]byte, error) {
 	var buf bytes.Buffer
 	z := zip.NewWriter(&buf)
 	for _, a := range arrays {
-		data := appendNpy(nil, a)
-		w, err := z.CreateRaw(memberHeader(a.Name, len(data), crc32.ChecksumIEEE(data)))
-		if err != nil {
+		if err := writeMember(z, a); err != nil {
 			return nil, fmt.Errorf("dataset: array %q: %w; choose a shorter name", a.Name, err)
-		}
-		if _, err := w.Write(data); err != nil {
-			return nil, fmt.Errorf("dataset: array %q: %w; is memory short?", a.Name, err)
 		}
 	}
 	if err := z.Close(); err != nil {
@@ -43,18 +39,33 @@ func EncodeArrays(arrays Arrays) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// memberHeader describes an array's file in the archive. Its size is in the local header, not in a descriptor behind the data:
-// simple .npz readers look only there.
+// writeMember adds one array to the archive.
+func writeMember(z *zip.Writer, a Array) error {
+	data := appendNpy(nil, a)
+	w, err := z.CreateRaw(memberHeader(a.Name, len(data), crc32.ChecksumIEEE(data)))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
+
+// memberHeader describes the .npy member of an array. The size is in the local header, not in a
+// descriptor after the data, because simple .npz readers look only there.
 func memberHeader(name string, size int, sum uint32) *zip.FileHeader {
-	h := &zip.FileHeader{Name: name + ".npy", Method: zip.Store, CRC32: sum, CompressedSize64: uint64(size), UncompressedSize64: uint64(size)}
+	h := &zip.FileHeader{
+		Name: name + ".npy", Method: zip.Store, CRC32: sum,
+		CompressedSize64: uint64(size), UncompressedSize64: uint64(size),
+	}
 	//lint:ignore SA1019 CreateRaw takes no other date.
-	h.ModifiedDate = 1<<5 | 1 // 1 January 1980, as NumPy's own
+	h.ModifiedDate = 1<<5 | 1 // 1 January 1980, as in NumPy's files
 	return h
 }
 
-// ReadArrays reads every array of an .npz in the file's order, compressed or not. Floats narrower than 32 bits come as
-// float32, wider than 64 as float64, bool and uint8 as U8, other integers as int64. Members of other types (text, complex,
-// pickled objects) are passed over. Errors match ErrInput and name the path.
+// ReadArrays reads every array of an .npz in the order of the file, compressed or not. Floats of
+// less than 32 bits become float32, floats of more than 64 bits float64, bool and uint8 become U8,
+// and other integers int64. Members of other types (text, complex numbers, pickled objects) are
+// skipped. Errors match ErrInput and name the path.
 func ReadArrays(path string) (Arrays, error) {
 	f, size, err := openFile(path)
 	if err != nil {
@@ -63,12 +74,13 @@ func ReadArrays(path string) (Arrays, error) {
 	defer f.Close()
 	arrays, err := DecodeArrays(f, size)
 	if err != nil {
-		return nil, wrong(path, "%w", err)
+		return nil, inputErrorf(path, "%w", err)
 	}
 	return arrays, nil
 }
 
-// ReadArray reads the one array of that name, as ReadArrays does, and leaves the others on the disk.
+// ReadArray reads the array of the given name as ReadArrays does. It does not read the other
+// arrays.
 func ReadArray(path, name string) (Array, error) {
 	f, size, err := openFile(path)
 	if err != nil {
@@ -77,7 +89,7 @@ func ReadArray(path, name string) (Array, error) {
 	defer f.Close()
 	z, err := zip.NewReader(f, size)
 	if err != nil {
-		return Array{}, wrong(path, "%w", zipError(f, err))
+		return Array{}, inputErrorf(path, "%w", zipError(f, err))
 	}
 	for _, member := range z.File {
 		if member.Name != name+".npy" {
@@ -85,14 +97,15 @@ func ReadArray(path, name string) (Array, error) {
 		}
 		a, err := readMember(member, name)
 		if err != nil {
-			return a, wrong(path, "array %q %w", name, err)
+			return a, inputErrorf(path, "array %q %w", name, err)
 		}
 		return a, nil
 	}
-	return Array{}, wrong(path, "holds no array %q; is it another kind of file?", name)
+	return Array{}, inputErrorf(path, "holds no array %q; is it another kind of file?", name)
 }
 
-// DecodeArrays is ReadArrays for bytes that are not in a file of their own.
+// DecodeArrays reads the arrays of an .npz that is part of another file or in memory. It converts
+// types as ReadArrays does.
 func DecodeArrays(r io.ReaderAt, size int64) (Arrays, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
@@ -123,19 +136,20 @@ func readMember(member *zip.File, name string) (Array, error) {
 		return Array{}, fmt.Errorf("cannot be opened (%w); the file is damaged, so copy or write it again", err)
 	}
 	defer rc.Close()
-	// A size over 2^62 is a damaged directory; as a negative number it fails as truncated.
+	// In a damaged directory the size may be over 2^62. It is then negative here, and readNpy
+	// reports a truncated file.
 	a, err := readNpy(rc, int64(member.UncompressedSize64), name)
 	if err != nil {
 		return a, err
 	}
-	// The checksum is compared only at the member's end.
+	// archive/zip compares the checksum only at the end of the member.
 	if _, err := io.Copy(io.Discard, rc); err != nil {
 		return a, fmt.Errorf("is damaged (%w); copy or write the file again", err)
 	}
 	return a, nil
 }
 
-// zipError tells a cut .npz from something else.
+// zipError distinguishes a truncated .npz from another kind of file.
 func zipError(r io.ReaderAt, err error) error {
 	start := make([]byte, 6)
 	n, _ := r.ReadAt(start, 0)

@@ -17,11 +17,11 @@ func readNpyFile(path string, n, d int) (Set, error) {
 	defer f.Close()
 	x, err := readNpy(f, size, "x")
 	if err != nil {
-		return Set{}, wrong(path, "%w", err)
+		return Set{}, inputErrorf(path, "%w", err)
 	}
 	batch, err := batchOf(x, n, d)
 	if err != nil {
-		return Set{}, wrong(path, "%w", err)
+		return Set{}, inputErrorf(path, "%w", err)
 	}
 	return Set{Batch: batch}, nil
 }
@@ -34,36 +34,39 @@ func readNpzFile(path string, n, d int) (Set, error) {
 	var set Set
 	if text, ok := arrays.Get("manifest"); ok && text.U8 != nil {
 		if err := json.Unmarshal(text.U8, &set.Manifest); err != nil {
-			return Set{}, wrong(path, "its manifest is not JSON as expected (%w); remove that array or write the file again", err)
+			return Set{}, inputErrorf(path, "its manifest cannot be parsed as JSON (%w); "+
+				"remove that array or write the file again", err)
 		}
 	}
-	if n, d, err = set.Manifest.settle(n, d); err != nil {
-		return Set{}, wrong(path, "%w", err)
+	if n, d, err = set.Manifest.resolve(n, d); err != nil {
+		return Set{}, inputErrorf(path, "%w", err)
 	}
 	x, err := coordinates(arrays)
 	if err != nil {
-		return Set{}, wrong(path, "%w", err)
+		return Set{}, inputErrorf(path, "%w", err)
 	}
 	if set.Batch, err = batchOf(x, n, d); err != nil {
-		return Set{}, wrong(path, "%w", err)
+		return Set{}, inputErrorf(path, "%w", err)
 	}
 	set.Arrays = slices.DeleteFunc(arrays, func(a Array) bool { return a.Name == x.Name || a.Name == "manifest" })
 	return set, nil
 }
 
-// settle takes n and d that were not asked for from the manifest, and refuses those that contradict it.
-func (m Manifest) settle(n, d int) (int, int, error) {
+// resolve replaces zero n and d by the numbers of the manifest. Other values must agree with the
+// manifest.
+func (m Manifest) resolve(n, d int) (int, int, error) {
 	if m.Particles < 1 || m.Dim < 1 {
 		return n, d, nil
 	}
 	if (n != 0 && n != m.Particles) || (d != 0 && d != m.Dim) {
-		return 0, 0, fmt.Errorf("is of %d particles in %d dimensions by its manifest, not %s; is it data of another system?",
-			m.Particles, m.Dim, wanted(n, d))
+		return 0, 0, fmt.Errorf("has a manifest of %d particles in %d dimensions, not %s; "+
+			"is it data of another system?", m.Particles, m.Dim, allowedShapes(n, d))
 	}
 	return m.Particles, m.Dim, nil
 }
 
-// coordinates picks the array of configurations: "x", else the only float array of two or three dimensions.
+// coordinates returns the array of configurations: "x", or else the only float array of two or
+// three dimensions.
 func coordinates(arrays Arrays) (Array, error) {
 	if x, ok := arrays.Get("x"); ok {
 		return x, nil
@@ -84,39 +87,43 @@ func coordinates(arrays Arrays) (Array, error) {
 	for i, a := range arrays {
 		names[i] = fmt.Sprintf("%s %s", a.Name, shapeText(a.Shape))
 	}
-	return Array{}, fmt.Errorf("holds no array \"x\", and %d others could be the configurations (%s); save the right one as x=…",
-		len(found), strings.Join(names, ", "))
+	return Array{}, fmt.Errorf("holds no array \"x\", and %d other arrays could be the configurations (%s); "+
+		"save the right one as x=…", len(found), strings.Join(names, ", "))
 }
 
-// batchOf reads an array [N, n, d] or [N, n·d] as configurations; n or d of 0 means not known yet.
+// batchOf converts an array [N, n, d] or [N, n·d] to configurations. A zero n or d is taken from
+// the shape.
 func batchOf(x Array, n, d int) (particle.Batch, error) {
 	var none particle.Batch
 	switch len(x.Shape) {
 	case 3:
 		if (n != 0 && n != x.Shape[1]) || (d != 0 && d != x.Shape[2]) {
-			return none, fmt.Errorf("has the shape %s, not %s; is it data of another system?", shapeText(x.Shape), wanted(n, d))
+			return none, fmt.Errorf("has the shape %s, not %s; is it data of another system?",
+				shapeText(x.Shape), allowedShapes(n, d))
 		}
 		n, d = x.Shape[1], x.Shape[2]
 	case 2:
 		var err error
-		if n, d, err = split(x.Shape, n, d); err != nil {
+		if n, d, err = splitWidth(x.Shape, n, d); err != nil {
 			return none, err
 		}
 	default:
-		return none, fmt.Errorf("has the shape %s, not %s; reshape it", shapeText(x.Shape), wanted(n, d))
+		return none, fmt.Errorf("has the shape %s, not %s; reshape it", shapeText(x.Shape), allowedShapes(n, d))
 	}
 	if x.Len() == 0 {
-		return none, fmt.Errorf("holds no configuration (shape %s); write it again with at least one", shapeText(x.Shape))
+		return none, fmt.Errorf("holds no configuration (shape %s); write it again with at least one",
+			shapeText(x.Shape))
 	}
 	return particle.Batch{X: x.Float64s(), N: n, D: d}, nil
 }
 
-// split finds n and d of the flat shape [N, n·d].
-func split(shape []int, n, d int) (int, int, error) {
+// splitWidth returns n and d for the shape [N, n·d]. At most one of them may be given as 0.
+func splitWidth(shape []int, n, d int) (int, int, error) {
 	width := shape[1]
 	switch {
 	case n == 0 && d == 0:
-		return 0, 0, fmt.Errorf("has the shape %s, which does not tell particles from dimensions; name the system, or save it as [N, n, d]", shapeText(shape))
+		return 0, 0, fmt.Errorf("has the shape %s, which leaves the numbers of particles and dimensions open; "+
+			"name the system, or save it as [N, n, d]", shapeText(shape))
 	case n == 0 && width%d == 0:
 		n = width / d
 	case d == 0 && width%n == 0:
@@ -127,13 +134,13 @@ func split(shape []int, n, d int) (int, int, error) {
 		if shape[0] == n && width == d {
 			advice = "for a single configuration save x[None]"
 		}
-		return 0, 0, fmt.Errorf("has the shape %s, not %s; %s", shapeText(shape), wanted(n, d), advice)
+		return 0, 0, fmt.Errorf("has the shape %s, not %s; %s", shapeText(shape), allowedShapes(n, d), advice)
 	}
 	return n, d, nil
 }
 
-// wanted words the shapes that would do.
-func wanted(n, d int) string {
+// allowedShapes describes the shapes that agree with n and d, for error messages.
+func allowedShapes(n, d int) string {
 	switch {
 	case n > 0 && d > 0:
 		return fmt.Sprintf("[N, %d, %d] or [N, %d]", n, d, n*d)
@@ -146,9 +153,9 @@ func wanted(n, d int) string {
 }
 
 func encodeNpz(set Set) ([]byte, error) {
-	manifest, err := json.Marshal(set.Manifest)
+	manifest, err := set.Manifest.encode()
 	if err != nil {
-		return nil, fmt.Errorf("its manifest is not valid JSON: %w; correct Spec or Settings", err)
+		return nil, err
 	}
 	arrays := append(Arrays{set.coordinateArray()}, set.Arrays...)
 	return EncodeArrays(append(arrays, Bytes("manifest", manifest)))
@@ -156,12 +163,13 @@ func encodeNpz(set Set) ([]byte, error) {
 
 func encodeNpy(set Set) ([]byte, error) {
 	if len(set.Arrays) > 0 {
-		return nil, fmt.Errorf("a .npy holds one array and cannot take %s; name it .npz", strings.Join(set.Arrays.Names(), ", "))
+		return nil, fmt.Errorf("an .npy holds one array and cannot hold %s; name the file .npz",
+			strings.Join(set.Arrays.Names(), ", "))
 	}
 	return appendNpy(nil, set.coordinateArray()), nil
 }
 
-// coordinateArray is x [N, n, d], as float32 where that loses nothing.
+// coordinateArray returns x [N, n, d], as float32 if that is exact.
 func (s Set) coordinateArray() Array {
 	shape := []int{s.Batch.Len(), s.Batch.N, s.Batch.D}
 	single := make([]float32, len(s.Batch.X))

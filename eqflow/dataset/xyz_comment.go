@@ -2,11 +2,12 @@ package dataset
 
 import "strings"
 
-// pair is one key=value of an extended XYZ comment line.
+// pair is one key=value pair of an extended XYZ comment line.
 type pair struct{ key, value string }
 
-// parseComment splits key=value pairs; values with spaces stand in quotes (with \" and \\) or braces. Words without "="
-// are passed over, so that a free-text comment is no error.
+// parseComment returns the key=value pairs of a comment line. Values with spaces are in quotes
+// (with the escapes \" and \\) or in braces. Words without "=" are skipped, so that a free-text
+// comment is no error.
 func parseComment(line string) []pair {
 	var pairs []pair
 	for {
@@ -26,7 +27,7 @@ func parseComment(line string) []pair {
 	}
 }
 
-// cutValue takes one value off the front of the text.
+// cutValue splits text after its first value.
 func cutValue(text string) (value, rest string) {
 	if strings.HasPrefix(text, `"`) {
 		return cutQuoted(text[1:])
@@ -42,6 +43,8 @@ func cutValue(text string) (value, rest string) {
 	return text[:end], text[end:]
 }
 
+// cutQuoted splits text after the closing quote of its first value, whose opening quote is already
+// removed.
 func cutQuoted(text string) (value, rest string) {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {

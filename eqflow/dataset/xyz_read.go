@@ -12,18 +12,18 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// xyzReader collects the frames of one file.
+// xyzReader accumulates the frames of one file.
 type xyzReader struct {
-	lines  *bufio.Reader
-	line   int // of the last line read, from 1
-	frames int
-	n      int // particles per frame; 0 before the first one, unless asked for
-	column int // of the first coordinate
-	dim    string
-	x      []float64            // [frames, n, 3]
-	keys   []string             // numbers of every comment line so far, in order
-	values map[string][]float64 // by key, [frames]
-	raw    string               // the manifest's JSON
+	lines    *bufio.Reader
+	line     int // of the last line read, from 1
+	frames   int
+	n        int                  // particles per frame; 0 if unknown before the first frame
+	column   int                  // of the first coordinate
+	dim      string               // the value of dimKey
+	x        []float64            // [frames, n, 3]
+	keys     []string             // keys with a number in the first comment line, in order
+	values   map[string][]float64 // by key, [frames]
+	manifest string               // JSON text
 }
 
 func readXYZFile(path string, n, d int) (Set, error) {
@@ -34,9 +34,9 @@ func readXYZFile(path string, n, d int) (Set, error) {
 	defer f.Close()
 	r := &xyzReader{lines: bufio.NewReader(f), n: n, values: map[string][]float64{}}
 	for {
-		more, err := r.frame()
+		more, err := r.readFrame()
 		if err != nil {
-			return Set{}, wrong(path, "line %d: %w", r.line, err)
+			return Set{}, inputErrorf(path, "line %d: %w", r.line, err)
 		}
 		if !more {
 			break
@@ -44,13 +44,13 @@ func readXYZFile(path string, n, d int) (Set, error) {
 	}
 	set, err := r.set(d)
 	if err != nil {
-		return Set{}, wrong(path, "%w", err)
+		return Set{}, inputErrorf(path, "%w", err)
 	}
 	return set, nil
 }
 
-// next returns a line without its end; io.EOF after the last.
-func (r *xyzReader) next() (string, error) {
+// nextLine returns the next line without its line end, and io.EOF after the last line.
+func (r *xyzReader) nextLine() (string, error) {
 	text, err := r.lines.ReadString('\n')
 	if text == "" && err != nil {
 		return "", err
@@ -59,11 +59,11 @@ func (r *xyzReader) next() (string, error) {
 	return strings.TrimRight(text, "\r\n"), nil
 }
 
-// frame reads one configuration; false at the end of the file.
-func (r *xyzReader) frame() (bool, error) {
-	head, err := r.next()
+// readFrame reads one configuration. It returns false at the end of the file.
+func (r *xyzReader) readFrame() (bool, error) {
+	head, err := r.nextLine()
 	for err == nil && strings.TrimSpace(head) == "" { // blank lines between frames or at the end
-		head, err = r.next()
+		head, err = r.nextLine()
 	}
 	if errors.Is(err, io.EOF) {
 		return false, nil
@@ -76,18 +76,18 @@ func (r *xyzReader) frame() (bool, error) {
 		return false, fmt.Errorf("%.40q is not a number of particles; is this an XYZ file?", head)
 	}
 	if r.n != 0 && n != r.n {
-		return false, fmt.Errorf("a frame of %d particles, not %d; is it data of another system?", n, r.n)
+		return false, fmt.Errorf("a frame has %d particles, not %d; is it data of another system?", n, r.n)
 	}
 	r.n = n
-	comment, err := r.next()
+	comment, err := r.nextLine()
 	if err != nil {
 		return false, errTruncated
 	}
-	if err := r.comment(parseComment(comment)); err != nil {
+	if err := r.readComment(parseComment(comment)); err != nil {
 		return false, err
 	}
 	for range n {
-		if err := r.particle(); err != nil {
+		if err := r.readParticle(); err != nil {
 			return false, err
 		}
 	}
@@ -95,8 +95,8 @@ func (r *xyzReader) frame() (bool, error) {
 	return true, nil
 }
 
-// comment takes the columns, the manifest and the frame's numbers from key=value pairs.
-func (r *xyzReader) comment(pairs []pair) error {
+// readComment reads the position of the coordinates, the manifest and the numbers of the frame.
+func (r *xyzReader) readComment(pairs []pair) error {
 	r.column = 1 // plain XYZ: symbol x y z
 	for _, p := range pairs {
 		switch p.key {
@@ -108,20 +108,22 @@ func (r *xyzReader) comment(pairs []pair) error {
 			r.column = column
 		case dimKey:
 			if r.dim != "" && p.value != r.dim {
-				return fmt.Errorf("a frame in %s dimensions after one in %s; keep them in separate files", p.value, r.dim)
+				return fmt.Errorf("a frame has %s dimensions, an earlier frame %s; keep them in separate files",
+					p.value, r.dim)
 			}
 			r.dim = p.value
 		case manifestKey:
-			r.raw = p.value
+			r.manifest = p.value
 		default:
-			r.number(p)
+			r.readNumber(p)
 		}
 	}
 	return nil
 }
 
-// number notes one value of the frame; a key counts as an array only if every frame has it, once.
-func (r *xyzReader) number(p pair) {
+// readNumber stores one value of the frame. A key is an array only if every frame has it exactly
+// once.
+func (r *xyzReader) readNumber(p pair) {
 	v, err := strconv.ParseFloat(p.value, 64)
 	if err != nil || len(r.values[p.key]) != r.frames {
 		return
@@ -132,15 +134,15 @@ func (r *xyzReader) number(p pair) {
 	r.values[p.key] = append(r.values[p.key], v)
 }
 
-// particle reads the coordinates of one line.
-func (r *xyzReader) particle() error {
-	text, err := r.next()
+// readParticle reads the coordinates of one line.
+func (r *xyzReader) readParticle() error {
+	text, err := r.nextLine()
 	if err != nil {
 		return errTruncated
 	}
 	fields := strings.Fields(text)
 	if len(fields) < r.column+3 {
-		return fmt.Errorf("%.60q has no three coordinates; the file is cut or damaged, so write it again", text)
+		return fmt.Errorf("%.60q does not have three coordinates; the file is cut or damaged, so write it again", text)
 	}
 	for _, field := range fields[r.column : r.column+3] {
 		v, err := strconv.ParseFloat(field, 64)
@@ -152,7 +154,7 @@ func (r *xyzReader) particle() error {
 	return nil
 }
 
-// positionColumn finds where pos:R:3 stands among "name:type:columns" triples.
+// positionColumn returns the column of pos:R:3 among "name:type:columns" triples.
 func positionColumn(properties string) (int, error) {
 	fields := strings.Split(properties, ":")
 	column := 0
@@ -169,22 +171,24 @@ func positionColumn(properties string) (int, error) {
 	return 0, fmt.Errorf("Properties=%.60s has no pos:R:3; write the file with positions", properties)
 }
 
-// set builds the result, in d dimensions or as many as the file tells.
+// set returns the result, in d dimensions. If d is 0, the file decides.
 func (r *xyzReader) set(d int) (Set, error) {
 	var set Set
-	if r.raw != "" {
-		if err := json.Unmarshal([]byte(r.raw), &set.Manifest); err != nil {
-			return set, fmt.Errorf("its %s is not JSON as expected (%w); remove that key or write the file again", manifestKey, err)
+	if r.manifest != "" {
+		if err := json.Unmarshal([]byte(r.manifest), &set.Manifest); err != nil {
+			return set, fmt.Errorf("its %s cannot be parsed as JSON (%w); remove that key or write the file again",
+				manifestKey, err)
 		}
 	}
-	n, d, err := set.Manifest.settle(r.n, d)
+	n, d, err := set.Manifest.resolve(r.n, d)
 	if err != nil {
 		return set, err
 	}
 	if r.dim != "" {
 		dim, err := strconv.Atoi(r.dim)
 		if err != nil || dim < 1 || dim > 3 || (d != 0 && d != dim) {
-			return set, fmt.Errorf("has %s=%.20s, not %s; is it data of another system?", dimKey, r.dim, wanted(n, d))
+			return set, fmt.Errorf("has %s=%.20s, not %s; is it data of another system?",
+				dimKey, r.dim, allowedShapes(n, d))
 		}
 		d = dim
 	}
@@ -195,7 +199,7 @@ func (r *xyzReader) set(d int) (Set, error) {
 		return set, err
 	}
 	if set.Manifest.SHA256 != Hash(set.Batch) {
-		set.Manifest.SHA256 = "" // other programs round coordinates when they write XYZ; the rest of the manifest holds
+		set.Manifest.SHA256 = "" // another program rounded the coordinates; the rest of the manifest is still true
 	}
 	for _, key := range r.keys {
 		if values := r.values[key]; len(values) == r.frames {
@@ -212,7 +216,7 @@ func arrayName(key string) string {
 	return key
 }
 
-// batch drops the padding coordinates, which must be zero.
+// batch removes the padding coordinates, which must be zero.
 func (r *xyzReader) batch(d int) (particle.Batch, error) {
 	b := particle.Batch{N: r.n, D: d, X: make([]float64, 0, len(r.x)/3*max(d, 0))}
 	if d > 3 {
@@ -222,7 +226,8 @@ func (r *xyzReader) batch(d int) (particle.Batch, error) {
 		b.X = append(b.X, r.x[i:i+d]...)
 		for _, v := range r.x[i+d : i+3] {
 			if v != 0 {
-				return b, fmt.Errorf("has particles outside the first %d dimensions (%g); is it data of another system?", d, v)
+				return b, fmt.Errorf("has particles outside the first %d dimensions (%g); "+
+					"is it data of another system?", d, v)
 			}
 		}
 	}

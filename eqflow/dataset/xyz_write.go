@@ -1,14 +1,14 @@
 package dataset
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// Names in the comment line of an XYZ frame. energyKey is what ASE and OVITO call the array "u"; its unit here is kT.
+// Names in the comment line of an XYZ frame. energyKey is the name of the array "u" in ASE and
+// OVITO. Its unit here is kT.
 const (
 	energyKey   = "energy"
 	energyArray = "u"
@@ -17,23 +17,26 @@ const (
 	posProperty = "species:S:1:pos:R:3"
 )
 
-// encodeXYZ writes one frame per configuration without a lattice, particles as species X, d < 3 padded with zeros. Arrays
-// [N] go into the comment lines, "u" as energy; numbers keep all their digits.
+// encodeXYZ returns one frame per configuration, without a lattice. All particles are of species X,
+// and fewer than three dimensions are padded with zeros. The comment lines hold the arrays [N],
+// with "u" as energy. Numbers have all their digits.
 func encodeXYZ(set Set) ([]byte, error) {
 	if set.Batch.D > 3 {
-		return nil, fmt.Errorf("xyz has three dimensions, not %d; name the file .npz", set.Batch.D)
+		return nil, fmt.Errorf("an .xyz has three dimensions, not %d; name the file .npz", set.Batch.D)
 	}
 	for _, a := range set.Arrays {
 		if len(a.Shape) != 1 || a.Shape[0] != set.Batch.Len() {
-			return nil, fmt.Errorf("xyz takes one number per configuration, not %q of shape %s; name the file .npz", a.Name, shapeText(a.Shape))
+			return nil, fmt.Errorf("an .xyz holds one number per configuration, not %q of shape %s; name the file .npz",
+				a.Name, shapeText(a.Shape))
 		}
-		if strings.ContainsAny(a.Name, "= \t\n\"") || a.Name == dimKey || a.Name == manifestKey || a.Name == energyKey {
-			return nil, fmt.Errorf("xyz cannot take an array of the name %q; rename it", a.Name)
+		reserved := a.Name == dimKey || a.Name == manifestKey || a.Name == energyKey
+		if reserved || strings.ContainsAny(a.Name, "= \t\n\"") {
+			return nil, fmt.Errorf("an .xyz cannot hold an array of the name %q; rename the array", a.Name)
 		}
 	}
-	manifest, err := json.Marshal(set.Manifest)
+	manifest, err := set.Manifest.encode()
 	if err != nil {
-		return nil, fmt.Errorf("its manifest is not valid JSON: %w; correct Spec or Settings", err)
+		return nil, err
 	}
 	columns := make([][]float64, len(set.Arrays))
 	for k, a := range set.Arrays {
@@ -78,11 +81,12 @@ func appendParticles(buf []byte, x []float64, d int) []byte {
 	return buf
 }
 
-// appendFloat writes the shortest digits that read back as the same float64.
+// appendFloat appends the shortest decimal number that parses to the same float64.
 func appendFloat(buf []byte, v float64) []byte { return strconv.AppendFloat(buf, v, 'g', -1, 64) }
 
-// quote wraps one line of JSON as an extended XYZ string: quotes and backslashes escaped. ASE undoes the escapes when it
-// reads and does not write them again, so JSON's own \" and \\ become \u0022 and \u005c, which come through that unharmed.
+// quote returns one line of JSON as a quoted extended XYZ string, with quotes and backslashes
+// escaped. ASE removes the escapes when it reads a file and does not restore them when it writes.
+// JSON's own \" and \\ therefore become \u0022 and \u005c, which survive ASE.
 func quote(text []byte) string {
 	plain := strings.NewReplacer(`\\`, `\u005c`, `\"`, `\u0022`).Replace(string(text))
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(plain) + `"`

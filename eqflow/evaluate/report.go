@@ -39,8 +39,8 @@ type Report struct {
 	KnownLogZ    float64 `json:"known_log_z,omitempty"`   // from elsewhere, where known
 	KnownEntropy float64 `json:"known_entropy,omitempty"` // the lowest honest NLL on equilibrium data
 	// Radial and FreeEnergies are of the reweighted samples, beside those of the data.
-	Radial       []measure.Radial  `json:"radial,omitempty"`
-	FreeEnergies []measure.Profile `json:"free_energies,omitempty"`
+	Radial       []measure.RadialDistribution `json:"radial,omitempty"`
+	FreeEnergies []measure.Profile            `json:"free_energies,omitempty"`
 }
 
 // Origin says what was judged.

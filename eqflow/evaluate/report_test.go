@@ -35,7 +35,7 @@ func TestEvaluateMeasuresBesideTheData(t *testing.T) {
 	if len(r.Radial) != 1 || len(r.FreeEnergies) != 1 {
 		t.Fatalf("%d functions and %d profiles", len(r.Radial), len(r.FreeEnergies))
 	}
-	if sigmas, _ := r.FreeEnergies[0].Worst(); !(sigmas < 4.5) {
+	if sigmas, _ := r.FreeEnergies[0].LargestDeviation(); !(sigmas < 4.5) {
 		t.Errorf("the free energy is %g standard errors off", sigmas)
 	}
 	// No profile of ordinary noise has all its bins filled: their infinite errors must survive as null.

@@ -10,8 +10,9 @@ import (
 	"image/png"
 )
 
-// encodeAPNG assembles an endless animated PNG, delay milliseconds a frame, of frames of one size with one palette of 256
-// colours. Frames after the first hold only the rectangle that changed. Viewers without animation show the first frame.
+// encodeAPNG returns an animated PNG that repeats without end. The frames have one size and one
+// palette of 256 colours, and each is shown for delay milliseconds. A frame after the first
+// contains only the rectangle that changed. Viewers without animation show the first frame.
 // Specification: PNG, third edition (W3C 2025), chunks acTL, fcTL and fdAT.
 func encodeAPNG(frames []*image.Paletted, delay int) ([]byte, error) {
 	if len(frames) == 0 {
@@ -30,36 +31,36 @@ func encodeAPNG(frames []*image.Paletted, delay int) ([]byte, error) {
 	return a.out.Bytes(), nil
 }
 
-// animation is an animated PNG in the making.
+// animation is an animated PNG during its construction.
 type animation struct {
 	out      bytes.Buffer
 	delay    uint16
-	sequence uint32 // of the next fcTL or fdAT
+	sequence uint32 // number of the next fcTL or fdAT
 }
 
-// first writes header and palette, the number of frames, and the frame that is also the still picture.
+// first writes header, palette, the number of frames, and the first frame.
 func (a *animation) first(frame *image.Paletted, count int) error {
 	parts, err := chunks(frame)
 	if err != nil {
 		return err
 	}
 	a.out.WriteString("\x89PNG\r\n\x1a\n")
-	announced := false
+	countWritten := false
 	for _, c := range parts {
 		if c.kind == "IEND" {
 			break
 		}
-		if c.kind == "IDAT" && !announced {
+		if c.kind == "IDAT" && !countWritten {
 			writeChunk(&a.out, "acTL", words(uint32(count), 0))
 			a.control(frame.Bounds())
-			announced = true
+			countWritten = true
 		}
 		writeChunk(&a.out, c.kind, c.data)
 	}
 	return nil
 }
 
-// next writes the part of a frame in which it differs from the one before.
+// next writes the part r of a frame, which differs from the previous frame.
 func (a *animation) next(frame *image.Paletted, r image.Rectangle) error {
 	parts, err := chunks(cropped(frame, r))
 	if err != nil {
@@ -75,7 +76,8 @@ func (a *animation) next(frame *image.Paletted, r image.Rectangle) error {
 	return nil
 }
 
-// control says where and how long the frame that follows is shown: over the one before, replacing it.
+// control writes position and duration of the frame that follows. The frame replaces what lies
+// under it.
 func (a *animation) control(r image.Rectangle) {
 	data := words(a.sequence, uint32(r.Dx()), uint32(r.Dy()), uint32(r.Min.X), uint32(r.Min.Y))
 	data = binary.BigEndian.AppendUint16(data, a.delay)
@@ -89,7 +91,7 @@ type chunk struct {
 	data []byte
 }
 
-// chunks lets image/png compress a frame and takes the result apart.
+// chunks compresses a frame with image/png and returns its chunks.
 func chunks(frame image.Image) ([]chunk, error) {
 	var buf bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
@@ -99,7 +101,7 @@ func chunks(frame image.Image) ([]chunk, error) {
 	return splitChunks(buf.Bytes()), nil
 }
 
-// splitChunks takes a well-formed PNG apart.
+// splitChunks returns the chunks of a well-formed PNG.
 func splitChunks(data []byte) []chunk {
 	var out []chunk
 	for rest := data[8:]; len(rest) >= 12; {
@@ -117,6 +119,7 @@ func writeChunk(out *bytes.Buffer, kind string, data []byte) {
 	out.Write(words(crc32.ChecksumIEEE(body)))
 }
 
+// words returns the values as big-endian 32-bit words.
 func words(values ...uint32) []byte {
 	var out []byte
 	for _, v := range values {
@@ -125,7 +128,8 @@ func words(values ...uint32) []byte {
 	return out
 }
 
-// changed bounds the pixels that differ; at least one pixel, for a frame may not be empty.
+// changed returns the smallest rectangle around the pixels that differ. It has at least one pixel,
+// because a frame must not be empty.
 func changed(a, b *image.Paletted) image.Rectangle {
 	r := image.Rectangle{}
 	for y := range a.Rect.Dy() {
@@ -148,7 +152,8 @@ func changed(a, b *image.Paletted) image.Rectangle {
 	return r
 }
 
-// cropped copies a part of a frame to the origin. Its palette keeps 256 entries, so that the bit depth stays that of all.
+// cropped returns a copy of a part of a frame, at the origin. It has the palette of all frames, and
+// so their bit depth.
 func cropped(frame *image.Paletted, r image.Rectangle) *image.Paletted {
 	out := image.NewPaletted(image.Rect(0, 0, r.Dx(), r.Dy()), frame.Palette)
 	for y := range r.Dy() {

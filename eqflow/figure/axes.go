@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -9,11 +10,11 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Axes frames a plot. The zero value labels nothing and takes its ranges from the data.
+// Axes is the frame of a plot. The zero value has no labels and covers the range of the data.
 type Axes struct {
-	Name   string // of the file; from Title if empty
+	Name   string // of the file; default Title
 	Title  string
-	X, Y   string // what the axes show, with units: "pair distance", "u / kT"
+	X, Y   string // labels of the axes, with units: "pair distance", "u / kT"
 	LogX   bool
 	LogY   bool
 	XRange [2]float64 // from, to; both zero: all data
@@ -22,103 +23,97 @@ type Axes struct {
 	YMarks []Mark // horizontal reference lines
 	// Diagonal draws y = x, for values that should agree.
 	Diagonal bool
-	Width    int // pixels; 900 if zero
-	Height   int // pixels; 430 if zero
+	Width    int // pixels; default 900
+	Height   int // pixels; default 430
 
-	noVertical bool // no vertical grid lines: the horizontal axis has categories
+	noVertical bool // no vertical grid lines, because the horizontal axis shows categories
 }
 
-// Mark is a dashed reference line with a label beside it, such as the entropy under a likelihood.
+// Mark is a dashed reference line with a label, such as the entropy of the target under a
+// likelihood.
 type Mark struct {
 	At    float64
 	Label string
 }
 
-func (a Axes) name() string {
-	if a.Name == "" {
-		return a.Title
-	}
-	return a.Name
-}
+func (a Axes) name() string { return cmp.Or(a.Name, a.Title) }
 
 func (a Axes) fail(format string, args ...any) Figure { return failed(a.name(), format, args...) }
 
-// figure wraps a painter in the size asked for.
+// figure returns a figure of the size of the axes, drawn by paint.
 func (a Axes) figure(paint func(draw.Canvas)) Figure {
-	w, h := a.Width, a.Height
-	if w == 0 {
-		w = defaultWidth
-	}
-	if h == 0 {
-		h = defaultHeight
-	}
+	w, h := cmp.Or(a.Width, defaultWidth), cmp.Or(a.Height, defaultHeight)
 	return Figure{Name: a.name(), width: vg.Length(w) * px, height: vg.Length(h) * px, paint: paint}
 }
 
-// span is a closed range of numbers, empty at first.
+// span is a closed range of numbers.
 type span struct{ min, max float64 }
 
 func emptySpan() span { return span{math.Inf(1), math.Inf(-1)} }
 
+// add extends the range to the values.
 func (s *span) add(values ...float64) {
 	for _, v := range values {
 		s.min, s.max = math.Min(s.min, v), math.Max(s.max, v)
 	}
 }
 
-// padded widens the range by a share on either side, so that data do not touch the frame.
-func (s span) padded(share float64, log bool) span {
+// padded extends the range by a fraction of its length on either side, so that data do not touch
+// the frame.
+func (s span) padded(fraction float64, log bool) span {
 	if log {
-		f := math.Pow(s.max/s.min, share)
+		f := math.Pow(s.max/s.min, fraction)
 		if s.min == s.max {
 			f = 2
 		}
 		return span{s.min / f, s.max * f}
 	}
-	by := (s.max - s.min) * share
+	by := (s.max - s.min) * fraction
 	if by == 0 {
 		by = math.Max(math.Abs(s.max)*0.1, 0.5)
 	}
 	return span{s.min - by, s.max + by}
 }
 
-// choose takes the range asked for, else the data's.
-func choose(asked [2]float64, data span, share float64, log bool) span {
-	if asked != [2]float64{} {
-		return span{math.Min(asked[0], asked[1]), math.Max(asked[0], asked[1])}
+// axisRange returns the requested range, or the padded range of the data if none is requested.
+func axisRange(requested [2]float64, data span, padding float64, log bool) span {
+	if requested != [2]float64{} {
+		return span{math.Min(requested[0], requested[1]), math.Max(requested[0], requested[1])}
 	}
-	return data.padded(share, log)
+	return data.padded(padding, log)
 }
 
-// drawing draws data; x and y map them to the canvas.
+// drawing draws data on a canvas. x and y map the data to the canvas.
 type drawing func(c draw.Canvas, x, y func(float64) vg.Length)
 
-// scaled is a drawing as a gonum plotter. Logarithmic axes are linear ones of log10: gonum's own logarithmic scale takes
-// the middle of the data for the middle of the axis when it makes room for the label.
-type scaled struct {
+// scaledDrawing is a drawing as a gonum plotter. A logarithmic axis is a linear axis of log10.
+// gonum's own logarithmic scale confuses the middle of the data with the middle of the axis when it
+// makes room for the label.
+type scaledDrawing struct {
 	draw       drawing
 	logX, logY bool
 }
 
 // Plot implements plot.Plotter.
-func (s scaled) Plot(c draw.Canvas, p *plot.Plot) {
+func (s scaledDrawing) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
-	s.draw(c, logarithmic(x, s.logX), logarithmic(y, s.logY))
+	s.draw(c, logScale(x, s.logX), logScale(y, s.logY))
 }
 
-func logarithmic(to func(float64) vg.Length, log bool) func(float64) vg.Length {
+// logScale returns the map of v if to is the map of log10 v.
+func logScale(to func(float64) vg.Length, log bool) func(float64) vg.Length {
 	if !log {
 		return to
 	}
 	return func(v float64) vg.Length { return to(math.Log10(v)) }
 }
 
-// plot builds the frame with grid and reference lines around the drawings.
+// plot returns the frame with grid, drawings and reference lines.
 func (a Axes) plot(x, y span, drawings ...drawing) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
-	dress(&p.X, a.X, x, a.LogX)
-	dress(&p.Y, a.Y, y, a.LogY)
+	formatAxis(&p.X, a.X, x, a.LogX)
+	formatAxis(&p.Y, a.Y, y, a.LogY)
 	p.Y.Label.Padding = 6 * px
 	p.X.Label.Padding = 3 * px
 	grid := plotter.NewGrid()
@@ -128,13 +123,14 @@ func (a Axes) plot(x, y span, drawings ...drawing) *plot.Plot {
 	}
 	p.Add(grid)
 	for _, d := range drawings {
-		p.Add(scaled{d, a.LogX, a.LogY})
+		p.Add(scaledDrawing{d, a.LogX, a.LogY})
 	}
-	p.Add(scaled{a.marks(x, y), a.LogX, a.LogY})
+	p.Add(scaledDrawing{a.marks(x, y), a.LogX, a.LogY})
 	return p
 }
 
-func dress(axis *plot.Axis, label string, s span, log bool) {
+// formatAxis sets range, label, ticks and style of an axis.
+func formatAxis(axis *plot.Axis, label string, s span, log bool) {
 	axis.Min, axis.Max = s.min, s.max
 	axis.Padding = 0
 	axis.Label.Text = label
@@ -145,14 +141,15 @@ func dress(axis *plot.Axis, label string, s span, log bool) {
 	axis.LineStyle = line(px, axisInk, false)
 	axis.Tick.LineStyle = axis.LineStyle
 	axis.Tick.Length = 5 * px
-	axis.Tick.Marker = niceTicks{}
+	axis.Tick.Marker = linearTicks{}
 	if log {
 		axis.Min, axis.Max = math.Log10(s.min), math.Log10(s.max)
 		axis.Tick.Marker = logTicks{}
 	}
 }
 
-// marks draws the reference lines over the data, their labels on a pale ground so that they stay readable.
+// marks draws the reference lines over the data. Their labels have a pale background, so that they
+// stay readable.
 func (a Axes) marks(xs, ys span) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		s := line(1.5*px, axisInk, true)
@@ -163,20 +160,20 @@ func (a Axes) marks(xs, ys span) drawing {
 		for _, m := range a.YMarks {
 			if m.At >= ys.min && m.At <= ys.max {
 				c.StrokeLine2(s, c.Min.X, y(m.At), c.Max.X, y(m.At))
-				note(c, vg.Point{X: c.Max.X - 4*px, Y: y(m.At) + 3*px}, m.Label, draw.XRight)
+				markLabel(c, vg.Point{X: c.Max.X - 4*px, Y: y(m.At) + 3*px}, m.Label, draw.XRight)
 			}
 		}
 		for _, m := range a.XMarks {
 			if m.At >= xs.min && m.At <= xs.max {
 				c.StrokeLine2(s, x(m.At), c.Min.Y, x(m.At), c.Max.Y)
-				note(c, vg.Point{X: x(m.At) + 5*px, Y: c.Max.Y - 18*px}, m.Label, draw.XLeft)
+				markLabel(c, vg.Point{X: x(m.At) + 5*px, Y: c.Max.Y - 18*px}, m.Label, draw.XLeft)
 			}
 		}
 	}
 }
 
-// note writes a small label on translucent paper.
-func note(c draw.Canvas, at vg.Point, txt string, align draw.XAlignment) {
+// markLabel writes a small label on a translucent background.
+func markLabel(c draw.Canvas, at vg.Point, txt string, align draw.XAlignment) {
 	if txt == "" {
 		return
 	}

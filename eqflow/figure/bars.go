@@ -10,7 +10,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// BarSeries is one colour of bars, one bar per label. A value of NaN leaves its place to the word Missing.
+// BarSeries is a series of bars of one colour, one bar per label. Where a value is NaN, the text
+// Missing replaces the bar.
 type BarSeries struct {
 	Name       string
 	Values     []float64
@@ -19,8 +20,8 @@ type BarSeries struct {
 	Missing    string
 }
 
-// Bars draws groups of bars, one group per label. On a logarithmic axis bars begin a little under the smallest value, and
-// zeros are written as such.
+// Bars draws groups of bars, one group per label. On a logarithmic axis, bars begin a little below
+// the smallest positive value, and a zero is written as a number without a bar.
 func Bars(a Axes, labels []string, series ...BarSeries) Figure {
 	if len(labels) == 0 || len(series) == 0 {
 		return a.fail("%d labels and %d series; give at least one of each", len(labels), len(series))
@@ -34,18 +35,19 @@ func Bars(a Axes, labels []string, series ...BarSeries) Figure {
 	ys = a.barRange(ys)
 	xs := span{-0.5, float64(len(labels)) - 0.5}
 	var drawings []drawing
-	var entries []entry
+	var entries []legendEntry
 	for i, s := range series {
 		drawings = append(drawings, s.bars(a.LogY, i, len(series), ys))
-		entries = append(entries, entry{s.Name, stepThumb(true, Color(i))})
+		entries = append(entries, legendEntry{s.Name, stepSymbol(true, Color(i))})
 	}
 	a.noVertical = true
 	p := a.plot(xs, ys, drawings...)
-	p.X.Tick.Marker = named(labels)
+	p.X.Tick.Marker = categoryTicks(labels)
 	p.X.Tick.Color = color.Transparent
 	return a.figure(framed(a.Title, entries, p))
 }
 
+// check returns an error for a series that cannot be drawn, and extends ys to its values.
 func (s BarSeries) check(a Axes, n int, ys *span) error {
 	if len(s.Values) != n || (s.Err != nil && len(s.Err) != n) {
 		return fmt.Errorf("has %d values and %d errors for %d labels; give one for each", len(s.Values), len(s.Err), n)
@@ -54,12 +56,12 @@ func (s BarSeries) check(a Axes, n int, ys *span) error {
 		if math.IsNaN(v) {
 			continue
 		}
-		low, high := v-s.err(i), v+s.err(i)
+		low, high := v-s.errorAt(i), v+s.errorAt(i)
 		if !finite(low) || !finite(high) {
-			return fmt.Errorf("value %d is %g ± %g; leave it out as NaN", i, v, s.err(i))
+			return fmt.Errorf("value %d is %g ± %g; leave it out as NaN", i, v, s.errorAt(i))
 		}
 		if a.LogY && v < 0 {
-			return fmt.Errorf("value %d is %g and has no place on a logarithmic axis; use a linear one", i, v)
+			return fmt.Errorf("value %d is %g, which a logarithmic axis cannot show; use a linear axis", i, v)
 		}
 		if !a.LogY || v > 0 {
 			ys.add(v, high)
@@ -71,21 +73,22 @@ func (s BarSeries) check(a Axes, n int, ys *span) error {
 	return nil
 }
 
-// err is the error of a value, 0 where there is none.
-func (s BarSeries) err(i int) float64 {
+// errorAt returns the error of a value, and 0 without errors.
+func (s BarSeries) errorAt(i int) float64 {
 	if s.Err == nil {
 		return 0
 	}
 	return s.Err[i]
 }
 
-// barRange holds zero on a linear axis, and leaves room for numbers over the bars.
+// barRange returns the vertical range for values in ys. A linear axis includes zero. The range
+// leaves room for the numbers over the bars.
 func (a Axes) barRange(ys span) span {
 	if ys.min > ys.max {
 		ys = span{1, 1} // all values are zero or missing
 	}
 	if a.YRange != [2]float64{} {
-		return choose(a.YRange, ys, 0, a.LogY)
+		return axisRange(a.YRange, ys, 0, a.LogY)
 	}
 	if a.LogY {
 		return span{ys.min / 2, ys.max * math.Pow(ys.max/ys.min, 0.08) * 1.3}
@@ -101,7 +104,7 @@ func (a Axes) barRange(ys span) span {
 	return ys
 }
 
-// bars draws series number i of count.
+// bars draws the series, which is number i of count.
 func (s BarSeries) bars(log bool, i, count int, ys span) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		group := x(1) - x(0)
@@ -113,14 +116,18 @@ func (s BarSeries) bars(log bool, i, count int, ys span) drawing {
 		for k, v := range s.Values {
 			left := x(float64(k)) + width*(vg.Length(i)-vg.Length(count)/2)
 			if math.IsNaN(v) {
-				centred(c, style(12*px, axisInk), vg.Point{X: left + width/2, Y: y(base) + 4*px}, draw.YBottom, s.Missing)
+				at := vg.Point{X: left + width/2, Y: y(base) + 4*px}
+				centred(c, style(12*px, axisInk), at, draw.YBottom, s.Missing)
 				continue
 			}
 			top := base
 			if !log || v > 0 {
 				top = math.Max(ys.min, math.Min(v, ys.max))
 			}
-			bar := vg.Rectangle{Min: vg.Point{X: left + px, Y: min(y(base), y(top))}, Max: vg.Point{X: left + width - px, Y: max(y(base), y(top))}}
+			bar := vg.Rectangle{
+				Min: vg.Point{X: left + px, Y: min(y(base), y(top))},
+				Max: vg.Point{X: left + width - px, Y: max(y(base), y(top))},
+			}
 			fill(c, bar, Color(i))
 			s.annotate(c, bar, k, v < 0, log, ys, y)
 		}
@@ -128,10 +135,12 @@ func (s BarSeries) bars(log bool, i, count int, ys span) drawing {
 	}
 }
 
-// annotate adds the error bar and the number.
-func (s BarSeries) annotate(c draw.Canvas, bar vg.Rectangle, k int, below, log bool, ys span, y func(float64) vg.Length) {
+// annotate adds error bar and number of value k. below says that the bar points downwards.
+func (s BarSeries) annotate(
+	c draw.Canvas, bar vg.Rectangle, k int, below, log bool, ys span, y func(float64) vg.Length,
+) {
 	center := (bar.Min.X + bar.Max.X) / 2
-	v, e := s.Values[k], s.err(k)
+	v, e := s.Values[k], s.errorAt(k)
 	end := bar.Max.Y
 	if below {
 		end = bar.Min.Y
@@ -146,9 +155,9 @@ func (s BarSeries) annotate(c draw.Canvas, bar vg.Rectangle, k int, below, log b
 	if !s.ShowValues && !(log && v == 0) {
 		return
 	}
-	txt, number := style(12*px, ink), short(v)
+	txt, number := style(12*px, ink), compactNumber(v)
 	if e > 0 {
-		number = known(v, e)
+		number = roundToError(v, e)
 	}
 	if below {
 		centred(c, txt, vg.Point{X: center, Y: end - px}, draw.YTop, number)
@@ -157,16 +166,16 @@ func (s BarSeries) annotate(c draw.Canvas, bar vg.Rectangle, k int, below, log b
 	centred(c, txt, vg.Point{X: center, Y: end + 4*px}, draw.YBottom, number)
 }
 
-// known writes a number to the second digit of its error, as far as it is known.
-func known(v, e float64) string {
+// roundToError formats a number with as many decimals as its error has for two digits.
+func roundToError(v, e float64) string {
 	decimals := max(0, 1-int(math.Floor(math.Log10(e))))
-	return minus(strconv.FormatFloat(v, 'f', decimals, 64))
+	return withMinusSign(strconv.FormatFloat(v, 'f', decimals, 64))
 }
 
-// short writes whole numbers in full and others to three digits.
-func short(v float64) string {
+// compactNumber formats integers below a million in full and other numbers with three digits.
+func compactNumber(v float64) string {
 	if v == math.Trunc(v) && math.Abs(v) < 1e6 {
-		return minus(strconv.FormatFloat(v, 'f', 0, 64))
+		return withMinusSign(strconv.FormatFloat(v, 'f', 0, 64))
 	}
-	return minus(strconv.FormatFloat(v, 'g', 3, 64))
+	return withMinusSign(strconv.FormatFloat(v, 'g', 3, 64))
 }

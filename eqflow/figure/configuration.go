@@ -13,45 +13,50 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// seen is a particle on the paper: depth grows towards the eye and is 0 in the plane.
-type seen struct {
+// projected is a particle projected onto the picture. depth grows towards the eye and is 0 in two
+// dimensions.
+type projected struct {
 	x, y, depth float64
 	index       int
 }
 
-// Angles of the fixed view of three dimensions, in radians: a symmetric arrangement shows no two particles as one.
-const turn, tilt = 0.55, 0.4
+// azimuth and elevation are the angles of the view of three dimensions, in radians. They avoid
+// symmetry planes, in which one particle of a symmetric arrangement would hide another.
+const azimuth, elevation = 0.55, 0.4
 
-// view projects a configuration around its centre of mass.
-func view(x []float64, d int) []seen {
+// project returns the particles of x [n*d] relative to their centre of mass, as seen in the
+// picture.
+func project(x []float64, d int) []projected {
 	x = slices.Clone(x)
 	particle.RemoveMean(x, d)
-	out := make([]seen, len(x)/d)
+	out := make([]projected, len(x)/d)
 	for i := range out {
-		p := seen{index: i, x: x[i*d]}
+		p := projected{index: i, x: x[i*d]}
 		if d > 1 {
 			p.y = x[i*d+1]
 		}
 		if d > 2 {
 			z := x[i*d+2]
-			p.x, z = p.x*math.Cos(turn)+z*math.Sin(turn), z*math.Cos(turn)-p.x*math.Sin(turn)
-			p.y, p.depth = p.y*math.Cos(tilt)-z*math.Sin(tilt), z*math.Cos(tilt)+p.y*math.Sin(tilt)
+			p.x, z = p.x*math.Cos(azimuth)+z*math.Sin(azimuth), z*math.Cos(azimuth)-p.x*math.Sin(azimuth)
+			p.y, p.depth = p.y*math.Cos(elevation)-z*math.Sin(elevation), z*math.Cos(elevation)+p.y*math.Sin(elevation)
 		}
 		out[i] = p
 	}
 	return out
 }
 
-// distance is the true distance of two seen particles: the view is a rotation.
-func distance(a, b seen) float64 {
+// distance returns the true distance of two particles. It needs no inverse, because the projection
+// is a rotation.
+func distance(a, b projected) float64 {
 	return math.Sqrt((a.x-b.x)*(a.x-b.x) + (a.y-b.y)*(a.y-b.y) + (a.depth-b.depth)*(a.depth-b.depth))
 }
 
-// usualDistance is the mean distance to the nearest particle over the first configurations.
-func usualDistance(b particle.Batch) float64 {
+// nearestDistance returns the mean distance to the nearest particle in the first 20 configurations.
+// It returns 1 for single particles, and if all particles coincide.
+func nearestDistance(b particle.Batch) float64 {
 	sum, count := 0.0, 0
 	for i := range min(b.Len(), 20) {
-		points := view(b.At(i), b.D)
+		points := project(b.At(i), b.D)
 		for _, p := range points {
 			nearest := math.Inf(1)
 			for _, q := range points {
@@ -66,31 +71,36 @@ func usualDistance(b particle.Batch) float64 {
 		}
 	}
 	if sum == 0 {
-		return 1 // single particles, or all in one place
+		return 1
 	}
 	return sum / float64(count)
 }
 
-// configuration draws bonds and discs of configuration i into the area, far ones first.
-func (g Gallery) configuration(c draw.Canvas, area vg.Rectangle, b particle.Batch, i int) {
-	points := view(b.At(i), b.D)
+// drawConfiguration draws bonds and discs of configuration i into the area, distant particles
+// first.
+func (g Gallery) drawConfiguration(c draw.Canvas, area vg.Rectangle, b particle.Batch, i int) {
+	points := project(b.At(i), b.D)
 	perUnit := area.Size().X / vg.Length(2*g.Extent)
-	at := func(p seen) vg.Point {
-		return vg.Point{X: (area.Min.X+area.Max.X)/2 + vg.Length(p.x)*perUnit, Y: (area.Min.Y+area.Max.Y)/2 + vg.Length(p.y)*perUnit}
+	at := func(p projected) vg.Point {
+		return vg.Point{
+			X: (area.Min.X+area.Max.X)/2 + vg.Length(p.x)*perUnit,
+			Y: (area.Min.Y+area.Max.Y)/2 + vg.Length(p.y)*perUnit,
+		}
 	}
-	slices.SortFunc(points, func(p, q seen) int { return cmp.Compare(p.depth, q.depth) })
+	slices.SortFunc(points, func(p, q projected) int { return cmp.Compare(p.depth, q.depth) })
 	inside := c
 	inside.Rectangle = area
 	for k, p := range points {
-		g.bonds(inside, points, k, at)
+		g.drawBonds(inside, points, k, at)
 		if inside.Contains(at(p)) {
-			g.disc(inside, at(p), perUnit, p, g.color(i, p.index))
+			g.drawDisc(inside, at(p), perUnit, p, g.color(i, p.index))
 		}
 	}
 }
 
-// bonds joins particle k to the nearer ones beyond it, so that discs in front cover the ends.
-func (g Gallery) bonds(c draw.Canvas, points []seen, k int, at func(seen) vg.Point) {
+// drawBonds draws the bonds from particle k to the particles nearer to the eye, so that discs in
+// front cover the ends.
+func (g Gallery) drawBonds(c draw.Canvas, points []projected, k int, at func(projected) vg.Point) {
 	if g.Overlay {
 		return
 	}
@@ -102,7 +112,7 @@ func (g Gallery) bonds(c draw.Canvas, points []seen, k int, at func(seen) vg.Poi
 	}
 }
 
-func (g Gallery) disc(c draw.Canvas, at vg.Point, perUnit vg.Length, p seen, clr color.NRGBA) {
+func (g Gallery) drawDisc(c draw.Canvas, at vg.Point, perUnit vg.Length, p projected, clr color.NRGBA) {
 	radius := max(vg.Length(g.Radius)*perUnit, 2*px)
 	if g.Overlay {
 		disc(c, at, max(radius*0.25, 1.6*px), translucent(clr, 0.45))
@@ -119,7 +129,8 @@ func (g Gallery) disc(c draw.Canvas, at vg.Point, perUnit vg.Length, p seen, clr
 	}
 }
 
-// fade is the share of paper in the colour of something at a depth: none in the plane and in front, most at the far end.
+// fade returns the fraction of the background colour at a depth: none in two dimensions and in
+// front, and most at the far end.
 func (g Gallery) fade(depth float64) float64 {
 	if depth == 0 {
 		return 0
@@ -127,6 +138,7 @@ func (g Gallery) fade(depth float64) float64 {
 	return 0.62 * math.Max(0, math.Min(1, (g.Extent*0.7-depth)/(1.4*g.Extent)))
 }
 
+// color returns the colour of a particle of a configuration, both given by their indices.
 func (g Gallery) color(configuration, index int) color.NRGBA {
 	switch {
 	case g.Numbered:

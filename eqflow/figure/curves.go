@@ -2,61 +2,69 @@ package figure
 
 import (
 	"image/color"
+	"math"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Run is the learning curve of one training: losses after Steps. Validation may be empty, or sparser than Train.
-type Run struct {
+// LearningCurve is the history of one training: the training losses after Steps, and the validation
+// losses after ValidationSteps. The validation losses may be absent.
+type LearningCurve struct {
 	Name            string
 	Steps, Train    []float64
 	ValidationSteps []float64
 	Validation      []float64
-	// Stopped is the step whose parameters were kept; 0 for the last one. It is marked on the validation curve.
+	// Stopped is the step whose parameters the model has, if this is not the last step; otherwise
+	// 0. It is marked on the validation curve.
 	Stopped float64
 }
 
-// LearningCurves draws several runs: training losses as solid lines, validation dashed, the early stop as a ring.
-func LearningCurves(a Axes, runs ...Run) Figure {
+// LearningCurves draws the learning curves of several trainings. Training losses are solid lines,
+// validation losses dashed lines, and early stops rings.
+func LearningCurves(a Axes, curves ...LearningCurve) Figure {
 	var series []Series
-	var entries []entry
+	var entries []legendEntry
 	var rings []drawing
 	validated := false
-	for i, r := range runs {
+	for i, l := range curves {
 		clr := Color(i)
-		series = append(series, Series{Name: r.Name, X: r.Steps, Y: r.Train, Color: clr})
-		entries = append(entries, entry{r.Name, Series{}.thumb(clr)})
-		if len(r.Validation) > 0 {
+		series = append(series, Series{Name: l.Name, X: l.Steps, Y: l.Train, Color: clr})
+		entries = append(entries, legendEntry{l.Name, Series{}.symbol(clr)})
+		if len(l.Validation) > 0 {
 			validated = true
-			series = append(series, Series{Name: r.Name + " validation", X: r.ValidationSteps, Y: r.Validation, Style: Dashed, Color: clr})
+			series = append(series, Series{
+				Name: l.Name + " validation", X: l.ValidationSteps, Y: l.Validation, Style: Dashed, Color: clr,
+			})
 		}
-		if r.Stopped > 0 {
-			rings = append(rings, r.stop(clr))
+		if l.Stopped > 0 {
+			rings = append(rings, l.stopRing(clr))
 		}
 	}
 	if validated {
-		entries = append(entries, entry{"training", Series{}.thumb(axisInk)}, entry{"validation", Series{Style: Dashed}.thumb(axisInk)})
+		entries = append(entries, legendEntry{"training", Series{}.symbol(axisInk)},
+			legendEntry{"validation", Series{Style: Dashed}.symbol(axisInk)})
 	}
 	if len(rings) > 0 {
-		entries = append(entries, entry{"kept", func(c draw.Canvas, box vg.Rectangle) {
-			from, to := middle(box)
+		entries = append(entries, legendEntry{"kept", func(c draw.Canvas, box vg.Rectangle) {
+			from, to := midline(box)
 			ring(c, vg.Point{X: (from.X + to.X) / 2, Y: from.Y}, axisInk)
 		}})
 	}
 	return a.lines(series, entries, rings...)
 }
 
-// stop rings the kept step on the validation curve, or where there is none on the training curve.
-func (r Run) stop(clr color.NRGBA) drawing {
+// stopRing marks the step Stopped on the validation curve. Without a validation curve it marks the
+// training curve.
+func (l LearningCurve) stopRing(clr color.NRGBA) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
-		xs, ys := r.ValidationSteps, r.Validation
+		xs, ys := l.ValidationSteps, l.Validation
 		if len(ys) == 0 {
-			xs, ys = r.Steps, r.Train
+			xs, ys = l.Steps, l.Train
 		}
 		nearest := 0
 		for i := range xs {
-			if abs(xs[i]-r.Stopped) < abs(xs[nearest]-r.Stopped) {
+			if math.Abs(xs[i]-l.Stopped) < math.Abs(xs[nearest]-l.Stopped) {
 				nearest = i
 			}
 		}
@@ -65,8 +73,6 @@ func (r Run) stop(clr color.NRGBA) drawing {
 		}
 	}
 }
-
-func abs(v float64) float64 { return max(v, -v) }
 
 func ring(c draw.Canvas, at vg.Point, clr color.Color) {
 	disc(c, at, 6*px, clr)

@@ -1,9 +1,3 @@
-// Package figure draws what the notebooks claim: lines, histograms, bars, landscapes and particles as PNG, films as
-// animated PNG, tables as HTML. Every function takes plain slices and returns a Figure or Table at once; an impossible
-// request (nothing to draw, NaN) is kept in it and comes out as the error of PNG, Save or Show.
-//
-// Labels understand ^{…} and _{…}, and Unicode's raised and lowered digits. Colours are those of Okabe and Ito, which
-// remain distinct to the colour-blind. Sizes are pixels at one-fold resolution; pictures have twice as many.
 package figure
 
 import (
@@ -22,35 +16,36 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// px is one pixel at one-fold resolution.
+// px is one pixel of a screen without scaling.
 const px = vg.Inch / 96
 
 const (
 	defaultWidth  = 900 // the width of a notebook's output
 	defaultHeight = 430
-	// maxBytes keeps committed notebooks small: a picture that comes out larger is drawn at a lower resolution.
+	// maxBytes keeps committed notebooks small. A larger picture is drawn again at a lower
+	// resolution.
 	maxBytes = 150_000
 )
 
-// resolutions in dots per inch, best first: 192 is two dots per pixel.
+// resolutions are in dots per inch, best first. 192 is two dots per pixel.
 var resolutions = []int{192, 144, 96}
 
-// Figure is one picture, ready to be drawn.
+// Figure is one picture or film.
 type Figure struct {
-	Name string // of its file, without folder and ending
+	Name string // of its file, without folder and extension
 
 	width, height vg.Length
 	paint         func(draw.Canvas)
-	film          []byte // a finished animation instead of paint
+	film          []byte // a finished animation, in place of paint
 	err           error
 }
 
-// failed is a figure that reports what is wrong with its data.
+// failed returns a figure whose error says what is wrong with its data.
 func failed(name, format string, args ...any) Figure {
 	return Figure{Name: name, err: fmt.Errorf("figure: %q: "+format, append([]any{name}, args...)...)}
 }
 
-// Err tells why the figure cannot be drawn; nil if it can.
+// Err returns the reason why the figure cannot be drawn, or nil.
 func (f Figure) Err() error {
 	if f.err == nil && f.paint == nil && f.film == nil {
 		return errors.New("figure: nothing to draw; make the figure with one of this package's functions")
@@ -58,10 +53,14 @@ func (f Figure) Err() error {
 	return f.err
 }
 
-// PNG returns the picture's bytes, two dots per pixel, fewer if it would exceed 150 kB. They are an eighth more than the best
-// compression leaves, in a third of its time, which a cell is waiting for.
+// PNG returns the bytes of the picture. It has two dots per pixel, or fewer if it would exceed 150
+// kB.
+//
+// The compression is the default one: the file is an eighth larger than with the best compression,
+// in a third of the time.
 func (f Figure) PNG() ([]byte, error) { return f.png(png.DefaultCompression) }
 
+// png is PNG with a compression. At the best speed the size is not limited.
 func (f Figure) png(compression png.CompressionLevel) ([]byte, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
@@ -83,24 +82,25 @@ func (f Figure) png(compression png.CompressionLevel) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// image draws at a resolution.
+// image draws the figure at a resolution in dots per inch.
 func (f Figure) image(dpi int) *image.RGBA {
 	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dpi))
 	c := draw.New(canvas)
 	fill(c, c.Rectangle, paper)
 	f.paint(draw.Crop(c, 6*px, -10*px, 6*px, -6*px))
-	return canvas.Image().(*image.RGBA) // what vgimg makes when it is given no image
+	return canvas.Image().(*image.RGBA) // the type that vgimg creates by default
 }
 
-// Save writes the picture to a file in an existing or new folder, replacing an older one, and returns its path.
+// Save writes the picture to a file in a folder and returns its path. It creates the folder and
+// replaces an older file.
 func (f Figure) Save(dir string) (string, error) {
 	data, err := f.PNG()
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, slug(f.Name)+".png")
+	path := filepath.Join(dir, fileName(f.Name)+".png")
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return "", fmt.Errorf("figure: no folder for %s: %w; choose another", path, err)
+		return "", fmt.Errorf("figure: cannot create the folder of %s: %w; choose another folder", path, err)
 	}
 	if err := os.WriteFile(path, data, 0o666); err != nil {
 		return "", fmt.Errorf("figure: cannot write %s: %w; check space and permissions", path, err)
@@ -108,8 +108,9 @@ func (f Figure) Save(dir string) (string, error) {
 	return path, nil
 }
 
-// slug makes a file name of a title: lower-case letters and digits with single dashes.
-func slug(name string) string {
+// fileName returns the letters and digits of a title in lower case, with single dashes between
+// words.
+func fileName(name string) string {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	})
@@ -119,7 +120,8 @@ func slug(name string) string {
 	return strings.Join(words, "-")
 }
 
-// Grid tiles figures row by row into one, each labelled by its own title. Films cannot be tiled.
+// Grid arranges figures row by row in one figure, each under its own title. Films cannot be
+// arranged.
 func Grid(name string, columns int, figures ...Figure) Figure {
 	if columns < 1 || len(figures) == 0 {
 		return failed(name, "%d figures in %d columns; give at least one of each", len(figures), columns)
@@ -133,7 +135,7 @@ func Grid(name string, columns int, figures ...Figure) Figure {
 			return Figure{Name: name, err: err}
 		}
 		if f.film != nil {
-			return failed(name, "film %q cannot be tiled; show it by itself", f.Name)
+			return failed(name, "the film %q cannot be part of a grid; show it by itself", f.Name)
 		}
 		h := max(cell*f.height/f.width, min(f.height, cell*3/4))
 		total += max(0, h-heights[i/columns])

@@ -3,6 +3,7 @@ package figure
 import (
 	"bytes"
 	"image"
+	"image/color"
 	"image/png"
 	"math"
 	"os"
@@ -10,11 +11,13 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/plot/vg"
+
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
-// ramp is 0, 1, … n−1.
+// ramp returns 0, 1, … n−1.
 func ramp(n int) []float64 {
 	out := make([]float64, n)
 	for i := range out {
@@ -23,7 +26,8 @@ func ramp(n int) []float64 {
 	return out
 }
 
-// squares returns count squares of side 2, each a little larger than the one before.
+// squares returns count squares, the first of side 2 and each a little larger than the previous
+// square.
 func squares(count int) particle.Batch {
 	b := particle.NewBatch(count, 4, 2)
 	for i := range count {
@@ -33,28 +37,38 @@ func squares(count int) particle.Batch {
 	return b
 }
 
-// everyKind is one good figure of each kind.
+// everyKind returns one valid figure of each kind.
 func everyKind() map[string]Figure {
 	x := ramp(50)
+	unit := Axes{XRange: [2]float64{0, 1}, YRange: [2]float64{0, 1}}
+	empty := particle.Batch{N: 2, D: 2}
 	return map[string]Figure{
-		"lines":     Lines(Axes{Title: "t", X: "x_{i}", Y: "y²"}, Series{Name: "a", X: x, Y: x, YErr: x}, Series{X: x, Y: x, Style: Joined, YErr: x}),
-		"log":       Lines(Axes{LogX: true, LogY: true, YMarks: []Mark{{10, "m"}}}, Series{X: x[1:], Y: x[1:], YErr: x[1:]}),
+		"lines": Lines(Axes{Title: "t", X: "x_{i}", Y: "y²"},
+			Series{Name: "a", X: x, Y: x, YErr: x}, Series{X: x, Y: x, Style: Joined, YErr: x}),
+		"log": Lines(Axes{LogX: true, LogY: true, YMarks: []Mark{{10, "m"}}},
+			Series{X: x[1:], Y: x[1:], YErr: x[1:]}),
 		"one point": Lines(Axes{Diagonal: true, XMarks: []Mark{{3, "m"}}}, Series{X: []float64{3}, Y: []float64{3}}),
 		"scatter":   Scatter(Axes{}, Series{Name: "a", X: x, Y: x}),
-		"histogram": Histogram(Axes{LogY: true}, 0, Sample{Name: "a", Values: append(x, math.Inf(1))}, Sample{Values: x, Weights: x, Filled: true}),
-		"constant":  Histogram(Axes{}, 5, Sample{Values: []float64{2, 2}}),
-		"bars":      Bars(Axes{LogY: true}, []string{"a", "b"}, BarSeries{Name: "s", Values: []float64{0, 100}, ShowValues: true}),
-		"negative":  Bars(Axes{}, []string{"a", "b"}, BarSeries{Values: []float64{-1, math.NaN()}, Err: []float64{2, 0}}),
-		"zeros":     Bars(Axes{LogY: true}, []string{"a"}, BarSeries{Values: []float64{0}}),
-		"heat":      Heat(Axes{XRange: [2]float64{0, 1}, YRange: [2]float64{0, 1}}, [][]float64{{1, math.NaN()}, {1, 2}}, "z"),
-		"density":   Density(Axes{}, 10, x, x, nil),
-		"curves":    LearningCurves(Axes{}, Run{Name: "r", Steps: x, Train: x, ValidationSteps: x, Validation: x, Stopped: 20}, Run{Steps: x, Train: x}),
+		"histogram": Histogram(Axes{LogY: true}, 0,
+			Sample{Name: "a", Values: append(x, math.Inf(1))}, Sample{Values: x, Weights: x, Filled: true}),
+		"constant": Histogram(Axes{}, 5, Sample{Values: []float64{2, 2}}),
+		"bars": Bars(Axes{LogY: true}, []string{"a", "b"},
+			BarSeries{Name: "s", Values: []float64{0, 100}, ShowValues: true}),
+		"negative": Bars(Axes{}, []string{"a", "b"},
+			BarSeries{Values: []float64{-1, math.NaN()}, Err: []float64{2, 0}}),
+		"zeros":   Bars(Axes{LogY: true}, []string{"a"}, BarSeries{Values: []float64{0}}),
+		"heat":    HeatMap(unit, [][]float64{{1, math.NaN()}, {1, 2}}, "z"),
+		"density": FreeEnergyLandscape(Axes{}, 10, x, x, nil),
+		"curves": LearningCurves(Axes{},
+			LearningCurve{Name: "r", Steps: x, Train: x, ValidationSteps: x, Validation: x, Stopped: 20},
+			LearningCurve{Steps: x, Train: x}),
 		"particles": Particles(Gallery{Bond: 2.5, Captions: []string{"a", "b\nc"}, Numbered: true}, squares(2)),
 		"cloud":     Particles(Gallery{Overlay: true, Groups: []int{0, 1}}, squares(2)),
 		"solid":     Particles(Gallery{Bond: 2}, particle.Batch{X: []float64{0, 0, 0, 1, 1, 1}, N: 2, D: 3}),
-		"vacant":    Particles(Gallery{Columns: 3, Panels: []int{3, 1}, Vacant: "none", Captions: []string{"a", "b"}}, squares(2)),
-		"nothing":   Particles(Gallery{Columns: 2, Panels: []int{}, Vacant: "none", Extent: 1, Radius: 1}, particle.Batch{N: 2, D: 2}),
-		"single":    Particles(Gallery{}, particle.Batch{X: []float64{1}, N: 1, D: 1}),
+		"vacant": Particles(
+			Gallery{Columns: 3, Panels: []int{3, 1}, Vacant: "none", Captions: []string{"a", "b"}}, squares(2)),
+		"nothing": Particles(Gallery{Columns: 2, Panels: []int{}, Vacant: "none", Extent: 1, Radius: 1}, empty),
+		"single":  Particles(Gallery{}, particle.Batch{X: []float64{1}, N: 1, D: 1}),
 	}
 }
 
@@ -78,7 +92,8 @@ func TestEveryKindDraws(t *testing.T) {
 	var all []Figure
 	for name, f := range everyKind() {
 		t.Run(name, func(t *testing.T) {
-			want := image.Pt(int(math.Round(float64(f.width/px)*2)), int(math.Round(float64(f.height/px)*2)))
+			dots := func(length vg.Length) int { return int(math.Round(float64(length/px) * 2)) }
+			want := image.Pt(dots(f.width), dots(f.height))
 			if got := decode(t, f).Bounds().Size(); got != want {
 				t.Errorf("%v pixels, want two per pixel: %v", got, want)
 			}
@@ -86,6 +101,20 @@ func TestEveryKindDraws(t *testing.T) {
 		all = append(all, f)
 	}
 	decode(t, Grid("all", 4, all...))
+}
+
+// dotsOfColor counts the dots of a colour.
+func dotsOfColor(img image.Image, want color.NRGBA) int {
+	count := 0
+	for y := range img.Bounds().Dy() {
+		for x := range img.Bounds().Dx() {
+			r, g, b, _ := img.At(x, y).RGBA()
+			if uint8(r>>8) == want.R && uint8(g>>8) == want.G && uint8(b>>8) == want.B {
+				count++
+			}
+		}
+	}
+	return count
 }
 
 func TestSeriesColoursAppear(t *testing.T) {
@@ -100,56 +129,49 @@ func TestSeriesColoursAppear(t *testing.T) {
 	}
 	img := decode(t, Lines(Axes{}, series...))
 	for i, want := range palette {
-		count := 0
-		for y := range img.Bounds().Dy() {
-			for x := range img.Bounds().Dx() {
-				if r, g, b, _ := img.At(x, y).RGBA(); uint8(r>>8) == want.R && uint8(g>>8) == want.G && uint8(b>>8) == want.B {
-					count++
-				}
-			}
-		}
-		// A line of 4 dots' width across most of 1800 dots, less its antialiased edges.
-		if count < 1600*2 {
+		// A line is 4 dots wide and nearly 1800 dots long. Two dots of its width are antialiased.
+		if count := dotsOfColor(img, want); count < 1600*2 {
 			t.Errorf("colour %d covers %d dots", i, count)
 		}
 	}
 }
 
-func TestImpossibleFiguresSayWhy(t *testing.T) {
+func TestInvalidFiguresGiveAnError(t *testing.T) {
 	nan, x := math.NaN(), ramp(3)
-	short := particle.Batch{X: []float64{nan, 0}, N: 1, D: 2}
-	for says, f := range map[string]Figure{
+	unit := Axes{XRange: [2]float64{0, 1}, YRange: [2]float64{0, 1}}
+	invalid := particle.Batch{X: []float64{nan, 0}, N: 1, D: 2}
+	for message, f := range map[string]Figure{
 		"no series":          Lines(Axes{}),
 		"has no points":      Lines(Axes{}, Series{}),
 		"3 x, 2 y":           Lines(Axes{}, Series{X: x, Y: x[:2]}),
 		"point 1 is (1, NaN": Lines(Axes{}, Series{X: x, Y: []float64{0, nan, 0}}),
 		"logarithmic axis":   Lines(Axes{LogY: true}, Series{X: x, Y: x}),
-		"range that begins":  Lines(Axes{LogY: true, YRange: [2]float64{0, 1}}, Series{X: x[1:], Y: x[1:]}),
+		"begins at or below": Lines(Axes{LogY: true, YRange: [2]float64{0, 1}}, Series{X: x[1:], Y: x[1:]}),
 		"is empty":           Histogram(Axes{}, 0, Sample{}),
 		"value 0 is NaN":     Histogram(Axes{}, 0, Sample{Values: []float64{nan}}),
 		"weight 0 is -1":     Histogram(Axes{}, 0, Sample{Values: x[:1], Weights: []float64{-1}}),
-		"no weight at all":   Histogram(Axes{}, 0, Sample{Values: x[:1], Weights: []float64{0}}),
+		"only zero weights":  Histogram(Axes{}, 0, Sample{Values: x[:1], Weights: []float64{0}}),
 		"0 labels":           Bars(Axes{}, nil),
 		"value 0 is -1":      Bars(Axes{LogY: true}, []string{"a"}, BarSeries{Values: []float64{-1}}),
-		"no cell is finite":  Heat(Axes{XRange: [2]float64{0, 1}, YRange: [2]float64{0, 1}}, [][]float64{{nan}}, ""),
+		"no cell is finite":  HeatMap(unit, [][]float64{{nan}}, ""),
 		"no configurations":  Particles(Gallery{}, particle.Batch{}),
-		"taken twice":        Particles(Gallery{Panels: []int{1, 1}}, squares(2)),
-		"holds NaN":          Particles(Gallery{}, short),
+		"used twice":         Particles(Gallery{Panels: []int{1, 1}}, squares(2)),
+		"holds NaN":          Particles(Gallery{}, invalid),
 		"no frames":          Film(Gallery{}, 0, nil),
 		"0 figures":          Grid("g", 2),
 		"nothing to draw":    {},
 	} {
 		_, err := f.PNG()
-		if err == nil || !strings.Contains(err.Error(), says) || !strings.HasPrefix(err.Error(), "figure: ") {
-			t.Errorf("%q: %v", says, err)
+		if err == nil || !strings.Contains(err.Error(), message) || !strings.HasPrefix(err.Error(), "figure: ") {
+			t.Errorf("%q: %v", message, err)
 		}
 		if err := Show(f); err == nil {
-			t.Errorf("%q was shown", says)
+			t.Errorf("%q was shown", message)
 		}
 	}
 }
 
-func TestShowLeavesAFile(t *testing.T) {
+func TestShowSavesAFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	t.Setenv(FiguresEnv, dir)
 	f := everyKind()["lines"]
@@ -157,7 +179,13 @@ func TestShowLeavesAFile(t *testing.T) {
 	if err := Show(f); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "fig-1-u-kt.png"))
+	checkPicture(t, filepath.Join(dir, "fig-1-u-kt.png"))
+}
+
+// checkPicture expects a PNG file.
+func checkPicture(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +194,7 @@ func TestShowLeavesAFile(t *testing.T) {
 	}
 }
 
-func TestHistogramDensityIntegratesToInsideShare(t *testing.T) {
+func TestHistogramDensityIntegratesToFractionInside(t *testing.T) {
 	s := Sample{Values: []float64{0, 0.5, 1, 1.5, 2, 9, math.Inf(-1)}, Weights: []float64{1, 1, 1, 1, 1, 3, 2}}
 	density, outside := s.density([]float64{0, 1, 2})
 	if want := []float64{0.2, 0.3}; density[0] != want[0] || density[1] != want[1] || outside != 0.5 {
@@ -186,7 +214,7 @@ func TestTicksAreRound(t *testing.T) {
 		{-3, 4, true, "10^{−3} 0.01 0.1 1 10 100 1000 10^{4}"},
 		{0, 1.2, true, "1 2 5 10"},
 	} {
-		ticks := niceTicks{}.Ticks(c.min, c.max)
+		ticks := linearTicks{}.Ticks(c.min, c.max)
 		if c.log {
 			ticks = logTicks{}.Ticks(c.min, c.max)
 		}
@@ -203,8 +231,8 @@ func TestTicksAreRound(t *testing.T) {
 }
 
 func TestMarkupRuns(t *testing.T) {
-	got := runs("u_{ij} = a^b + 10⁻⁴")
-	want := []run{{"u", 0}, {"ij", -1}, {" = a^b + 10", 0}, {"−", 1}, {"4", 1}}
+	got := textRuns("u_{ij} = a^b + 10⁻⁴")
+	want := []textRun{{"u", 0}, {"ij", -1}, {" = a^b + 10", 0}, {"−", 1}, {"4", 1}}
 	if len(got) != len(want) {
 		t.Fatalf("%v", got)
 	}
@@ -215,10 +243,11 @@ func TestMarkupRuns(t *testing.T) {
 	}
 }
 
-func TestEstimatesAreWrittenAsFarAsTheyAreKnown(t *testing.T) {
+func TestEstimatesAreRoundedToTheirErrors(t *testing.T) {
 	for want, e := range map[string]stats.Estimate{
-		"−22.540 ± 0.030": {Value: -22.54013, Error: 0.0301}, "12 ± 34": {Value: 12.3, Error: 34.2}, "0.00120 ± 0.00040": {Value: 0.0012, Error: 0.0004},
-		"1.5 ± 0": {Value: 1.5}, "2 ± +Inf": {Value: 2, Error: math.Inf(1)},
+		"−22.540 ± 0.030": {Value: -22.54013, Error: 0.0301}, "12 ± 34": {Value: 12.3, Error: 34.2},
+		"0.00120 ± 0.00040": {Value: 0.0012, Error: 0.0004}, "1.5 ± 0": {Value: 1.5},
+		"2 ± +Inf": {Value: 2, Error: math.Inf(1)},
 	} {
 		if got := NewTable(nil, []any{e}).Rows[0][0]; got != want {
 			t.Errorf("%q, want %q", got, want)

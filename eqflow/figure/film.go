@@ -12,15 +12,15 @@ import (
 
 const (
 	maxFilmBytes = 600_000
-	filmPanel    = 220 * px // the largest side of one of several panels
+	filmPanel    = 220 * px // the largest side of a panel, if there are several
 )
 
-// filmQualities are resolution in dots per inch and number of colours, best first: a film has many pictures.
+// filmQualities are resolutions in dots per inch and numbers of colours, best first.
 var filmQualities = []struct{ resolution, colors int }{{144, 256}, {96, 24}}
 
-// Film draws frames of configurations as an endless animated PNG that lasts so many seconds; 0 means 6. All frames have the
-// same configurations in the same panels and to the same scale. subtitles, one per frame or nil, stand under the panels:
-// flow time, temperature.
+// Film draws frames of configurations as an animated PNG that repeats after the given number of
+// seconds (0 means 6). All frames show the same configurations in the same panels, at the same
+// scale. subtitles, one per frame or nil, appear under the panels, for example the flow time.
 func Film(g Gallery, seconds float64, subtitles []string, frames ...particle.Batch) Figure {
 	if len(frames) == 0 {
 		return failed(g.name(), "no frames; give at least one")
@@ -31,7 +31,7 @@ func Film(g Gallery, seconds float64, subtitles []string, frames ...particle.Bat
 	all := particle.Batch{N: frames[0].N, D: frames[0].D}
 	for k, f := range frames {
 		if f.N != all.N || f.D != all.D || f.Len() != frames[0].Len() {
-			return failed(g.name(), "frame %d has %d × [%d, %d], frame 0 has %d × [%d, %d]; give all the same shape",
+			return failed(g.name(), "frame %d has %d × [%d, %d], frame 0 has %d × [%d, %d]; give all frames one shape",
 				k, f.Len(), f.N, f.D, frames[0].Len(), all.N, all.D)
 		}
 		if err := g.check(f); err != nil {
@@ -39,8 +39,8 @@ func Film(g Gallery, seconds float64, subtitles []string, frames ...particle.Bat
 		}
 		all.X = append(all.X, f.X...)
 	}
-	scale := g.settled(all)
-	g.Radius, g.Extent = g.settled(frames[len(frames)-1]).Radius, scale.Extent
+	scale := g.withDefaults(all)
+	g.Radius, g.Extent = g.withDefaults(frames[len(frames)-1]).Radius, scale.Extent
 	if seconds == 0 {
 		seconds = 6
 	}
@@ -52,7 +52,7 @@ func Film(g Gallery, seconds float64, subtitles []string, frames ...particle.Bat
 	return Figure{Name: g.name(), film: film}
 }
 
-// encode takes the best quality that keeps the film small.
+// encode returns the film at the best quality that is small enough, or else at the lowest quality.
 func (g Gallery) encode(delay int, subtitles []string, frames []particle.Batch) ([]byte, error) {
 	var film []byte
 	for _, q := range filmQualities {
@@ -68,9 +68,9 @@ func (g Gallery) encode(delay int, subtitles []string, frames []particle.Batch) 
 	return film, nil
 }
 
-// pictures draws every frame.
+// pictures draws every frame at a resolution in dots per inch.
 func (g Gallery) pictures(resolution int, subtitles []string, frames []particle.Batch) []*image.RGBA {
-	g = g.settled(frames[0])
+	g = g.withDefaults(frames[0])
 	side, rows := g.layout(frames[0].Len())
 	if g.Columns > 1 {
 		side = min(side, filmPanel)

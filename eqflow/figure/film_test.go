@@ -29,12 +29,12 @@ func TestFilmIsAnAnimatedPNG(t *testing.T) {
 		switch c.kind {
 		case "acTL":
 			if n := binary.BigEndian.Uint32(c.data); n != 12 {
-				t.Errorf("acTL promises %d frames", n)
+				t.Errorf("acTL announces %d frames", n)
 			}
 		case "fcTL":
 			controls++
 			if ms := binary.BigEndian.Uint16(c.data[20:]); ms != 250 { // 3 s / 12
-				t.Errorf("a frame stays %d ms", ms)
+				t.Errorf("a frame lasts %d ms", ms)
 			}
 		}
 	}
@@ -42,19 +42,20 @@ func TestFilmIsAnAnimatedPNG(t *testing.T) {
 		t.Errorf("%d frames", controls)
 	}
 	if g := Grid("g", 1, f); g.Err() == nil {
-		t.Error("a film was tiled")
+		t.Error("a grid accepted a film")
 	}
 }
 
-// TestAPNGFramesComeBack plays the animation: every frame is drawn over the one before, as a viewer does it.
-func TestAPNGFramesComeBack(t *testing.T) {
+// TestAPNGFramesAreRecovered plays the animation as a viewer does: it draws every frame over the
+// previous frame.
+func TestAPNGFramesAreRecovered(t *testing.T) {
 	var frames []*image.RGBA
 	for k := range 4 {
 		f := image.NewRGBA(image.Rect(0, 0, 8, 6))
 		for i := range f.Pix {
 			f.Pix[i] = 0xFF
 		}
-		if k != 2 { // frames 1 and 2 differ by one pixel, 0 and 3 from theirs by others
+		if k != 2 { // every frame differs from the next in at most two pixels
 			f.SetRGBA(k+2, k, color.RGBA{uint8(60 * k), 10, 20, 0xFF})
 		}
 		frames = append(frames, f)
@@ -89,57 +90,70 @@ type part struct {
 // play decodes every frame as a PNG of its own.
 func play(t *testing.T, data []byte) []part {
 	t.Helper()
-	var plte, ihdr []byte
-	var parts []part
-	var body bytes.Buffer
-	var box []uint32
-	flush := func() {
-		if len(box) == 0 {
-			return
-		}
-		header := bytes.Clone(ihdr)
-		copy(header, words(box[0], box[1]))
-		out := bytes.NewBufferString("\x89PNG\r\n\x1a\n")
-		writeChunk(out, "IHDR", header)
-		writeChunk(out, "PLTE", plte)
-		writeChunk(out, "IDAT", body.Bytes())
-		writeChunk(out, "IEND", nil)
-		img, err := png.Decode(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parts = append(parts, part{img, image.Pt(int(box[2]), int(box[3]))})
-		body.Reset()
-	}
-	sequence := uint32(0)
-	number := func(d []byte) {
-		if n := binary.BigEndian.Uint32(d); n != sequence {
-			t.Errorf("sequence number %d, want %d", n, sequence)
-		}
-		sequence++
-	}
+	p := player{t: t}
 	for _, c := range splitChunks(data) {
-		switch c.kind {
-		case "IHDR":
-			ihdr = c.data
-		case "PLTE":
-			plte = c.data
-		case "fcTL":
-			flush()
-			number(c.data)
-			box = nil
-			for i := 4; i < 20; i += 4 {
-				box = append(box, binary.BigEndian.Uint32(c.data[i:]))
-			}
-		case "IDAT":
-			body.Write(c.data)
-		case "fdAT":
-			number(c.data)
-			body.Write(c.data[4:])
-		}
+		p.add(c)
 	}
-	flush()
-	return parts
+	p.flush()
+	return p.parts
+}
+
+// player decodes the chunks of an animated PNG, in the order of the file.
+type player struct {
+	t          *testing.T
+	plte, ihdr []byte
+	box        []uint32 // width, height, x and y of the current frame
+	body       bytes.Buffer
+	sequence   uint32
+	parts      []part
+}
+
+func (p *player) add(c chunk) {
+	switch c.kind {
+	case "IHDR":
+		p.ihdr = c.data
+	case "PLTE":
+		p.plte = c.data
+	case "fcTL":
+		p.flush()
+		p.checkSequence(c.data)
+		p.box = nil
+		for i := 4; i < 20; i += 4 {
+			p.box = append(p.box, binary.BigEndian.Uint32(c.data[i:]))
+		}
+	case "IDAT":
+		p.body.Write(c.data)
+	case "fdAT":
+		p.checkSequence(c.data)
+		p.body.Write(c.data[4:])
+	}
+}
+
+func (p *player) checkSequence(data []byte) {
+	if n := binary.BigEndian.Uint32(data); n != p.sequence {
+		p.t.Errorf("sequence number %d, want %d", n, p.sequence)
+	}
+	p.sequence++
+}
+
+// flush decodes the current frame.
+func (p *player) flush() {
+	if len(p.box) == 0 {
+		return
+	}
+	header := bytes.Clone(p.ihdr)
+	copy(header, words(p.box[0], p.box[1]))
+	out := bytes.NewBufferString("\x89PNG\r\n\x1a\n")
+	writeChunk(out, "IHDR", header)
+	writeChunk(out, "PLTE", p.plte)
+	writeChunk(out, "IDAT", p.body.Bytes())
+	writeChunk(out, "IEND", nil)
+	img, err := png.Decode(out)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.parts = append(p.parts, part{img, image.Pt(int(p.box[2]), int(p.box[3]))})
+	p.body.Reset()
 }
 
 func TestFilmRefusesUnequalFrames(t *testing.T) {

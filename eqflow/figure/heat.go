@@ -10,27 +10,29 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// viridis is the colour map of Smith and van der Walt (2015), at nine even places: even in lightness, readable in grey.
+// viridis is the colour map of Smith and van der Walt (2015) at nine evenly spaced values. Its
+// lightness rises evenly, so that it is readable in grey.
 var viridis = []color.NRGBA{
-	{0x44, 0x01, 0x54, 0xFF}, {0x48, 0x28, 0x78, 0xFF}, {0x3E, 0x49, 0x89, 0xFF}, {0x31, 0x68, 0x8E, 0xFF}, {0x26, 0x82, 0x8E, 0xFF},
-	{0x1F, 0x9E, 0x89, 0xFF}, {0x35, 0xB7, 0x79, 0xFF}, {0x6E, 0xCE, 0x58, 0xFF}, {0xFD, 0xE7, 0x25, 0xFF},
+	{0x44, 0x01, 0x54, 0xFF}, {0x48, 0x28, 0x78, 0xFF}, {0x3E, 0x49, 0x89, 0xFF},
+	{0x31, 0x68, 0x8E, 0xFF}, {0x26, 0x82, 0x8E, 0xFF}, {0x1F, 0x9E, 0x89, 0xFF},
+	{0x35, 0xB7, 0x79, 0xFF}, {0x6E, 0xCE, 0x58, 0xFF}, {0xFD, 0xE7, 0x25, 0xFF},
 }
 
-// shade is the colour of t in [0, 1].
-func shade(t float64) color.NRGBA {
+// viridisAt returns the colour of t in [0, 1].
+func viridisAt(t float64) color.NRGBA {
 	t = math.Max(0, math.Min(1, t)) * float64(len(viridis)-1)
 	k := min(int(t), len(viridis)-2)
 	return mix(viridis[k], viridis[k+1], t-float64(k))
 }
 
-// Heat draws z[row][column] over the ranges XRange and YRange of the axes, rows from the bottom, with a colour bar labelled
-// label. Cells of NaN or infinity stay blank.
-func Heat(a Axes, z [][]float64, label string) Figure {
+// HeatMap draws z[row][column] over the ranges XRange and YRange of the axes, rows from the bottom,
+// with a labelled colour bar. Cells that are not finite stay blank.
+func HeatMap(a Axes, z [][]float64, label string) Figure {
 	if len(z) == 0 || len(z[0]) == 0 {
 		return a.fail("no cells; give at least one row with one column")
 	}
 	if a.XRange == [2]float64{} || a.YRange == [2]float64{} {
-		return a.fail("no ranges; set XRange and YRange to what the cells cover")
+		return a.fail("no ranges; set XRange and YRange to the ranges of the cells")
 	}
 	zs := emptySpan()
 	for r, row := range z {
@@ -49,7 +51,7 @@ func Heat(a Axes, z [][]float64, label string) Figure {
 	if zs.min == zs.max {
 		zs = zs.padded(0.05, false)
 	}
-	p := a.plot(choose(a.XRange, span{}, 0, false), choose(a.YRange, span{}, 0, false), cells(z, zs))
+	p := a.plot(axisRange(a.XRange, span{}, 0, false), axisRange(a.YRange, span{}, 0, false), cells(z, zs))
 	return a.figure(func(c draw.Canvas) {
 		c = header(c, a.Title, nil)
 		data := p.DataCanvas(draw.Crop(c, 0, -barRoom, 0, 0))
@@ -61,12 +63,13 @@ func Heat(a Axes, z [][]float64, label string) Figure {
 // barRoom is the width of the colour bar with its numbers and label.
 const barRoom = 92 * px
 
+// cells draws every finite cell of z as a rectangle. zs is the range of the colours.
 func cells(z [][]float64, zs span) drawing {
 	img := image.NewNRGBA(image.Rect(0, 0, len(z[0]), len(z)))
 	for r, row := range z {
 		for k, v := range row {
 			if finite(v) {
-				img.SetNRGBA(k, len(z)-1-r, shade((v-zs.min)/(zs.max-zs.min)))
+				img.SetNRGBA(k, len(z)-1-r, viridisAt((v-zs.min)/(zs.max-zs.min)))
 			}
 		}
 	}
@@ -80,25 +83,27 @@ func cells(z [][]float64, zs span) drawing {
 					continue
 				}
 				at := vg.Point{X: c.Min.X + vg.Length(k)*w, Y: c.Min.Y + vg.Length(r)*h}
-				// A little overlap, else antialiasing leaves pale seams.
-				fill(c, vg.Rectangle{Min: at, Max: vg.Point{X: min(at.X+w+0.5*px, c.Max.X), Y: min(at.Y+h+0.5*px, c.Max.Y)}}, clr)
+				// Without a small overlap, antialiasing would leave pale seams.
+				corner := vg.Point{X: min(at.X+w+0.5*px, c.Max.X), Y: min(at.Y+h+0.5*px, c.Max.Y)}
+				fill(c, vg.Rectangle{Min: at, Max: corner}, clr)
 			}
 		}
 	}
 }
 
-// colorBar stands to the right of the data area and is as high.
+// colorBar draws a labelled bar of colours to the right of the data area, with its height.
 func colorBar(c, data draw.Canvas, zs span, label string) {
 	const levels = 128
 	left := data.Max.X + 18*px
 	height := (data.Max.Y - data.Min.Y) / levels
 	for k := range levels {
 		low := data.Min.Y + vg.Length(k)*height
-		fill(c, vg.Rectangle{Min: vg.Point{X: left, Y: low}, Max: vg.Point{X: left + 16*px, Y: min(low+height+0.5*px, data.Max.Y)}}, shade((float64(k)+0.5)/levels))
+		corner := vg.Point{X: left + 16*px, Y: min(low+height+0.5*px, data.Max.Y)}
+		fill(c, vg.Rectangle{Min: vg.Point{X: left, Y: low}, Max: corner}, viridisAt((float64(k)+0.5)/levels))
 	}
 	s := style(tickSize, ink)
 	s.YAlign = draw.YCenter
-	for _, tick := range (niceTicks{}).Ticks(zs.min, zs.max) {
+	for _, tick := range (linearTicks{}).Ticks(zs.min, zs.max) {
 		y := data.Min.Y + vg.Length((tick.Value-zs.min)/(zs.max-zs.min))*(data.Max.Y-data.Min.Y)
 		c.StrokeLine2(line(px, axisInk, false), left+16*px, y, left+20*px, y)
 		c.FillText(s, vg.Point{X: left + 24*px, Y: y + 2*px}, tick.Label)
@@ -108,9 +113,10 @@ func colorBar(c, data draw.Canvas, zs span, label string) {
 	c.FillText(l, vg.Point{X: c.Max.X, Y: (data.Min.Y + data.Max.Y) / 2}, label)
 }
 
-// Density draws the free-energy landscape −ln p(x, y) of points over bins × bins cells, in kT above its minimum. Weights may
-// be nil. Points outside the ranges of the axes, where these are set, do not count.
-func Density(a Axes, bins int, x, y, weights []float64) Figure {
+// FreeEnergyLandscape draws −ln p(x, y) of points in bins × bins cells, in kT above its minimum.
+// bins of 0 means 80. Nil weights mean equal weights. Points outside the ranges of the axes, if
+// these are set, are ignored.
+func FreeEnergyLandscape(a Axes, bins int, x, y, weights []float64) Figure {
 	if bins <= 0 {
 		bins = 80
 	}
@@ -120,12 +126,12 @@ func Density(a Axes, bins int, x, y, weights []float64) Figure {
 	xs, ys := emptySpan(), emptySpan()
 	for i := range x {
 		if !finite(x[i]) || !finite(y[i]) {
-			return a.fail("point %d is (%g, %g) and not finite; leave it out", i, x[i], y[i])
+			return a.fail("point %d is (%g, %g), which is not finite; leave it out", i, x[i], y[i])
 		}
 		xs.add(x[i])
 		ys.add(y[i])
 	}
-	xs, ys = choose(a.XRange, xs, 0.01, false), choose(a.YRange, ys, 0.01, false)
+	xs, ys = axisRange(a.XRange, xs, 0.01, false), axisRange(a.YRange, ys, 0.01, false)
 	a.XRange, a.YRange = [2]float64{xs.min, xs.max}, [2]float64{ys.min, ys.max}
 	z := counts(bins, x, y, weights, xs, ys)
 	highest := 0.0
@@ -137,10 +143,10 @@ func Density(a Axes, bins int, x, y, weights []float64) Figure {
 			row[k] = -math.Log(row[k] / highest)
 		}
 	}
-	return Heat(a, z, "free energy / kT")
+	return HeatMap(a, z, "free energy / kT")
 }
 
-// counts sums the weights of the points in each cell, [row][column].
+// counts returns the sum of the weights in each cell, [row][column].
 func counts(bins int, x, y, weights []float64, xs, ys span) [][]float64 {
 	z := make([][]float64, bins)
 	for r := range z {

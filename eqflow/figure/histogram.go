@@ -8,24 +8,27 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
-// Sample is a set of numbers whose distribution is drawn.
+// Sample is a set of weighted numbers whose distribution is drawn.
 type Sample struct {
 	Name    string
 	Values  []float64
-	Weights []float64 // nil: all alike; otherwise not negative, one per value
-	Filled  bool      // as a grey area instead of a line, for the reference that others are compared with
+	Weights []float64 // not negative, one per value; nil for equal weights
+	Filled  bool      // a grey area instead of a line, for a reference
 }
 
-// What lies beyond tailShare of a sample on either side, or farther from its middle half than tailWidths times the width of
-// that half, is outside the automatic range: a generator's few overlaps would otherwise stretch the axis by orders of
-// magnitude. A normal distribution is within 4.7 standard deviations then.
-const tailShare, tailWidths = 0.002, 3.0
+// The automatic range excludes the fraction tailFraction of a sample on either side. It also
+// excludes values farther from the interquartile range than tailWidths times its width. Otherwise a
+// few overlapping particles in the samples of a generator would stretch the axis by orders of
+// magnitude. For a normal distribution the range is ±4.7 standard deviations.
+const tailFraction, tailWidths = 0.002, 3.0
 
-// Histogram draws normalised densities of samples over common bins as steps. Without a range the bins leave out
-// far tails; what lies outside still counts in the normalisation, and from half a percent
-// on the legend says how much it is. bins of 0 means 60.
+// Histogram draws the normalised densities of samples as steps over common bins. bins of 0 means
+// 60. Without a range the bins exclude far tails. Values outside still count in the normalisation,
+// and the legend shows their fraction if it is at least 0.5 %.
 func Histogram(a Axes, bins int, samples ...Sample) Figure {
 	if bins <= 0 {
 		bins = 60
@@ -38,19 +41,16 @@ func Histogram(a Axes, bins int, samples ...Sample) Figure {
 		if err := s.check(); err != nil {
 			return a.fail("sample %d %q: %w", i+1, s.Name, err)
 		}
-		s.bulk(&data)
+		s.addBulk(&data)
 	}
-	xs := choose(a.XRange, data, 0, false)
+	xs := axisRange(a.XRange, data, 0, false)
 	if xs.min == xs.max {
 		xs = xs.padded(0.05, false)
 	}
-	edges := make([]float64, bins+1)
-	for k := range edges {
-		edges[k] = xs.min + (xs.max-xs.min)*float64(k)/float64(bins)
-	}
+	edges := stats.Linspace(xs.min, xs.max, bins+1)
 	ys := emptySpan()
 	var drawings []drawing
-	var entries []entry
+	var entries []legendEntry
 	lines := 0
 	for _, s := range samples {
 		density, outside := s.density(edges)
@@ -64,13 +64,14 @@ func Histogram(a Axes, bins int, samples ...Sample) Figure {
 		if name != "" && outside >= 0.005 {
 			name += fmt.Sprintf(" (%.2g %% outside)", 100*outside)
 		}
-		drawings = append(drawings, steps(edges, density, s.Filled, clr))
-		entries = append(entries, entry{name, stepThumb(s.Filled, clr)})
+		drawings = append(drawings, stepOutline(edges, density, s.Filled, clr))
+		entries = append(entries, legendEntry{name, stepSymbol(s.Filled, clr)})
 	}
 	return a.figure(framed(a.Title, entries, a.plot(xs, a.densityRange(ys), drawings...)))
 }
 
-// densityRange begins at 0, or on a logarithmic axis four decades under the highest bin.
+// densityRange returns the vertical range. It begins at 0, or on a logarithmic axis four decades
+// below the highest bin.
 func (a Axes) densityRange(ys span) span {
 	if ys.max <= 0 {
 		ys.max = 1
@@ -81,7 +82,7 @@ func (a Axes) densityRange(ys span) span {
 	}
 	s := span{floor, ys.max * 1.06}
 	if a.YRange != [2]float64{} {
-		s = choose(a.YRange, s, 0, a.LogY)
+		s = axisRange(a.YRange, s, 0, a.LogY)
 	}
 	if a.LogY && s.min <= 0 {
 		s.min = floor
@@ -89,6 +90,7 @@ func (a Axes) densityRange(ys span) span {
 	return s
 }
 
+// check returns an error for a sample that cannot be drawn.
 func (s Sample) check() error {
 	if len(s.Values) == 0 {
 		return fmt.Errorf("is empty; give at least one value")
@@ -107,7 +109,7 @@ func (s Sample) check() error {
 		total += s.weight(i)
 	}
 	if total == 0 {
-		return fmt.Errorf("has no weight at all; check the weights")
+		return fmt.Errorf("has only zero weights; check the weights")
 	}
 	return nil
 }
@@ -119,14 +121,14 @@ func (s Sample) weight(i int) float64 {
 	return s.Weights[i]
 }
 
-// bulk widens the range to the sample without its tails and infinities.
-func (s Sample) bulk(to *span) {
+// addBulk extends the range to the finite values of the sample without its tails.
+func (s Sample) addBulk(to *span) {
 	values := slices.DeleteFunc(slices.Clone(s.Values), func(v float64) bool { return !finite(v) })
 	if len(values) == 0 {
 		return
 	}
 	slices.Sort(values)
-	cut := int(tailShare * float64(len(values)))
+	cut := int(tailFraction * float64(len(values)))
 	low, high := values[cut], values[len(values)-1-cut]
 	q1, q3 := values[len(values)/4], values[len(values)-1-len(values)/4]
 	if reach := tailWidths * (q3 - q1); reach > 0 {
@@ -135,7 +137,7 @@ func (s Sample) bulk(to *span) {
 	to.add(low, high)
 }
 
-// density is the weight per unit length in every bin, and the share of weight outside all.
+// density returns the density in every bin, and the fraction of the weight outside all bins.
 func (s Sample) density(edges []float64) (density []float64, outside float64) {
 	bins := len(edges) - 1
 	density = make([]float64, bins)
@@ -159,11 +161,11 @@ func (s Sample) density(edges []float64) (density []float64, outside float64) {
 	return density, outside / total
 }
 
-// steps draws the outline of bins, down to the axis at both ends.
-func steps(edges, heights []float64, filled bool, clr color.NRGBA) drawing {
+// stepOutline draws the outline of bins, down to the axis at both ends.
+func stepOutline(edges, heights []float64, filled bool, clr color.NRGBA) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		height := func(v float64) vg.Length {
-			if v <= 0 { // a logarithmic axis has no zero
+			if v <= 0 { // zero is infinitely far down a logarithmic axis
 				return c.Min.Y
 			}
 			return max(y(v), c.Min.Y)
@@ -181,13 +183,14 @@ func steps(edges, heights []float64, filled bool, clr color.NRGBA) drawing {
 	}
 }
 
-func stepThumb(filled bool, clr color.NRGBA) func(draw.Canvas, vg.Rectangle) {
+// stepSymbol returns the legend symbol of a histogram or of bars.
+func stepSymbol(filled bool, clr color.NRGBA) func(draw.Canvas, vg.Rectangle) {
 	return func(c draw.Canvas, box vg.Rectangle) {
 		if filled {
-			fill(c, block(box), clr)
+			fill(c, blockIn(box), clr)
 			return
 		}
-		from, to := middle(box)
+		from, to := midline(box)
 		c.StrokeLines(line(2*px, clr, false), []vg.Point{from, to})
 	}
 }

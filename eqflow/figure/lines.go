@@ -10,10 +10,10 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Style is how a series is drawn.
+// Style says how a series is drawn.
 type Style int
 
-// A solid line, a dashed one, separate points, points joined by a line.
+// A series is a solid line, a dashed line, separate points, or points joined by a line.
 const (
 	Solid Style = iota
 	Dashed
@@ -21,38 +21,38 @@ const (
 	Joined
 )
 
-// Series is one curve or cloud of points. X and Y have the same length.
+// Series is one curve, or points. X and Y have the same length.
 type Series struct {
-	Name  string // in the legend; none if empty
+	Name  string // in the legend; no entry if empty
 	X, Y  []float64
-	YErr  []float64 // half-width of a band, or of error bars at points; nil for none
+	YErr  []float64 // half-width of a band around a line, or of error bars at points; nil for none
 	Style Style
-	Color color.Color // nil: the next of the palette
+	Color color.Color // nil for the next colour of the palette
 }
 
-// Lines draws curves, with bands or error bars where a series has them.
+// Lines draws curves, with bands or error bars if a series has errors.
 func Lines(a Axes, series ...Series) Figure {
-	var entries []entry
+	var entries []legendEntry
 	for i, s := range series {
-		entries = append(entries, entry{s.Name, s.thumb(s.color(i))})
+		entries = append(entries, legendEntry{s.Name, s.symbol(s.color(i))})
 	}
 	return a.lines(series, entries)
 }
 
-// lines draws the series under a given legend, and further drawings over them.
-func (a Axes) lines(series []Series, entries []entry, over ...drawing) Figure {
+// lines draws the series under a given legend, and further drawings on top.
+func (a Axes) lines(series []Series, entries []legendEntry, over ...drawing) Figure {
 	if len(series) == 0 {
 		return a.fail("no series; give at least one")
 	}
 	xs, ys := emptySpan(), emptySpan()
 	for i, s := range series {
 		if err := s.check(a, &xs, &ys); err != nil {
-			return a.fail("series %d %q %w", i+1, s.Name, err)
+			return a.fail("series %d %q: %w", i+1, s.Name, err)
 		}
 	}
-	xs, ys = choose(a.XRange, xs, 0.02, a.LogX), choose(a.YRange, ys, 0.05, a.LogY)
+	xs, ys = axisRange(a.XRange, xs, 0.02, a.LogX), axisRange(a.YRange, ys, 0.05, a.LogY)
 	if (a.LogX && xs.min <= 0) || (a.LogY && ys.min <= 0) {
-		return a.fail("a range that begins at or below zero on a logarithmic axis; begin above")
+		return a.fail("the range of a logarithmic axis begins at or below zero; begin above zero")
 	}
 	var drawings []drawing
 	for i, s := range series {
@@ -62,7 +62,7 @@ func (a Axes) lines(series []Series, entries []entry, over ...drawing) Figure {
 	return a.figure(framed(a.Title, entries, a.plot(xs, ys, append(drawings, over...)...)))
 }
 
-// Scatter draws clouds of points, translucent where there are many.
+// Scatter draws points, translucent if there are many.
 func Scatter(a Axes, series ...Series) Figure {
 	points := slices.Clone(series)
 	for i := range points {
@@ -78,7 +78,7 @@ func (s Series) color(i int) color.NRGBA {
 	return color.NRGBAModel.Convert(s.Color).(color.NRGBA)
 }
 
-// check refuses what cannot be drawn, and widens the ranges to what can.
+// check returns an error for a series that cannot be drawn, and extends the ranges to its points.
 func (s Series) check(a Axes, xs, ys *span) error {
 	if len(s.X) == 0 {
 		return fmt.Errorf("has no points; give at least one")
@@ -92,10 +92,11 @@ func (s Series) check(a Axes, xs, ys *span) error {
 			low, high = low-s.YErr[i], high+s.YErr[i]
 		}
 		if !finite(s.X[i]) || !finite(low) || !finite(high) {
-			return fmt.Errorf("point %d is (%g, %g) and not finite; leave it out", i, s.X[i], s.Y[i])
+			return fmt.Errorf("point %d is (%g, %g), which is not finite; leave it out", i, s.X[i], s.Y[i])
 		}
 		if (a.LogX && s.X[i] <= 0) || (a.LogY && s.Y[i] <= 0) {
-			return fmt.Errorf("point %d is (%g, %g) and has no place on a logarithmic axis; leave it out or use a linear one", i, s.X[i], s.Y[i])
+			return fmt.Errorf("point %d is (%g, %g), which a logarithmic axis cannot show; "+
+				"leave it out or use a linear axis", i, s.X[i], s.Y[i])
 		}
 		xs.add(s.X[i])
 		ys.add(high)
@@ -109,7 +110,7 @@ func (s Series) check(a Axes, xs, ys *span) error {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// band draws the errors: an area around a line, bars at points.
+// band draws the errors: an area around a line, or bars at points.
 func (s Series) band(clr color.NRGBA, ys span) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		if s.YErr == nil {
@@ -140,12 +141,17 @@ func (s Series) band(clr color.NRGBA, ys span) drawing {
 // errorBar draws a vertical bar with caps.
 func errorBar(c draw.Canvas, from, to vg.Point, clr color.Color) {
 	s := line(1.5*px, clr, false)
-	const cap = 4 * px
-	for _, l := range [][]vg.Point{{from, to}, {{X: from.X - cap, Y: from.Y}, {X: from.X + cap, Y: from.Y}}, {{X: to.X - cap, Y: to.Y}, {X: to.X + cap, Y: to.Y}}} {
+	const half = 4 * px // of the width of a cap
+	for _, l := range [][]vg.Point{
+		{from, to},
+		{{X: from.X - half, Y: from.Y}, {X: from.X + half, Y: from.Y}},
+		{{X: to.X - half, Y: to.Y}, {X: to.X + half, Y: to.Y}},
+	} {
 		c.StrokeLines(s, c.ClipLinesXY(l)...)
 	}
 }
 
+// curve draws the line and the points.
 func (s Series) curve(clr color.NRGBA) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		points := make([]vg.Point, len(s.X))
@@ -156,18 +162,18 @@ func (s Series) curve(clr color.NRGBA) drawing {
 			c.StrokeLines(line(2*px, clr, s.Style == Dashed), c.ClipLinesXY(points)...)
 		}
 		if s.Style == Points || s.Style == Joined {
-			radius, ground := s.dot(clr)
+			radius, pointColor := s.pointStyle(clr)
 			for _, p := range points {
 				if c.Contains(p) {
-					disc(c, p, radius, ground)
+					disc(c, p, radius, pointColor)
 				}
 			}
 		}
 	}
 }
 
-// dot is the size and colour of one point: small and translucent in a crowd.
-func (s Series) dot(clr color.NRGBA) (vg.Length, color.NRGBA) {
+// pointStyle returns radius and colour of a point. Many points are small and translucent.
+func (s Series) pointStyle(clr color.NRGBA) (vg.Length, color.NRGBA) {
 	switch {
 	case s.Style == Joined || len(s.X) <= 60:
 		return 3.5 * px, clr
@@ -177,11 +183,13 @@ func (s Series) dot(clr color.NRGBA) (vg.Length, color.NRGBA) {
 	return 1.5 * px, translucent(clr, 0.35)
 }
 
-func (s Series) thumb(clr color.NRGBA) func(draw.Canvas, vg.Rectangle) {
+// symbol returns the legend symbol of the series.
+func (s Series) symbol(clr color.NRGBA) func(draw.Canvas, vg.Rectangle) {
 	return func(c draw.Canvas, box vg.Rectangle) {
-		from, to := middle(box)
+		from, to := midline(box)
 		if s.YErr != nil && s.Style <= Dashed {
-			fill(c, vg.Rectangle{Min: vg.Point{X: from.X, Y: from.Y - 5*px}, Max: vg.Point{X: to.X, Y: to.Y + 5*px}}, translucent(clr, 0.2))
+			band := vg.Rectangle{Min: vg.Point{X: from.X, Y: from.Y - 5*px}, Max: vg.Point{X: to.X, Y: to.Y + 5*px}}
+			fill(c, band, translucent(clr, 0.2))
 		}
 		if s.Style != Points {
 			c.StrokeLines(line(2*px, clr, s.Style == Dashed), []vg.Point{from, to})

@@ -11,43 +11,44 @@ import (
 	"time"
 )
 
-// Live is the learning curve of a training that goes on: in a notebook one picture that is drawn anew as points arrive, with
-// step, loss and time left under it, elsewhere a line on stderr. Done leaves the finished curve in its place, or in a file.
-// It is safe for use by several goroutines.
-type Live struct {
+// LiveCurve is the learning curve of a running training. In a notebook it is a picture that is
+// redrawn as points arrive, with step, loss and remaining time below it. Elsewhere it is a line on
+// stderr. Done replaces it by the finished curve, or saves the curve to a file. It is safe for
+// concurrent use.
+type LiveCurve struct {
 	mu       sync.Mutex
 	title    string
-	id       string // of the notebook's display
-	line     *Progress
-	loss     thinned
+	id       string    // of the notebook's display
+	line     *Progress // outside notebooks; otherwise nil
+	loss     averagedSeries
 	steps    []float64 // of validations
 	nll      []float64
-	drawn    time.Time
-	pause    time.Duration
+	drawn    time.Time     // of the last picture
+	pause    time.Duration // until the next picture
 	finished bool
 }
 
-// livePause is the time between two pictures, and drawShare the part of it that drawing may take: the training has the
-// same cores.
+// livePause is the least time between two pictures. It is longer if drawing would take more than
+// the fraction 1/drawFactor of the time, since the training uses the same cores.
 const (
-	livePause = time.Second
-	drawShare = 20
+	livePause  = time.Second
+	drawFactor = 20
 )
 
-// NewLive begins a learning curve.
-func NewLive(title string) *Live {
-	l := &Live{title: title, pause: livePause, drawn: time.Now()}
+// NewLiveCurve returns an empty learning curve.
+func NewLiveCurve(title string) *LiveCurve {
+	l := &LiveCurve{title: title, pause: livePause, drawn: time.Now()}
 	if inNotebook() {
-		l.id = newLine()
+		l.id = newDisplayID()
 	} else {
 		l.line = NewProgress(title, 0)
 	}
 	return l
 }
 
-// Point adds a step of a training of so many steps: its loss, and the last known NLL of validation data, 0 for none. left is
-// the time that the rest will take, 0 while it is not known.
-func (l *Live) Point(step, steps int, loss, validation float64, left time.Duration) {
+// Point adds a step of a training of the given number of steps: its loss, and the last NLL of
+// validation data, or 0 for none. left is the remaining time, or 0 if it is unknown.
+func (l *LiveCurve) Point(step, steps int, loss, validation float64, left time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.loss.add(float64(step), loss)
@@ -59,26 +60,27 @@ func (l *Live) Point(step, steps int, loss, validation float64, left time.Durati
 	}
 	if l.line != nil {
 		l.line.total = steps
-		l.line.Update(step, "%s", l.news(validation))
+		l.line.Update(step, "%s", l.status(validation))
 		return
 	}
 	if now := time.Now(); now.Sub(l.drawn) >= l.pause {
 		l.redraw(l.text(step, steps, validation, left))
 		l.drawn = time.Now()
-		l.pause = max(livePause, drawShare*l.drawn.Sub(now))
+		l.pause = max(livePause, drawFactor*l.drawn.Sub(now))
 	}
 }
 
-// text is "step 1200 of 4000, 30 %  loss 8.104  validation 8.12  54s left".
-func (l *Live) text(step, steps int, validation float64, left time.Duration) string {
-	text := fmt.Sprintf("step %d of %d, %d %%  %s", step, steps, 100*step/max(1, steps), l.news(validation))
+// text returns a line such as "step 1200 of 4000, 30 %  loss 8.104  validation 8.12  54s left".
+func (l *LiveCurve) text(step, steps int, validation float64, left time.Duration) string {
+	text := fmt.Sprintf("step %d of %d, %d %%  %s", step, steps, 100*step/max(1, steps), l.status(validation))
 	if left > 0 {
 		text += "  " + left.Round(time.Second).String() + " left"
 	}
 	return text
 }
 
-func (l *Live) news(validation float64) string {
+// status returns the losses of that line.
+func (l *LiveCurve) status(validation float64) string {
 	text := fmt.Sprintf("loss %.3f", l.loss.last())
 	if validation != 0 {
 		text += fmt.Sprintf("  validation %.3f", validation)
@@ -86,38 +88,42 @@ func (l *Live) news(validation float64) string {
 	return text
 }
 
-// redraw replaces the picture. A lost notebook is no reason to end a training: the final Show reports it.
-func (l *Live) redraw(text string) {
+// redraw replaces the picture. It ignores a lost connection to the notebook, so that the training
+// continues. Done reports it.
+func (l *LiveCurve) redraw(text string) {
 	body := "<pre style=\"margin:0\">" + html.EscapeString(l.title+"  "+text) + "</pre>"
 	if f := l.figure(); f.Err() == nil {
 		var buf bytes.Buffer
-		const coarse = 96
-		if png.Encode(&buf, quantize(64, f.image(coarse))[0]) == nil {
-			body = `<img alt="learning curve" src="data:image/png;base64,` + base64.StdEncoding.EncodeToString(buf.Bytes()) + `">` + body
+		const dpi = 96 // coarse, and so quick
+		if png.Encode(&buf, quantize(64, f.image(dpi))[0]) == nil {
+			data := base64.StdEncoding.EncodeToString(buf.Bytes())
+			body = `<img alt="learning curve" src="data:image/png;base64,` + data + `">` + body
 		}
 	}
-	if updateLine(l.id, body) != nil {
+	if updateDisplay(l.id, body) != nil {
 		l.pause = time.Hour
 	}
 }
 
-// figure is the curve so far. Its vertical range leaves the first tenth out, which falls from far above.
-func (l *Live) figure() Figure {
-	run := Run{Steps: l.loss.at, Train: l.loss.mean, ValidationSteps: l.steps, Validation: l.nll}
+// figure returns the curve so far. Its vertical range ignores the first tenth of the losses, which
+// are much higher.
+func (l *LiveCurve) figure() Figure {
+	curve := LearningCurve{Steps: l.loss.at, Train: l.loss.mean, ValidationSteps: l.steps, Validation: l.nll}
 	a := Axes{Name: l.title, Title: l.title, X: "step", Y: "loss / nats"}
-	if n := len(run.Train); n > 0 {
-		rest := span{slices.Min(run.Train[n/10:]), slices.Max(run.Train[n/10:])}
-		rest.add(run.Validation...)
+	if n := len(curve.Train); n > 0 {
+		rest := span{slices.Min(curve.Train[n/10:]), slices.Max(curve.Train[n/10:])}
+		rest.add(curve.Validation...)
 		if rest.max > rest.min {
 			rest = rest.padded(0.06, false)
 			a.YRange = [2]float64{rest.min, rest.max}
 		}
 	}
-	return LearningCurves(a, run)
+	return LearningCurves(a, curve)
 }
 
-// Done replaces the moving picture by the finished curve, the line's last words by a file's name. Later points do nothing.
-func (l *Live) Done() error {
+// Done replaces the live picture by the finished curve. Outside notebooks it saves the curve and
+// prints the name of the file. Later points are ignored.
+func (l *LiveCurve) Done() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.finished {
@@ -131,40 +137,42 @@ func (l *Live) Done() error {
 	return f.display(l.line == nil, l.id)
 }
 
-// thinned keeps a series of any length as the means over at most mostPoints equal stretches.
-type thinned struct {
-	at, mean []float64 // of complete stretches
-	width    int       // points in a stretch
-	sum      float64   // of the stretch in progress
-	count    int
+// averagedSeries stores a series of any length as the means of at most maxPoints intervals of equal
+// length.
+type averagedSeries struct {
+	at, mean []float64 // end and mean of complete intervals
+	width    int       // values in an interval
+	sum      float64   // of the incomplete interval
+	count    int       // values in the incomplete interval
 }
 
-const mostPoints = 300
+const maxPoints = 300
 
-func (t *thinned) add(at, v float64) {
-	t.width = max(1, t.width)
-	t.sum, t.count = t.sum+v, t.count+1
-	if t.count < t.width {
+// add appends a value. If there are too many intervals, it joins them in pairs.
+func (s *averagedSeries) add(at, v float64) {
+	s.width = max(1, s.width)
+	s.sum, s.count = s.sum+v, s.count+1
+	if s.count < s.width {
 		return
 	}
-	t.at, t.mean = append(t.at, at), append(t.mean, t.sum/float64(t.count))
-	t.sum, t.count = 0, 0
-	if len(t.at) < mostPoints {
+	s.at, s.mean = append(s.at, at), append(s.mean, s.sum/float64(s.count))
+	s.sum, s.count = 0, 0
+	if len(s.at) < maxPoints {
 		return
 	}
-	for k := range mostPoints / 2 {
-		t.at[k], t.mean[k] = t.at[2*k+1], (t.mean[2*k]+t.mean[2*k+1])/2
+	for k := range maxPoints / 2 {
+		s.at[k], s.mean[k] = s.at[2*k+1], (s.mean[2*k]+s.mean[2*k+1])/2
 	}
-	t.at, t.mean, t.width = t.at[:mostPoints/2], t.mean[:mostPoints/2], 2*t.width
+	s.at, s.mean, s.width = s.at[:maxPoints/2], s.mean[:maxPoints/2], 2*s.width
 }
 
-// last is the newest mean.
-func (t *thinned) last() float64 {
-	if t.count > 0 && len(t.mean) == 0 {
-		return t.sum / float64(t.count)
+// last returns the mean of the last complete interval, or of the first incomplete one.
+func (s *averagedSeries) last() float64 {
+	if s.count > 0 && len(s.mean) == 0 {
+		return s.sum / float64(s.count)
 	}
-	if len(t.mean) == 0 {
+	if len(s.mean) == 0 {
 		return 0
 	}
-	return t.mean[len(t.mean)-1]
+	return s.mean[len(s.mean)-1]
 }

@@ -5,25 +5,28 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
-// FreeEnergy draws a free energy along a collective variable beside the reference's, with bands of one standard error. Empty
-// bins are left out.
+// FreeEnergy draws the free energy of the reweighted samples along a collective variable, and that
+// of the reference. Bands are one standard error wide on either side. Empty bins are left out.
 func FreeEnergy(p measure.Profile) Figure {
 	a := Axes{Name: "free energy " + p.Variable, X: p.Variable, Y: "free energy / kT"}
-	return besides(a, p.Middles, p.Free, p.Reference)
+	return withReference(a, p.Middles, p.Free, p.Reference)
 }
 
-// Radial draws a radial distribution function beside the reference's, with bands of one standard error.
-func Radial(r measure.Radial) Figure {
-	a := Axes{Name: "radial distribution " + r.Of, X: "r", Y: "g(r)"}
-	if r.Of != "all" {
-		a.Title = "types " + r.Of
+// RadialDistribution draws g(r) of the reweighted samples and of the reference. Bands are one
+// standard error wide on either side.
+func RadialDistribution(r measure.RadialDistribution) Figure {
+	a := Axes{Name: "radial distribution " + r.Types, X: "r", Y: "g(r)"}
+	if r.Types != "all" {
+		a.Title = "types " + r.Types
 	}
-	return besides(a, r.R, r.G, r.Reference)
+	return withReference(a, r.R, r.G, r.Reference)
 }
 
-func besides(a Axes, x []float64, sample, reference []stats.Estimate) Figure {
+// withReference draws the reference as a dashed line and the sample as a solid line.
+func withReference(a Axes, x []float64, sample, reference []stats.Estimate) Figure {
+	all := []Series{finiteSeries("reference", x, reference), finiteSeries("reweighted samples", x, sample)}
 	var series []Series
-	for _, s := range []Series{curve("reference", x, reference), curve("reweighted samples", x, sample)} {
+	for _, s := range all {
 		if len(s.X) > 0 {
 			series = append(series, s)
 		}
@@ -34,8 +37,8 @@ func besides(a Axes, x []float64, sample, reference []stats.Estimate) Figure {
 	return Lines(a, series...)
 }
 
-// curve is the estimates that are finite.
-func curve(name string, x []float64, y []stats.Estimate) Series {
+// finiteSeries returns the finite estimates as a series.
+func finiteSeries(name string, x []float64, y []stats.Estimate) Series {
 	s := Series{Name: name}
 	for k, e := range y {
 		if finite(e.Value) && finite(e.Error) {

@@ -12,53 +12,61 @@ import (
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 )
 
-// This file alone knows how to show things in a notebook: GoNB passes a pipe to the cell's process, gonbui writes to it.
+// This file contains all code that displays results in a notebook. GoNB passes a pipe to the
+// process of the cell, and gonbui writes to it.
 
-// FiguresEnv names the environment variable with the folder that collects every figure shown, also inside a notebook.
+// FiguresEnv is the environment variable with the folder to which every displayed figure is saved,
+// also in a notebook.
 const FiguresEnv = "EQFLOW_FIGURES"
 
-// item is what can be displayed.
-type item interface {
-	// show displays the item in a notebook, or else leaves it where a terminal's user finds it.
+// displayable is a value that can be displayed.
+type displayable interface {
+	// show displays the value in a notebook. Outside a notebook it prints the value or saves it to
+	// a file.
 	show(notebook bool) error
 }
 
-// Show displays what a user has at hand: figures and tables, configurations (particle.Batch, dataset.Set), a generator's
-// samples, Energies or other numbers (as a histogram), FreeEnergies and other estimates with their errors, a training's
-// history, a model's card, and a flow's path ([]particle.Batch) as a film. It shows them in the notebook's output; elsewhere
-// pictures become PNG files in the current folder (or the one that EQFLOW_FIGURES names), whose paths it prints, and
-// tables are printed. Errors say what could not be drawn and why.
+// Show displays figures and tables; configurations (particle.Batch, dataset.Set); the samples of a
+// generator; Energies or other numbers, as a histogram; FreeEnergies and other estimates with their
+// errors; the history of a training; the card of a model; and a trajectory of a flow
+// ([]particle.Batch), as a film.
+//
+// In a notebook they appear in the output of the cell. Elsewhere Show prints tables, saves pictures
+// as PNG files in the current folder or the folder EQFLOW_FIGURES, and prints their paths. An error
+// says which value could not be drawn and why.
 func Show(values ...any) error {
 	for _, v := range values {
-		it, err := itemOf(v)
+		d, err := displayableOf(v)
 		if err != nil {
 			return err
 		}
-		if err := it.show(gonbui.IsNotebook); err != nil {
+		if err := d.show(gonbui.IsNotebook); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// MustShow is Show for notebook cells: an error ends the cell, red.
+// MustShow is Show for notebook cells. It panics on an error, which ends the cell.
 func MustShow(values ...any) {
 	if err := Show(values...); err != nil {
 		panic(err)
 	}
 }
 
-// shown counts the figures of a file's name that this process has shown, so that none takes another's file.
+// shown counts, by file name, the figures that this process has displayed, so that no figure
+// overwrites another.
 var shown = struct {
 	sync.Mutex
 	count map[string]int
 }{count: map[string]int{}}
 
-// numbered is the figure under a name that no other shown one has.
-func (f Figure) numbered(dir string) Figure {
+// withUniqueName returns the figure with a number in its name if an earlier figure had the same
+// name.
+func (f Figure) withUniqueName(dir string) Figure {
 	shown.Lock()
 	defer shown.Unlock()
-	name := filepath.Join(dir, slug(f.Name))
+	name := filepath.Join(dir, fileName(f.Name))
 	shown.count[name]++
 	if k := shown.count[name]; k > 1 {
 		f.Name = fmt.Sprintf("%s %d", f.Name, k)
@@ -68,10 +76,11 @@ func (f Figure) numbered(dir string) Figure {
 
 func (f Figure) show(notebook bool) error { return f.display(notebook, "") }
 
-// display shows the figure, in the place of what has the same id; "" is a place of its own.
+// display shows the figure. It replaces the output with the same id; an empty id creates a new
+// output.
 func (f Figure) display(notebook bool, id string) error {
 	dir := os.Getenv(FiguresEnv)
-	f = f.numbered(dir)
+	f = f.withUniqueName(dir)
 	if !notebook {
 		path, err := f.Save(dir)
 		if err != nil {
@@ -103,18 +112,19 @@ func (t Table) show(notebook bool) error {
 	return err
 }
 
-// syncTime is how long a display may take to reach the kernel. gonbui's own Sync waits for ever on a broken pipe.
-const syncTime = 10 * time.Second
+// syncTimeout limits the time in which the kernel must confirm an output. gonbui's Sync would wait
+// forever on a broken pipe.
+const syncTimeout = 10 * time.Second
 
-// send displays one item and waits until the kernel has it, so that text printed next does not overtake it. A display id
-// makes later items with the same one replace it.
+// send displays data and waits until the kernel has received it, so that text printed afterwards
+// does not appear before it. Later data with the same display id replace it.
 func send(mime protocol.MIMEType, data any, id string) error {
 	if err := gonbui.Open(); err != nil {
 		return fmt.Errorf("figure: no connection to the notebook: %w; restart its kernel", err)
 	}
 	gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{mime: data}, DisplayID: id})
 	if err := gonbui.Error(); err != nil {
-		return fmt.Errorf("figure: the notebook does not take the output: %w; restart its kernel", err)
+		return fmt.Errorf("figure: the notebook does not accept the output: %w; restart its kernel", err)
 	}
 	done := make(chan struct{})
 	go func() {
@@ -124,16 +134,16 @@ func send(mime protocol.MIMEType, data any, id string) error {
 	select {
 	case <-done:
 		return nil
-	case <-time.After(syncTime):
+	case <-time.After(syncTimeout):
 		return errors.New("figure: the notebook does not answer; restart its kernel")
 	}
 }
 
-// updateLine replaces the text of a display in place.
-func updateLine(id, html string) error { return send(protocol.MIMETextHTML, html, id) }
+// updateDisplay replaces the content of an output.
+func updateDisplay(id, html string) error { return send(protocol.MIMETextHTML, html, id) }
 
-// inNotebook tells whether a kernel runs this process.
+// inNotebook reports whether a notebook kernel runs this process.
 func inNotebook() bool { return gonbui.IsNotebook }
 
-// newLine makes an identifier for updateLine.
-func newLine() string { return "eqflow_" + gonbui.UniqueId() }
+// newDisplayID returns a new identifier of an output.
+func newDisplayID() string { return "eqflow_" + gonbui.UniqueId() }

@@ -18,7 +18,8 @@ import (
 
 const cellEnv = "EQFLOW_TEST_CELL"
 
-// TestMain lets this test binary play the cell of a notebook: gonbui decides at start whether it is in one.
+// TestMain runs the test binary as the cell of a notebook if cellEnv is set, because gonbui checks
+// only at start whether it runs in a notebook.
 func TestMain(m *testing.M) {
 	if os.Getenv(cellEnv) != "" {
 		cell()
@@ -27,15 +28,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// cell displays one value of each kind.
 func cell() {
 	p := NewProgress("training", 2)
 	p.Update(1, "loss 3")
 	p.Done("loss 2")
 	MustShow(everyKind()["lines"], NewTable([]string{"a"}, []any{1}))
-	live := NewLive("live")
+	live := NewLiveCurve("live")
 	live.pause = 0
 	live.Point(1, 3, 5, 0, 0)
-	live.pause = 0 // which drawing has set
+	live.pause = 0 // drawing has changed it
 	live.Point(2, 3, 4, 0, 0)
 	if err := live.Done(); err != nil {
 		panic(err)
@@ -52,7 +54,7 @@ func cell() {
 	}
 }
 
-// kernel answers a cell as GoNB does, and returns what it was sent to show.
+// kernel answers a cell as GoNB does, and returns the data that the cell displayed.
 func kernel(t *testing.T, in, out string) []protocol.DisplayData {
 	t.Helper()
 	r, err := os.Open(in)
@@ -78,25 +80,27 @@ func kernel(t *testing.T, in, out string) []protocol.DisplayData {
 			shown = append(shown, d)
 			continue
 		}
-		if err := answers.Encode(&protocol.CommValue{Address: protocol.GonbuiSyncAckAddress, Value: sync.Value}); err != nil {
+		answer := &protocol.CommValue{Address: protocol.GonbuiSyncAckAddress, Value: sync.Value}
+		if err := answers.Encode(answer); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func TestShowInANotebook(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("GoNB speaks through named pipes, which Windows has no mkfifo for")
-	}
+// runCell runs this test binary as a cell, and returns the data that it displayed. Figures are
+// saved to a folder.
+func runCell(t *testing.T, figures string) []protocol.DisplayData {
+	t.Helper()
 	dir := t.TempDir()
-	in, out, figures := filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "figures")
+	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
 	for _, pipe := range []string{in, out} {
 		if err := exec.Command("mkfifo", pipe).Run(); err != nil {
-			t.Skip("GoNB speaks through named pipes, and mkfifo fails here: ", err)
+			t.Skip("GoNB uses named pipes, and mkfifo fails here: ", err)
 		}
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), cellEnv+"=1", FiguresEnv+"="+figures, protocol.GONB_PIPE_ENV+"="+in, protocol.GONB_PIPE_BACK_ENV+"="+out)
+	cmd.Env = append(os.Environ(), cellEnv+"=1", FiguresEnv+"="+figures,
+		protocol.GONB_PIPE_ENV+"="+in, protocol.GONB_PIPE_BACK_ENV+"="+out)
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
 	if err := cmd.Start(); err != nil {
@@ -106,11 +110,21 @@ func TestShowInANotebook(t *testing.T) {
 	if err := cmd.Wait(); err != nil || text.Len() > 0 {
 		t.Fatalf("the cell ended with %v and printed %q", err, text.String())
 	}
+	return shown
+}
+
+func TestShowInANotebook(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("GoNB uses named pipes, and Windows has no mkfifo")
+	}
+	figures := filepath.Join(t.TempDir(), "figures")
+	shown := runCell(t, figures)
 	if len(shown) != 11 {
 		t.Fatalf("%d displays, want 11: %v", len(shown), shown)
 	}
 	first, last := shown[0], shown[1]
-	if first.DisplayID == "" || first.DisplayID != last.DisplayID || !strings.Contains(last.Data[protocol.MIMETextHTML].(string), "training done  loss 2") {
+	if first.DisplayID == "" || first.DisplayID != last.DisplayID ||
+		!strings.Contains(last.Data[protocol.MIMETextHTML].(string), "training done  loss 2") {
 		t.Errorf("progress: %v, then %v", first, last)
 	}
 	if _, err := png.Decode(bytes.NewReader(shown[2].Data[protocol.MIMEImagePNG].([]byte))); err != nil {
@@ -119,15 +133,8 @@ func TestShowInANotebook(t *testing.T) {
 	if html := shown[3].Data[protocol.MIMETextHTML].(string); !strings.HasPrefix(html, "<table>") {
 		t.Errorf("the table: %s", html)
 	}
-	curve, film := shown[4:7], shown[7].Data[protocol.MIMETextHTML].(string)
-	for _, d := range curve[:2] {
-		if html := d.Data[protocol.MIMETextHTML].(string); d.DisplayID != curve[2].DisplayID || !strings.Contains(html, "of 3") {
-			t.Errorf("a live curve: %s", html)
-		}
-	}
-	if _, err := png.Decode(bytes.NewReader(curve[2].Data[protocol.MIMEImagePNG].([]byte))); err != nil {
-		t.Errorf("the finished curve: %v", err)
-	}
+	checkLiveCurve(t, shown[4:7])
+	film := shown[7].Data[protocol.MIMETextHTML].(string)
 	if !strings.Contains(film, `<img alt="film"`) || !strings.Contains(film, "<script>") {
 		t.Errorf("the film: %s", film)
 	}
@@ -139,13 +146,30 @@ func TestShowInANotebook(t *testing.T) {
 	checkView(t, shown[8:])
 }
 
-// checkView wants pictures in one place, the last smaller than those that were drawn in a hurry.
+// checkLiveCurve expects two intermediate curves and the finished curve in one output.
+func checkLiveCurve(t *testing.T, drawn []protocol.DisplayData) {
+	t.Helper()
+	finished := drawn[2]
+	for _, d := range drawn[:2] {
+		html := d.Data[protocol.MIMETextHTML].(string)
+		if d.DisplayID != finished.DisplayID || !strings.Contains(html, "of 3") {
+			t.Errorf("a live curve: %s", html)
+		}
+	}
+	if _, err := png.Decode(bytes.NewReader(finished.Data[protocol.MIMEImagePNG].([]byte))); err != nil {
+		t.Errorf("the finished curve: %v", err)
+	}
+}
+
+// checkView expects pictures in one output. The last picture is smaller, since the others are
+// compressed for speed.
 func checkView(t *testing.T, drawn []protocol.DisplayData) {
 	t.Helper()
 	var sizes []int
 	for _, d := range drawn {
 		data := d.Data[protocol.MIMEImagePNG].([]byte)
-		if _, err := png.Decode(bytes.NewReader(data)); err != nil || d.DisplayID == "" || d.DisplayID != drawn[0].DisplayID {
+		_, err := png.Decode(bytes.NewReader(data))
+		if err != nil || d.DisplayID == "" || d.DisplayID != drawn[0].DisplayID {
 			t.Errorf("a view at %q: %v", d.DisplayID, err)
 		}
 		sizes = append(sizes, len(data))

@@ -1,6 +1,7 @@
 package figure
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -11,51 +12,56 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// Gallery says how configurations are drawn. The zero value shows plain discs, five to a row.
+// Gallery says how configurations are drawn. The zero value shows discs of one colour, five
+// configurations to a row.
 type Gallery struct {
-	Name     string // of the file; from Title if empty
+	Name     string // of the file; default Title
 	Title    string
 	Captions []string // one under each configuration; nil for none
-	Columns  int      // 5 if zero
-	// Panels are the panel of each configuration, from 0; nil for one after the other. With them, rows are whole, and Vacant
-	// stands where no configuration is.
+	Columns  int      // default 5
+	// Panels are the panel numbers of the configurations, from 0; nil for one after another. If
+	// they are set, all panels of a row are drawn, and the text Vacant marks panels without a
+	// configuration.
 	Panels []int
 	Vacant string
-	// Bond joins particles that are closer than this; 0 joins none.
+	// Bond is the largest distance of particles that a line joins; 0 for no lines.
 	Bond float64
-	// Radius of the discs in the configurations' length unit; 0 means a fifth of the usual nearest distance.
+	// Radius of the discs, in the length unit of the configurations; 0 means a fifth of the mean
+	// nearest distance.
 	Radius float64
-	// Extent is half the width of a panel in length units; 0 means all particles fit. A film keeps it.
+	// Extent is half the width of a panel, in length units; 0 means that all particles fit. All
+	// frames of a film share it.
 	Extent float64
-	// Numbered gives every particle its colour and number, to show relabelling.
+	// Numbered gives every particle its own colour and number, to show relabelling.
 	Numbered bool
-	// Overlay puts all configurations into one panel, as small translucent discs: a cloud.
+	// Overlay draws all configurations into one panel, as small translucent discs.
 	Overlay bool
-	// Groups colours each configuration by its number here, from 0; nil colours all alike.
+	// Groups are the numbers of the colours of the configurations, from 0; nil for one colour.
 	Groups []int
 }
 
 const maxPanel = 260 * px
 
-// Particles draws each configuration of a batch in a panel of its own, all to one scale, centres of mass in the middle. In
-// three dimensions they are seen from a fixed direction, pale where far. Lengths are shown by a bar in the first panel.
+// Particles draws each configuration of a batch in its own panel, all at one scale, with the centre
+// of mass in the middle. Three dimensions are seen from a fixed direction, and distant particles
+// are pale. The first panel has a scale bar.
 func Particles(g Gallery, batch particle.Batch) Figure {
 	if err := g.check(batch); err != nil {
 		return failed(g.name(), "%w", err)
 	}
-	g = g.settled(batch)
+	g = g.withDefaults(batch)
 	panel, rows := g.layout(batch.Len())
-	return Figure{Name: g.name(), width: vg.Length(g.Columns)*panel + 16*px, height: vg.Length(rows)*g.rowHeight(panel) + g.titleHeight() + 12*px,
-		paint: func(c draw.Canvas) { g.paint(c, batch) }}
-}
-
-func (g Gallery) name() string {
-	if g.Name == "" {
-		return g.Title
+	return Figure{
+		Name:   g.name(),
+		width:  vg.Length(g.Columns)*panel + 16*px,
+		height: vg.Length(rows)*g.rowHeight(panel) + g.titleHeight() + 12*px,
+		paint:  func(c draw.Canvas) { g.paint(c, batch) },
 	}
-	return g.Name
 }
 
+func (g Gallery) name() string { return cmp.Or(g.Name, g.Title) }
+
+// check returns an error for a batch that cannot be drawn.
 func (g Gallery) check(b particle.Batch) error {
 	if b.Len() == 0 && g.Panels == nil {
 		return fmt.Errorf("no configurations; give at least one")
@@ -75,7 +81,7 @@ func (g Gallery) check(b particle.Batch) error {
 	return g.checkPanels(b.Len())
 }
 
-// checkPanels wants a panel of its own for each configuration.
+// checkPanels returns an error unless every configuration has its own panel.
 func (g Gallery) checkPanels(n int) error {
 	if g.Panels == nil {
 		return nil
@@ -83,24 +89,23 @@ func (g Gallery) checkPanels(n int) error {
 	if len(g.Panels) != n {
 		return fmt.Errorf("%d panels for %d configurations; give one for each", len(g.Panels), n)
 	}
-	taken := map[int]bool{}
+	used := map[int]bool{}
 	for _, p := range g.Panels {
-		if p < 0 || taken[p] {
-			return fmt.Errorf("panel %d is negative or taken twice; give each configuration its own", p)
+		if p < 0 || used[p] {
+			return fmt.Errorf("panel %d is negative or used twice; give each configuration its own panel", p)
 		}
-		taken[p] = true
+		used[p] = true
 	}
 	return nil
 }
 
-// settled fills in what is chosen from the data.
-func (g Gallery) settled(b particle.Batch) Gallery {
+// withDefaults returns the gallery with radius, columns and extent chosen from the data where they
+// are 0.
+func (g Gallery) withDefaults(b particle.Batch) Gallery {
 	if g.Radius == 0 {
-		g.Radius = 0.2 * usualDistance(b)
+		g.Radius = 0.2 * nearestDistance(b)
 	}
-	if g.Columns == 0 {
-		g.Columns = 5
-	}
+	g.Columns = cmp.Or(g.Columns, 5)
 	if g.Panels == nil {
 		g.Columns = min(g.Columns, b.Len())
 	}
@@ -109,7 +114,7 @@ func (g Gallery) settled(b particle.Batch) Gallery {
 	}
 	if g.Extent == 0 {
 		for i := range b.Len() {
-			for _, p := range view(b.At(i), b.D) {
+			for _, p := range project(b.At(i), b.D) {
 				g.Extent = math.Max(g.Extent, math.Max(math.Abs(p.x), math.Abs(p.y)))
 			}
 		}
@@ -118,7 +123,7 @@ func (g Gallery) settled(b particle.Batch) Gallery {
 	return g
 }
 
-// layout gives the panel's side and the number of rows for n configurations.
+// layout returns the side of a panel and the number of rows for n configurations.
 func (g Gallery) layout(n int) (panel vg.Length, rows int) {
 	if g.Overlay {
 		return 420 * px, 1
@@ -148,27 +153,30 @@ func (g Gallery) titleHeight() vg.Length {
 	return bold(titleSize).Height(g.Title) + 7*px
 }
 
-// paint lays out the panels from the top left.
+// paint draws the panels from the top left.
 func (g Gallery) paint(c draw.Canvas, b particle.Batch) {
 	c = header(c, g.Title, nil)
 	panel, rows := g.layout(b.Len())
 	panel = min(panel, (c.Max.X-c.Min.X)/vg.Length(g.Columns))
 	if g.Overlay {
-		area := square(vg.Point{X: c.Min.X, Y: c.Max.Y}, panel)
+		area := panelArea(vg.Point{X: c.Min.X, Y: c.Max.Y}, panel)
 		fill(c, area, backing)
 		for i := range b.Len() {
-			g.configuration(c, area, b, i)
+			g.drawConfiguration(c, area, b, i)
 		}
 		g.scaleBar(c, area)
 		return
 	}
 	for p := range rows * g.Columns {
-		i := g.inPanel(p, b.Len())
+		i := g.configurationIn(p, b.Len())
 		if i < 0 && g.Panels == nil {
 			break
 		}
-		corner := vg.Point{X: c.Min.X + vg.Length(p%g.Columns)*panel, Y: c.Max.Y - vg.Length(p/g.Columns)*g.rowHeight(panel)}
-		area := square(corner, panel)
+		corner := vg.Point{
+			X: c.Min.X + vg.Length(p%g.Columns)*panel,
+			Y: c.Max.Y - vg.Length(p/g.Columns)*g.rowHeight(panel),
+		}
+		area := panelArea(corner, panel)
 		middle := vg.Point{X: (area.Min.X + area.Max.X) / 2, Y: (area.Min.Y + area.Max.Y) / 2}
 		fill(c, area, backing)
 		if p == 0 {
@@ -178,15 +186,17 @@ func (g Gallery) paint(c draw.Canvas, b particle.Batch) {
 			centred(c, style(tickSize, axisInk), middle, draw.YCenter, g.Vacant)
 			continue
 		}
-		g.configuration(c, area, b, i)
+		g.drawConfiguration(c, area, b, i)
 		if g.Captions != nil {
-			centred(c, style(tickSize, ink), vg.Point{X: middle.X, Y: area.Min.Y - 2*px}, draw.YTop, g.Captions[i])
+			below := vg.Point{X: middle.X, Y: area.Min.Y - 2*px}
+			centred(c, style(tickSize, ink), below, draw.YTop, g.Captions[i])
 		}
 	}
 }
 
-// inPanel is which of n configurations stands in panel p, −1 for none.
-func (g Gallery) inPanel(p, n int) int {
+// configurationIn returns the index of the configuration in panel p, of n configurations, or −1 for
+// none.
+func (g Gallery) configurationIn(p, n int) int {
 	switch {
 	case g.Panels != nil:
 		return slices.Index(g.Panels, p)
@@ -196,18 +206,21 @@ func (g Gallery) inPanel(p, n int) int {
 	return -1
 }
 
-// square is the panel under its top left corner, with a gap on all sides.
-func square(corner vg.Point, side vg.Length) vg.Rectangle {
+// panelArea returns the area of a panel below its top left corner, with a gap on all sides.
+func panelArea(corner vg.Point, side vg.Length) vg.Rectangle {
 	const gap = 4 * px
-	return vg.Rectangle{Min: vg.Point{X: corner.X + gap, Y: corner.Y - side + gap}, Max: vg.Point{X: corner.X + side - gap, Y: corner.Y - gap}}
+	return vg.Rectangle{
+		Min: vg.Point{X: corner.X + gap, Y: corner.Y - side + gap},
+		Max: vg.Point{X: corner.X + side - gap, Y: corner.Y - gap},
+	}
 }
 
-// scaleBar shows a round length in the panel's lower left corner.
+// scaleBar draws a bar of round length in the lower left corner of a panel.
 func (g Gallery) scaleBar(c draw.Canvas, area vg.Rectangle) {
-	length := niceStep(g.Extent / 5)
+	length := roundStep(g.Extent / 5)
 	perUnit := area.Size().X / vg.Length(2*g.Extent)
 	from := vg.Point{X: area.Min.X + 7*px, Y: area.Min.Y + 7*px}
 	c.StrokeLine2(line(2*px, axisInk, false), from.X, from.Y, from.X+vg.Length(length)*perUnit, from.Y)
-	s := style(11*px, axisInk)
-	centred(c, s, vg.Point{X: from.X + vg.Length(length)*perUnit/2, Y: from.Y + 5*px}, draw.YBottom, short(length))
+	above := vg.Point{X: from.X + vg.Length(length)*perUnit/2, Y: from.Y + 5*px}
+	centred(c, style(11*px, axisInk), above, draw.YBottom, compactNumber(length))
 }

@@ -1,5 +1,6 @@
 function (id) {
-  // Takes an animated PNG apart into frames, which a canvas then shows one at a time. A frame is drawn over the one before.
+  // Decodes an animated PNG into frames, which a canvas shows one at a time. Every frame is drawn
+  // over the previous frame.
   const crcTable = Array.from({length: 256}, (_, n) => {
     for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
     return n >>> 0;
@@ -23,8 +24,8 @@ function (id) {
       if (kind === "IHDR") header = data;
       else if (kind === "PLTE" || kind === "tRNS") common.push(chunk(kind, data));
       else if (kind === "fcTL") {
-        frame = {x: view.getUint32(d + 12), y: view.getUint32(d + 16), delay: 1000 * view.getUint16(d + 20) / (view.getUint16(d + 22) || 100),
-          size: data.slice(4, 12), parts: []};
+        const delay = 1000 * view.getUint16(d + 20) / (view.getUint16(d + 22) || 100);
+        frame = {x: view.getUint32(d + 12), y: view.getUint32(d + 16), delay, size: data.slice(4, 12), parts: []};
         frames.push(frame);
       } else if (frame && kind === "IDAT") frame.parts.push(chunk("IDAT", data));
       else if (frame && kind === "fdAT") frame.parts.push(chunk("IDAT", data.slice(4)));
@@ -34,7 +35,8 @@ function (id) {
       const own = header.slice();
       own.set(f.size, 0);
       const signature = new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]);
-      f.blob = new Blob([signature, chunk("IHDR", own), ...common, ...f.parts, chunk("IEND", new Uint8Array(0))], {type: "image/png"});
+      const chunks = [chunk("IHDR", own), ...common, ...f.parts, chunk("IEND", new Uint8Array(0))];
+      f.blob = new Blob([signature, ...chunks], {type: "image/png"});
     }
     const size = new DataView(header.buffer);
     return {width: size.getUint32(0), height: size.getUint32(4), frames};
@@ -49,16 +51,21 @@ function (id) {
     canvas.style.cssText = "display:block;max-width:100%;width:" + (img.clientWidth || film.width / 2) + "px";
     const make = (label, title) => {
       const b = document.createElement("button");
-      b.textContent = label; b.title = title; b.setAttribute("aria-label", title); b.style.cssText = "min-width:2.4em";
+      b.textContent = label; b.title = title; b.setAttribute("aria-label", title);
+      b.style.cssText = "min-width:2.4em";
       return b;
     };
-    const back = make("\u25c0", "play backwards"), play = make("\u25b6", "play forwards"), stop = make("\u25a0", "pause");
+    const back = make("\u25c0", "play backwards"), play = make("\u25b6", "play forwards");
+    const stop = make("\u25a0", "pause");
     const slider = document.createElement("input");
     slider.type = "range"; slider.min = 0; slider.max = last; slider.value = 0;
     slider.setAttribute("aria-label", "frame"); slider.style.cssText = "width:50%;vertical-align:middle";
     let shown = -1, step = 0, timer = 0;
     const show = (k) => {
-      for (let i = k >= shown ? shown + 1 : 0; i <= k; i++) pen.drawImage(film.frames[i].image, film.frames[i].x, film.frames[i].y);
+      for (let i = k >= shown ? shown + 1 : 0; i <= k; i++) {
+        const frame = film.frames[i];
+        pen.drawImage(frame.image, frame.x, frame.y);
+      }
       shown = k; slider.value = k; canvas.dataset.frame = k;
     };
     const tick = () => {

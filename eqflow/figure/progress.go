@@ -11,37 +11,38 @@ import (
 	"unicode/utf8"
 )
 
-// Progress shows how far a long run is, on one line that is rewritten in place: in the cell's output in a notebook,
-// elsewhere on stderr. It is safe for use by several goroutines.
+// Progress shows the progress of a long run on one line that is rewritten in place: in the output
+// of the cell in a notebook, elsewhere on stderr. It is safe for concurrent use.
 type Progress struct {
 	mu       sync.Mutex
-	what     string
+	title    string
 	total    int
-	first    int // step of the first update: a resumed run does not count what was done before
+	first    int // step of the first update, so that the rate of a resumed run excludes earlier steps
 	start    time.Time
 	started  bool
-	next     time.Time
+	next     time.Time // of the next rewrite
 	finished bool
-	width    int // runes on the terminal's line
+	width    int // runes of the line on the terminal
 	line     func(text string, last bool)
 	now      func() time.Time
 }
 
-// pause between two rewrites: a notebook keeps every message until the cell ends.
-const pause = 500 * time.Millisecond
+// rewritePause is the time between two rewrites. A notebook stores every message until the cell
+// ends.
+const rewritePause = 500 * time.Millisecond
 
-// filePause replaces pause where stderr is a file or pipe, which cannot be rewritten.
+// filePause replaces rewritePause if stderr is a file or pipe, which cannot be rewritten.
 const filePause = 15 * time.Second
 
-// NewProgress begins a line for a run of total steps; a total of 0 means not known.
-func NewProgress(what string, total int) *Progress {
-	p := &Progress{what: what, total: total, now: time.Now}
+// NewProgress returns a line for a run of total steps. A total of 0 means unknown.
+func NewProgress(title string, total int) *Progress {
+	p := &Progress{title: title, total: total, now: time.Now}
 	if inNotebook() {
-		id := newLine()
+		id := newDisplayID()
 		lost := false
 		p.line = func(text string, _ bool) {
-			// A lost notebook is no reason to end a training, nor to wait for it at every step; Show reports it.
-			lost = lost || updateLine(id, `<pre style="margin:0">`+html.EscapeString(text)+"</pre>") != nil
+			// After a lost connection the run continues without updates. Show reports the loss.
+			lost = lost || updateDisplay(id, `<pre style="margin:0">`+html.EscapeString(text)+"</pre>") != nil
 		}
 		return p
 	}
@@ -54,7 +55,8 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// terminal writes lines over each other, or under each other where that is not possible.
+// terminal returns a function that writes each line over the previous line, or below it if that is
+// impossible.
 func (p *Progress) terminal(w io.Writer, rewrites bool) func(string, bool) {
 	return func(text string, last bool) {
 		if !rewrites {
@@ -70,7 +72,7 @@ func (p *Progress) terminal(w io.Writer, rewrites bool) func(string, bool) {
 	}
 }
 
-// Update shows step and what else there is to tell, such as the loss, at most twice a second.
+// Update shows the step and further text, such as the loss, at most twice a second.
 func (p *Progress) Update(step int, format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,18 +87,19 @@ func (p *Progress) Update(step int, format string, args ...any) {
 	p.line(p.text(step, now.Sub(p.start), fmt.Sprintf(format, args...)), false)
 }
 
+// every returns the time between two lines.
 func (p *Progress) every() time.Duration {
 	if inNotebook() || isTerminal(os.Stderr) {
-		return pause
+		return rewritePause
 	}
 	return filePause
 }
 
-// text is "training 1200/4000  30 %  loss 8.1  52 steps/s  54s left".
+// text returns a line such as "training 1200/4000  30 %  loss 8.1  52 steps/s  54s left".
 func (p *Progress) text(step int, elapsed time.Duration, more string) string {
-	parts := []string{fmt.Sprintf("%s %d", p.what, step)}
+	parts := []string{fmt.Sprintf("%s %d", p.title, step)}
 	if p.total > 0 {
-		parts = []string{fmt.Sprintf("%s %d/%d", p.what, step, p.total), fmt.Sprintf("%d %%", 100*step/p.total)}
+		parts = []string{fmt.Sprintf("%s %d/%d", p.title, step, p.total), fmt.Sprintf("%d %%", 100*step/p.total)}
 	}
 	if more != "" {
 		parts = append(parts, more)
@@ -110,7 +113,8 @@ func (p *Progress) text(step int, elapsed time.Duration, more string) string {
 	return strings.Join(parts, "  ")
 }
 
-// Done replaces the line by a short last one: what, the result, and how long it took. Later updates do nothing.
+// Done replaces the line by a last one with the title, the result and the duration. Later updates
+// are ignored.
 func (p *Progress) Done(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,7 +122,7 @@ func (p *Progress) Done(format string, args ...any) {
 		return
 	}
 	p.finished = true
-	parts := []string{p.what + " done"}
+	parts := []string{p.title + " done"}
 	if format != "" {
 		parts = append(parts, fmt.Sprintf(format, args...))
 	}

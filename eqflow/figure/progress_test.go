@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// fakeProgress has a clock of its own and notes its lines.
+// fakeProgress returns a Progress with its own clock, and the lines that it writes.
 func fakeProgress(total int) (p *Progress, clock *time.Time, lines *[]string) {
 	clock, lines = new(time.Time), new([]string)
-	p = &Progress{what: "training", total: total, now: func() time.Time { return *clock }}
+	p = &Progress{title: "training", total: total, now: func() time.Time { return *clock }}
 	p.line = func(text string, _ bool) { *lines = append(*lines, text) }
 	return p, clock, lines
 }
 
-func TestProgressTellsRateAndTimeLeft(t *testing.T) {
+func TestProgressShowsRateAndTimeLeft(t *testing.T) {
 	p, clock, lines := fakeProgress(4000)
 	p.Update(1000, "loss %.1f", 9.0) // a resumed run
 	*clock = clock.Add(20 * time.Second)
@@ -22,7 +22,11 @@ func TestProgressTellsRateAndTimeLeft(t *testing.T) {
 	p.Done("NLL 8.05")
 	p.Done("twice")
 	p.Update(4000, "late")
-	want := []string{"training 1000/4000  25 %  loss 9.0", "training 2000/4000  50 %  loss 8.1  50 steps/s  40s left", "training done  NLL 8.05  20s"}
+	want := []string{
+		"training 1000/4000  25 %  loss 9.0",
+		"training 2000/4000  50 %  loss 8.1  50 steps/s  40s left",
+		"training done  NLL 8.05  20s",
+	}
 	if strings.Join(*lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%q, want %q", *lines, want)
 	}

@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// quantize maps frames to one palette of their commonest colours, at most 256, the others to the nearest of these. It makes
-// files a third as large; what is lost are shades of antialiased edges.
+// quantize maps frames to one palette of their most common colours, at most 256. Other colours are
+// mapped to the nearest of these. Files become a third as large, and only shades of antialiased
+// edges are lost.
 func quantize(colors int, frames ...*image.RGBA) []*image.Paletted {
 	count := countColors(frames)
 	common := make([]color.RGBA, 0, len(count))
@@ -41,17 +42,17 @@ func quantize(colors int, frames ...*image.RGBA) []*image.Paletted {
 	return out
 }
 
-// choosePalette takes the commonest colours, but near neighbours of what it has only when there is room left: otherwise
-// the edges of text would crowd out the rare shades of a smooth scale.
+// choosePalette returns the most common colours. Colours close to a chosen colour are added only if
+// there is room left. Otherwise the edges of text would displace the rare shades of a smooth scale.
 func choosePalette(common []color.RGBA, colors int) color.Palette {
-	// All of 256 entries are there, whatever the number of colours, so that every frame has 8 bits a pixel.
+	// The palette always has 256 entries, so that every frame has 8 bits per pixel.
 	table := make(color.Palette, 0, 256)
-	taken := map[color.RGBA]bool{}
+	chosen := map[color.RGBA]bool{}
 	for _, apart := range []int{100, 40, 10, 1} {
 		for _, c := range common {
-			if len(table) < colors && !taken[c] && farFromAll(table, c, apart) {
+			if len(table) < colors && !chosen[c] && isFarFromAll(table, c, apart) {
 				table = append(table, c)
-				taken[c] = true
+				chosen[c] = true
 			}
 		}
 	}
@@ -61,8 +62,9 @@ func choosePalette(common []color.RGBA, colors int) color.Palette {
 	return table
 }
 
-// farFromAll tells whether a colour's squared distance from each of the table is at least apart.
-func farFromAll(table color.Palette, c color.RGBA, apart int) bool {
+// isFarFromAll reports whether the squared distance of a colour from every colour of the table is
+// at least apart.
+func isFarFromAll(table color.Palette, c color.RGBA, apart int) bool {
 	for _, other := range table {
 		o := other.(color.RGBA)
 		r, g, b := int(c.R)-int(o.R), int(c.G)-int(o.G), int(c.B)-int(o.B)
@@ -73,7 +75,8 @@ func farFromAll(table color.Palette, c color.RGBA, apart int) bool {
 	return true
 }
 
-// countColors counts the pixels of every colour. Neighbours mostly agree, so runs are counted and not pixels.
+// countColors counts the pixels of every colour. It adds up runs of equal pixels, since most
+// neighbours are equal.
 func countColors(frames []*image.RGBA) map[color.RGBA]int {
 	count := map[color.RGBA]int{}
 	for _, f := range frames {
@@ -91,7 +94,7 @@ func countColors(frames []*image.RGBA) map[color.RGBA]int {
 	return count
 }
 
-// pixel is the i-th colour of a picture, whose paper is opaque.
+// pixel returns the i-th pixel of a picture, which is opaque.
 func pixel(f *image.RGBA, i int) color.RGBA {
 	return color.RGBA{f.Pix[4*i], f.Pix[4*i+1], f.Pix[4*i+2], 0xFF}
 }

@@ -3,6 +3,7 @@ package figure
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
@@ -10,22 +11,24 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
-// What Show draws besides this package's own types. Packages that compute need not know this one for it.
+// Show draws values of these interfaces, besides the types of this package. Other packages
+// implement the interfaces without importing this package.
 type (
-	// Drawn is anything that draws itself.
-	Drawn interface{ Figure() Figure }
-	// Tabular is anything that is a table of names and values, such as eqflow.Card and evaluate.Report.
+	// Drawable is a value with a figure.
+	Drawable interface{ Figure() Figure }
+	// Tabular is a value with a table of names and values, such as eqflow.Card and evaluate.Report.
 	Tabular interface{ Rows() [][]string }
-	// Configured holds configurations, such as dataset.Set.
-	Configured interface{ Configurations() particle.Batch }
-	// Weighed holds configurations with their energies in kT and log-weights (nil: all alike), such as density.Samples.
-	Weighed interface {
-		Configured
+	// ConfigurationSource is a value with configurations, such as dataset.Set.
+	ConfigurationSource interface{ Configurations() particle.Batch }
+	// SampleSource is a value with configurations, their energies in kT and their log-weights (nil
+	// for equal weights), such as density.Samples.
+	SampleSource interface {
+		ConfigurationSource
 		Energies() (u, logWeights []float64)
 	}
-	// Trained is the history of a training, such as train.History: its losses, the NLL of validation data where there
-	// are any, and the step whose parameters were kept.
-	Trained interface {
+	// TrainingHistory is the history of a training, such as train.History: its losses, the NLL of
+	// validation data if there are any, and the step whose parameters the model has.
+	TrainingHistory interface {
 		Losses() (steps, loss []float64)
 		Validations() (steps, nll []float64)
 		Kept() int
@@ -35,28 +38,29 @@ type (
 // Energies are reduced energies in kT, which Show draws as a histogram.
 type Energies []float64
 
-// FreeEnergies are those of numbered states in kT, with standard errors. Infinite ones are those of states without samples.
+// FreeEnergies are the free energies of numbered states in kT, with standard errors. They are
+// infinite for states without samples.
 type FreeEnergies []stats.Estimate
 
-// itemOf finds the form in which a value shows itself.
-func itemOf(v any) (item, error) {
+// displayableOf returns the form in which Show displays a value.
+func displayableOf(v any) (displayable, error) {
 	switch v := v.(type) {
-	case item:
+	case displayable:
 		return v, nil
-	case Drawn:
+	case Drawable:
 		return v.Figure(), nil
-	case Trained:
-		return curveOf(v), nil
-	case Weighed:
-		return samplesOf(v), nil
-	case Configured:
+	case TrainingHistory:
+		return historyFigure(v), nil
+	case SampleSource:
+		return sampleFigure(v), nil
+	case ConfigurationSource:
 		return configurations(v.Configurations()), nil
 	case Tabular:
 		return Table{Rows: v.Rows()}, nil
 	case particle.Batch:
 		return configurations(v), nil
 	case []particle.Batch:
-		return pathFilm(v), nil
+		return trajectoryFilm(v), nil
 	case Energies:
 		return Histogram(Axes{Name: "energies", X: "u / kT", Y: "density"}, 0, Sample{Values: v}), nil
 	case []float64:
@@ -67,82 +71,87 @@ func itemOf(v any) (item, error) {
 		return estimates(Axes{Name: "estimates", X: "class", Y: "estimate"}, v), nil
 	case measure.Profile:
 		return FreeEnergy(v), nil
-	case measure.Radial:
-		return Radial(v), nil
+	case measure.RadialDistribution:
+		return RadialDistribution(v), nil
 	case stats.Estimate:
 		return NewTable([]string{"value", "standard error"}, []any{v.Value, v.Error}), nil
 	}
-	return nil, fmt.Errorf("figure: %T does not show itself; give a figure, a table, configurations, samples, energies, estimates, a history or a path, "+
-		"or a type with a method Figure() figure.Figure", v)
+	return nil, fmt.Errorf("figure: %T cannot be shown; give a figure, a table, configurations, samples, energies, "+
+		"estimates, a training history or a trajectory, or a type with a method Figure() figure.Figure", v)
 }
 
-// shownAtOnce is how many configurations a gallery without further wishes has room for.
-const shownAtOnce = 10
+// maxShown is the largest number of configurations in a gallery by default.
+const maxShown = 10
 
-// configurations shows the first of a batch, bonds between near particles.
+// configurations draws the first configurations of a batch, with bonds between neighbours.
 func configurations(b particle.Batch) Figure {
 	g := Gallery{Name: "configurations"}
 	if g.check(b) != nil {
-		return Particles(g, b) // which says what is wrong
+		return Particles(g, b) // which reports the error
 	}
-	if b.Len() > shownAtOnce {
-		g.Title = fmt.Sprintf("%d of %d configurations", shownAtOnce, b.Len())
-		b = b.Slice(0, shownAtOnce)
+	if b.Len() > maxShown {
+		g.Title = fmt.Sprintf("%d of %d configurations", maxShown, b.Len())
+		b = b.Slice(0, maxShown)
 	}
 	g.Bond = bondLength(b)
 	return Particles(g, b)
 }
 
-// bondLength joins a particle to those hardly farther than its nearest.
-func bondLength(b particle.Batch) float64 { return 1.3 * usualDistance(b) }
+// bondLength returns a little more than the mean nearest distance, so that bonds join neighbours
+// only.
+func bondLength(b particle.Batch) float64 { return 1.3 * nearestDistance(b) }
 
-// samplesOf shows a generator's first configurations over the histogram of all energies, raw and reweighted.
-func samplesOf(s Weighed) Figure {
+// sampleFigure draws the first configurations of a generator above the histogram of all energies,
+// raw and reweighted.
+func sampleFigure(s SampleSource) Figure {
 	u, logWeights := s.Energies()
 	kinds := []Sample{{Name: "samples", Values: u}}
 	if logWeights != nil {
 		kinds = append(kinds, Sample{Name: "reweighted", Values: u, Weights: stats.Weights(logWeights)})
 	}
-	return Grid("samples", 1, configurations(s.Configurations()), Histogram(Axes{X: "u / kT", Y: "density"}, 0, kinds...))
+	energies := Histogram(Axes{X: "u / kT", Y: "density"}, 0, kinds...)
+	return Grid("samples", 1, configurations(s.Configurations()), energies)
 }
 
-// RunOf is the learning curve of a training.
-func RunOf(name string, h Trained) Run {
-	r := Run{Name: name}
-	r.Steps, r.Train = h.Losses()
-	r.ValidationSteps, r.Validation = h.Validations()
-	if n := len(r.Steps); n > 0 && float64(h.Kept()) < r.Steps[n-1] {
-		r.Stopped = float64(h.Kept())
+// LearningCurveOf returns the learning curve of a training.
+func LearningCurveOf(name string, h TrainingHistory) LearningCurve {
+	l := LearningCurve{Name: name}
+	l.Steps, l.Train = h.Losses()
+	l.ValidationSteps, l.Validation = h.Validations()
+	if n := len(l.Steps); n > 0 && float64(h.Kept()) < l.Steps[n-1] {
+		l.Stopped = float64(h.Kept())
 	}
-	return r
+	return l
 }
 
-func curveOf(h Trained) Figure {
-	run := RunOf("", h)
-	if len(run.Steps) < 2 {
-		return failed("learning curve", "the training has %d records, of which no curve can be drawn; train for more steps", len(run.Steps))
+func historyFigure(h TrainingHistory) Figure {
+	curve := LearningCurveOf("", h)
+	if n := len(curve.Steps); n < 2 {
+		return failed("learning curve", "the training has %d records, too few for a curve; train for more steps", n)
 	}
-	return LearningCurves(Axes{Name: "learning curve", X: "step", Y: "loss / nats"}, run)
+	return LearningCurves(Axes{Name: "learning curve", X: "step", Y: "loss / nats"}, curve)
 }
 
-// pathFilm plays a flow's path: frames are evenly spaced in flow time, from the prior to the target.
-func pathFilm(frames []particle.Batch) Figure {
+// trajectoryFilm returns the film of a trajectory whose frames are evenly spaced in flow time, from
+// the prior to the target.
+func trajectoryFilm(frames []particle.Batch) Figure {
 	g := Gallery{Name: "path"}
 	if len(frames) == 0 {
 		return Film(g, 0, nil)
 	}
-	frames = append([]particle.Batch(nil), frames...)
+	frames = slices.Clone(frames)
 	for k, f := range frames {
 		if err := g.check(f); err != nil {
 			return failed(g.Name, "frame %d: %w", k, err)
 		}
-		frames[k] = f.Slice(0, min(f.Len(), shownAtOnce))
+		frames[k] = f.Slice(0, min(f.Len(), maxShown))
 	}
 	g.Bond = bondLength(frames[len(frames)-1])
 	return Film(g, 0, FlowTimes(len(frames)), frames...)
 }
 
-// FlowTimes are a film's subtitles for frames evenly spaced in flow time, from 0 (prior) to 1 (target).
+// FlowTimes returns the subtitles of a film whose frames are evenly spaced in flow time, from 0
+// (prior) to 1 (target).
 func FlowTimes(frames int) []string {
 	out := make([]string, frames)
 	for k := range out {
@@ -151,10 +160,13 @@ func FlowTimes(frames int) []string {
 	return out
 }
 
-// estimates draws values with their standard errors, numbered from 0.
+// estimates draws numbered values with their standard errors as bars.
 func estimates(a Axes, values []stats.Estimate) Figure {
 	labels := make([]string, len(values))
-	s := BarSeries{ShowValues: true, Missing: "no samples", Values: make([]float64, len(values)), Err: make([]float64, len(values))}
+	s := BarSeries{
+		ShowValues: true, Missing: "no samples",
+		Values: make([]float64, len(values)), Err: make([]float64, len(values)),
+	}
 	for k, v := range values {
 		labels[k] = strconv.Itoa(k)
 		s.Values[k], s.Err[k] = v.Value, v.Error

@@ -2,6 +2,7 @@ package figure
 
 import (
 	"image/color"
+	"math"
 
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
@@ -11,7 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// The colours of Okabe and Ito, "Color Universal Design" (2008), in the order of use; their yellow is too pale on white.
+// palette holds the colours of Okabe and Ito, "Color Universal Design" (2008), in the order of use.
+// Their yellow is left out: it is too pale on white.
 var palette = []color.NRGBA{
 	{0x00, 0x72, 0xB2, 0xFF}, // blue
 	{0xD5, 0x5E, 0x00, 0xFF}, // vermillion
@@ -30,12 +32,12 @@ var (
 	backing = color.NRGBA{0xF6, 0xF7, 0xF8, 0xFF}
 )
 
-// Color is the i-th colour of every figure's series, from 0, repeating after the last.
+// Color returns the colour of series i of a figure, from 0. The colours repeat after the last.
 func Color(i int) color.NRGBA { return palette[i%len(palette)] }
 
-// mix blends share of b into a.
-func mix(a, b color.NRGBA, share float64) color.NRGBA {
-	blend := func(x, y uint8) uint8 { return uint8(float64(x)*(1-share) + float64(y)*share + 0.5) }
+// mix returns the mixture of a and b with the given fraction of b.
+func mix(a, b color.NRGBA, fraction float64) color.NRGBA {
+	blend := func(x, y uint8) uint8 { return uint8(float64(x)*(1-fraction) + float64(y)*fraction + 0.5) }
 	return color.NRGBA{blend(a.R, b.R), blend(a.G, b.G), blend(a.B, b.B), 0xFF}
 }
 
@@ -50,10 +52,13 @@ const (
 	tickSize  = 13 * px
 )
 
-// style is the text style of a size.
+// style returns the text style of a size and colour.
 func style(size vg.Length, c color.Color) text.Style {
 	f := font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, size)
-	return text.Style{Color: c, Font: f, XAlign: draw.XLeft, YAlign: draw.YBottom, Handler: markup{plot.DefaultTextHandler.Cache()}}
+	return text.Style{
+		Color: c, Font: f, XAlign: draw.XLeft, YAlign: draw.YBottom,
+		Handler: markup{plot.DefaultTextHandler.Cache()},
+	}
 }
 
 func bold(size vg.Length) text.Style {
@@ -70,7 +75,7 @@ func fill(c draw.Canvas, r vg.Rectangle, clr color.Color) {
 func disc(c draw.Canvas, center vg.Point, radius vg.Length, clr color.Color) {
 	var p vg.Path
 	p.Move(vg.Point{X: center.X + radius, Y: center.Y})
-	p.Arc(center, radius, 0, 6.283185307179586)
+	p.Arc(center, radius, 0, 2*math.Pi)
 	p.Close()
 	c.SetColor(clr)
 	c.Fill(p)
@@ -84,7 +89,7 @@ func line(width vg.Length, clr color.Color, dashed bool) draw.LineStyle {
 	return s
 }
 
-// centred writes text around a point, horizontally in its middle, vertically with the given alignment.
+// centred writes text at a point, centred horizontally and with the given vertical alignment.
 func centred(c draw.Canvas, s text.Style, at vg.Point, up text.YAlignment, txt string) {
 	s.XAlign, s.YAlign = draw.XCenter, up
 	c.FillText(s, at, txt)

@@ -10,14 +10,15 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
-// Table is rows of text under headers, or without: HTML in a notebook, aligned columns elsewhere.
+// Table is rows of text, with or without headers. It is HTML in a notebook and aligned columns
+// elsewhere.
 type Table struct {
 	Headers []string
 	Rows    [][]string
 }
 
-// NewTable makes a table of any values; floats come with four digits, estimates with their errors. Rows shorter than the
-// headers are filled up.
+// NewTable returns a table of values. Floats have four digits, and estimates have as many digits as
+// their errors justify. Rows shorter than the headers are padded.
 func NewTable(headers []string, rows ...[]any) Table {
 	t := Table{Headers: headers}
 	for _, row := range rows {
@@ -25,11 +26,11 @@ func NewTable(headers []string, rows ...[]any) Table {
 		for i, v := range row {
 			switch v := v.(type) {
 			case float64:
-				cells[i] = minus(fmt.Sprintf("%.4g", v))
+				cells[i] = withMinusSign(fmt.Sprintf("%.4g", v))
 			case float32:
-				cells[i] = minus(fmt.Sprintf("%.4g", v))
+				cells[i] = withMinusSign(fmt.Sprintf("%.4g", v))
 			case stats.Estimate:
-				cells[i] = withError(v)
+				cells[i] = formatEstimate(v)
 			default:
 				cells[i] = fmt.Sprint(v)
 			}
@@ -39,15 +40,16 @@ func NewTable(headers []string, rows ...[]any) Table {
 	return t
 }
 
-// withError writes an estimate as far as it is known, such as −22.54 ± 0.03.
-func withError(e stats.Estimate) string {
+// formatEstimate formats an estimate with as many digits as its error justifies, such as −22.540 ±
+// 0.030.
+func formatEstimate(e stats.Estimate) string {
 	if !(e.Error > 0) || !finite(e.Error) {
-		return minus(fmt.Sprintf("%.4g ± %.2g", e.Value, e.Error))
+		return withMinusSign(fmt.Sprintf("%.4g ± %.2g", e.Value, e.Error))
 	}
-	return known(e.Value, e.Error) + " ± " + known(e.Error, e.Error)
+	return roundToError(e.Value, e.Error) + " ± " + roundToError(e.Error, e.Error)
 }
 
-// String aligns the columns with spaces: numbers to the right, text to the left.
+// String returns the table with columns aligned by spaces: numbers to the right, text to the left.
 func (t Table) String() string {
 	var b strings.Builder
 	widths := make([]int, t.columns())
@@ -64,7 +66,7 @@ func (t Table) String() string {
 				cell = row[i]
 			}
 			pad := strings.Repeat(" ", width-utf8.RuneCountInString(cell))
-			if t.numeric(i) {
+			if t.isNumeric(i) {
 				text.WriteString(pad + cell + "  ")
 			} else {
 				text.WriteString(cell + pad + "  ")
@@ -86,7 +88,7 @@ func (t Table) String() string {
 	return b.String()
 }
 
-// HTML is the table without style sheets, which an untrusted notebook would drop.
+// HTML returns the table without style sheets, which a notebook that is not trusted would remove.
 func (t Table) HTML() string {
 	var b strings.Builder
 	b.WriteString("<table>\n")
@@ -109,6 +111,7 @@ func (t Table) HTML() string {
 	return b.String()
 }
 
+// columns returns the number of columns.
 func (t Table) columns() int {
 	n := len(t.Headers)
 	for _, row := range t.Rows {
@@ -118,18 +121,19 @@ func (t Table) columns() int {
 }
 
 func (t Table) align(column int) string {
-	if t.numeric(column) {
+	if t.isNumeric(column) {
 		return "right"
 	}
 	return "left"
 }
 
-// prose is what makes a cell a text, though it begin with a number: "0.1 of the spread".
+// prose matches cells that are text, although they begin with a number: "0.1 of the spread".
 var prose = regexp.MustCompile(`\pL{3}`)
 
-// numeric tells whether every cell of a column that is not empty is a number, with its error, range or unit.
-func (t Table) numeric(column int) bool {
-	some := false
+// isNumeric reports whether every cell of a column is empty or a number, with its error, range or
+// unit.
+func (t Table) isNumeric(column int) bool {
+	hasNumbers := false
 	for _, row := range t.Rows {
 		if column >= len(row) || row[column] == "" || row[column] == "–" {
 			continue
@@ -138,7 +142,7 @@ func (t Table) numeric(column int) bool {
 		if digits == "" || digits[0] < '0' || digits[0] > '9' || prose.MatchString(digits) {
 			return false
 		}
-		some = true
+		hasNumbers = true
 	}
-	return some
+	return hasNumbers
 }

@@ -9,22 +9,22 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// niceTicks marks multiples of 1, 2 or 5 times a power of ten, about six of them.
-type niceTicks struct{}
+// linearTicks places about six ticks at multiples of 1, 2 or 5 times a power of ten.
+type linearTicks struct{}
 
 // Ticks implements plot.Ticker.
-func (niceTicks) Ticks(min, max float64) []plot.Tick {
-	step := niceStep((max - min) / 6)
+func (linearTicks) Ticks(min, max float64) []plot.Tick {
+	step := roundStep((max - min) / 6)
 	var ticks []plot.Tick
 	for k := math.Ceil(min/step - 1e-9); k*step <= max+1e-9*step; k++ {
 		v := k * step
-		ticks = append(ticks, plot.Tick{Value: v, Label: number(v, step)})
+		ticks = append(ticks, plot.Tick{Value: v, Label: formatTick(v, step)})
 	}
 	return ticks
 }
 
-// niceStep rounds up to 1, 2 or 5 times a power of ten.
-func niceStep(rough float64) float64 {
+// roundStep rounds up to 1, 2 or 5 times a power of ten.
+func roundStep(rough float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(rough)))
 	for _, f := range []float64{1, 2, 5} {
 		if rough <= f*power*1.0001 {
@@ -34,8 +34,9 @@ func niceStep(rough float64) float64 {
 	return 10 * power
 }
 
-// number writes v with the digits that a step needs; very large and small ones as a·10^b.
-func number(v, step float64) string {
+// formatTick formats v with as many digits as the step has. Very large and small numbers become
+// a×10^b.
+func formatTick(v, step float64) string {
 	if v == 0 || math.Abs(v) < step/1e6 {
 		return "0"
 	}
@@ -47,18 +48,22 @@ func number(v, step float64) string {
 		if strings.Contains(mantissa, ".") {
 			mantissa = strings.TrimRight(strings.TrimRight(mantissa, "0"), ".")
 		}
-		return minus(mantissa) + "×" + power(int(exponent))
+		return withMinusSign(mantissa) + "×" + powerOfTen(int(exponent))
 	}
 	digits := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
-	return minus(strconv.FormatFloat(v, 'f', digits, 64))
+	return withMinusSign(strconv.FormatFloat(v, 'f', digits, 64))
 }
 
-func power(exponent int) string { return fmt.Sprintf("10^{%s}", minus(strconv.Itoa(exponent))) }
+// powerOfTen returns the markup of 10 with an exponent.
+func powerOfTen(exponent int) string {
+	return fmt.Sprintf("10^{%s}", withMinusSign(strconv.Itoa(exponent)))
+}
 
-// minus sets a true minus sign.
-func minus(number string) string { return strings.Replace(number, "-", "−", 1) }
+// withMinusSign replaces a hyphen by a minus sign.
+func withMinusSign(number string) string { return strings.Replace(number, "-", "−", 1) }
 
-// logTicks marks decades on an axis of log10, and what lies between them where there are few.
+// logTicks places ticks at the decades of an axis of log10, and between the decades if there are
+// few.
 type logTicks struct{}
 
 // Ticks implements plot.Ticker.
@@ -66,7 +71,7 @@ func (logTicks) Ticks(min, max float64) []plot.Tick {
 	first, last := int(math.Floor(min)), int(math.Ceil(max))
 	decades := max - min
 	if decades < 1 {
-		ticks := niceTicks{}.Ticks(math.Pow(10, min), math.Pow(10, max))
+		ticks := linearTicks{}.Ticks(math.Pow(10, min), math.Pow(10, max))
 		for i := range ticks {
 			ticks[i].Value = math.Log10(ticks[i].Value)
 		}
@@ -86,7 +91,8 @@ func (logTicks) Ticks(min, max float64) []plot.Tick {
 	return ticks
 }
 
-// logLabel labels every so many decades, and 2 and 5 where the axis has fewer than two and a half.
+// logLabel returns the label of f·10^e. Every so many decades have a label; 2 and 5 have one on
+// axes of less than 2.5 decades.
 func logLabel(f, e int, decades float64, every int) string {
 	switch {
 	case f == 1 && e%every != 0, f != 1 && (decades >= 2.5 || (f != 2 && f != 5)):
@@ -94,16 +100,16 @@ func logLabel(f, e int, decades float64, every int) string {
 	case e >= -2 && e <= 3:
 		return strconv.FormatFloat(float64(f)*math.Pow(10, float64(e)), 'f', max(0, -e), 64)
 	case f == 1:
-		return power(e)
+		return powerOfTen(e)
 	}
-	return strconv.Itoa(f) + "×" + power(e)
+	return strconv.Itoa(f) + "×" + powerOfTen(e)
 }
 
-// named marks categories at 0, 1, 2, …
-type named []string
+// categoryTicks places the labels of categories at 0, 1, 2, …
+type categoryTicks []string
 
 // Ticks implements plot.Ticker.
-func (n named) Ticks(min, max float64) []plot.Tick {
+func (n categoryTicks) Ticks(min, max float64) []plot.Tick {
 	ticks := make([]plot.Tick, len(n))
 	for i, label := range n {
 		ticks[i] = plot.Tick{Value: float64(i), Label: label}

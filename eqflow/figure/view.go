@@ -7,30 +7,31 @@ import (
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 )
 
-// View is one place in a notebook's output whose picture is drawn anew as often as wanted, while a slider moves, say. Close
-// leaves the last picture there as Show would have shown it; outside a notebook it alone becomes a file. The zero value is
-// ready. It is not for several goroutines at once.
+// View is an output of a notebook whose picture is replaced repeatedly, for example while a slider
+// moves. Close displays the last picture as Show does; outside a notebook only this picture is
+// saved. The zero value is ready to use. A View must not be used by several goroutines at once.
 type View struct {
 	id   string
 	last Figure
 }
 
-// Draw puts a picture into the view. Films are for Show.
+// Draw replaces the picture. It refuses films.
 func (v *View) Draw(f Figure) error {
 	v.last = f
 	if err := f.Err(); err != nil {
 		return err
 	}
 	if f.film != nil {
-		return errors.New("figure: a film has no place in a view; show it by itself")
+		return errors.New("figure: a view cannot display a film; use Show")
 	}
 	if !inNotebook() {
 		return nil
 	}
 	if v.id == "" {
-		v.id = newLine()
+		v.id = newDisplayID()
 	}
-	// Best compression takes three quarters of a picture's time, and is for what is kept.
+	// Good compression takes three quarters of the time of a picture. Close applies it to the last
+	// picture.
 	data, err := f.png(png.BestSpeed)
 	if err != nil {
 		return err
@@ -38,5 +39,5 @@ func (v *View) Draw(f Figure) error {
 	return send(protocol.MIMEImagePNG, data, v.id)
 }
 
-// Close makes the last picture final.
+// Close displays the last picture as Show does.
 func (v *View) Close() error { return v.last.display(inNotebook(), v.id) }

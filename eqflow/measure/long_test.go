@@ -11,7 +11,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Two independent runs of MCMC are as far apart as any perfect sampler is from a reference: the floors of published figures.
+// The distance between two independent MCMC runs is that of a perfect sampler from a reference.
+// Published figures cannot be lower.
 func TestLongFloors(t *testing.T) {
 	for _, c := range []struct {
 		target   target.Target
@@ -39,9 +40,11 @@ func TestLongFloors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s, %d: energy-W2 %.3f, W2 %.3f, distance-W2 %.4f, total variation %.4f", c.target.Name(), c.size, d.EnergyW2, d.W2, d.DistanceW2, d.TotalVariation)
+		t.Logf("%s, %d: energy-W2 %.3f, W2 %.3f, distance-W2 %.4f, total variation %.4f",
+			c.target.Name(), c.size, d.EnergyW2, d.W2, d.DistanceW2, d.TotalVariation)
 		if d.EnergyW2 < c.lo || d.EnergyW2 > c.hi || d.W2 < c.loW || d.W2 > c.hiW {
-			t.Errorf("%s, %d: energy-W2 %.3f and W2 %.3f, expected %g … %g and %g … %g", c.target.Name(), c.size, d.EnergyW2, d.W2, c.lo, c.hi, c.loW, c.hiW)
+			t.Errorf("%s, %d: energy-W2 %.3f and W2 %.3f, expected %g … %g and %g … %g",
+				c.target.Name(), c.size, d.EnergyW2, d.W2, c.lo, c.hi, c.loW, c.hiW)
 		}
 	}
 }

@@ -13,14 +13,17 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
-// Variable is a collective variable: a number that a configuration has. In systems of like particles it should not depend on
-// how they are numbered.
+// Variable is a collective variable, a function of one configuration. In systems of like particles
+// it should not depend on the numbering of the particles.
+//
+// Set Expression or Value. Value takes precedence.
 type Variable struct {
-	Name string
-	// Expression gives it, as ExpressionHelp says; or Of, which returns it of one configuration x [n*d] with reduced energy u.
-	Expression string
-	Of         func(x []float64, u float64) float64
-	// Edges of the bins, rising; nil for twenty that hold all but the outermost half per cent, or one for each whole number.
+	Name       string
+	Expression string // as ExpressionHelp describes
+	// Value returns the variable for the configuration x [n*d] with the reduced energy u.
+	Value func(x []float64, u float64) float64
+	// Edges are the rising edges of the bins. If nil, there is one bin for each integer, or else 20
+	// bins that contain all values but the outermost half per cent on either side.
 	Edges []float64
 }
 
@@ -28,50 +31,51 @@ type Variable struct {
 type Profile struct {
 	Variable string    `json:"variable"`
 	Middles  []float64 `json:"middles"` // of the bins
-	// Free and Reference are of the sample, with its weights, and of the reference; of empty bins they are +Inf.
-	Free      []stats.Estimate `json:"free"`
+	// Free is the free energy of the sample, with its weights. It is +Inf in empty bins.
+	Free []stats.Estimate `json:"free"`
+	// Reference is the free energy of the reference.
 	Reference []stats.Estimate `json:"reference"`
 }
 
-// FreeEnergy returns the profile of sample beside that of reference. Bootstrap errors take configurations for independent.
+// FreeEnergy returns the profiles of sample and reference in the same bins. The bootstrap errors
+// assume independent configurations.
 func (v Variable) FreeEnergy(sample, reference Sample, boot stats.Bootstrap) (Profile, error) {
-	if v.Of == nil {
+	if v.Value == nil {
 		parsed, err := ParseVariable(v.Expression, sample.X.N, sample.X.D)
 		if err != nil {
 			return Profile{}, err
 		}
-		v.Of = parsed.Of
+		v.Value = parsed.Value
 	}
 	a, b := v.values(sample), v.values(reference)
 	edges := v.Edges
 	if edges == nil {
 		edges = edgesFor(a, b)
 	}
-	p := Profile{Variable: v.Name, Middles: make([]float64, len(edges)-1)}
-	for k := range p.Middles {
-		p.Middles[k] = (edges[k] + edges[k+1]) / 2
-	}
-	profile := func(values, logW []float64) []stats.Estimate {
+	freeEnergy := func(values, logW []float64) []stats.Estimate {
 		free := stats.FreeEnergies(stats.Bins(values, edges), len(edges)-1, logW, boot)
 		for k := range free {
 			free[k].Value += math.Log(edges[k+1] - edges[k])
 		}
 		return free
 	}
-	p.Free, p.Reference = profile(a, sample.LogWeight), profile(b, reference.LogWeight)
-	return p, nil
+	return Profile{
+		Variable: v.Name, Middles: middles(edges),
+		Free: freeEnergy(a, sample.LogWeight), Reference: freeEnergy(b, reference.LogWeight),
+	}, nil
 }
 
-// Worst is the largest deviation of the profile from the reference's, in standard errors and in kT, over the bins that both
-// know to a fifth of a kT: bins of few effective samples err by more than they say.
-func (p Profile) Worst() (sigmas, kT float64) {
+// LargestDeviation returns the largest difference between the profiles of sample and reference, in
+// standard errors and in kT. Only bins with errors below 0.2 kT on both sides count, since bins
+// with few effective samples underestimate their errors.
+func (p Profile) LargestDeviation() (sigmas, kT float64) {
 	for k, f := range p.Free {
 		r := p.Reference[k]
 		if !(f.Error < 0.2 && r.Error < 0.2) {
 			continue
 		}
-		gap := math.Abs(f.Value - r.Value)
-		sigmas, kT = max(sigmas, gap/math.Hypot(f.Error, r.Error)), max(kT, gap)
+		deviation := math.Abs(f.Value - r.Value)
+		sigmas, kT = max(sigmas, deviation/math.Hypot(f.Error, r.Error)), max(kT, deviation)
 	}
 	return sigmas, kT
 }
@@ -79,12 +83,12 @@ func (p Profile) Worst() (sigmas, kT float64) {
 func (v Variable) values(s Sample) []float64 {
 	out := make([]float64, s.X.Len())
 	for i := range out {
-		out[i] = v.Of(s.X.At(i), s.Energy[i])
+		out[i] = v.Value(s.X.At(i), s.Energy[i])
 	}
 	return out
 }
 
-// edgesFor makes bins for values of both sides.
+// edgesFor returns the edges of bins for the values of both sides.
 func edgesFor(a, b []float64) []float64 {
 	all := slices.DeleteFunc(slices.Concat(a, b), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 	if len(all) == 0 {
@@ -103,7 +107,7 @@ func edgesFor(a, b []float64) []float64 {
 	return stats.Linspace(lo, hi, 21)
 }
 
-// scope is what an expression sees of a configuration.
+// scope holds the functions and numbers that an expression can use.
 type scope struct {
 	D        func(i, j int) float64       `expr:"d"`
 	Angle    func(i, j, k int) float64    `expr:"angle"`
@@ -113,43 +117,53 @@ type scope struct {
 	U        float64                      `expr:"u"`
 }
 
-// ExpressionHelp says what ParseVariable reads.
-const ExpressionHelp = `d(i,j) distance of particles i and j, numbered from 0; angle(i,j,k) and dihedral(i,j,k,l) in degrees;
-distances, those of all pairs, rising; rg, the radius of gyration; u, the reduced energy; and + - * /,
-max(a,b), min(a,b), sum(list), mean(list), count(list, # > 4), list[0], condition ? a : b`
+// ExpressionHelp describes the expressions that ParseVariable accepts.
+const ExpressionHelp = `d(i,j), the distance of particles i and j, numbered from 0; angle(i,j,k) and
+dihedral(i,j,k,l), in degrees; distances, the distances of all pairs in rising order; rg, the
+radius of gyration; u, the reduced energy; and + - * /, max(a,b), min(a,b), sum(list), mean(list),
+count(list, # > 4), list[0], condition ? a : b`
 
-// ParseVariable reads a collective variable of n particles in d dimensions from an expression, as "d(0,3)" or with a name
-// "bent = angle(0,1,2)". ExpressionHelp says what it may hold.
+// ParseVariable parses a collective variable of n particles in d dimensions from an expression such
+// as "d(0,3)", or with a name, "bend = angle(0,1,2)". ExpressionHelp describes the expressions.
 func ParseVariable(text string, n, d int) (Variable, error) {
-	name, body := text, text
-	if before, after, named := strings.Cut(text, "="); named && isName(strings.TrimSpace(before)) && !strings.HasPrefix(after, "=") {
-		name, body = strings.TrimSpace(before), after
-	}
-	program, err := expr.Compile(body, expr.Env(scope{}))
+	name, expression := splitName(text)
+	program, err := expr.Compile(expression, expr.Env(scope{}))
 	if err != nil {
-		return Variable{}, fmt.Errorf("measure: the collective variable %q cannot be read: %w; it may hold %s", text, err, ExpressionHelp)
+		return Variable{}, fmt.Errorf("measure: the collective variable %q cannot be parsed: %w; it may contain %s",
+			text, err, ExpressionHelp)
 	}
-	of := func(x []float64, u float64) (float64, error) { return evaluate(program, x, d, u) }
 	probe := make([]float64, n*d)
 	for k := range probe {
 		probe[k] = float64((k*k*7)%11) + 0.1*float64(k)
 	}
-	if _, err := of(probe, 0); err != nil {
-		return Variable{}, fmt.Errorf("measure: the collective variable %q of %d particles cannot be computed: %w", text, n, err)
+	if _, err := evaluate(program, probe, d, 0); err != nil {
+		return Variable{}, fmt.Errorf("measure: the collective variable %q of %d particles cannot be computed: %w",
+			text, n, err)
 	}
-	return Variable{Name: strings.TrimSpace(name), Expression: body, Of: func(x []float64, u float64) float64 {
-		value, err := of(x, u)
+	return Variable{Name: name, Expression: expression, Value: func(x []float64, u float64) float64 {
+		value, err := evaluate(program, x, d, u)
 		if err != nil {
-			return math.NaN() // in no bin
+			return math.NaN() // which belongs to no bin
 		}
 		return value
 	}}, nil
 }
 
+// splitName splits "name = expression". Without a name, the expression is the name.
+func splitName(text string) (name, expression string) {
+	before, after, found := strings.Cut(text, "=")
+	if before = strings.TrimSpace(before); found && isName(before) && !strings.HasPrefix(after, "=") {
+		return before, after
+	}
+	return strings.TrimSpace(text), text
+}
+
+// isName reports whether s contains no operator or bracket.
 func isName(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return strings.ContainsRune("()[]<>!?:+-*/,#", r) })
 }
 
+// evaluate computes an expression for one configuration.
 func evaluate(program *vm.Program, x []float64, d int, u float64) (float64, error) {
 	at := func(i int) []float64 { return x[i*d : (i+1)*d] }
 	value, err := expr.Run(program, scope{
@@ -172,5 +186,5 @@ func evaluate(program *vm.Program, x []float64, d int, u float64) (float64, erro
 		}
 		return 0, nil
 	}
-	return 0, fmt.Errorf("it is %T; make it one number", value)
+	return 0, fmt.Errorf("its value is %T; make it one number", value)
 }

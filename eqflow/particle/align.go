@@ -8,67 +8,69 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// enumerated is the largest number of particles whose relabellings are all tried: 720.
-const enumerated = 6
+// maxEnumerated is the largest number of particles for which all permutations are tried: 6! = 720.
+const maxEnumerated = 6
 
-// alignStarts is the number of rotations from which larger clusters are aligned.
+// alignStarts is the number of starting rotations for larger clusters.
 const alignStarts = 24
 
-// Alignment says how a configuration y is laid onto x: particle Perm[i] of y, turned by Rotation, meets particle i
-// of x, both about their centres of mass.
+// Alignment describes how a configuration y is superposed on x. Both are centred first. Then
+// particle Perm[i] of y, rotated by Rotation, is compared with particle i of x.
 type Alignment struct {
 	SquaredDistance float64 // Σ_i |x_i − R y_perm(i)|², length squared
 	Perm            []int
 	Rotation        []float64 // [d*d], row-major
 }
 
-// Align returns the rotation that lays y [n*d] best onto x [n*d], particle by particle (Kabsch's method). With
-// reflections, mirror images count as copies too.
+// Align returns the rotation that superposes y [n*d] best on x [n*d] with the particles in their
+// order (Kabsch's method). With reflections, mirror images count as copies too.
 func Align(x, y []float64, d int, reflections bool) Alignment {
 	x, y = centred(x, d), centred(y, d)
-	perm := make([]int, len(x)/d)
-	for i := range perm {
-		perm[i] = i
-	}
-	return kabsch(x, y, d, perm, reflections)
+	return kabsch(x, y, d, identity(len(x)/d), reflections)
 }
 
-// AlignRelabelled returns the rotation and, of the relabellings r, the one that lay y [n*d] best onto x [n*d].
+// AlignRelabelled returns the rotation and the permutation that superpose y [n*d] best on x [n*d].
+// The permutation is one that r allows.
 //
-// Up to six particles every relabelling is tried. Beyond, assignment and rotation alternate from a fixed set of
-// starting rotations, which finds a near-best copy but does not prove it the best.
+// For up to six particles every permutation is tried. For more particles, assignment and rotation
+// alternate from a fixed set of starting rotations. The result is then a good superposition, but
+// not proven to be the best.
 func AlignRelabelled(x, y []float64, d int, r Relabelling, reflections bool) Alignment {
 	x, y = centred(x, d), centred(y, d)
 	n := len(x) / d
 	best := Alignment{SquaredDistance: math.Inf(1)}
-	keep := func(a Alignment) {
+	improve := func(a Alignment) {
 		if a.SquaredDistance < best.SquaredDistance {
 			best = a
-			best.Perm = append([]int(nil), a.Perm...)
+			best.Perm = slices.Clone(a.Perm)
 		}
 	}
-	if n <= enumerated {
+	if n <= maxEnumerated {
 		permutations(n, func(perm []int) {
 			if r.Allows(perm) {
-				keep(kabsch(x, y, d, perm, reflections))
+				improve(kabsch(x, y, d, perm, reflections))
 			}
 		})
 		return best
 	}
 	rng := rand.New(rand.NewPCG(uint64(n), uint64(d)))
 	for range alignStarts {
-		keep(alternate(x, y, d, RandomRotation(rng, d, reflections), r.chooser(n), reflections))
+		improve(alternate(x, y, d, RandomRotation(rng, d, reflections), r.relabeller(n), reflections))
 	}
 	return best
 }
 
-// alternate assigns particles under the current rotation and rotates under that assignment, until nothing improves.
-func alternate(x, y []float64, d int, rotation []float64, among *chooser, reflections bool) Alignment {
+// alternate assigns the particles under the current rotation, then rotates under the new
+// assignment, until the distance no longer falls. If the first step does not improve on the
+// starting rotation, Perm is nil.
+func alternate(x, y []float64, d int, rotation []float64, relabeller *relabeller, reflections bool) Alignment {
 	best := Alignment{SquaredDistance: math.Inf(1), Rotation: rotation}
+	cost := make([]float64, len(x)/d*len(x)/d)
 	for {
-		turned := append([]float64(nil), y...)
-		Rotate(turned, best.Rotation, d)
-		next := kabsch(x, y, d, among.best(squaredDistances(x, turned, d)), reflections)
+		rotated := slices.Clone(y)
+		Rotate(rotated, best.Rotation, d)
+		squaredDistances(cost, x, rotated, d)
+		next := kabsch(x, y, d, relabeller.cheapest(cost), reflections)
 		if next.SquaredDistance >= best.SquaredDistance-1e-12 {
 			return best
 		}
@@ -77,21 +79,15 @@ func alternate(x, y []float64, d int, rotation []float64, among *chooser, reflec
 	}
 }
 
-// kabsch finds the best rotation for one labelling of mean-free x and y from the SVD of Σ x_i y_perm(i)ᵀ = U S Vᵀ:
-// R = U Vᵀ, with the smallest singular direction turned about where only proper rotations are allowed.
+// kabsch returns the best rotation of mean-free y on mean-free x for one permutation. The singular
+// value decomposition Σ x_i y_perm(i)ᵀ = U S Vᵀ gives R = U Vᵀ. Where only proper rotations are
+// allowed and R is improper, the direction of the smallest singular value is reversed.
 func kabsch(x, y []float64, d int, perm []int, reflections bool) Alignment {
-	covariance := mat.NewDense(d, d, nil)
-	squares := dot(x, x) + dot(y, y)
-	for i, from := range perm {
-		for row := range d {
-			for col := range d {
-				covariance.Set(row, col, covariance.At(row, col)+x[i*d+row]*y[from*d+col])
-			}
-		}
-	}
+	covariance := make([]float64, d*d)
+	covarianceInto(covariance, x, y, d, perm)
 	var svd mat.SVD
 	var u, v, rotation mat.Dense
-	svd.Factorize(covariance, mat.SVDFull)
+	svd.Factorize(mat.NewDense(d, d, covariance), mat.SVDFull)
 	svd.UTo(&u)
 	svd.VTo(&v)
 	s := svd.Values(nil)
@@ -102,32 +98,33 @@ func kabsch(x, y []float64, d int, perm []int, reflections bool) Alignment {
 		}
 	}
 	rotation.Mul(&u, v.T())
-	overlap := 0.0
-	for _, value := range s {
-		overlap += value
-	}
 	return Alignment{
-		SquaredDistance: max(0, squares-2*overlap),
+		SquaredDistance: max(0, dot(x, x)+dot(y, y)-2*sum(s)),
 		Perm:            perm,
-		Rotation:        append([]float64(nil), rotation.RawMatrix().Data...),
+		Rotation:        slices.Clone(rotation.RawMatrix().Data),
 	}
 }
 
+// covarianceInto adds Σ_i x_i y_perm(i)ᵀ to out [d*d].
+func covarianceInto(out, x, y []float64, d int, perm []int) {
+	for i, from := range perm {
+		for row := range d {
+			for col := range d {
+				out[row*d+col] += x[i*d+row] * y[from*d+col]
+			}
+		}
+	}
+}
+
+// centred returns a copy of x [n*d] whose centre of mass is the origin.
 func centred(x []float64, d int) []float64 {
-	out := append([]float64(nil), x...)
+	out := slices.Clone(x)
 	RemoveMean(out, d)
 	return out
 }
 
-// squaredDistances is the matrix [n*n] of |x_i − y_j|².
-func squaredDistances(x, y []float64, d int) []float64 {
-	n := len(x) / d
-	out := make([]float64, n*n)
-	squaredDistancesInto(out, x, y, d)
-	return out
-}
-
-func squaredDistancesInto(out, x, y []float64, d int) {
+// squaredDistances writes the matrix [n*n] of |x_i − y_j|².
+func squaredDistances(out, x, y []float64, d int) {
 	n := len(x) / d
 	for i := range n {
 		for j := range n {
@@ -141,12 +138,18 @@ func squaredDistancesInto(out, x, y []float64, d int) {
 	}
 }
 
-// permutations calls do with every permutation of 0 … n−1, in one slice that it changes between the calls.
-func permutations(n int, do func(perm []int)) {
+// identity returns the permutation 0 … n−1.
+func identity(n int) []int {
 	perm := make([]int, n)
 	for i := range perm {
 		perm[i] = i
 	}
+	return perm
+}
+
+// permutations calls do with every permutation of 0 … n−1. The calls share one slice.
+func permutations(n int, do func(perm []int)) {
+	perm := identity(n)
 	var visit func(k int)
 	visit = func(k int) {
 		if k == n {

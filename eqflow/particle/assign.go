@@ -2,25 +2,26 @@ package particle
 
 import "math"
 
-// Assign returns for every row of the square cost matrix [n*n], row-major, its column, each column once, so that the total
-// cost is least.
+// Assign returns the column of every row of the square cost matrix [n*n], row-major. Each column
+// occurs once, and the total cost is minimal.
 func Assign(cost []float64, n int) []int { return newAssigner(n).assign(cost) }
 
-// assigner solves assignment problems of one size, one after the other, in the memory of the first: by Jonker and
-// Volgenant's method (Computing 38, 1987). Cheap reductions assign most rows; shortest augmenting paths do the rest.
+// assigner solves assignment problems of one size, one after another, without new allocations. The
+// method is that of Jonker and Volgenant (Computing 38, 1987): cheap reductions assign most rows,
+// and shortest augmenting paths assign the rest.
 type assigner struct {
 	n        int
 	cost     []float64
 	columnOf []int     // of each row, −1 while it is free
 	rowOf    []int     // of each column, −1 while it is free
 	price    []float64 // of each column: the dual variable
-	free     []int     // rows to be assigned
-	least    []int     // the row of each column's least cost
+	free     []int     // rows without a column
+	least    []int     // of each column, the row of least cost
 
-	// Of a shortest path: the length to each column, the row before it, and the columns in the order of their reaching.
-	length   []float64
-	previous []int
-	order    []int
+	// State of the search for a shortest path.
+	length   []float64 // to each column
+	previous []int     // the row before each column
+	order    []int     // the columns: scanned, then reached, then the rest
 }
 
 func newAssigner(n int) *assigner {
@@ -30,7 +31,7 @@ func newAssigner(n int) *assigner {
 	}
 }
 
-// assign returns the columns of the rows, in memory that the next call overwrites.
+// assign returns the column of every row. The next call overwrites the result.
 func (a *assigner) assign(cost []float64) []int {
 	a.cost = cost
 	a.reduceColumns()
@@ -46,7 +47,8 @@ func (a *assigner) assign(cost []float64) []int {
 
 func (a *assigner) row(i int) []float64 { return a.cost[i*a.n : (i+1)*a.n] }
 
-// reduceColumns prices every column by its least cost, and gives it to the row of that cost if the row has none.
+// reduceColumns sets the price of every column to its least cost. It assigns the column to the row
+// of that cost, unless the row has a column already.
 func (a *assigner) reduceColumns() {
 	for j := range a.n {
 		a.columnOf[j], a.rowOf[j], a.price[j], a.least[j] = -1, -1, math.Inf(1), 0
@@ -65,7 +67,8 @@ func (a *assigner) reduceColumns() {
 	}
 }
 
-// transferReductions lowers the prices of assigned columns as far as their rows stay content, and lists the free rows.
+// transferReductions lowers the price of every assigned column until its row's second-best column
+// is as good. It also lists the free rows.
 func (a *assigner) transferReductions() {
 	a.free = a.free[:0]
 	for i, own := range a.columnOf {
@@ -85,10 +88,11 @@ func (a *assigner) transferReductions() {
 	}
 }
 
-// bid lets every free row take its best column, whose price falls until the row's second best is as good (augmenting row
-// reduction). Who loses a column bids next; bids that change no price go to the rows that are left.
+// bid assigns its best column to every free row, and lowers the price of that column until the
+// row's second-best column is as good (augmenting row reduction). A row that loses its column bids
+// next. If the bid changed no price, the losing row stays free instead.
 func (a *assigner) bid() {
-	waiting, left := append(a.order[:0], a.free...), a.free[:0]
+	waiting, unassigned := append(a.order[:0], a.free...), a.free[:0]
 	for bids := 0; len(waiting) > 0; bids++ {
 		i := waiting[len(waiting)-1]
 		waiting = waiting[:len(waiting)-1]
@@ -106,16 +110,17 @@ func (a *assigner) bid() {
 			continue
 		}
 		a.columnOf[loser] = -1
-		if lower && bids < 2*a.n { // rounding must not let two rows outbid each other for long
+		if lower && bids < 2*a.n { // with rounding, two rows could outbid each other for long
 			waiting = append(waiting, loser)
 		} else {
-			left = append(left, loser)
+			unassigned = append(unassigned, loser)
 		}
 	}
-	a.free = left
+	a.free = unassigned
 }
 
-// twoBest returns a row's best column and that column's reduced cost, and the second best; next is −1 if there is none.
+// twoBest returns the best column of a row with its reduced cost first, and the second-best column
+// next with its reduced cost second. next is −1 if there is no second column.
 func (a *assigner) twoBest(i int) (best int, second, first float64, next int) {
 	best, next, first, second = 0, -1, math.Inf(1), math.Inf(1)
 	for j, c := range a.row(i) {
@@ -136,12 +141,13 @@ func (a *assigner) twoBest(i int) (best int, second, first float64, next int) {
 	return best, second, first, next
 }
 
-// augment assigns a free row along the cheapest alternating path to a free column (Dijkstra), and settles the prices.
+// augment assigns a free row along the cheapest alternating path to a free column (Dijkstra's
+// method), and updates the prices.
 func (a *assigner) augment(start int) {
 	for j, c := range a.row(start) {
 		a.length[j], a.previous[j], a.order[j] = c-a.price[j], start, j
 	}
-	// order holds the scanned columns, those reached at the current length, and the rest.
+	// order holds the scanned columns, the columns reached at the current length, and the rest.
 	scanned, reached, end := 0, 0, -1
 	shortest := 0.0
 	for end < 0 {
@@ -174,7 +180,8 @@ func (a *assigner) augment(start int) {
 	}
 }
 
-// nearest brings the columns of the least length to the front of those after from, and returns the length and their end.
+// nearest moves the columns of least length to the front of order[from:]. It returns that length
+// and the end of these columns.
 func (a *assigner) nearest(from int) (shortest float64, end int) {
 	shortest, end = math.Inf(1), from
 	for k := from; k < a.n; k++ {
@@ -191,8 +198,8 @@ func (a *assigner) nearest(from int) (shortest float64, end int) {
 	return shortest, end
 }
 
-// scan goes on from a column through its row. It returns the new end of the columns reached at the shortest length, and the
-// free column among them if there is one, else −1.
+// scan extends the paths from a column through its row. It returns the new end of the columns
+// reached at the shortest length, and a free column among them, or −1 if there is none.
 func (a *assigner) scan(column int, shortest float64, reached int) (end, free int) {
 	i := a.rowOf[column]
 	row := a.row(i)

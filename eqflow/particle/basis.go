@@ -2,8 +2,9 @@ package particle
 
 import "math"
 
-// MeanFreeBasis returns an orthonormal basis of the mean-free subspace, [n·d][(n−1)·d]: column (k, c) moves coordinate c of
-// the first k+1 particles one way and that of particle k+1 the other (Helmert's contrasts).
+// MeanFreeBasis returns an orthonormal basis of the mean-free subspace, [n·d][(n−1)·d]. Column (k,
+// c) is Helmert's contrast: coordinate c of the first k+1 particles moves one way and coordinate c
+// of particle k+1 the other way.
 func MeanFreeBasis(n, d int) [][]float64 {
 	basis := make([][]float64, n*d)
 	for row := range basis {

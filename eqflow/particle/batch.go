@@ -3,12 +3,14 @@ package particle
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
-// Batch holds configurations of N particles in D dimensions on the host, as one flat slice.
+// Batch holds configurations of N particles in D dimensions in host memory, as one flat slice.
 //
-// X is row-major [Len, N, D], in the length unit of the target. It is the one currency between samplers, data on
-// disk, figures and generators; graphs see the same values as a [batch, n, d] tensor.
+// X is row-major [Len, N, D], in the length unit of the target. Samplers, files, figures and
+// generators exchange configurations in this form. Graphs receive the same values as a tensor
+// [batch, n, d].
 type Batch struct {
 	X    []float64
 	N, D int
@@ -19,7 +21,7 @@ func NewBatch(size, n, d int) Batch {
 	return Batch{X: make([]float64, size*n*d), N: n, D: d}
 }
 
-// Len is the number of configurations.
+// Len returns the number of configurations.
 func (b Batch) Len() int {
 	if b.N*b.D == 0 {
 		return 0
@@ -39,7 +41,7 @@ func (b Batch) Slice(from, to int) Batch {
 	return Batch{X: b.X[from*w : to*w : to*w], N: b.N, D: b.D}
 }
 
-// Select copies the configurations at the given indices, in that order.
+// Select returns a copy of the configurations at the given indices, in that order.
 func (b Batch) Select(indices []int) Batch {
 	out := NewBatch(len(indices), b.N, b.D)
 	for k, i := range indices {
@@ -48,28 +50,30 @@ func (b Batch) Select(indices []int) Batch {
 	return out
 }
 
-// Clone copies the batch.
+// Clone returns a copy of the batch.
 func (b Batch) Clone() Batch {
-	return Batch{X: append([]float64(nil), b.X...), N: b.N, D: b.D}
+	return Batch{X: slices.Clone(b.X), N: b.N, D: b.D}
 }
 
-// Validate returns an error that names the first thing wrong: a length that is not a whole number of
+// Validate returns an error for the first fault: a length that is not a whole number of
 // configurations, or a coordinate that is not finite.
 func (b Batch) Validate() error {
 	w := b.N * b.D
 	if b.N < 1 || b.D < 1 || len(b.X)%w != 0 {
-		return fmt.Errorf("particle: %d numbers are not configurations of %d particles in %d dimensions", len(b.X), b.N, b.D)
+		return fmt.Errorf("particle: %d numbers are not configurations of %d particles in %d dimensions",
+			len(b.X), b.N, b.D)
 	}
 	for k, v := range b.X {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("particle: configuration %d holds %g (particle %d, coordinate %d); remove it and try again",
-				k/w, v, k%w/b.D, k%b.D)
+			return fmt.Errorf("particle: configuration %d holds %g (particle %d, coordinate %d); "+
+				"remove the configuration and try again", k/w, v, k%w/b.D, k%b.D)
 		}
 	}
 	return nil
 }
 
-// RemoveMean moves every configuration's centre of mass to the origin, in place, and returns b.
+// RemoveMean moves the centre of mass of every configuration to the origin, in place, and returns
+// b.
 func (b Batch) RemoveMean() Batch {
 	for i := range b.Len() {
 		RemoveMean(b.At(i), b.D)

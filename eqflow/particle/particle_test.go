@@ -10,6 +10,7 @@ import (
 	_ "github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"gonum.org/v1/gonum/mat"
 )
 
 func draw(rng *rand.Rand, size int) []float64 {
@@ -48,7 +49,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-func TestMovesKeepDistances(t *testing.T) {
+func TestMovesPreserveDistances(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for d := 2; d <= 4; d++ {
 		x := draw(rng, 5*d)
@@ -62,8 +63,10 @@ func TestMovesKeepDistances(t *testing.T) {
 	}
 	quarter := []float64{1, 0}
 	Rotate(quarter, Rotation2(math.Pi/2), 2)
-	near(t, "x turned by 90 degrees", quarter[1], 1, 1e-15)
+	near(t, "x rotated by 90 degrees", quarter[1], 1, 1e-15)
 }
+
+func determinant(r []float64, d int) float64 { return mat.Det(mat.NewDense(d, d, r)) }
 
 func TestRandomRotation(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
@@ -105,10 +108,10 @@ func TestAlignFindsTheCopy(t *testing.T) {
 	}
 }
 
-// A chiral set of points in space: its mirror image is a copy only where reflections count.
+// The points are chiral: their mirror image is a copy only if reflections are allowed.
 func TestAlignWithoutReflections(t *testing.T) {
 	x := []float64{0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3}
-	y := append([]float64(nil), x...)
+	y := slices.Clone(x)
 	for k := 2; k < len(y); k += 3 {
 		y[k] = -y[k]
 	}
@@ -116,13 +119,16 @@ func TestAlignWithoutReflections(t *testing.T) {
 	proper := Align(x, y, 3, false)
 	near(t, "determinant", determinant(proper.Rotation, 3), 1, 1e-9)
 	if proper.SquaredDistance < 0.1 {
-		t.Errorf("mirror image at distance %g without reflections", proper.SquaredDistance)
+		t.Errorf("the mirror image is at the distance %g without reflections", proper.SquaredDistance)
 	}
 }
 
-// assignments are cost matrices: at random, with ties, of negative entries, and with forbidden ones.
+// assignments returns cost matrices: random ones with negative entries, with ties, with forbidden
+// entries, and constant.
 func assignments(rng *rand.Rand, n int) map[string][]float64 {
-	out := map[string][]float64{"random": draw(rng, n*n), "ties": draw(rng, n*n), "forbidden": draw(rng, n*n), "constant": make([]float64, n*n)}
+	out := map[string][]float64{
+		"random": draw(rng, n*n), "ties": draw(rng, n*n), "forbidden": draw(rng, n*n), "constant": make([]float64, n*n),
+	}
 	for k, c := range out["ties"] {
 		out["ties"][k] = math.Round(c)
 		if k%n/2 != k/n/2 { // all but blocks of two
@@ -149,7 +155,8 @@ func TestAssignIsTheBest(t *testing.T) {
 	}
 }
 
-// Prices prove an assignment the best at any size: no row has a better column at them, and they are the assigned ones' own.
+// Prices prove that an assignment of any size is optimal: at these prices no row has a better
+// column than its own.
 func TestPricesProveTheAssignment(t *testing.T) {
 	for what, cost := range assignments(rand.New(rand.NewPCG(5, 1)), 400) {
 		a := newAssigner(400)
@@ -157,7 +164,7 @@ func TestPricesProveTheAssignment(t *testing.T) {
 		for i, own := range columns {
 			for j := range 400 {
 				if better := cost[i*400+own] - a.price[own] - (cost[i*400+j] - a.price[j]); better > 1e-9 {
-					t.Fatalf("%s: row %d would gain %g by column %d", what, i, better, j)
+					t.Fatalf("%s: row %d would gain %g from column %d", what, i, better, j)
 				}
 			}
 		}
@@ -199,22 +206,25 @@ func TestGraphGeometry(t *testing.T) {
 				near(t, "displacement", flat[2][((b*n+i)*n+j)*d+k], want, 1e-12)
 			}
 		}
-		if !slices.EqualFunc(flat[3][b*n*d:(b+1)*n*d], centred(one, d), func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }) {
+		close := func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }
+		if !slices.EqualFunc(flat[3][b*n*d:(b+1)*n*d], centred(one, d), close) {
 			t.Error("MeanFree disagrees with RemoveMean")
 		}
 	}
 }
 
-// A butane-like chain turned about its middle bond shows the angle that it was turned by, in any orientation.
+// The dihedral angle of a butane-like chain is the angle of rotation about its middle bond, in any
+// orientation.
 func TestDihedral(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 1))
 	for _, angle := range []float64{-3, -1.2, 0.3, 2} {
 		sin, cos := math.Sincos(angle)
-		// Seen along the z-axis from below, b → c points away, and d lies clockwise of a for positive angles.
+		// Seen along the z-axis from below, b → c points away from the eye. Then d lies clockwise
+		// of a for positive angles.
 		x := []float64{1, 0, -0.3, 0, 0, 0, 0, 0, 1, cos, sin, 1.4}
 		Rotate(x, RandomRotation(rng, 3, false), 3)
 		near(t, "dihedral", Dihedral(x[:3], x[3:6], x[6:9], x[9:]), angle, 1e-9)
-		mirrored := append([]float64(nil), x...)
+		mirrored := slices.Clone(x)
 		for k := 0; k < 12; k += 3 {
 			mirrored[k] = -mirrored[k]
 		}

@@ -7,21 +7,23 @@ import (
 	"slices"
 )
 
-// Relabelling says which relabellings of its particles leave a system as it is. The zero value: all, those of like particles.
+// Relabelling describes the permutations of its particles that leave a system unchanged. The zero
+// value allows every permutation: all particles are alike.
 type Relabelling struct {
-	// Types [n] is the type of each particle, any number; particles change places within a type alone. Nil: all are alike.
+	// Types [n] is the type of each particle, an arbitrary number. Only particles of the same type
+	// are exchanged. If nil, all particles are alike.
 	Types []int
-	// Chain: the particles follow one another along a chain. It can be read from either end, if the types are the same read
-	// backwards, and in no other way.
+	// Chain says that the particles form a linear chain. The only permutation is then its reversal,
+	// provided that the types are the same in both directions.
 	Chain bool
 }
 
-// All tells whether every relabelling is allowed.
+// All reports whether every permutation is allowed.
 func (r Relabelling) All() bool {
 	return !r.Chain && len(slices.Compact(slices.Sorted(slices.Values(r.Types)))) < 2
 }
 
-// Validate returns an error if the types are not those of n particles.
+// Validate returns an error if the number of types is not n.
 func (r Relabelling) Validate(n int) error {
 	if r.Types != nil && len(r.Types) != n {
 		return fmt.Errorf("particle: %d types for %d particles; give one for each", len(r.Types), n)
@@ -29,7 +31,8 @@ func (r Relabelling) Validate(n int) error {
 	return nil
 }
 
-// Allows tells whether a relabelling is one of these: particle i of the new order is particle perm[i] of the old.
+// Allows reports whether the permutation is allowed. Particle i of the new order is particle
+// perm[i] of the old.
 func (r Relabelling) Allows(perm []int) bool {
 	for i, from := range perm {
 		if r.Types != nil && r.Types[i] != r.Types[from] {
@@ -39,11 +42,11 @@ func (r Relabelling) Allows(perm []int) bool {
 	if !r.Chain {
 		return true
 	}
-	return isRun(perm, 0, 1) || isRun(perm, len(perm)-1, -1)
+	return isProgression(perm, 0, 1) || isProgression(perm, len(perm)-1, -1)
 }
 
-// isRun tells whether perm counts from start in the given steps.
-func isRun(perm []int, start, step int) bool {
+// isProgression reports whether perm is start, start+step, start+2·step, …
+func isProgression(perm []int, start, step int) bool {
 	for i, from := range perm {
 		if from != start+i*step {
 			return false
@@ -52,17 +55,14 @@ func isRun(perm []int, start, step int) bool {
 	return true
 }
 
-// Random draws one of the relabellings of n particles, all with the same probability.
+// Random draws one of the allowed permutations of n particles, each with the same probability.
 func (r Relabelling) Random(rng *rand.Rand, n int) []int {
 	if r.All() {
 		return rng.Perm(n)
 	}
-	perm := make([]int, n)
-	for i := range perm {
-		perm[i] = i
-	}
+	perm := identity(n)
 	if r.Chain {
-		if backwards := reversed(n); r.Allows(backwards) && rng.IntN(2) == 1 {
+		if backwards := reversal(n); r.Allows(backwards) && rng.IntN(2) == 1 {
 			return backwards
 		}
 		return perm
@@ -75,43 +75,42 @@ func (r Relabelling) Random(rng *rand.Rand, n int) []int {
 	return perm
 }
 
-func reversed(n int) []int {
-	perm := make([]int, n)
-	for i := range perm {
-		perm[i] = n - 1 - i
-	}
+// reversal returns the permutation n−1 … 0.
+func reversal(n int) []int {
+	perm := identity(n)
+	slices.Reverse(perm)
 	return perm
 }
 
-// groups lists the particles of each type, the types in the order of their first particle.
+// groups lists the particles of each type. The types are in the order of their first particle.
 func (r Relabelling) groups(n int) [][]int {
 	var groups [][]int
-	index := map[int]int{}
+	numbers := map[int]int{}
 	for i := range n {
 		kind := 0
 		if r.Types != nil {
 			kind = r.Types[i]
 		}
-		at, known := index[kind]
-		if !known {
-			at = len(groups)
-			index[kind] = at
+		g := numberOf(numbers, kind)
+		if g == len(groups) {
 			groups = append(groups, nil)
 		}
-		groups[at] = append(groups[at], i)
+		groups[g] = append(groups[g], i)
 	}
 	return groups
 }
 
-// Roles numbers particles [n], and pairs in the order of Pairs, so that two have the same number exactly if a relabelling
-// takes one to the other. What sees particles and pairs by their roles alone has the symmetry of the system, and no other.
+// Roles numbers the particles [n] and the pairs, in the order of Pairs. Two particles, or two
+// pairs, have the same number exactly if an allowed permutation maps one to the other. A function
+// that depends on particles and pairs only through their roles has the symmetry of the system, and
+// no larger one.
 func (r Relabelling) Roles(n int) (particles, pairs []int) {
 	particles, pairs = make([]int, n), make([]int, n*(n-1)/2)
 	if r.All() {
 		return particles, pairs
 	}
-	mirrored := r.Chain && r.Allows(reversed(n))
-	named, pairNamed := map[[2]int]int{}, map[[2]int]int{}
+	mirrored := r.Chain && r.Allows(reversal(n))
+	numbers, pairNumbers := map[int]int{}, map[[2]int]int{}
 	for i := range n {
 		name := i
 		if mirrored {
@@ -119,7 +118,7 @@ func (r Relabelling) Roles(n int) (particles, pairs []int) {
 		} else if !r.Chain {
 			name = r.Types[i]
 		}
-		particles[i] = number(named, [2]int{name})
+		particles[i] = numberOf(numbers, name)
 	}
 	for p, pair := range Pairs(n) {
 		i, j := pair[0], pair[1]
@@ -129,39 +128,36 @@ func (r Relabelling) Roles(n int) (particles, pairs []int) {
 		case !r.Chain:
 			i, j = min(particles[i], particles[j]), max(particles[i], particles[j])
 		}
-		pairs[p] = number(pairNamed, [2]int{i, j})
+		pairs[p] = numberOf(pairNumbers, [2]int{i, j})
 	}
 	return particles, pairs
 }
 
-// number returns the number of a name, the next one if it is new.
-func number(known map[[2]int]int, name [2]int) int {
-	at, ok := known[name]
-	if !ok {
-		at = len(known)
-		known[name] = at
+// numberOf returns the number of a name. A new name receives the next number.
+func numberOf[Name comparable](numbers map[Name]int, name Name) int {
+	number, known := numbers[name]
+	if !known {
+		number = len(numbers)
+		numbers[name] = number
 	}
-	return at
+	return number
 }
 
-// chooser finds the cheapest of the relabellings, one cost matrix after the other.
-type chooser struct {
+// relabeller finds the allowed permutation of least cost, for one cost matrix after another.
+type relabeller struct {
 	n         int
 	groups    [][]int
-	assigners []*assigner
-	cost      []float64 // of one group
+	assigners []*assigner // of each group
+	groupCost []float64   // the cost matrix of one group
 	perm      []int
-	orders    [][]int // of a chain
+	orders    [][]int // the permutations of a chain; nil if the particles are no chain
 }
 
-func (r Relabelling) chooser(n int) *chooser {
-	c := &chooser{n: n, perm: make([]int, n)}
+func (r Relabelling) relabeller(n int) *relabeller {
+	c := &relabeller{n: n, perm: make([]int, n)}
 	if r.Chain {
-		backwards := reversed(n)
-		forwards := slices.Clone(backwards)
-		slices.Reverse(forwards)
-		c.orders = [][]int{forwards}
-		if r.Allows(backwards) {
+		c.orders = [][]int{identity(n)}
+		if backwards := reversal(n); r.Allows(backwards) {
 			c.orders = append(c.orders, backwards)
 		}
 		return c
@@ -171,13 +167,14 @@ func (r Relabelling) chooser(n int) *chooser {
 		c.assigners = append(c.assigners, newAssigner(len(members)))
 	}
 	if len(c.groups) > 1 {
-		c.cost = make([]float64, n*n)
+		c.groupCost = make([]float64, n*n)
 	}
 	return c
 }
 
-// best returns the relabelling of least Σ_i cost[i, perm[i]], in memory that the next call overwrites.
-func (c *chooser) best(cost []float64) []int {
+// cheapest returns the permutation of least Σ_i cost[i, perm[i]]. The next call overwrites the
+// result.
+func (c *relabeller) cheapest(cost []float64) []int {
 	switch {
 	case c.orders != nil:
 		return slices.MinFunc(c.orders, func(a, b []int) int { return cmp.Compare(c.total(cost, a), c.total(cost, b)) })
@@ -188,17 +185,17 @@ func (c *chooser) best(cost []float64) []int {
 		size := len(members)
 		for k, i := range members {
 			for l, j := range members {
-				c.cost[k*size+l] = cost[i*c.n+j]
+				c.groupCost[k*size+l] = cost[i*c.n+j]
 			}
 		}
-		for k, l := range c.assigners[g].assign(c.cost[:size*size]) {
+		for k, l := range c.assigners[g].assign(c.groupCost[:size*size]) {
 			c.perm[members[k]] = members[l]
 		}
 	}
 	return c.perm
 }
 
-func (c *chooser) total(cost []float64, perm []int) float64 {
+func (c *relabeller) total(cost []float64, perm []int) float64 {
 	sum := 0.0
 	for i, j := range perm {
 		sum += cost[i*c.n+j]

@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// relabellings with the number of permutations of five particles that each allows.
+// relabellings are examples, with the number of permutations of five particles that each allows.
 var relabellings = map[string]struct {
 	Relabelling
 	count int
@@ -24,7 +24,7 @@ var relabellings = map[string]struct {
 	"directed chain":    {Relabelling{Types: []int{1, 0, 0, 0, 0}, Chain: true}, 1},
 }
 
-// The roles of particles and pairs are kept by the relabellings that are allowed, and by no other.
+// Exactly the allowed permutations preserve the roles of particles and pairs.
 func TestRolesAreTheRelabellings(t *testing.T) {
 	const n = 5
 	for name, r := range relabellings {
@@ -34,18 +34,18 @@ func TestRolesAreTheRelabellings(t *testing.T) {
 		}
 		count := 0
 		permutations(n, func(perm []int) {
-			keeps := true
+			preserved := true
 			for i := range n {
-				keeps = keeps && particles[i] == particles[perm[i]]
+				preserved = preserved && particles[i] == particles[perm[i]]
 				for j := range i {
-					keeps = keeps && role(i, j) == role(perm[i], perm[j])
+					preserved = preserved && role(i, j) == role(perm[i], perm[j])
 				}
 			}
-			if keeps {
+			if preserved {
 				count++
 			}
-			if keeps != r.Allows(perm) {
-				t.Fatalf("%s: %v keeps the roles %v, and is allowed %v", name, perm, keeps, r.Allows(perm))
+			if preserved != r.Allows(perm) {
+				t.Fatalf("%s: %v preserves the roles: %v; is allowed: %v", name, perm, preserved, r.Allows(perm))
 			}
 		})
 		if count != r.count {
@@ -68,10 +68,10 @@ func TestRandomRelabellingsAreUniform(t *testing.T) {
 		}
 		for _, times := range seen {
 			mean := draws / float64(r.count)
-			near(t, name+" draws of one", float64(times), mean, 5*math.Sqrt(mean))
+			near(t, name+", draws of one permutation", float64(times), mean, 5*math.Sqrt(mean))
 		}
 		if len(seen) != r.count {
-			t.Errorf("%s: %d of %d were drawn", name, len(seen), r.count)
+			t.Errorf("%s: %d of %d permutations were drawn", name, len(seen), r.count)
 		}
 	}
 }
@@ -80,20 +80,20 @@ func TestBestRelabelling(t *testing.T) {
 	const n = 5
 	rng := rand.New(rand.NewPCG(2, 1))
 	for name, r := range relabellings {
-		among := r.chooser(n)
+		c := r.relabeller(n)
 		for range 20 {
 			cost := draw(rng, n*n)
 			least := math.Inf(1)
 			permutations(n, func(perm []int) {
 				if r.Allows(perm) {
-					least = min(least, among.total(cost, perm))
+					least = min(least, c.total(cost, perm))
 				}
 			})
-			got := among.best(cost)
+			got := c.cheapest(cost)
 			if !r.Allows(got) {
 				t.Fatalf("%s: chose %v", name, got)
 			}
-			near(t, name+" cost", among.total(cost, got), least, 1e-12)
+			near(t, name+" cost", c.total(cost, got), least, 1e-12)
 		}
 	}
 }
@@ -107,7 +107,8 @@ func TestNuclearNorm(t *testing.T) {
 		line[k] = flat[k/3] * flat[3+k%3] // of rank one
 	}
 	for what, a := range map[string][]float64{
-		"general": draw(rng, 9), "rank two": flat, "rank one": line, "nothing": make([]float64, 9), "unit": {1, 0, 0, 0, 1, 0, 0, 0, -1}, "plane": draw(rng, 4),
+		"general": draw(rng, 9), "rank two": flat, "rank one": line, "zero": make([]float64, 9),
+		"reflection": {1, 0, 0, 0, 1, 0, 0, 0, -1}, "2×2": draw(rng, 4),
 	} {
 		d := int(math.Sqrt(float64(len(a))))
 		var svd mat.SVD
@@ -116,7 +117,7 @@ func TestNuclearNorm(t *testing.T) {
 		for _, s := range svd.Values(nil) {
 			want += s
 		}
-		near(t, what, nuclear(a, d), want, 1e-7*(want+1e-9))
+		near(t, what, nuclearNorm(a, d), want, 1e-7*(want+1e-9))
 	}
 }
 
@@ -130,17 +131,19 @@ func shapeDistance(t *testing.T, x, y []float64, d int, r Relabelling) float64 {
 }
 
 func TestShapeDistances(t *testing.T) {
-	// Two dumbbells of lengths 1 and 3 lie 1 apart at each end, however they are turned.
-	near(t, "dumbbells", shapeDistance(t, []float64{0, 0, 1, 0}, []float64{5, 5, 5, 8}, 2, Relabelling{}), math.Sqrt(2), 1e-9)
+	// The ends of two aligned dumbbells of lengths 1 and 3 are 1 apart, in any orientation.
+	dumbbells := shapeDistance(t, []float64{0, 0, 1, 0}, []float64{5, 5, 5, 8}, 2, Relabelling{})
+	near(t, "dumbbells", dumbbells, math.Sqrt(2), 1e-9)
 	rng := rand.New(rand.NewPCG(4, 1))
 	for _, d := range []int{2, 3} {
 		x, y := draw(rng, 5*d), draw(rng, 5*d)
-		// One labelling is allowed: the least distance is Kabsch's.
+		// If only one labelling is allowed, the least distance is Kabsch's.
 		fixed := Relabelling{Types: []int{0, 1, 2, 3, 4}}
 		near(t, "fixed labels", shapeDistance(t, x, y, d, fixed), math.Sqrt(Align(x, y, d, true).SquaredDistance), 1e-9)
-		near(t, "other way", shapeDistance(t, x, y, d, Relabelling{}), shapeDistance(t, y, x, d, Relabelling{}), 1e-9)
-		if least, got := AlignRelabelled(x, y, d, Relabelling{}, true).SquaredDistance, shapeDistance(t, x, y, d, Relabelling{}); got*got < least-1e-9 {
-			t.Errorf("distance %g, and the least is %g", got, math.Sqrt(least))
+		got := shapeDistance(t, x, y, d, Relabelling{})
+		near(t, "symmetry", got, shapeDistance(t, y, x, d, Relabelling{}), 1e-9)
+		if least := AlignRelabelled(x, y, d, Relabelling{}, true).SquaredDistance; got*got < least-1e-9 {
+			t.Errorf("distance %g is below the least distance %g", got, math.Sqrt(least))
 		}
 	}
 }
@@ -150,6 +153,6 @@ func TestShapeDistancesStop(t *testing.T) {
 	cancel()
 	x := NewBatch(3, 2, 2)
 	if _, err := ShapeDistances(ctx, x, x, Relabelling{}, nil); err == nil {
-		t.Error("an ended context is no error")
+		t.Error("no error after the context ended")
 	}
 }

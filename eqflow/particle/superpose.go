@@ -11,15 +11,19 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// ShapeDistances returns the matrix [len(x)*len(y)] of the distances between configurations up to translation, rotation,
-// reflection and relabelling, as DEM (arXiv:2402.06121, function eot of its code) and ASBS (arXiv:2506.22565) compute them:
+// ShapeDistances returns the matrix [len(x)*len(y)] of the distances between configurations up to
+// translation, rotation, reflection and relabelling. The definition is that of DEM
+// (arXiv:2402.06121, function eot of its code) and ASBS (arXiv:2506.22565):
 //
 //	d(x, y)² = min_R Σ_i |x_i − R y_perm(i)|²,  perm = argmin Σ_i |x_i − y_perm(i)|
 //
-// with both means removed. perm is found as the configurations lie and R, orthogonal, after it: an upper bound of the least
-// distance, symmetric and near it for similar shapes, and what published figures mean. Rounding leaves up to 1e-7 of the size.
+// with both means removed. perm is found first, without a rotation, and the orthogonal R
+// afterwards. The result is an upper bound of the least distance. It is symmetric, close to the
+// least distance for similar shapes, and the quantity that published figures report. Its rounding
+// error is up to 1e-7 of the size of a configuration.
 //
-// It uses all cores; report, which may be nil, hears how many rows are done. When ctx ends it returns ctx's error.
+// The work is shared among all cores. report, which may be nil, receives the number of finished
+// rows. If ctx ends, the error wraps that of ctx.
 func ShapeDistances(ctx context.Context, x, y Batch, r Relabelling, report func(done, total int)) ([]float64, error) {
 	x, y = x.Clone().RemoveMean(), y.Clone().RemoveMean()
 	out := make([]float64, x.Len()*y.Len())
@@ -29,7 +33,7 @@ func ShapeDistances(ctx context.Context, x, y Batch, r Relabelling, report func(
 	for range min(runtime.GOMAXPROCS(0), x.Len()) {
 		group.Go(func() {
 			s := newSuperposition(r, x.N, x.D)
-			s.root = true
+			s.byDistance = true
 			for i := int(next.Add(1)) - 1; i < x.Len() && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				for j := range y.Len() {
 					out[i*y.Len()+j] = math.Sqrt(s.squaredDistance(x.At(i), y.At(j)))
@@ -44,67 +48,62 @@ func ShapeDistances(ctx context.Context, x, y Batch, r Relabelling, report func(
 	}
 	group.Wait()
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("particle: stopped after the distances of %d of %d configurations: %w", done.Load(), x.Len(), ctx.Err())
+		return nil, fmt.Errorf("particle: stopped after the distances of %d of %d configurations: %w",
+			done.Load(), x.Len(), ctx.Err())
 	}
 	return out, nil
 }
 
-// superposition lays mean-free configurations of one size onto one another, relabelled as they lie and then turned.
+// superposition superposes pairs of mean-free configurations of one size: one permutation first,
+// then one rotation.
 type superposition struct {
 	d                int
-	among            *chooser
-	root             bool // relabel for the least sum of distances, not of their squares
+	relabeller       *relabeller
+	byDistance       bool // the permutation minimises the sum of distances, not that of squared distances
 	cost, covariance []float64
 }
 
 func newSuperposition(r Relabelling, n, d int) *superposition {
-	return &superposition{d: d, among: r.chooser(n), cost: make([]float64, n*n), covariance: make([]float64, d*d)}
+	return &superposition{
+		d: d, relabeller: r.relabeller(n), cost: make([]float64, n*n), covariance: make([]float64, d*d),
+	}
 }
 
 func (s *superposition) squaredDistance(x, y []float64) float64 {
 	return max(0, dot(x, x)+dot(y, y)-2*s.overlap(x, y))
 }
 
-// overlap is the largest Σ_i x_i·R y_perm(i) over orthogonal R, for the perm that lays the particles as they lie.
+// overlap returns the largest Σ_i x_i·R y_perm(i) over orthogonal R, for the permutation of least
+// cost at R = 1.
 func (s *superposition) overlap(x, y []float64) float64 {
-	d := s.d
-	squaredDistancesInto(s.cost, x, y, d)
-	if s.root {
+	squaredDistances(s.cost, x, y, s.d)
+	if s.byDistance {
 		for k, v := range s.cost {
 			s.cost[k] = math.Sqrt(v)
 		}
 	}
 	clear(s.covariance)
-	for i, from := range s.among.best(s.cost) {
-		for row := range d {
-			for col := range d {
-				s.covariance[row*d+col] += x[i*d+row] * y[from*d+col]
-			}
-		}
-	}
-	return nuclear(s.covariance, d)
+	covarianceInto(s.covariance, x, y, s.d, s.relabeller.cheapest(s.cost))
+	return nuclearNorm(s.covariance, s.d)
 }
 
-// nuclear is the sum of the singular values of a [d*d].
-func nuclear(a []float64, d int) float64 {
+// nuclearNorm returns the sum of the singular values of a [d*d].
+func nuclearNorm(a []float64, d int) float64 {
 	switch d {
 	case 2: // (s₁+s₂)² = |a|² + 2|det a|
 		return math.Sqrt(dot(a, a) + 2*math.Abs(a[0]*a[3]-a[1]*a[2]))
 	case 3:
-		return nuclear3(a)
+		return nuclearNorm3(a)
 	}
 	var svd mat.SVD
 	svd.Factorize(mat.NewDense(d, d, a), mat.SVDNone)
-	sum := 0.0
-	for _, s := range svd.Values(nil) {
-		sum += s
-	}
-	return sum
+	return sum(svd.Values(nil))
 }
 
-// nuclear3 is nuclear in space: the two larger singular values from the eigenvalues of aᵀa in closed form (Smith, Comm. ACM
-// 4, 1961), the smallest, which that would leave inexact, from the determinant.
-func nuclear3(a []float64) float64 {
+// nuclearNorm3 returns the nuclear norm of a 3×3 matrix. The two larger singular values follow from
+// the eigenvalues of aᵀa in closed form (Smith, Comm. ACM 4, 1961). The smallest would be inexact
+// there and follows from the determinant.
+func nuclearNorm3(a []float64) float64 {
 	column := func(j int) [3]float64 { return [3]float64{a[j], a[3+j], a[6+j]} }
 	inner := func(u, v [3]float64) float64 { return u[0]*v[0] + u[1]*v[1] + u[2]*v[2] }
 	p, q, r := column(0), column(1), column(2)

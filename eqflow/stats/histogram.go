@@ -5,44 +5,47 @@ import (
 	"slices"
 )
 
-// Shares returns the weighted share of samples in each of k classes, with bootstrap errors.
+// Populations returns the weighted fraction of the samples in each of k classes, with bootstrap
+// errors.
 //
-// classes holds each sample's class, 0 … k−1; a negative one belongs to none, so that the shares may add up to less
-// than 1. logW nil stands for equal weights.
-func Shares(classes []int, k int, logW []float64, boot Bootstrap) []Estimate {
-	w := weightsOf(logW, len(classes))
-	ones := make([]float64, len(classes))
-	for i := range ones {
-		ones[i] = 1
-	}
-	values := make([]float64, k)
-	shares(values, classes, w, ones)
-	errors := boot.errors(len(classes), k, func(times, out []float64) { shares(out, classes, w, times) })
-	return estimates(values, errors)
+// classes holds the class of each sample, 0 … k−1. A sample of a negative class counts only in the
+// total, so the populations may sum to less than 1. A nil logW means equal weights.
+func Populations(classes []int, k int, logW []float64, boot Bootstrap) []Estimate {
+	w := weightsOrEqual(logW, len(classes))
+	return boot.estimates(len(classes), k, func(times, out []float64) { populations(out, classes, w, times) })
 }
 
-// FreeEnergies returns −ln share of each of k classes (in kT), with bootstrap errors; both are +Inf for a class
-// without samples. Arguments as in Shares.
+// FreeEnergies returns −ln p in kT for the population p of each of k classes, with bootstrap
+// errors. The value and the error of a class without samples are +Inf. The arguments are those of
+// Populations.
 func FreeEnergies(classes []int, k int, logW []float64, boot Bootstrap) []Estimate {
-	w := weightsOf(logW, len(classes))
-	negativeLog := func(out, times []float64) {
-		shares(out, classes, w, times)
+	w := weightsOrEqual(logW, len(classes))
+	return boot.estimates(len(classes), k, func(times, out []float64) {
+		populations(out, classes, w, times)
 		for c := range out {
 			out[c] = -math.Log(out[c])
 		}
-	}
-	ones := make([]float64, len(classes))
-	for i := range ones {
-		ones[i] = 1
-	}
-	values := make([]float64, k)
-	negativeLog(values, ones)
-	errors := boot.errors(len(classes), k, func(times, out []float64) { negativeLog(out, times) })
-	return estimates(values, errors)
+	})
 }
 
-// shares writes the share of each class where sample i has weight w[i] and occurs times[i] times.
-func shares(out []float64, classes []int, w, times []float64) {
+// estimates returns the k values of a statistic of n samples, each counted once, with bootstrap
+// errors.
+func (b Bootstrap) estimates(n, k int, statistic func(times, out []float64)) []Estimate {
+	once, values := make([]float64, n), make([]float64, k)
+	for i := range once {
+		once[i] = 1
+	}
+	statistic(once, values)
+	out := make([]Estimate, k)
+	for c, e := range b.errors(n, k, statistic) {
+		out[c] = Estimate{values[c], e}
+	}
+	return out
+}
+
+// populations writes the population of each class. Sample i has the weight w[i] and occurs times[i]
+// times.
+func populations(out []float64, classes []int, w, times []float64) {
 	clear(out)
 	total := 0.0
 	for i, c := range classes {
@@ -57,7 +60,8 @@ func shares(out []float64, classes []int, w, times []float64) {
 	}
 }
 
-// Bins returns the bin of each value between rising edges, and −1 outside; the last edge belongs to the last bin.
+// Bins returns the index of the bin of each value, for rising edges. The index is −1 outside the
+// edges. The last edge belongs to the last bin.
 func Bins(values, edges []float64) []int {
 	bins := make([]int, len(values))
 	last := len(edges) - 1
@@ -76,6 +80,8 @@ func Bins(values, edges []float64) []int {
 }
 
 // Linspace returns n evenly spaced numbers from lo to hi, both included.
+//
+// gonum's Span rounds differently, so that a value at an edge could change its bin.
 func Linspace(lo, hi float64, n int) []float64 {
 	out := make([]float64, n)
 	for i := range out {
@@ -84,22 +90,15 @@ func Linspace(lo, hi float64, n int) []float64 {
 	return out
 }
 
-// Histogram returns the weighted density (share divided by width) of values in each bin between edges, with
-// bootstrap errors. Values outside the edges count in the total.
+// Histogram returns the weighted density of values in each bin between edges, with bootstrap
+// errors. The density is the population of the bin divided by its width. Values outside the edges
+// count in the total.
 func Histogram(values, logW, edges []float64, boot Bootstrap) []Estimate {
-	density := Shares(Bins(values, edges), len(edges)-1, logW, boot)
+	density := Populations(Bins(values, edges), len(edges)-1, logW, boot)
 	for b := range density {
 		width := edges[b+1] - edges[b]
 		density[b].Value /= width
 		density[b].Error /= width
 	}
 	return density
-}
-
-func estimates(values, errors []float64) []Estimate {
-	out := make([]Estimate, len(values))
-	for i := range out {
-		out[i] = Estimate{values[i], errors[i]}
-	}
-	return out
 }

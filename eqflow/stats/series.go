@@ -1,18 +1,24 @@
 package stats
 
-import "math"
+import (
+	"math"
 
-// AutocorrelationTime is the integrated autocorrelation time τ = 1 + 2 Σ ρ(lag) of a chain's series, in its steps: 1
-// for independent values. The sum ends at the first lag beyond 5 τ (Sokal's window). A constant series has +Inf.
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
+)
+
+// AutocorrelationTime returns the integrated autocorrelation time τ = 1 + 2 Σ ρ(lag) of a series
+// from a Markov chain, in steps of the series. Independent values have τ = 1. The sum ends at the
+// first lag beyond 5 τ (Sokal's window). A constant series has τ = +Inf.
 func AutocorrelationTime(series []float64) float64 {
-	mean := average(series)
-	variance := autocovariance(series, mean, 0)
+	deviations := deviationsFromMean(series)
+	variance := autocovariance(deviations, 0)
 	if variance == 0 {
 		return math.Inf(1)
 	}
 	tau := 1.0
 	for lag := 1; lag < len(series)/2; lag++ {
-		tau += 2 * autocovariance(series, mean, lag) / variance
+		tau += 2 * autocovariance(deviations, lag) / variance
 		if float64(lag) >= 5*tau {
 			break
 		}
@@ -20,44 +26,44 @@ func AutocorrelationTime(series []float64) float64 {
 	return max(tau, 1/float64(len(series)))
 }
 
-// ChainESS is the number of independent values that a chain's series is worth, n/τ.
+// ChainESS returns the effective number of independent values in a correlated series, n/τ.
 func ChainESS(series []float64) float64 {
 	return float64(len(series)) / AutocorrelationTime(series)
 }
 
-// ChainMean is the mean of a correlated series with the error that its autocorrelation time gives.
+// ChainMean returns the mean of a correlated series. Its standard error follows from the
+// autocorrelation time.
 func ChainMean(series []float64) Estimate {
-	mean := average(series)
-	variance := autocovariance(series, mean, 0)
+	mean := stat.Mean(series, nil)
+	variance := autocovariance(deviationsFromMean(series), 0)
 	if variance == 0 {
 		return Estimate{mean, 0}
 	}
 	return Estimate{mean, math.Sqrt(variance / ChainESS(series))}
 }
 
-// BlockMean is the mean of a correlated series with the error that the spread of block means gives. Blocks must be
-// much longer than the autocorrelation time; a rest at the end that fills no block is left out.
+// BlockMean returns the mean of a correlated series. Its standard error follows from the spread of
+// the block means. Blocks must be much longer than the autocorrelation time. Values at the end that
+// do not fill a block are ignored.
 func BlockMean(series []float64, blocks int) Estimate {
 	length := len(series) / blocks
-	var means running
+	var means runningMoments
 	for b := range blocks {
-		means.add(average(series[b*length : (b+1)*length]))
+		means.add(stat.Mean(series[b*length:(b+1)*length], nil))
 	}
 	return Estimate{means.mean, means.deviation() / math.Sqrt(float64(blocks))}
 }
 
-func average(v []float64) float64 {
-	sum := 0.0
-	for _, value := range v {
-		sum += value
-	}
-	return sum / float64(len(v))
+func deviationsFromMean(series []float64) []float64 {
+	out := make([]float64, len(series))
+	copy(out, series)
+	floats.AddConst(-stat.Mean(series, nil), out)
+	return out
 }
 
-func autocovariance(series []float64, mean float64, lag int) float64 {
-	sum := 0.0
-	for i := range len(series) - lag {
-		sum += (series[i] - mean) * (series[i+lag] - mean)
-	}
-	return sum / float64(len(series))
+// autocovariance returns the mean product of two deviations that are lag steps apart, with the
+// denominator n for every lag.
+func autocovariance(deviations []float64, lag int) float64 {
+	n := len(deviations)
+	return floats.Dot(deviations[:n-lag], deviations[lag:]) / float64(n)
 }

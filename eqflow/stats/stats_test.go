@@ -27,7 +27,12 @@ func TestLogSumExp(t *testing.T) {
 	near(t, "far from zero", LogSumExp([]float64{1000, 1000}), 1000+math.Ln2, 1e-12)
 	near(t, "with a zero weight", LogSumExp([]float64{math.Inf(-1), 2}), 2, 1e-12)
 	if !math.IsInf(LogSumExp(nil), -1) || !math.IsInf(LogSumExp([]float64{math.Inf(-1)}), -1) {
-		t.Error("the log of nothing is not −Inf")
+		t.Error("the log of an empty sum is not −Inf")
+	}
+	for _, infinity := range []float64{math.Inf(-1), math.Inf(1)} {
+		if got := LogSumExp([]float64{infinity, math.NaN()}); !math.IsNaN(got) {
+			t.Errorf("of NaN and %g: %g, want NaN", infinity, got)
+		}
 	}
 	near(t, "mean", LogMeanExp([]float64{3, 3, 3}), 3, 1e-12)
 }
@@ -63,16 +68,16 @@ func TestReweighting(t *testing.T) {
 	near(t, "plain error", plain.Error, 1/math.Sqrt(20000), 0.15*plain.Error)
 }
 
-func TestSharesAndFreeEnergies(t *testing.T) {
+func TestPopulationsAndFreeEnergies(t *testing.T) {
 	classes := make([]int, 1000)
 	for i := range classes {
 		classes[i] = map[bool]int{true: 0, false: 1}[i < 200]
 	}
 	classes[999] = -1
-	s := Shares(classes, 3, nil, Bootstrap{})
-	near(t, "share", s[0].Value, 0.2, 1e-12)
+	s := Populations(classes, 3, nil, Bootstrap{})
+	near(t, "population", s[0].Value, 0.2, 1e-12)
 	near(t, "its binomial error", s[0].Error, math.Sqrt(0.16/1000), 0.002)
-	near(t, "share of the second", s[1].Value, 0.799, 1e-12)
+	near(t, "population of the second", s[1].Value, 0.799, 1e-12)
 	f := FreeEnergies(classes, 3, nil, Bootstrap{})
 	near(t, "free energy", f[0].Value, -math.Log(0.2), 1e-12)
 	near(t, "its error", f[0].Error, s[0].Error/0.2, 0.01)
@@ -84,19 +89,20 @@ func TestSharesAndFreeEnergies(t *testing.T) {
 	for i := range 200 {
 		logW[i] = math.Log(3)
 	}
-	near(t, "weighted share", Shares(classes, 3, logW, Bootstrap{})[0].Value, 0.6/1.4, 1e-12)
+	near(t, "weighted population", Populations(classes, 3, logW, Bootstrap{})[0].Value, 0.6/1.4, 1e-12)
 }
 
 func TestHistogram(t *testing.T) {
 	edges := Linspace(-1, 1, 3)
-	if got, want := Bins([]float64{-1, -0.5, 0, 1, 1.01, -2, math.NaN()}, edges), []int{0, 0, 1, 1, -1, -1, -1}; !slices.Equal(got, want) {
+	got, want := Bins([]float64{-1, -0.5, 0, 1, 1.01, -2, math.NaN()}, edges), []int{0, 0, 1, 1, -1, -1, -1}
+	if !slices.Equal(got, want) {
 		t.Errorf("bins %v, want %v", got, want)
 	}
 	density := Histogram(normals(2, 40000), nil, Linspace(-0.1, 0.1, 2), Bootstrap{Resamples: 50})
 	near(t, "density at zero", density[0].Value, 1/math.Sqrt(2*math.Pi), 4*density[0].Error)
 }
 
-// x' = φ x + noise has autocorrelation φ^lag and τ = (1+φ)/(1−φ).
+// The series x' = φ x + noise has the autocorrelation φ^lag and τ = (1+φ)/(1−φ).
 func TestAutocorrelation(t *testing.T) {
 	const phi = 0.8
 	noise, series := normals(3, 100000), make([]float64, 100000)
@@ -110,7 +116,7 @@ func TestAutocorrelation(t *testing.T) {
 	near(t, "error by blocks", blocks.Error, mean.Error, 0.3*mean.Error)
 	near(t, "mean", mean.Value, 0, 4*mean.Error)
 	if ChainMean([]float64{2, 2, 2}) != (Estimate{2, 0}) {
-		t.Error("a constant has an error")
+		t.Error("a constant series has an error")
 	}
 }
 
@@ -124,9 +130,9 @@ func TestWasserstein(t *testing.T) {
 	}
 	near(t, "to itself", Wasserstein(2, x, nil, x, nil), 0, 1e-12)
 	near(t, "of a shift", Wasserstein(2, x, nil, shifted, nil), 2, 1e-9)
-	// Sorted values pair up: each moves by twice itself.
+	// The optimal transport pairs sorted values, so that each value v moves by 2v.
 	near(t, "of a scale", Wasserstein(2, x, nil, wide, nil), 2*math.Sqrt(square/float64(len(x))), 1e-9)
-	// Weights 1:3 on {0, 1} against {0, 0, 0, 1}: half the mass moves by one.
+	// Weights 1:3 on {0, 1} against {0, 0, 0, 1}: half of the mass moves by 1.
 	heavy := []float64{0, math.Log(3)}
 	near(t, "weighted W1", Wasserstein(1, []float64{0, 1}, heavy, []float64{0, 0, 0, 1}, nil), 0.5, 1e-9)
 	near(t, "weighted W2", Wasserstein(2, []float64{0, 1}, heavy, []float64{0, 0, 0, 1}, nil), math.Sqrt(0.5), 1e-9)

@@ -1,13 +1,10 @@
-// Package stats turns samples and log-weights into numbers with errors: effective sample sizes, log Z, reweighted
-// means, histograms and free energies, autocorrelation times, Wasserstein distances. Plain Go on []float64.
-//
-// Log-weights are log w = −u(x) − log q(x), in nats, known up to a constant except for log Z. Where a function takes
-// log-weights, nil means equal weights. Bootstrap errors resample independent samples: thin chains first.
 package stats
 
 import (
 	"math"
 	"math/rand/v2"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // Estimate is a value with its standard error.
@@ -16,26 +13,23 @@ type Estimate struct {
 	Error float64 `json:"error"`
 }
 
-// LogSumExp is ln Σ exp(v), without overflow; −Inf for an empty slice.
+// LogSumExp returns ln Σ exp(v) without overflow. It returns −Inf for an empty slice, and NaN if
+// any value is NaN.
 func LogSumExp(v []float64) float64 {
-	top := math.Inf(-1)
-	for _, value := range v {
-		top = max(top, value)
+	switch {
+	case len(v) == 0:
+		return math.Inf(-1)
+	case floats.HasNaN(v): // gonum ignores a NaN beside an infinity
+		return math.NaN()
 	}
-	if math.IsInf(top, 0) || math.IsNaN(top) {
-		return top
-	}
-	sum := 0.0
-	for _, value := range v {
-		sum += math.Exp(value - top)
-	}
-	return top + math.Log(sum)
+	return floats.LogSumExp(v)
 }
 
-// LogMeanExp is ln (1/n) Σ exp(v): log Z, if v are log-weights of a normalised q.
+// LogMeanExp returns ln (1/n) Σ exp(v). This is log Z if v are the log-weights of a normalised q.
 func LogMeanExp(v []float64) float64 { return LogSumExp(v) - math.Log(float64(len(v))) }
 
-// Weights returns exp(logW) divided by its sum. Where every weight is zero (all log-weights −Inf) they are NaN.
+// Weights returns exp(logW) divided by its sum. If every weight is zero (all log-weights are −Inf),
+// the result is NaN.
 func Weights(logW []float64) []float64 {
 	total := LogSumExp(logW)
 	w := make([]float64, len(logW))
@@ -45,15 +39,16 @@ func Weights(logW []float64) []float64 {
 	return w
 }
 
-// weightsOf returns normalised weights, equal ones for nil.
-func weightsOf(logW []float64, n int) []float64 {
+// weightsOrEqual returns normalised weights. They are equal if logW is nil.
+func weightsOrEqual(logW []float64, n int) []float64 {
 	if logW == nil {
 		logW = make([]float64, n)
 	}
 	return Weights(logW)
 }
 
-// KishESS is the effective number of samples (Σw)²/Σw², between 1 and n. It says nothing of states without samples.
+// KishESS returns Kish's effective sample size (Σw)²/Σw², between 1 and n. It cannot detect states
+// without samples.
 func KishESS(logW []float64) float64 {
 	squares := 0.0
 	for _, w := range Weights(logW) {
@@ -62,7 +57,8 @@ func KishESS(logW []float64) float64 {
 	return 1 / squares
 }
 
-// LogZ estimates ln Z = ln ⟨w⟩ from log-weights of a normalised density, with its bootstrap error.
+// LogZ estimates ln Z = ln ⟨w⟩ from the log-weights of a normalised density, with its bootstrap
+// error.
 func LogZ(logW []float64, boot Bootstrap) Estimate {
 	w := Weights(logW)
 	errors := boot.errors(len(w), 1, func(times, out []float64) {
@@ -75,9 +71,10 @@ func LogZ(logW []float64, boot Bootstrap) Estimate {
 	return Estimate{LogMeanExp(logW), errors[0]}
 }
 
-// Mean is the weighted mean of values with its bootstrap error; logW nil for equal weights.
+// Mean returns the weighted mean of values with its bootstrap error. A nil logW means equal
+// weights.
 func Mean(values, logW []float64, boot Bootstrap) Estimate {
-	w := weightsOf(logW, len(values))
+	w := weightsOrEqual(logW, len(values))
 	mean := 0.0
 	for i, v := range values {
 		mean += w[i] * v
@@ -93,8 +90,9 @@ func Mean(values, logW []float64, boot Bootstrap) Estimate {
 	return Estimate{mean, errors[0]}
 }
 
-// Truncate bounds weights by √n times their mean, and returns their logarithms: less variance for a bias that vanishes as n
-// grows. Source: Ionides, Truncated importance sampling, 2008.
+// Truncate returns log-weights with every weight limited to √n times the mean weight. Truncation
+// lowers the variance at the cost of a bias that vanishes as n grows. Source: Ionides, Truncated
+// importance sampling, 2008.
 func Truncate(logW []float64) []float64 {
 	bound := LogMeanExp(logW) + math.Log(float64(len(logW)))/2
 	out := make([]float64, len(logW))
@@ -104,15 +102,15 @@ func Truncate(logW []float64) []float64 {
 	return out
 }
 
-// Resample returns n indices, each drawn as often as its weight says but for rounding: systematic resampling, with one
-// random number for all. Weights that are all zero give index 0.
+// Resample draws n indices by systematic resampling: one random number decides all indices, and
+// index i is drawn n·w_i times, rounded up or down. If all weights are zero, every index is 0.
 func Resample(rng *rand.Rand, logW []float64, n int) []int {
 	weights, out := Weights(logW), make([]int, n)
-	i, reached, start := 0, weights[0], rng.Float64()
+	i, cumulative, start := 0, weights[0], rng.Float64()
 	for k := range out {
-		for at := (start + float64(k)) / float64(n); reached < at && i < len(weights)-1; {
+		for at := (start + float64(k)) / float64(n); cumulative < at && i < len(weights)-1; {
 			i++
-			reached += weights[i]
+			cumulative += weights[i]
 		}
 		out[k] = i
 	}

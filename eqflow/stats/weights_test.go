@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Resampling draws each index as often as its weight says, to one; truncation touches only what is far above the mean.
+// Resampling draws each index n times its weight, to within 1. Truncation changes only weights far
+// above the mean.
 func TestResampleAndTruncate(t *testing.T) {
 	logW := []float64{math.Log(1), math.Log(5), math.Inf(-1), math.Log(2)}
 	counts := make([]int, len(logW))

@@ -69,7 +69,7 @@ func (f *feed) draw(step int) (in engine.Inputs, err error) {
 		rng := f.rng(streamPrior, step)
 		in.Z = f.q.Prior.Sample(rng, f.Batch)
 		if f.Coupling == OptimalTransport {
-			in.Z = particle.Couple(in.X, in.Z, target.RelabellingOf(f.target))
+			in.Z = particle.PairBatches(in.X, in.Z, target.RelabellingOf(f.target))
 		}
 		in.T = f.flowTimes(rng)
 		if f.Objective == EnergyMatching {

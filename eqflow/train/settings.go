@@ -42,7 +42,7 @@ const (
 	// Independent pairs them as they come.
 	Independent Coupling = "independent"
 	// OptimalTransport pairs and lays them so that the way is short, over order, rotation, reflection and relabelling
-	// (particle.Couple): straighter flows, for the price of a biased pairing and host work. For equivariant flows.
+	// (particle.PairBatches): straighter flows, for the price of a biased pairing and host work. For equivariant flows.
 	OptimalTransport Coupling = "ot"
 )
 

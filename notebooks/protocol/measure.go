@@ -246,7 +246,7 @@ func (l *Lab) PairShares(x particle.Batch, logW []float64) []stats.Estimate {
 		classes[i] = target.LongPairs(x.At(i), x.D, l.System.Cutoff())
 	}
 	// All six pairs long at once hardly occurs, and has no known share.
-	return stats.Shares(classes, 7, logW, stats.Bootstrap{Seed: 1})[:6]
+	return stats.Populations(classes, 7, logW, stats.Bootstrap{Seed: 1})[:6]
 }
 
 // KnownShares are DW4's, from long reference chains.

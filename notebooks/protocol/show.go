@@ -131,18 +131,18 @@ func Overlays(sets Unseen) figure.Figure {
 
 // LearningCurves draws the training of one kind of generator, all seeds.
 func LearningCurves(name string, all []Trained) figure.Figure {
-	var runs []figure.Run
+	var curves []figure.LearningCurve
 	for _, t := range all {
 		if t.Name != name {
 			continue
 		}
-		runs = append(runs, figure.RunOf(fmt.Sprintf("seed %d", t.Seed), t.History))
+		curves = append(curves, figure.LearningCurveOf(fmt.Sprintf("seed %d", t.Seed), t.History))
 	}
 	axes := figure.Axes{Title: name + ": learning curves", X: "step", Y: "NLL / nats"}
 	if name == "nBG" {
 		axes.YRange = [2]float64{-5, 40}
 	}
-	return figure.LearningCurves(axes, runs...)
+	return figure.LearningCurves(axes, curves...)
 }
 
 // GeneralisationTable is the paper's comparison: NLL of the three kinds of generators on the four sets, and their cost.

@@ -138,7 +138,7 @@ func show(_ context.Context, args []string, out *serve.Output) error {
 	}
 	table := figure.Table{Headers: []string{"", args[0]}, Rows: card.Rows()}
 	out.Show(map[string]any{"text/html": table.HTML(), "text/plain": table.String()})
-	if run := figure.RunOf("training", card.History); len(run.Steps) > 1 {
+	if run := figure.LearningCurveOf("training", card.History); len(run.Steps) > 1 {
 		err = showFigure(out, "learning curve of "+args[0], figure.LearningCurves(figure.Axes{Title: args[0], X: "step", Y: "loss / nats"}, run))
 	}
 	if err != nil {

@@ -30,7 +30,7 @@ func (s *Session) Train(name string, g eqflow.Generator, data train.Data, settin
 	folder := s.modelFolder(name)
 	for {
 		m := must(eqflow.New(s.Backend(), g))
-		live := figure.NewLive("Training of " + name)
+		live := figure.NewLiveCurve("Training of " + name)
 		steps := 0
 		history, err := m.Train(ctx, data, train.Run{Settings: settings, Folder: folder, Report: func(p train.Progress) {
 			live.Point(p.Step, p.Steps, p.StepLoss, p.Validation, p.Left)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// write puts bytes into a file of a new folder.
+// write writes data to a file in a new folder and returns its path.
 func write(t *testing.T, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -31,16 +31,17 @@ func mustRead(t *testing.T, path string) []byte {
 
 func npyOf(data []float64, shape ...int) []byte { return appendNpy(nil, Float64("x", data, shape...)) }
 
-// claiming is a file of eight numbers whose header tells another shape.
+// claiming returns a file of eight numbers whose header claims another shape.
 func claiming(shape string) []byte {
 	data := npyOf(make([]float64, 8), 1, 8)
 	surplus := strings.Repeat(" ", len(shape)-len("(1, 8)"))
 	return bytes.Replace(data, []byte("(1, 8), }"+surplus), []byte(shape+", }"), 1)
 }
 
-func TestWrongInputEndsWithOneClearLine(t *testing.T) {
+// wrongInput lists files that Read must refuse, with a part of the message.
+func wrongInput(t *testing.T) []struct{ path, message string } {
 	npy, npz := mustRead(t, "testdata/c_f8.npy"), mustRead(t, "testdata/plain.npz")
-	cases := []struct{ path, says string }{
+	return []struct{ path, message string }{
 		{filepath.Join(t.TempDir(), "absent.npz"), "does not exist"},
 		{t.TempDir() + "/", "ending"},
 		{write(t, "data.txt", npy), "ending"},
@@ -72,15 +73,18 @@ func TestWrongInputEndsWithOneClearLine(t *testing.T) {
 		{write(t, "other.xyz", []byte("1\n\nA 0 0 0\n")), "another system"},
 		{write(t, "solid.xyz", []byte("4\n\nA 0 0 1\nA 1 0 0\nA 0 0 0\nA 0 0 0\n")), "outside the first 2"},
 	}
-	for _, c := range cases {
+}
+
+func TestWrongInputGivesOneClearLine(t *testing.T) {
+	for _, c := range wrongInput(t) {
 		_, err := Read(c.path, 4, 2)
 		if !errors.Is(err, ErrInput) {
 			t.Errorf("%s: %v does not match ErrInput", c.path, err)
 			continue
 		}
 		text := err.Error()
-		if !strings.Contains(text, c.says) || !strings.Contains(text, c.path) || strings.Contains(text, "\n") {
-			t.Errorf("%s: %q does not say %q", filepath.Base(c.path), text, c.says)
+		if !strings.Contains(text, c.message) || !strings.Contains(text, c.path) || strings.Contains(text, "\n") {
+			t.Errorf("%s: %q does not contain %q", filepath.Base(c.path), text, c.message)
 		}
 	}
 }
@@ -106,7 +110,8 @@ func TestManifestGuardsTheData(t *testing.T) {
 	}
 }
 
-// TestDamageNeverPanics flips, cuts and grows real files everywhere. A read may succeed, where the damage hits a value.
+// TestDamageNeverPanics changes every byte of real files, and truncates them at every byte. A read
+// may succeed if only a value is damaged.
 func TestDamageNeverPanics(t *testing.T) {
 	files := []string{"testdata/c_f8.npy", "testdata/c_f16.npy", "testdata/plain.npz", "testdata/compressed.npz"}
 	xyz := filepath.Join(t.TempDir(), "set.xyz")
@@ -117,7 +122,9 @@ func TestDamageNeverPanics(t *testing.T) {
 		data := mustRead(t, file)
 		path := filepath.Join(t.TempDir(), "damaged"+filepath.Ext(file))
 		for i := 0; i < len(data); i++ {
-			for _, damaged := range [][]byte{data[:i], replaced(data, i, data[i]^0x55), replaced(data, i, 0xff), replaced(data, i, '9')} {
+			for _, damaged := range [][]byte{
+				data[:i], replaced(data, i, data[i]^0x55), replaced(data, i, 0xff), replaced(data, i, '9'),
+			} {
 				if err := os.WriteFile(path, damaged, 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -135,18 +142,20 @@ func replaced(data []byte, i int, b byte) []byte {
 	return out
 }
 
-func TestWriteRefusesWhatCannotBeKept(t *testing.T) {
+func TestWriteRefusesInvalidSets(t *testing.T) {
 	dir := t.TempDir()
 	clash := fullSet()
 	clash.Arrays = append(clash.Arrays, Float64("x", []float64{1}))
 	nan := fullSet()
 	nan.Batch.X[1] = math.NaN()
-	for name, set := range map[string]Set{"a.npy": fullSet(), "a.npz": clash, "b.npz": nan, "c.npz": {}, "a.csv": fullSet(), "no/a.npz": fullSet()} {
+	for name, set := range map[string]Set{
+		"a.npy": fullSet(), "a.npz": clash, "b.npz": nan, "c.npz": {}, "a.csv": fullSet(), "no/a.npz": fullSet(),
+	} {
 		if err := Write(filepath.Join(dir, name), set, false); err == nil {
 			t.Errorf("%s was written", name)
 		}
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 0 {
-		t.Errorf("files left behind: %v", left)
+		t.Errorf("files remain: %v", left)
 	}
 }
