@@ -50,7 +50,7 @@ func harmonicModel(t *testing.T, k float64) *Model {
 	t.Helper()
 	m, err := New(xlatest.OpenGo(t).Backend, Generator{
 		Target: target.Harmonic{N: 4, D: 2, K: k}, Seed: 1,
-		Flow: flow.Continuous{Field: dynamics.Kernel{Centres: 8, TimeCentres: 3}, Steps: 4},
+		Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 8, TimeCentres: 3}, Steps: 4},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestWideFieldsTakeSmallBlocks(t *testing.T) {
 		n, d  int
 		want  int
 	}{
-		{dynamics.Kernel{}, 13, 3, 1024}, {dynamics.EGNN{}, 4, 2, 128}, {dynamics.OneHop{}, 13, 3, 32},
+		{dynamics.RadialBasis{}, 13, 3, 1024}, {dynamics.EGNN{}, 4, 2, 128}, {dynamics.OneHop{}, 13, 3, 32},
 		{dynamics.EGNN{}, 13, 3, 16}, {dynamics.OneHop{}, 55, 3, 16}, {dynamics.EGNN{}, 55, 3, 2}, {dynamics.EGNN{Hidden: 1 << 20}, 13, 3, 1},
 	} {
 		m := &Model{

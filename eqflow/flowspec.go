@@ -11,13 +11,13 @@ import (
 
 // FlowSpec is a flow's description as data, for model folders: exactly one of its flows is set.
 type FlowSpec struct {
-	Kernel   *dynamics.Kernel `json:"kernel,omitempty"`
-	MLP      *dynamics.MLP    `json:"mlp,omitempty"`
-	EGNN     *dynamics.EGNN   `json:"egnn,omitempty"`
-	OneHop   *dynamics.OneHop `json:"onehop,omitempty"`
-	Coupling *flow.Coupling   `json:"realnvp,omitempty"`
-	Solver   string           `json:"solver,omitempty"` // of a continuous flow
-	Steps    int              `json:"solver_steps,omitempty"`
+	Kernel   *dynamics.RadialBasis `json:"kernel,omitempty"`
+	MLP      *dynamics.MLP         `json:"mlp,omitempty"`
+	EGNN     *dynamics.EGNN        `json:"egnn,omitempty"`
+	OneHop   *dynamics.OneHop      `json:"onehop,omitempty"`
+	Coupling *flow.Coupling        `json:"realnvp,omitempty"`
+	Solver   string                `json:"solver,omitempty"` // of a continuous flow
+	Steps    int                   `json:"solver_steps,omitempty"`
 }
 
 // FlowNames lists the flows that NamedFlow knows.
@@ -28,7 +28,7 @@ var FlowNames = []string{"kernel", "egnn", "onehop", "mlp", "realnvp"}
 func NamedFlow(name string) (flow.Config, error) {
 	switch name {
 	case "kernel":
-		return flow.Continuous{Field: dynamics.Kernel{}}, nil
+		return flow.Continuous{Field: dynamics.RadialBasis{}}, nil
 	case "egnn":
 		return flow.Continuous{Field: dynamics.EGNN{}}, nil
 	case "onehop":
@@ -81,7 +81,7 @@ func SpecOfFlow(c flow.Config) (FlowSpec, error) {
 		c = c.WithDefaults()
 		spec := FlowSpec{Solver: c.Solver.Name, Steps: c.Steps}
 		switch f := c.Field.(type) {
-		case dynamics.Kernel:
+		case dynamics.RadialBasis:
 			f = f.WithDefaults()
 			spec.Kernel = &f
 			return spec, nil

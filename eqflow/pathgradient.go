@@ -301,7 +301,7 @@ func tamedSlopes(t target.Target, x particle.Batch, cut float64) particle.Batch 
 // usesPathGradients tells whether the settings ask for path gradients that are made trajectory by trajectory.
 func (m *Model) usesPathGradients(s Settings) bool {
 	c, continuous := m.Flow.(flow.Continuous)
-	_, kernel := c.WithDefaults().Field.(dynamics.Kernel)
+	_, kernel := c.WithDefaults().Field.(dynamics.RadialBasis)
 	return continuous && s.Path && (s.Objective == Likelihood || !kernel)
 }
 

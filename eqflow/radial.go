@@ -20,11 +20,11 @@ import (
 // one function of the distance.
 
 // kernelFlow returns the continuous flow of a kernel field, if the model has one that is to be solved in plain Go.
-func (m *Model) kernelFlow() (c flow.Continuous, k dynamics.Kernel, ok bool) {
+func (m *Model) kernelFlow() (c flow.Continuous, k dynamics.RadialBasis, ok bool) {
 	if c, ok = m.ownSolve(); !ok {
 		return c, k, false
 	}
-	k, ok = c.Field.(dynamics.Kernel)
+	k, ok = c.Field.(dynamics.RadialBasis)
 	return c, k.WithDefaults(), ok && !k.PublishedSlope
 }
 
@@ -45,8 +45,8 @@ func (m *Model) createParameters() error {
 }
 
 // radialField is the kernel field with the parameters of a scope.
-func (m *Model) radialField(k dynamics.Kernel, scope string) (radial.Field, error) {
-	f := radial.Field{Kernel: k, D: m.Prior.D, Parameters: radial.NewParameters(k.Centres, k.TimeCentres)}
+func (m *Model) radialField(k dynamics.RadialBasis, scope string) (radial.Field, error) {
+	f := radial.Field{RadialBasis: k, D: m.Prior.D, Parameters: radial.NewParameters(k.Centres, k.TimeCentres)}
 	names, variables := m.parameters(scope)
 	for i, v := range variables {
 		value, err := v.Value()

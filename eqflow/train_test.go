@@ -19,7 +19,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-var small = flow.Continuous{Field: dynamics.Kernel{Centres: 10, TimeCentres: 3, Width: 1}, Steps: 4}
+var small = flow.Continuous{Field: dynamics.RadialBasis{Centres: 10, TimeCentres: 3, Width: 1}, Steps: 4}
 
 func data(t *testing.T) particle.Batch {
 	t.Helper()

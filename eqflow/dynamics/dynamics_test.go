@@ -78,7 +78,7 @@ func near(t *testing.T, what string, got, want []float64, tolerance float64) {
 	}
 }
 
-var fields = map[string]dynamics.Config{"kernel": dynamics.Kernel{}, "mlp": dynamics.MLP{Hidden: 16},
+var fields = map[string]dynamics.Config{"kernel": dynamics.RadialBasis{}, "mlp": dynamics.MLP{Hidden: 16},
 	"egnn": dynamics.EGNN{Hidden: 16, Harmonics: 1}, "egnn of one layer": dynamics.EGNN{Layers: 1, Hidden: 16}, "egnn of means": dynamics.EGNN{Layers: 2, Hidden: 16, Mean: true},
 	"onehop": dynamics.OneHop{Hidden: 16, Channels: 3, Tensors: 2, Core: 2, Guard: 4}, "onehop of vectors": dynamics.OneHop{Hidden: 16, Channels: 3, Tensors: -1},
 	"onehop of tensors": dynamics.OneHop{Hidden: 16, Channels: -1, Tensors: 3}, "onehop without angles": dynamics.OneHop{Hidden: 16, Channels: -1, Tensors: -1}}
@@ -100,7 +100,7 @@ func TestTablesAgreeWithAt(t *testing.T) {
 	for i := range times {
 		times[i] = 0.3
 	}
-	out := evaluate(t, dynamics.Kernel{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
+	out := evaluate(t, dynamics.RadialBasis{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
 		v, div := f.At(at, x)
 		tabulated := f.(dynamics.Tabulated)
 		var rows []*Node

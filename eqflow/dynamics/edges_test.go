@@ -77,7 +77,7 @@ func isFiniteEverywhere(t *testing.T, config dynamics.Config) {
 
 func TestWrongFieldsAreRefused(t *testing.T) {
 	for _, bad := range []dynamics.Config{
-		dynamics.Kernel{Centres: 1}, dynamics.Kernel{TimeCentres: -3}, dynamics.Kernel{Width: -0.1}, dynamics.Kernel{MaxDistance: -8},
+		dynamics.RadialBasis{Centres: 1}, dynamics.RadialBasis{TimeCentres: -3}, dynamics.RadialBasis{Width: -0.1}, dynamics.RadialBasis{MaxDistance: -8},
 		dynamics.MLP{Hidden: -1}, dynamics.MLP{Layers: -2},
 		dynamics.OneHop{Centres: 1}, dynamics.OneHop{Hidden: -1}, dynamics.OneHop{MaxDistance: -8}, dynamics.OneHop{Guard: -1}, dynamics.OneHop{Core: -1}, dynamics.OneHop{Core: math.Inf(1)},
 		dynamics.EGNN{Layers: -1}, dynamics.EGNN{Hidden: -2}, dynamics.EGNN{Harmonics: -1}, dynamics.EGNN{Middle: -3}, dynamics.EGNN{Middle: math.NaN()},

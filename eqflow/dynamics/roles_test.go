@@ -30,7 +30,7 @@ func TestFieldsKeepTheRelabellingsOfTheirSystem(t *testing.T) {
 		in.Relabelling = c.Relabelling
 		for _, fieldName := range typed {
 			config := fields[fieldName]
-			if k, ok := config.(dynamics.Kernel); ok {
+			if k, ok := config.(dynamics.RadialBasis); ok {
 				k.Centres, k.MaxDistance = 12, 8
 				config = k
 			}
@@ -86,7 +86,7 @@ func TestTablesWithRoles(t *testing.T) {
 	for name, c := range unlike {
 		in := system()
 		in.Relabelling = c.Relabelling
-		out := evaluateIn(t, in, dynamics.Kernel{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
+		out := evaluateIn(t, in, dynamics.RadialBasis{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
 			v, div := f.At(at, x)
 			tabulated := f.(dynamics.Tabulated)
 			var rows []*Node

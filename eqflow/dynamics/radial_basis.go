@@ -9,7 +9,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Kernel is the radial kernel field of the paper: v_i = Σ_{j≠i} (x_i − x_j) φ(d_ij, t), equivariant under rotation,
+// RadialBasis is the radial kernel field of the paper: v_i = Σ_{j≠i} (x_i − x_j) φ(d_ij, t), equivariant under rotation,
 // reflection and relabelling, keeping the centre of mass.
 //
 //	φ(d, t) = Σ_m T_m(t) [ Σ_k W_km R_k(d) + Σ_k a_k² W_km + b_m ]
@@ -18,7 +18,7 @@ import (
 // and b are trainable. Where particles are not all alike, every role of a pair (two types, say) has a W and a b of its own.
 // The divergence is closed: Σ_{i≠j} [ d φ'(d) + D φ(d) ]. Source: arXiv:1910.00753; settings of
 // arXiv:2006.02425.
-type Kernel struct {
+type RadialBasis struct {
 	Centres     int     // distance RBFs, evenly from 0 to MaxDistance; default 50
 	MaxDistance float64 // length unit of the target; default 8
 	Width       float64 // first width of the distance RBFs; default 0.5
@@ -31,7 +31,7 @@ type Kernel struct {
 }
 
 // WithDefaults fills the zero fields in.
-func (k Kernel) WithDefaults() Kernel {
+func (k RadialBasis) WithDefaults() RadialBasis {
 	k.Centres = orInt(k.Centres, 50)
 	k.MaxDistance = orFloat(k.MaxDistance, 8)
 	k.Width = orFloat(k.Width, 0.5)
@@ -55,7 +55,7 @@ func orFloat(v, otherwise float64) float64 {
 }
 
 // Validate returns an error that names the first setting out of range.
-func (k Kernel) Validate() error {
+func (k RadialBasis) Validate() error {
 	k = k.WithDefaults()
 	switch {
 	case k.Centres < 2 || k.TimeCentres < 2:
@@ -69,9 +69,9 @@ func (k Kernel) Validate() error {
 // regulariser keeps normalised RBFs finite far from all centres, and softens d = √(r² + ε).
 const regulariser = 1e-6
 
-// kernelField is a bound Kernel: nodes of one graph.
-type kernelField struct {
-	config  Kernel
+// radialBasisField is a bound RadialBasis: nodes of one graph.
+type radialBasisField struct {
+	config  RadialBasis
 	system  System
 	pairs   int
 	order   [][2]int // the pairs, those of one role together
@@ -84,7 +84,7 @@ type kernelField struct {
 }
 
 // Bind implements Config.
-func (k Kernel) Bind(scope *model.Scope, g *Graph, system System) Field {
+func (k RadialBasis) Bind(scope *model.Scope, g *Graph, system System) Field {
 	k = k.WithDefaults()
 	rng := rand.New(rand.NewPCG(system.Seed, 0x6b65726e))
 	variable := func(name string, draw func() float64, dims ...int) *Node {
@@ -92,7 +92,7 @@ func (k Kernel) Bind(scope *model.Scope, g *Graph, system System) Field {
 	}
 	constant := func(v float64) func() float64 { return func() float64 { return v } }
 	order, sizes := system.pairsByRole()
-	return &kernelField{
+	return &radialBasisField{
 		config: k, system: system, pairs: len(order), order: order, sizes: sizes,
 		weights: variable("weights", func() float64 { return 1e-3 * rng.NormFloat64() }, len(sizes)*k.Centres, k.TimeCentres),
 		bias:    variable("bias", constant(0), len(sizes), k.TimeCentres),
@@ -103,7 +103,7 @@ func (k Kernel) Bind(scope *model.Scope, g *Graph, system System) Field {
 }
 
 // timeRBFs returns the normalised time RBFs [T, len] at times t [1, len].
-func (f *kernelField) timeRBFs(t *Node) *Node {
+func (f *radialBasisField) timeRBFs(t *Node) *Node {
 	g, dtype := t.Graph(), t.DType()
 	u := Mul(Sub(t, column(g, dtype, evenly(0, 1, f.config.TimeCentres))), ExpandAxes(f.inverT, -1))
 	r := Exp(Neg(Mul(u, u)))
@@ -111,7 +111,7 @@ func (f *kernelField) timeRBFs(t *Node) *Node {
 }
 
 // folded returns the time-folded distance weights [roles*K, len] and the constants [roles, len] at times t [1, len].
-func (f *kernelField) folded(t *Node) (weights, constants *Node) {
+func (f *radialBasisField) folded(t *Node) (weights, constants *Node) {
 	rbfs := f.timeRBFs(t)
 	perRole := Reshape(f.weights, len(f.sizes), f.config.Centres, f.config.TimeCentres)
 	gated := Add(Einsum("k,rkt->rt", Mul(f.gate, f.gate), perRole), f.bias)
@@ -121,7 +121,7 @@ func (f *kernelField) folded(t *Node) (weights, constants *Node) {
 // moments stacks, for weights w [K, len], the six rows that one Dot with R turns into sums: Σ R, Σ w R, and the two
 // halves of the derivative of each, Σ c(d−μ) R with c = −2/width². Distances and centres are taken from the middle of
 // the range, which halves what float32 loses in the difference. It returns [len, 6, K].
-func (f *kernelField) moments(w *Node) *Node {
+func (f *radialBasisField) moments(w *Node) *Node {
 	g, dtype := w.Graph(), w.DType()
 	c := ExpandAxes(MulScalar(Mul(f.inverse, f.inverse), -2), -1)
 	half := f.config.MaxDistance / 2
@@ -130,11 +130,13 @@ func (f *kernelField) moments(w *Node) *Node {
 	return TransposeAllDims(Stack([]*Node{one, w, Mul(c, one), Mul(cmu, one), Mul(w, c), Mul(w, cmu)}, 0), 2, 0, 1)
 }
 
-func (f *kernelField) centres() []float64 { return evenly(0, f.config.MaxDistance, f.config.Centres) }
+func (f *radialBasisField) centres() []float64 {
+	return evenly(0, f.config.MaxDistance, f.config.Centres)
+}
 
 // Tables implements Tabulated: the moments of every role [times, roles*6, K], the constants [times, roles] and the inverse
 // widths [times, K].
-func (f *kernelField) Tables(times []float64) []*Node {
+func (f *radialBasisField) Tables(times []float64) []*Node {
 	g, dtype, k := f.weights.Graph(), f.weights.DType(), f.config.Centres
 	w, constants := f.folded(Transpose(column(g, dtype, times), 0, 1))
 	moments := make([]*Node, len(f.sizes))
@@ -146,7 +148,7 @@ func (f *kernelField) Tables(times []float64) []*Node {
 }
 
 // At implements Field: every configuration at its own time.
-func (f *kernelField) At(t, x *Node) (v, div *Node) {
+func (f *radialBasisField) At(t, x *Node) (v, div *Node) {
 	y := TransposeAllDims(x, 1, 2, 0)
 	pairs := f.pairsOf(y)
 	w, constants := f.folded(Reshape(t, 1, -1)) // [roles*K, B], [roles, B]
@@ -164,7 +166,7 @@ func (f *kernelField) At(t, x *Node) (v, div *Node) {
 }
 
 // onPairs gives every pair what its role has: [roles, k, batch] becomes [k, pairs, batch].
-func (f *kernelField) onPairs(a *Node) *Node {
+func (f *radialBasisField) onPairs(a *Node) *Node {
 	k, batch := a.Shape().Dimensions[1], a.Shape().Dimensions[2]
 	parts := make([]*Node, len(f.sizes))
 	for r, size := range f.sizes {

@@ -23,7 +23,7 @@ type pairGeometry struct {
 	distance   *Node // √(square + ε) [pairs, batch]
 }
 
-func (f *kernelField) pairsOf(y *Node) pairGeometry {
+func (f *radialBasisField) pairsOf(y *Node) pairGeometry {
 	batch := y.Shape().Dimensions[2]
 	r := f.toPairs(y)
 	square := f.dot(r, r)
@@ -32,7 +32,7 @@ func (f *kernelField) pairsOf(y *Node) pairGeometry {
 }
 
 // incidence is the constant [pairs, n] with +1 at i and −1 at j.
-func (f *kernelField) incidence(g *Graph, dtype dtypes.DType) *Node {
+func (f *radialBasisField) incidence(g *Graph, dtype dtypes.DType) *Node {
 	rows := make([][]float64, f.pairs)
 	for p, pair := range f.order {
 		rows[p] = make([]float64, f.system.N)
@@ -42,10 +42,10 @@ func (f *kernelField) incidence(g *Graph, dtype dtypes.DType) *Node {
 }
 
 // toPairs maps particle vectors [n, d, batch] to pair differences [pairs, d, batch].
-func (f *kernelField) toPairs(y *Node) *Node { return times(f.incidence(y.Graph(), y.DType()), y) }
+func (f *radialBasisField) toPairs(y *Node) *Node { return times(f.incidence(y.Graph(), y.DType()), y) }
 
 // toParticles is the transpose of toPairs: it adds a pair's vector to i and takes it from j.
-func (f *kernelField) toParticles(r *Node) *Node {
+func (f *radialBasisField) toParticles(r *Node) *Node {
 	return times(Transpose(f.incidence(r.Graph(), r.DType()), 0, 1), r)
 }
 
@@ -53,7 +53,7 @@ func (f *kernelField) toParticles(r *Node) *Node {
 func times(a, b *Node) *Node { return Dot(a, b).General([]int{1}, nil, []int{0}, nil) }
 
 // dot returns a·b over the spatial axis: [pairs, d, batch] twice → [pairs, batch].
-func (f *kernelField) dot(a, b *Node) *Node {
+func (f *radialBasisField) dot(a, b *Node) *Node {
 	product := Mul(a, b)
 	batch := a.Shape().Dimensions[2]
 	var sum *Node
@@ -69,13 +69,13 @@ func (f *kernelField) dot(a, b *Node) *Node {
 }
 
 // spread repeats a [pairs, batch] along the spatial axis.
-func (f *kernelField) spread(a *Node) *Node {
+func (f *radialBasisField) spread(a *Node) *Node {
 	batch := a.Shape().Dimensions[1]
 	return BroadcastToDims(ExpandAxes(a, 1), f.pairs, f.system.D, batch)
 }
 
 // assemble makes the velocity [n, d, batch] and the divergence [batch] from φ and φ' [pairs, batch].
-func (f *kernelField) assemble(p pairGeometry, phi, slope *Node) (v, div *Node) {
+func (f *radialBasisField) assemble(p pairGeometry, phi, slope *Node) (v, div *Node) {
 	v = f.toParticles(Mul(p.difference, f.spread(phi)))
 	lever, _ := f.lever(p)
 	// Each pair counts for both of its particles.
@@ -84,7 +84,7 @@ func (f *kernelField) assemble(p pairGeometry, phi, slope *Node) (v, div *Node) 
 }
 
 // lever is r·∂d/∂r = r²/d = d − ε/d [pairs, batch], with its derivative by d.
-func (f *kernelField) lever(p pairGeometry) (lever, derivative *Node) {
+func (f *radialBasisField) lever(p pairGeometry) (lever, derivative *Node) {
 	d := p.distance
 	if f.config.PublishedSlope {
 		return d, BroadcastToShape(scalar(d, 1), d.Shape())
@@ -100,7 +100,7 @@ type ratio struct {
 	q, dq        *Node // q and its derivative by s
 }
 
-func (f *kernelField) ratio(s, w, ds, dw *Node) ratio {
+func (f *radialBasisField) ratio(s, w, ds, dw *Node) ratio {
 	inverse := Div(scalar(s, 1), Add(s, scalar(s, regulariser)))
 	q := Mul(inverse, inverse)
 	dq := Mul(Mul(q, inverse), scalar(s, -2))
@@ -123,7 +123,7 @@ func (r ratio) pull(gValue, gSlope *Node) (gs, gw, gds, gdw *Node) {
 }
 
 // Linear implements Tabulated.
-func (f *kernelField) Linear() ode.Linear {
+func (f *radialBasisField) Linear() ode.Linear {
 	return func(rows []*Node, y *Node) (v, div *Node, pullback func(gv, gdiv *Node) (*Node, []*Node)) {
 		e := f.evaluate(rows[0], rows[1], rows[2], y)
 		v, div = f.assemble(e.pairs, e.phi, e.ratio.slope)
@@ -133,7 +133,7 @@ func (f *kernelField) Linear() ode.Linear {
 
 // evaluation is the field at one time and state, with what its pullback reuses.
 type evaluation struct {
-	*kernelField
+	*radialBasisField
 	moments, widths *Node // [roles*6, K], [K]
 	pairs           pairGeometry
 	rbf             *Node // [K, pairs, batch]
@@ -142,8 +142,8 @@ type evaluation struct {
 	phi             *Node // [pairs, batch]
 }
 
-func (f *kernelField) evaluate(moments, constants, widths, y *Node) *evaluation {
-	e := &evaluation{kernelField: f, moments: moments, widths: widths, pairs: f.pairsOf(y)}
+func (f *radialBasisField) evaluate(moments, constants, widths, y *Node) *evaluation {
+	e := &evaluation{radialBasisField: f, moments: moments, widths: widths, pairs: f.pairsOf(y)}
 	batch := y.Shape().Dimensions[2]
 	u := Mul(e.offsets(), f.spreadK(widths, batch))
 	e.rbf = Exp(Neg(Mul(u, u)))
@@ -177,7 +177,7 @@ func (e *evaluation) perRole(axis int, of func(r int, pairs SliceAxisSpec) *Node
 func (e *evaluation) momentsOf(r int) *Node { return SliceAxis(e.moments, 0, AxisRange(r*6, (r+1)*6)) }
 
 // roles is the constant [pairs, roles] with a one at each pair's role.
-func (f *kernelField) roles(like *Node) *Node {
+func (f *radialBasisField) roles(like *Node) *Node {
 	var roles []int
 	for r, size := range f.sizes {
 		roles = append(roles, slices.Repeat([]int{r}, size)...)
@@ -196,11 +196,11 @@ func (e *evaluation) offsets() *Node {
 	d := e.pairs.distance
 	batch := d.Shape().Dimensions[1]
 	mu := Reshape(column(d.Graph(), d.DType(), e.centres()), -1)
-	return Sub(BroadcastToDims(ExpandAxes(d, 0), e.config.Centres, e.kernelField.pairs, batch), e.spreadK(mu, batch))
+	return Sub(BroadcastToDims(ExpandAxes(d, 0), e.config.Centres, e.radialBasisField.pairs, batch), e.spreadK(mu, batch))
 }
 
 // spreadK repeats a [K] along the pairs and the batch.
-func (f *kernelField) spreadK(a *Node, batch int) *Node {
+func (f *radialBasisField) spreadK(a *Node, batch int) *Node {
 	return BroadcastToDims(ExpandAxes(a, 1, 2), f.config.Centres, f.pairs, batch)
 }
 
@@ -209,7 +209,7 @@ func (e *evaluation) pull(gv, gdiv *Node) (gy *Node, gRows []*Node) {
 	p, d := e.pairs, e.pairs.distance
 	batch := d.Shape().Dimensions[1]
 	gpair := e.toPairs(gv)
-	twice := BroadcastToDims(ExpandAxes(Mul(gdiv, scalar(gdiv, 2)), 0), e.kernelField.pairs, batch)
+	twice := BroadcastToDims(ExpandAxes(Mul(gdiv, scalar(gdiv, 2)), 0), e.radialBasisField.pairs, batch)
 	lever, dlever := e.lever(p)
 	gphi := Add(e.dot(gpair, p.difference), Mul(twice, scalar(twice, float64(e.system.D))))
 	gslope := Mul(twice, lever)
