@@ -28,7 +28,7 @@ var systems = []struct {
 // symmetries one density, and those of other relabellings another.
 func TestTrainedFlowsKeepTheSystemsSymmetries(t *testing.T) {
 	fields := map[string]dynamics.Config{
-		"kernel": dynamics.Kernel{Centres: 12}, "egnn": dynamics.EGNN{Layers: 2, Hidden: 8}, "onehop": dynamics.OneHop{Hidden: 8, Channels: 2},
+		"kernel": dynamics.RadialBasis{Centres: 12}, "egnn": dynamics.EGNN{Layers: 2, Hidden: 8}, "onehop": dynamics.OneHop{Hidden: 8, Channels: 2},
 	}
 	for name, field := range fields {
 		for _, s := range systems {

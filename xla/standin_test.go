@@ -71,7 +71,7 @@ func TestDevicesComputeInFullPrecision(t *testing.T) {
 	}
 	defer cpu.Close()
 	for name, config := range map[string]flow.Config{
-		"kernel":  flow.Continuous{Field: dynamics.Kernel{Centres: 8, TimeCentres: 3}, Steps: 3},
+		"kernel":  flow.Continuous{Field: dynamics.RadialBasis{Centres: 8, TimeCentres: 3}, Steps: 3},
 		"realnvp": flow.Coupling{Blocks: 2, Hidden: 8},
 	} {
 		score := func(o *Opened) (logProb []float64) {

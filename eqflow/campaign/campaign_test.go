@@ -26,7 +26,7 @@ import (
 func newModel(t *testing.T, seed uint64) *eqflow.Model {
 	t.Helper()
 	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{
-		Target: target.DW4(), Flow: flow.Continuous{Field: dynamics.Kernel{Centres: 8, TimeCentres: 3}, Steps: 3}, Seed: seed,
+		Target: target.DW4(), Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 8, TimeCentres: 3}, Steps: 3}, Seed: seed,
 	})
 	if err != nil {
 		t.Fatal(err)

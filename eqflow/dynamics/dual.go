@@ -4,68 +4,71 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// dual is a value with its derivatives along several directions at once: forward-mode differentiation, built into the graph
-// beside the values. One pass gives the products of the Jacobian with all directions, which reverse mode gives row by row.
+// dual is a value together with its derivatives in several directions: forward-mode
+// differentiation, built into the graph beside the values. One pass gives the products of the
+// Jacobian with all directions; reverse mode gives the Jacobian row by row.
 //
-// Its operations run inside the closures of XLA's While too, so they sum by Dot and make their constants on the spot.
+// The operations also run inside the closures of XLA's While. Therefore they sum by Dot or by
+// slices, and create their constants where they use them.
 type dual struct {
-	value *Node // [dims...]
-	along *Node // [directions, dims...]; nil where the value does not change in any direction
+	value    *Node // [dims...]
+	tangents *Node // [directions, dims...]; nil where all derivatives are zero
 }
 
-// fixed is a value that changes in no direction.
-func fixed(value *Node) dual { return dual{value: value} }
+// constant returns a value whose derivatives are all zero.
+func constant(value *Node) dual { return dual{value: value} }
 
-// linear applies a linear map. f is given the value, and the derivatives with one leading axis more: lead counts them.
+// linear applies a linear map. f receives the value with lead = 0, and the tangents, which have one
+// more leading axis, with lead = 1.
 func (a dual) linear(f func(x *Node, lead int) *Node) dual {
 	out := dual{value: f(a.value, 0)}
-	if a.along != nil {
-		out.along = f(a.along, 1)
+	if a.tangents != nil {
+		out.tangents = f(a.tangents, 1)
 	}
 	return out
 }
 
 func (a dual) add(b dual) dual {
-	return dual{Add(a.value, b.value), sumOf(a.along, b.along)}
+	return dual{Add(a.value, b.value), sumOf(a.tangents, b.tangents)}
 }
 
 func (a dual) sub(b dual) dual {
 	return a.add(b.linear(func(x *Node, _ int) *Node { return Neg(x) }))
 }
 
-// mul multiplies two values of one shape.
+// mul multiplies two values of the same shape.
 func (a dual) mul(b dual) dual {
-	return dual{Mul(a.value, b.value), sumOf(a.times(b.value), b.times(a.value))}
+	return dual{Mul(a.value, b.value), sumOf(a.tangentsTimes(b.value), b.tangentsTimes(a.value))}
 }
 
-// div divides two values of one shape.
+// div divides two values of the same shape.
 func (a dual) div(b dual) dual {
 	ratio := Div(a.value, b.value)
 	inverse := Div(scalar(b.value, 1), b.value)
-	return dual{ratio, sumOf(a.times(inverse), b.times(Neg(Mul(ratio, inverse))))}
+	return dual{ratio, sumOf(a.tangentsTimes(inverse), b.tangentsTimes(Neg(Mul(ratio, inverse))))}
 }
 
-// shift adds a constant to the value.
-func (a dual) shift(c float64) dual { return dual{Add(a.value, scalar(a.value, c)), a.along} }
+// shift adds the number c to the value.
+func (a dual) shift(c float64) dual { return dual{Add(a.value, scalar(a.value, c)), a.tangents} }
 
-// sqrt takes the square root, of a value that is positive everywhere.
+// sqrt takes the square root of a value that is positive everywhere.
 func (a dual) sqrt() dual {
 	root := Sqrt(a.value)
-	return dual{root, a.times(Div(scalar(root, 0.5), root))}
+	return dual{root, a.tangentsTimes(Div(scalar(root, 0.5), root))}
 }
 
-// silu is x σ(x) (Elfwing et al., arXiv:1702.03118), with the derivative σ (1 + x (1 − σ)).
+// silu applies x σ(x) (Elfwing et al., arXiv:1702.03118).
 func (a dual) silu() dual {
-	return dual{Mul(a.value, Sigmoid(a.value)), a.times(siluSlope(a.value))}
+	return dual{Mul(a.value, Sigmoid(a.value)), a.tangentsTimes(siluSlope(a.value))}
 }
 
-// siluSlope is the derivative of SiLU.
+// siluSlope is the derivative of SiLU, σ (1 + x (1 − σ)).
 func siluSlope(x *Node) *Node {
 	gate := Sigmoid(x)
 	return Add(gate, Mul(Mul(x, gate), Sub(scalar(gate, 1), gate)))
 }
 
-// dense multiplies the last axis by weights [in, out] and adds bias [out], where there is one.
+// dense multiplies the last axis by weights [in, out] and adds bias [out] unless it is nil.
 func (a dual) dense(weights, bias *Node) dual {
 	out := a.linear(func(x *Node, _ int) *Node { return denseOn(x, weights) })
 	if bias != nil {
@@ -74,7 +77,7 @@ func (a dual) dense(weights, bias *Node) dual {
 	return out
 }
 
-// outer multiplies the value [dims...] by every one of weights [1, out]: [dims..., out].
+// outer multiplies the value [dims...] by each of weights [1, out] and returns [dims..., out].
 func (a dual) outer(weights *Node) dual {
 	return a.linear(func(x *Node, _ int) *Node {
 		dims := append(append([]int(nil), x.Shape().Dimensions...), weights.Shape().Dimensions[1])
@@ -83,23 +86,24 @@ func (a dual) outer(weights *Node) dual {
 	})
 }
 
-// chain turns derivatives by inner, in their one direction, into those in inner's directions. inner has the leading axes of
-// the value.
+// chain applies the chain rule: a has one direction, the derivative by inner, and the result has
+// inner's directions. inner has the leading axes of the value.
 func (a dual) chain(inner dual) dual {
-	dims := append([]int{inner.along.Shape().Dimensions[0]}, a.value.Shape().Dimensions...)
-	along := inner.along
-	for along.Rank() < len(dims) {
-		along = ExpandAxes(along, -1)
+	dims := append([]int{inner.tangents.Shape().Dimensions[0]}, a.value.Shape().Dimensions...)
+	tangents := inner.tangents
+	for tangents.Rank() < len(dims) {
+		tangents = ExpandAxes(tangents, -1)
 	}
-	return dual{a.value, Mul(BroadcastToDims(a.along, dims...), BroadcastToDims(along, dims...))}
+	return dual{a.value, Mul(BroadcastToDims(a.tangents, dims...), BroadcastToDims(tangents, dims...))}
 }
 
-// times multiplies the derivatives by a factor of the value's shape.
-func (a dual) times(factor *Node) *Node {
-	if a.along == nil {
+// tangentsTimes multiplies the tangents by a factor of the value's shape. It returns nil where
+// there are none.
+func (a dual) tangentsTimes(factor *Node) *Node {
+	if a.tangents == nil {
 		return nil
 	}
-	return Mul(a.along, BroadcastToShape(ExpandAxes(factor, 0), a.along.Shape()))
+	return Mul(a.tangents, BroadcastToShape(ExpandAxes(factor, 0), a.tangents.Shape()))
 }
 
 // denseOn multiplies the last axis of x by weights [in, out].
@@ -111,7 +115,7 @@ func denseOn(x, weights *Node) *Node {
 	return Reshape(flat, dims...)
 }
 
-// sumOf adds what is there of two nodes.
+// sumOf returns a + b, where nil stands for zero.
 func sumOf(a, b *Node) *Node {
 	switch {
 	case a == nil:
@@ -122,7 +126,8 @@ func sumOf(a, b *Node) *Node {
 	return Add(a, b)
 }
 
-// repeat broadcasts x along a new axis of the given size. The axis is counted without the leading ones.
+// repeat broadcasts x along a new axis of the given size. The axis is counted without the leading
+// axes.
 func repeat(axis, size int) func(x *Node, lead int) *Node {
 	return func(x *Node, lead int) *Node {
 		wide := ExpandAxes(x, axis+lead)
@@ -132,7 +137,7 @@ func repeat(axis, size int) func(x *Node, lead int) *Node {
 	}
 }
 
-// sumAxis sums over an axis, counted without the leading ones, slice by slice.
+// sumAxis sums over an axis slice by slice. The axis is counted without the leading axes.
 func sumAxis(axis int) func(x *Node, lead int) *Node {
 	return func(x *Node, lead int) *Node {
 		at := axis + lead
@@ -146,8 +151,9 @@ func sumAxis(axis int) func(x *Node, lead int) *Node {
 	}
 }
 
-// others lines every particle's values up with those of the particles that follow it, cyclically: [n, ...] becomes
-// [n−1, n, ...] whose element [s, i] is that of particle i+s+1. It costs copies of slices, no gather.
+// others gives every particle the values of the other particles, in cyclic order: [n, ...] becomes
+// [n−1, n, ...], and element [s, i] is the value of particle i+s+1. It copies slices and needs no
+// gather.
 func others(x *Node, lead int) *Node {
 	n := x.Shape().Dimensions[lead]
 	twice := Concatenate([]*Node{x, x}, lead)

@@ -1,4 +1,3 @@
-// Package dynamics holds the vector fields of continuous flows: the velocity of every particle, and the divergence with it.
 package dynamics
 
 import (
@@ -11,24 +10,25 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// Config describes a vector field for n particles in d dimensions. It is plain data; Bind makes the maths.
+// Config describes a vector field for n particles in d dimensions. It is plain data; Bind makes the
+// maths.
 type Config interface {
+	// Validate returns an error that names the first setting out of range.
 	Validate() error
-	// Bind creates the field's variables in scope, or reads them where they exist, for a graph of the given type.
-	// Parameters start from the seed, the same on every backend.
+	// Bind creates the field's variables in scope, or reads existing ones, for the graph g. New
+	// variables depend on the system's seed alone, and are the same on every backend.
 	Bind(scope *model.Scope, g *Graph, system System) Field
 }
 
-// System is what a field needs to know: particles, dimensions, which relabellings are to be kept, the seed of its first
-// parameters and their type.
+// System is what a field must know of the physical system.
 type System struct {
-	N, D        int
-	Relabelling particle.Relabelling
-	Seed        uint64
-	DType       dtypes.DType // Float32 where it is not set; Float64 for checks
+	N, D        int                  // particles, and dimensions of space
+	Relabelling particle.Relabelling // the relabellings that leave the system as it is
+	Seed        uint64               // of the parameters' initial values
+	DType       dtypes.DType         // type of the parameters: Float32 by default, Float64 for checks
 }
 
-// FloatType is DType with its default filled in.
+// FloatType returns DType with its default filled in.
 func (s System) FloatType() dtypes.DType {
 	if s.DType == dtypes.Float64 {
 		return dtypes.Float64
@@ -36,16 +36,21 @@ func (s System) FloatType() dtypes.DType {
 	return dtypes.Float32
 }
 
-// variable creates a parameter from draw, or reads the one that exists, as a node of g.
-func (s System) variable(scope *model.Scope, g *Graph, name string, draw func() float64, dims ...int) *Node {
+// Variable returns the trainable array of this name in scope as a node of g. Where there is none,
+// it creates an array of the given dimensions and fills it in row-major order with the values that
+// draw returns.
+func (s System) Variable(scope *model.Scope, g *Graph, name string, draw func() float64, dims ...int) *Node {
 	size := 1
 	for _, d := range dims {
 		size *= d
 	}
+	var value *tensors.Tensor
 	if s.DType == dtypes.Float64 {
-		return scope.VariableWithValue(name, tensors.FromFlatDataAndDimensions(fill[float64](draw, size), dims...)).NodeValue(g)
+		value = tensors.FromFlatDataAndDimensions(fill[float64](draw, size), dims...)
+	} else {
+		value = tensors.FromFlatDataAndDimensions(fill[float32](draw, size), dims...)
 	}
-	return scope.VariableWithValue(name, tensors.FromFlatDataAndDimensions(fill[float32](draw, size), dims...)).NodeValue(g)
+	return scope.VariableWithValue(name, value).NodeValue(g)
 }
 
 func fill[T float32 | float64](draw func() float64, size int) []T {
@@ -58,50 +63,56 @@ func fill[T float32 | float64](draw func() float64, size int) []T {
 
 // Field is a bound vector field.
 type Field interface {
-	// At returns the velocity v [batch, n, d] and its divergence +div v [batch] at configurations x [batch, n, d] and flow
-	// times t [batch].
+	// At returns the velocity v [batch, n, d] and its divergence +div v [batch] at configurations x
+	// [batch, n, d] and flow times t [batch].
 	At(t, x *Node) (v, div *Node)
 }
 
-// Tabulated is a field that folds its parameters, for times known beforehand, into tables, and whose derivative at given
-// table rows is written by hand. Flows solve it in loops rather than unrolled.
+// Tabulated is a field that folds its parameters into tables for times that are known beforehand,
+// and that has a derivative written by hand. Flows solve it in a loop, gradients included.
 type Tabulated interface {
 	Field
 	// Tables returns the field's tables at the given times, each [len(times), ...].
 	Tables(times []float64) []*Node
-	// Linear is the field for one time's rows, on states y [n, d, batch].
+	// Linear returns the field as a function of the tables' rows for one time and of states y
+	// [n, d, batch].
 	Linear() ode.PullbackRate
 }
 
-// Looped is a field that can be evaluated inside a loop, whose closure takes no node from outside: the parameters are handed
-// in. Flows solve it in a loop where no gradient is asked for.
+// Looped is a field that can be evaluated inside a loop. The closure of a loop takes no node from
+// outside, so the loop hands the parameters in. Flows solve such a field in a loop where no
+// gradient is needed.
 type Looped interface {
 	Field
 	// Parameters returns the nodes that the field computes with.
 	Parameters() []*Node
-	// With returns the field with the same parameters as nodes of another graph.
+	// With returns the same field computing with parameters that are nodes of another graph.
 	With(parameters []*Node) Field
 }
 
-// Probed is a field that multiplies its Jacobian by given vectors, for an estimate of the divergence where the exact one costs
-// too much: over random p with ⟨p pᵀ⟩ = 1 on the mean-free subspace, p·(∂v/∂x)p is div v on average (Hutchinson, Commun. Stat.
-// Simul. 19 (1990) 433).
+// Probed is a field that multiplies its Jacobian by given vectors. The products estimate the
+// divergence where the exact one is too expensive: for random p with ⟨p pᵀ⟩ = 1 on the mean-free
+// subspace, the mean of p·(∂v/∂x)p is div v (Hutchinson, Commun. Stat. Simul. 19 (1990) 433).
 type Probed interface {
 	Field
-	// Along returns the velocity v [batch, n, d] and p·(∂v/∂x)p [probes, batch], for mean-free p [probes, n, d, batch].
+	// Along returns the velocity v [batch, n, d] and p·(∂v/∂x)p [probes, batch], for mean-free p
+	// [probes, n, d, batch].
 	Along(t, x, probes *Node) (v, products *Node)
 }
 
-// Wide is a Config whose fields hold large arrays, by which batches are split.
+// Wide is a Config whose fields hold large arrays. Flows choose the size of a batch's parts by
+// them.
 type Wide interface {
 	Config
-	// Widest is how many numbers a configuration of n particles in d dimensions takes in the largest array, with the
-	// divergence from the given number of probes; 0 stands for the exact one.
+	// Widest returns how many numbers the largest array holds for one configuration of n particles
+	// in d dimensions. The divergence is estimated from the given number of probes; 0 stands for
+	// the exact divergence.
 	Widest(n, d, probes int) int
 }
 
-// ExactDivergence returns Σ_k e_k·(∂v/∂x)e_k for a field's velocity by reverse-mode differentiation, one pass for each of
-// the n·d coordinates [batch]. It is the yardstick that closed forms are tested against.
+// ExactDivergence returns Σ_k e_k·(∂v/∂x)e_k [batch] by reverse-mode differentiation of the
+// velocity, one pass for each of the n·d coordinates. It is the yardstick for closed forms of the
+// divergence.
 func ExactDivergence(velocity func(x *Node) *Node, x *Node) *Node {
 	v := velocity(x)
 	batch, n, d := x.Shape().Dimensions[0], x.Shape().Dimensions[1], x.Shape().Dimensions[2]

@@ -21,7 +21,7 @@ func system() dynamics.System {
 	return dynamics.System{N: n, D: d, Seed: 3, DType: dtypes.Float64}
 }
 
-// inputs are configurations, some of them wide apart, and times.
+// inputs returns configurations, some of them far apart, and times.
 func inputs() (x, t []float64) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	x, t = make([]float64, batch*n*d), make([]float64, batch)
@@ -34,22 +34,29 @@ func inputs() (x, t []float64) {
 	return x, t
 }
 
-// evaluate runs a graph of the bound field at configurations and times.
-func evaluate(t *testing.T, config dynamics.Config, x, times []float64, build func(f dynamics.Field, x, t *Node) []*Node) [][]float64 {
+// outputs builds the nodes that a test compares, from a bound field, configurations and times.
+type outputs func(f dynamics.Field, x, t *Node) []*Node
+
+// evaluate computes outputs at configurations and times.
+func evaluate(t *testing.T, config dynamics.Config, x, times []float64, build outputs) [][]float64 {
 	t.Helper()
 	return evaluateIn(t, system(), config, x, times, build)
 }
 
-// evaluateIn is evaluate for a system of one's own.
-func evaluateIn(t *testing.T, in dynamics.System, config dynamics.Config, x, times []float64, build func(f dynamics.Field, x, t *Node) []*Node) [][]float64 {
+// evaluateIn is evaluate for a given system.
+func evaluateIn(
+	t *testing.T, in dynamics.System, config dynamics.Config, x, times []float64, build outputs,
+) [][]float64 {
 	t.Helper()
-	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), func(scope *model.Scope, x, at *Node) []*Node {
+	graph := func(scope *model.Scope, x, at *Node) []*Node {
 		return build(config.Bind(scope.At("field"), x.Graph(), in), x, at)
-	})
+	}
+	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), graph)
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, err := exec.Call(tensors.FromFlatDataAndDimensions(x, batch, n, d), tensors.FromFlatDataAndDimensions(times, batch))
+	results, err := exec.Call(
+		tensors.FromFlatDataAndDimensions(x, batch, n, d), tensors.FromFlatDataAndDimensions(times, batch))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +72,13 @@ func velocity(f dynamics.Field, x, t *Node) []*Node {
 	return []*Node{v, div}
 }
 
+// exactDivergence is the divergence by reverse-mode differentiation.
+func exactDivergence(f dynamics.Field, x, t *Node) *Node {
+	return dynamics.ExactDivergence(func(x *Node) *Node { v, _ := f.At(t, x); return v }, x)
+}
+
+// near fails the test if got and want differ by more than the tolerance, relative to the largest
+// value.
 func near(t *testing.T, what string, got, want []float64, tolerance float64) {
 	t.Helper()
 	scale := 0.0
@@ -78,44 +92,60 @@ func near(t *testing.T, what string, got, want []float64, tolerance float64) {
 	}
 }
 
-var fields = map[string]dynamics.Config{"kernel": dynamics.Kernel{}, "mlp": dynamics.MLP{Hidden: 16},
-	"egnn": dynamics.EGNN{Hidden: 16, Harmonics: 1}, "egnn of one layer": dynamics.EGNN{Layers: 1, Hidden: 16}, "egnn of means": dynamics.EGNN{Layers: 2, Hidden: 16, Mean: true},
-	"onehop": dynamics.OneHop{Hidden: 16, Channels: 3, Tensors: 2, Core: 2, Guard: 4}, "onehop of vectors": dynamics.OneHop{Hidden: 16, Channels: 3, Tensors: -1},
-	"onehop of tensors": dynamics.OneHop{Hidden: 16, Channels: -1, Tensors: 3}, "onehop without angles": dynamics.OneHop{Hidden: 16, Channels: -1, Tensors: -1}}
+var fields = map[string]dynamics.Config{
+	"kernel":            dynamics.RadialBasis{},
+	"mlp":               dynamics.MLP{Hidden: 16},
+	"egnn":              dynamics.EGNN{Hidden: 16, Harmonics: 1},
+	"egnn of one layer": dynamics.EGNN{Layers: 1, Hidden: 16},
+	"egnn of means":     dynamics.EGNN{Layers: 2, Hidden: 16, Mean: true},
+	"onehop":            dynamics.OneHop{Hidden: 16, Channels: 3, Tensors: 2, Core: 2, Guard: 4},
+	"onehop of vectors": dynamics.OneHop{Hidden: 16, Channels: 3, Tensors: -1},
+	"onehop of tensors": dynamics.OneHop{Hidden: 16, Channels: -1, Tensors: 3},
+	"onehop, no angles": dynamics.OneHop{Hidden: 16, Channels: -1, Tensors: -1},
+	"field of our own":  softPull{},
+}
 
 func TestDivergenceIsTheTraceOfTheJacobian(t *testing.T) {
 	x, times := inputs()
 	for name, config := range fields {
 		out := evaluate(t, config, x, times, func(f dynamics.Field, x, at *Node) []*Node {
 			_, div := f.At(at, x)
-			return []*Node{div, dynamics.ExactDivergence(func(x *Node) *Node { v, _ := f.At(at, x); return v }, x)}
+			return []*Node{div, exactDivergence(f, x, at)}
 		})
 		near(t, name, out[0], out[1], 1e-10)
 	}
 }
 
-// Each row of the tables must give what At gives at that time.
+// rowsAt returns the rows of a tabulated field's tables for time 0.3, the second of two times.
+func rowsAt(f dynamics.Tabulated) []*Node {
+	var rows []*Node
+	for _, table := range f.Tables([]float64{0.9, 0.3}) {
+		rows = append(rows, Reshape(SliceAxis(table, 0, AxisElem(1)), table.Shape().Dimensions[1:]...))
+	}
+	return rows
+}
+
+// The rows of the tables for a time give the values of At at that time.
 func TestTablesAgreeWithAt(t *testing.T) {
 	x, times := inputs()
 	for i := range times {
 		times[i] = 0.3
 	}
-	out := evaluate(t, dynamics.Kernel{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
+	out := evaluate(t, dynamics.RadialBasis{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
 		v, div := f.At(at, x)
 		tabulated := f.(dynamics.Tabulated)
-		var rows []*Node
-		for _, table := range tabulated.Tables([]float64{0.9, 0.3}) {
-			rows = append(rows, Reshape(SliceAxis(table, 0, AxisElem(1)), table.Shape().Dimensions[1:]...))
-		}
-		k, l, _ := tabulated.Linear()(rows, TransposeAllDims(x, 1, 2, 0))
+		k, l, _ := tabulated.Linear()(rowsAt(tabulated), TransposeAllDims(x, 1, 2, 0))
 		return []*Node{v, div, TransposeAllDims(k, 2, 0, 1), l}
 	})
 	near(t, "velocity", out[2], out[0], 1e-11)
 	near(t, "divergence", out[3], out[1], 1e-11)
 }
 
-// equivariant names the fields that keep every symmetry of the system.
-var equivariant = []string{"kernel", "egnn", "egnn of one layer", "egnn of means", "onehop", "onehop of vectors", "onehop of tensors", "onehop without angles"}
+// equivariant names the fields that have every symmetry of the system.
+var equivariant = []string{
+	"kernel", "egnn", "egnn of one layer", "egnn of means",
+	"onehop", "onehop of vectors", "onehop of tensors", "onehop, no angles", "field of our own",
+}
 
 func TestEquivariantFieldsKeepTheSymmetries(t *testing.T) {
 	for _, name := range equivariant {

@@ -10,8 +10,9 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// Every configuration is at its own time: a batch at mixed times gives what each gives alone at its time.
-func TestTimesAreEachConfigurationsOwn(t *testing.T) {
+// Every configuration has its own time: a batch at mixed times gives the values of each
+// configuration in a batch at one time.
+func TestEveryConfigurationHasItsOwnTime(t *testing.T) {
 	x, times := inputs()
 	for name, config := range fields {
 		mixed := evaluate(t, config, x, times, velocity)
@@ -27,7 +28,7 @@ func TestTimesAreEachConfigurationsOwn(t *testing.T) {
 	}
 }
 
-// The MLP sees the mean-free coordinates alone, and moves only them.
+// The MLP depends on the mean-free coordinates only, and moves only them.
 func TestMLPIgnoresTheCentreOfMass(t *testing.T) {
 	x, times := inputs()
 	config := fields["mlp"]
@@ -49,7 +50,8 @@ func TestMLPIgnoresTheCentreOfMass(t *testing.T) {
 	}
 }
 
-// Particles on top of each other, and far beyond the outermost centre, give finite values and derivatives.
+// Values and derivatives are finite for coincident particles and for particles far beyond the
+// outermost centre.
 func TestEquivariantFieldsAreFiniteEverywhere(t *testing.T) {
 	for _, name := range equivariant {
 		t.Run(name, func(t *testing.T) { isFiniteEverywhere(t, fields[name]) })
@@ -69,7 +71,7 @@ func isFiniteEverywhere(t *testing.T, config dynamics.Config) {
 	for _, values := range out {
 		for _, v := range values {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				t.Fatalf("%g among the values", v)
+				t.Fatalf("a value is %g", v)
 			}
 		}
 	}
@@ -77,13 +79,16 @@ func isFiniteEverywhere(t *testing.T, config dynamics.Config) {
 
 func TestWrongFieldsAreRefused(t *testing.T) {
 	for _, bad := range []dynamics.Config{
-		dynamics.Kernel{Centres: 1}, dynamics.Kernel{TimeCentres: -3}, dynamics.Kernel{Width: -0.1}, dynamics.Kernel{MaxDistance: -8},
+		dynamics.RadialBasis{Centres: 1}, dynamics.RadialBasis{TimeCentres: -3},
+		dynamics.RadialBasis{Width: -0.1}, dynamics.RadialBasis{MaxDistance: -8},
 		dynamics.MLP{Hidden: -1}, dynamics.MLP{Layers: -2},
-		dynamics.OneHop{Centres: 1}, dynamics.OneHop{Hidden: -1}, dynamics.OneHop{MaxDistance: -8}, dynamics.OneHop{Guard: -1}, dynamics.OneHop{Core: -1}, dynamics.OneHop{Core: math.Inf(1)},
-		dynamics.EGNN{Layers: -1}, dynamics.EGNN{Hidden: -2}, dynamics.EGNN{Harmonics: -1}, dynamics.EGNN{Middle: -3}, dynamics.EGNN{Middle: math.NaN()},
+		dynamics.OneHop{Centres: 1}, dynamics.OneHop{Hidden: -1}, dynamics.OneHop{MaxDistance: -8},
+		dynamics.OneHop{Guard: -1}, dynamics.OneHop{Core: -1}, dynamics.OneHop{Core: math.Inf(1)},
+		dynamics.EGNN{Layers: -1}, dynamics.EGNN{Hidden: -2}, dynamics.EGNN{Harmonics: -1},
+		dynamics.EGNN{Middle: -3}, dynamics.EGNN{Middle: math.NaN()},
 	} {
 		if bad.Validate() == nil {
-			t.Errorf("%+v is taken", bad)
+			t.Errorf("%+v is accepted", bad)
 		}
 	}
 	for name, good := range fields {

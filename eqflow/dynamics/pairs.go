@@ -4,11 +4,11 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// The edge [s, i] of particles i and i+s+1, cyclically, is the same pair as the edge [n−2−s, i+s+1]. Each pair has one of the
-// two in a list: those of the first ⌊(n−1)/2⌋ shifts, and for even n half of the shift in the middle, whose edges are each
-// other's mirror.
+// The edge [s, i] of particles i and i+s+1, cyclically, is the same pair as the edge
+// [n−2−s, i+s+1]. A list of pairs has one of the two: the edges of the first ⌊(n−1)/2⌋ shifts s,
+// and for even n half of the middle shift, whose edges are each other's mirror image.
 
-// pairsOf takes values on edges [n−1, n, ...], the same in both directions, to those on pairs [n(n−1)/2, ...].
+// pairsOf takes values on edges [n−1, n, ...], equal in both directions, to pairs [n(n−1)/2, ...].
 func pairsOf(x *Node, lead int) *Node {
 	dims := x.Shape().Dimensions
 	n := dims[lead+1]
@@ -16,7 +16,7 @@ func pairsOf(x *Node, lead int) *Node {
 	return SliceAxis(Reshape(x, flat...), lead, AxisRange(0, n*(n-1)/2))
 }
 
-// overPairs sums values on pairs [n(n−1)/2, ...] over those that a particle is in: [n, ...].
+// overPairs sums values on pairs [n(n−1)/2, ...] over the pairs of each particle: [n, ...].
 func overPairs(n int) func(x *Node, lead int) *Node {
 	return func(x *Node, lead int) *Node {
 		var sum *Node
@@ -38,7 +38,7 @@ func onEdges(n int) func(x *Node, lead int) *Node {
 	}
 }
 
-// shiftOf returns the values of the edges of one shift [n, ...] out of those on pairs.
+// shiftOf returns the values on the edges of shift s [n, ...], given the values on pairs.
 func shiftOf(x *Node, lead, n, s int) *Node {
 	rows := func(from, to int) *Node { return SliceAxis(x, lead, AxisRange(from, to)) }
 	mirror := n - 2 - s
@@ -48,7 +48,7 @@ func shiftOf(x *Node, lead, n, s int) *Node {
 	case s == mirror:
 		half := rows(s*n, s*n+n/2)
 		return Concatenate([]*Node{half, half}, lead)
-	default: // particle i's partner i+s+1 has the pair at its own place in the mirror
+	default: // particle i's pair is listed under its partner i+s+1 in the mirror shift
 		at := s + 1
 		return Concatenate([]*Node{rows(mirror*n+at, (mirror+1)*n), rows(mirror*n, mirror*n+at)}, lead)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// Values that are the same in both directions of an edge survive the way over pairs, and sum over a particle's pairs as over its edges;
-// both with leading axes.
+// Values that are equal in both directions of an edge go to pairs and back unchanged, and their sum
+// over a particle's pairs is the sum over its edges. The arrays have a leading axis.
 func TestPairsStandForEdges(t *testing.T) {
 	for n := 2; n <= 7; n++ {
 		const lead, features = 2, 3
@@ -29,13 +29,14 @@ func TestPairsStandForEdges(t *testing.T) {
 				}
 			}
 		}
-		exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), func(_ *model.Scope, x *Node) []*Node {
+		graph := func(_ *model.Scope, x *Node) []*Node {
 			pairs := pairsOf(x, 1)
 			if got := pairs.Shape().Dimensions[1]; got != n*(n-1)/2 {
 				t.Errorf("%d particles have %d pairs", n, got)
 			}
 			return []*Node{onEdges(n)(pairs, 1), overPairs(n)(pairs, 1)}
-		})
+		}
+		exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), graph)
 		if err != nil {
 			t.Fatal(err)
 		}

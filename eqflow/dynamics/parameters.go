@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// parameters are a field's trainable nodes by name, in the order of their making.
+// parameters are a field's trainable arrays by name, in the order in which they were created.
 type parameters struct {
 	names []string
 	nodes map[string]*Node
@@ -32,31 +32,34 @@ func (p parameters) with(nodes []*Node) parameters {
 	return out
 }
 
-// maker creates a field's parameters, or reads them, drawing the first values from one stream of the system's seed.
-type maker struct {
+// binder creates a field's parameters, or reads existing ones. It draws initial values from one
+// random stream of the system's seed.
+type binder struct {
 	scope  *model.Scope
 	graph  *Graph
 	system System
 	rng    *rand.Rand
-	made   parameters
+	bound  parameters
 }
 
-func newMaker(scope *model.Scope, g *Graph, system System, stream uint64) *maker {
-	return &maker{scope, g, system, rand.New(rand.NewPCG(system.Seed, stream)), parameters{nodes: map[string]*Node{}}}
+func newBinder(scope *model.Scope, g *Graph, system System, stream uint64) *binder {
+	rng := rand.New(rand.NewPCG(system.Seed, stream))
+	return &binder{scope, g, system, rng, parameters{nodes: map[string]*Node{}}}
 }
 
-func (m *maker) add(name string, draw func() float64, dims ...int) {
-	m.made.names = append(m.made.names, name)
-	m.made.nodes[name] = m.system.variable(m.scope, m.graph, name, draw, dims...)
+func (b *binder) add(name string, draw func() float64, dims ...int) {
+	b.bound.names = append(b.bound.names, name)
+	b.bound.nodes[name] = b.system.Variable(b.scope, b.graph, name, draw, dims...)
 }
 
-// weights makes a matrix [in, out] with entries of scale/√fan, where fan counts all that the layer adds up.
-func (m *maker) weights(name string, in, out, fan int, scale float64) {
-	size := scale / math.Sqrt(float64(fan))
-	m.add(name, func() float64 { return size * m.rng.NormFloat64() }, in, out)
+// weights creates a matrix [in, out] of normal draws with standard deviation scale/√fanIn. fanIn
+// counts all inputs of the layer, which may have several such matrices.
+func (b *binder) weights(name string, in, out, fanIn int, scale float64) {
+	size := scale / math.Sqrt(float64(fanIn))
+	b.add(name, func() float64 { return size * b.rng.NormFloat64() }, in, out)
 }
 
-// bias makes a vector [size] of zeros.
-func (m *maker) bias(name string, size int) {
-	m.add(name, func() float64 { return 0 }, size)
+// bias creates a vector [size] of zeros.
+func (b *binder) bias(name string, size int) {
+	b.add(name, func() float64 { return 0 }, size)
 }

@@ -9,29 +9,32 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// probed names the fields that take probes.
+// probed names the fields that implement Probed.
 var probed = []string{"egnn", "egnn of one layer", "mlp"}
 
-// along runs Along for probes [K][n·d], the same for every configuration.
-func along(t *testing.T, name string, probes [][]float64) (v, products, alike []float64) {
+// along evaluates Along for probes [K][n·d], the same for every configuration. reverse has the
+// products by reverse-mode differentiation.
+func along(t *testing.T, name string, probes [][]float64) (v, products, reverse []float64) {
 	t.Helper()
 	x, times := inputs()
 	out := evaluate(t, fields[name], x, times, func(f dynamics.Field, x, at *Node) []*Node {
-		p := BroadcastToDims(Reshape(ConstAsDType(x.Graph(), x.DType(), probes), len(probes), n, d, 1), len(probes), n, d, batch)
+		p := Reshape(ConstAsDType(x.Graph(), x.DType(), probes), len(probes), n, d, 1)
+		p = BroadcastToDims(p, len(probes), n, d, batch)
 		v, products := f.(dynamics.Probed).Along(at, x, p)
-		var alike []*Node
+		var reverse []*Node
 		for k := range probes {
 			probe := TransposeAllDims(Reshape(SliceAxis(p, 0, AxisElem(k)), n, d, batch), 2, 0, 1)
 			w, _ := f.At(at, x)
 			gradient := Gradient(ReduceAllSum(Mul(w, probe)), x)[0]
-			alike = append(alike, ExpandAxes(ReduceSum(Mul(gradient, probe), 1, 2), 0))
+			reverse = append(reverse, ExpandAxes(ReduceSum(Mul(gradient, probe), 1, 2), 0))
 		}
-		return []*Node{v, products, Concatenate(alike, 0)}
+		return []*Node{v, products, Concatenate(reverse, 0)}
 	})
 	return out[0], out[1], out[2]
 }
 
-// Each product is that of reverse-mode differentiation, and those along a basis add up to the exact divergence.
+// Each product agrees with reverse-mode differentiation, and the products along a basis add up to
+// the exact divergence.
 func TestProbesMultiplyTheJacobian(t *testing.T) {
 	x, times := inputs()
 	basis := particle.MeanFreeBasis(n, d)
@@ -47,9 +50,9 @@ func TestProbesMultiplyTheJacobian(t *testing.T) {
 	}
 	for _, name := range probed {
 		exact := evaluate(t, fields[name], x, times, velocity)
-		v, products, alike := along(t, name, append(columns, skewed))
+		v, products, reverse := along(t, name, append(columns, skewed))
 		near(t, name+"'s velocity", v, exact[0], 1e-12)
-		near(t, name+"'s products", products, alike, 1e-10)
+		near(t, name+"'s products", products, reverse, 1e-10)
 		sums := make([]float64, batch)
 		for i := range len(columns) * batch {
 			sums[i%batch] += products[i]
@@ -58,13 +61,14 @@ func TestProbesMultiplyTheJacobian(t *testing.T) {
 	}
 }
 
-// The kernel and one-hop fields have exact divergences at the cost of a probe or two.
+// The kernel and one-hop fields do not need probes: their exact divergence costs as much as one
+// probe or two.
 func TestOtherFieldsTakeNoProbes(t *testing.T) {
 	x, times := inputs()
 	for _, name := range []string{"kernel", "onehop"} {
 		evaluate(t, fields[name], x, times, func(f dynamics.Field, x, at *Node) []*Node {
 			if _, ok := f.(dynamics.Probed); ok {
-				t.Errorf("%s takes probes", name)
+				t.Errorf("%s implements Probed", name)
 			}
 			return velocity(f, x, at)
 		})

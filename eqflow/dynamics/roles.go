@@ -8,22 +8,23 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// Fields that keep the symmetry of a system whose particles are not all alike see particles and pairs by their roles
-// (particle.Relabelling.Roles): they are told two apart exactly where no relabelling takes one to the other.
+// Where the particles of a system are not all alike, equivariant fields distinguish particles and
+// pairs by their roles (particle.Relabelling.Roles). Two have the same role exactly if some
+// relabelling of the system takes one to the other.
 
-// particleRoles returns the role of each particle [n], and how many there are.
+// particleRoles returns the role of each particle [n], and the number of roles.
 func (s System) particleRoles() (roles []int, count int) {
 	roles, _ = s.Relabelling.Roles(s.N)
 	return roles, slices.Max(roles) + 1
 }
 
-// pairRoles returns the role of each pair in the order of particle.Pairs, and how many there are.
+// pairRoles returns the role of each pair in the order of particle.Pairs, and the number of roles.
 func (s System) pairRoles() (roles []int, count int) {
 	_, roles = s.Relabelling.Roles(s.N)
 	return roles, slices.Max(roles) + 1
 }
 
-// pairsByRole lists the pairs with those of one role together, and how many each role has.
+// pairsByRole lists the pairs sorted by role, and the number of pairs of each role.
 func (s System) pairsByRole() (order [][2]int, sizes []int) {
 	roles, count := s.pairRoles()
 	sizes = make([]int, count)
@@ -38,32 +39,33 @@ func (s System) pairsByRole() (order [][2]int, sizes []int) {
 	return order, sizes
 }
 
-// ofParticles returns each particle's row of weights [particle roles, out] as [n, out].
+// ofParticles returns the row of weights [particle roles, out] for each particle: [n, out].
 func (s System) ofParticles(weights *Node) *Node {
 	roles, count := s.particleRoles()
 	return DotProduct(ConstAsDType(weights.Graph(), weights.DType(), oneHot(roles, count)), weights)
 }
 
-// ofEdges returns each edge's row of weights [pair roles, out] as [len(neighbours), n, out]: element [k, i] is that of the
-// pair of i and neighbours(k, i), and belongs to some pair where the two are one.
+// ofEdges returns the row of weights [pair roles, out] for each edge: [rows, n, out]. Element
+// [k, i] belongs to the pair of i and neighbour(k, i). Where the two are the same particle, it is
+// the row of some role.
 func (s System) ofEdges(weights *Node, rows int, neighbour func(k, i int) int) *Node {
 	roles, count := s.pairRoles()
-	at := map[[2]int]int{}
+	roleOf := map[[2]int]int{}
 	for p, pair := range particle.Pairs(s.N) {
-		at[pair] = roles[p]
+		roleOf[pair] = roles[p]
 	}
 	var edges []int
 	for k := range rows {
 		for i := range s.N {
 			j := neighbour(k, i)
-			edges = append(edges, at[[2]int{min(i, j), max(i, j)}])
+			edges = append(edges, roleOf[[2]int{min(i, j), max(i, j)}])
 		}
 	}
 	out := DotProduct(ConstAsDType(weights.Graph(), weights.DType(), oneHot(edges, count)), weights)
 	return Reshape(out, rows, s.N, -1)
 }
 
-// oneHot is the matrix [len(roles)][count] with a one at each role.
+// oneHot returns the matrix [len(roles)][count] with a one at each role.
 func oneHot(roles []int, count int) [][]float64 {
 	rows := make([][]float64, len(roles))
 	for i, r := range roles {

@@ -10,7 +10,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// unlike are systems whose particles are not all alike, with a relabelling that leaves each as it is and one that does not.
+// unlike has systems whose particles are not all alike, each with one relabelling that leaves it as
+// it is and one that does not.
 var unlike = map[string]struct {
 	particle.Relabelling
 	keeps, breaks []int
@@ -20,7 +21,7 @@ var unlike = map[string]struct {
 	"chain":         {particle.Relabelling{Chain: true}, []int{3, 2, 1, 0}, []int{3, 1, 2, 0}},
 }
 
-// typed are the fields that know roles.
+// typed names the fields that depend on roles.
 var typed = []string{"kernel", "egnn", "egnn of one layer", "onehop"}
 
 func TestFieldsKeepTheRelabellingsOfTheirSystem(t *testing.T) {
@@ -30,7 +31,7 @@ func TestFieldsKeepTheRelabellingsOfTheirSystem(t *testing.T) {
 		in.Relabelling = c.Relabelling
 		for _, fieldName := range typed {
 			config := fields[fieldName]
-			if k, ok := config.(dynamics.Kernel); ok {
+			if k, ok := config.(dynamics.RadialBasis); ok {
 				k.Centres, k.MaxDistance = 12, 8
 				config = k
 			}
@@ -47,13 +48,14 @@ func TestFieldsKeepTheRelabellingsOfTheirSystem(t *testing.T) {
 			near(t, "divergence of "+fieldName+" of "+name, got[1], want[1], 1e-11)
 			got = evaluateIn(t, in, config, relabel(x, c.breaks), times, velocity)
 			if gap := furthest(got[0], relabel(want[0], c.breaks)); gap < 1e-3 {
-				t.Errorf("%s of %s keeps %v too: the velocities differ by %g of their size", fieldName, name, c.breaks, gap)
+				t.Errorf("%s of %s keeps %v too: the velocities differ by %g, relative to the largest",
+					fieldName, name, c.breaks, gap)
 			}
 		}
 	}
 }
 
-// furthest is the largest difference, relative to the largest value.
+// furthest returns the largest difference, relative to the largest value.
 func furthest(got, want []float64) float64 {
 	gap, scale := 0.0, 0.0
 	for i := range want {
@@ -70,14 +72,14 @@ func TestDivergenceWithRoles(t *testing.T) {
 		for _, fieldName := range typed {
 			out := evaluateIn(t, in, fields[fieldName], x, times, func(f dynamics.Field, x, at *Node) []*Node {
 				_, div := f.At(at, x)
-				return []*Node{div, dynamics.ExactDivergence(func(x *Node) *Node { v, _ := f.At(at, x); return v }, x)}
+				return []*Node{div, exactDivergence(f, x, at)}
 			})
 			near(t, fieldName+" of "+name, out[0], out[1], 1e-10)
 		}
 	}
 }
 
-// The tables and the derivatives that are written by hand know the roles as At does.
+// With roles, the tables and the derivative written by hand agree with At.
 func TestTablesWithRoles(t *testing.T) {
 	x, times := inputs()
 	for i := range times {
@@ -86,13 +88,10 @@ func TestTablesWithRoles(t *testing.T) {
 	for name, c := range unlike {
 		in := system()
 		in.Relabelling = c.Relabelling
-		out := evaluateIn(t, in, dynamics.Kernel{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
+		out := evaluateIn(t, in, dynamics.RadialBasis{}, x, times, func(f dynamics.Field, x, at *Node) []*Node {
 			v, div := f.At(at, x)
 			tabulated := f.(dynamics.Tabulated)
-			var rows []*Node
-			for _, table := range tabulated.Tables([]float64{0.9, 0.3}) {
-				rows = append(rows, Reshape(SliceAxis(table, 0, AxisElem(1)), table.Shape().Dimensions[1:]...))
-			}
+			rows := rowsAt(tabulated)
 			k, l, pullback := tabulated.Linear()(rows, TransposeAllDims(x, 1, 2, 0))
 			gy, gRows := pullback(k, l)
 			// Σ k²/2 + Σ l²/2 has the cotangents k and l.
@@ -101,7 +100,9 @@ func TestTablesWithRoles(t *testing.T) {
 			return []*Node{v, TransposeAllDims(k, 2, 0, 1), div, l, wanted[0], TransposeAllDims(gy, 2, 0, 1),
 				wanted[1], gRows[0], wanted[2], gRows[1], wanted[3], gRows[2]}
 		})
-		for k, what := range []string{"velocity", "divergence", "gradient by x", "by the moments", "by the constants", "by the widths"} {
+		for k, what := range []string{
+			"velocity", "divergence", "gradient by x", "by the moments", "by the constants", "by the widths",
+		} {
 			near(t, what+" of "+name, out[2*k+1], out[2*k], 1e-9)
 		}
 	}

@@ -65,7 +65,7 @@ func layoutOf(f dynamics.EGNN, n int) []part {
 		of := func(rows int, names ...string) {
 			for _, name := range names {
 				add(rows, fmt.Sprintf("layer_%d_%s", k, name))
-				parts[len(parts)-1].share = float32(f.Share(name, n))
+				parts[len(parts)-1].share = float32(f.MeanFactor(name, n))
 			}
 		}
 		of(h, "to", "from")

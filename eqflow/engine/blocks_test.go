@@ -54,7 +54,7 @@ func TestWideFieldsTakeSmallBlocks(t *testing.T) {
 		n, d  int
 		want  int
 	}{
-		{dynamics.Kernel{}, 13, 3, 1024}, {dynamics.EGNN{}, 4, 2, 128}, {dynamics.OneHop{}, 13, 3, 32},
+		{dynamics.RadialBasis{}, 13, 3, 1024}, {dynamics.EGNN{}, 4, 2, 128}, {dynamics.OneHop{}, 13, 3, 32},
 		{dynamics.EGNN{}, 13, 3, 16}, {dynamics.OneHop{}, 55, 3, 16}, {dynamics.EGNN{}, 55, 3, 2}, {dynamics.EGNN{Hidden: 1 << 20}, 13, 3, 1},
 	} {
 		f := Flow{

@@ -27,7 +27,7 @@ var fields = []struct {
 	config flow.Config
 	auto   string // "tables in Go", "C" or "graphs": how the engine's name begins
 }{
-	{"kernel", flow.Continuous{Field: dynamics.Kernel{Centres: 10, TimeCentres: 3, Width: 1}, Steps: 4}, "tables in Go"},
+	{"kernel", flow.Continuous{Field: dynamics.RadialBasis{Centres: 10, TimeCentres: 3, Width: 1}, Steps: 4}, "tables in Go"},
 	{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 32, Harmonics: 1}, Steps: 2}, "C"},
 	{"egnn, means", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 32, Mean: true}, Steps: 2}, "C"},
 	{"egnn, too narrow for C", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 6}, Steps: 2}, "graphs"},

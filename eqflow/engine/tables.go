@@ -19,7 +19,7 @@ type tables struct {
 	Engine // the graphs
 	Flow
 	config flow.Continuous
-	field  dynamics.Kernel
+	field  dynamics.RadialBasis
 	flows  tabulated
 }
 
@@ -47,7 +47,7 @@ func newTables(f Flow, otherwise Engine) (Engine, error) {
 		return nil, errors.New(obstacle)
 	}
 	c := f.Config.(flow.Continuous).WithDefaults()
-	k, ok := c.Field.(dynamics.Kernel)
+	k, ok := c.Field.(dynamics.RadialBasis)
 	if !ok || k.PublishedSlope {
 		return nil, fmt.Errorf("%T is not the kernel field with its exact slope", c.Field)
 	}
@@ -85,7 +85,7 @@ func (e *tables) handOn(err error, do func() (Image, error)) (Image, error) {
 
 // radialField is the field with the parameters of the scope in use.
 func (e *tables) radialField(scope string) (radial.Field, error) {
-	f := radial.Field{Kernel: e.field, D: e.System.D, Parameters: radial.NewParameters(e.field.Centres, e.field.TimeCentres)}
+	f := radial.Field{RadialBasis: e.field, D: e.System.D, Parameters: radial.NewParameters(e.field.Centres, e.field.TimeCentres)}
 	return f, e.Parameters.each(scope, func(name string, numbers []float32) {
 		to := f.ByName(name)
 		for j := range to {

@@ -20,7 +20,7 @@ import (
 )
 
 // Small is a kernel field's flow that trains in moments.
-var Small = flow.Continuous{Field: dynamics.Kernel{Centres: 10, TimeCentres: 3, Width: 1}, Steps: 4}
+var Small = flow.Continuous{Field: dynamics.RadialBasis{Centres: 10, TimeCentres: 3, Width: 1}, Steps: 4}
 
 // Settings are those of a short training of so many steps.
 func Settings(steps int) train.Settings {
@@ -60,7 +60,7 @@ func Harmonic(t testing.TB, k float64) *eqflow.Model {
 	t.Helper()
 	return Generator(t, xlatest.OpenGo(t), eqflow.Generator{
 		Target: target.Harmonic{N: 4, D: 2, K: k}, Seed: 1,
-		Flow: flow.Continuous{Field: dynamics.Kernel{Centres: 8, TimeCentres: 3}, Steps: 4},
+		Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 8, TimeCentres: 3}, Steps: 4},
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	kernel := dynamics.Kernel{Centres: 8, TimeCentres: 3, Width: 1.2}
+	kernel := dynamics.RadialBasis{Centres: 8, TimeCentres: 3, Width: 1.2}
 	for _, c := range []struct {
 		name      string
 		config    flow.Config

@@ -25,7 +25,7 @@ type Continuous struct {
 // WithDefaults fills the zero fields in.
 func (c Continuous) WithDefaults() Continuous {
 	if c.Field == nil {
-		c.Field = dynamics.Kernel{}
+		c.Field = dynamics.RadialBasis{}
 	}
 	if c.Solver.Stages() == 0 {
 		c.Solver = ode.RK4

@@ -22,7 +22,7 @@ func TestLoopsGoWhereUnrolledSolvesGo(t *testing.T) {
 	x := prior.MeanFree{N: 4, D: 2}.Sample(rand.New(rand.NewPCG(6, 6)), 6)
 	types := particle.Relabelling{Types: []int{0, 1, 1, 0}}
 	for name, field := range map[string]dynamics.Config{
-		"kernel": dynamics.Kernel{Centres: 12},
+		"kernel": dynamics.RadialBasis{Centres: 12},
 		"egnn":   dynamics.EGNN{Layers: 2, Hidden: 8, Harmonics: 2},
 		"onehop": dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1, Guard: 1},
 	} {

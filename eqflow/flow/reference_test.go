@@ -120,7 +120,7 @@ func TestReferenceProblems(t *testing.T) {
 			p := load(t, system.file, system.n, system.d)
 			batch := int(p.get(t, "batch")[0])
 			xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
-				got := lossAndGradients(t, backend, p.store(t, dtypes.Float32), flow.Continuous{Field: dynamics.Kernel{PublishedSlope: true}}, 0, p.batch(t, batch, dtypes.Float32))
+				got := lossAndGradients(t, backend, p.store(t, dtypes.Float32), flow.Continuous{Field: dynamics.RadialBasis{PublishedSlope: true}}, 0, p.batch(t, batch, dtypes.Float32))
 				nll := p.get(t, "nll")[0]
 				if e := math.Abs(got[0][0]-nll) / math.Abs(nll); !(e < 4e-6) {
 					t.Errorf("NLL %.7f, want %.7f: relative error %.2g", got[0][0], nll, e)

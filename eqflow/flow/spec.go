@@ -12,7 +12,7 @@ import (
 // kinds is the table of flows that have a name, on the command line and in files. A new field is its file in package dynamics
 // and one line here.
 var kinds = []kind{
-	ofField("kernel", false, func(f dynamics.Kernel, _ float64) (dynamics.Kernel, int) { return f, 0 }),
+	ofField("kernel", false, func(f dynamics.RadialBasis, _ float64) (dynamics.RadialBasis, int) { return f, 0 }),
 	ofField("egnn", true, func(f dynamics.EGNN, rm float64) (dynamics.EGNN, int) {
 		f.Middle, f.Mean = 1.5*rm, true
 		return f, clusterSteps // the NLL of a trained LJ13 moves by 0.045 from 20 to 40 steps, by 0.001 from 40 to 80

@@ -44,7 +44,7 @@ func TestFlowForTheTarget(t *testing.T) {
 	}{
 		{"egnn", target.DW4(), dynamics.EGNN{Middle: 3}, 0}, {"onehop", target.DW4(), dynamics.OneHop{MaxDistance: 8}, 0},
 		{"egnn", cluster, dynamics.EGNN{Middle: 3, Mean: true}, 40}, {"onehop", cluster, dynamics.OneHop{MaxDistance: 10, Core: 2, Centres: 24, Guard: 1.7, Channels: 32, Tensors: 16}, 40},
-		{"egnn", target.LJ13(), dynamics.EGNN{Middle: 1.5, Mean: true}, 40}, {"kernel", cluster, dynamics.Kernel{}, 0},
+		{"egnn", target.LJ13(), dynamics.EGNN{Middle: 1.5, Mean: true}, 40}, {"kernel", cluster, dynamics.RadialBasis{}, 0},
 	} {
 		got, err := eqflow.FlowFor(c.name, c.target)
 		if err != nil {

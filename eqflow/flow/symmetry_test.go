@@ -73,8 +73,8 @@ func TestDensityKeepsTheRelabellingsOfTheSystem(t *testing.T) {
 		r             particle.Relabelling
 		keeps, breaks []int
 	}{
-		{"kernel of two types", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, particle.Relabelling{Types: []int{0, 1, 0, 1}}, swapped, mixed},
-		{"kernel of a chain", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
+		{"kernel of two types", flow.Continuous{Field: dynamics.RadialBasis{Centres: 12}, Steps: 4}, particle.Relabelling{Types: []int{0, 1, 0, 1}}, swapped, mixed},
+		{"kernel of a chain", flow.Continuous{Field: dynamics.RadialBasis{Centres: 12}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
 		{"egnn of two types", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, particle.Relabelling{Types: []int{0, 1, 0, 1}}, swapped, mixed},
 		{"onehop of a chain", flow.Continuous{Field: dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
 		{"egnn of a chain", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
@@ -114,7 +114,7 @@ func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
 		config    flow.Config
 		symmetric bool
 	}{
-		{"kernel", flow.Continuous{Field: dynamics.Kernel{Centres: 12}, Steps: 4}, true},
+		{"kernel", flow.Continuous{Field: dynamics.RadialBasis{Centres: 12}, Steps: 4}, true},
 		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, true},
 		{"onehop", flow.Continuous{Field: dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1}, Steps: 4}, true},
 		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 4}, false},

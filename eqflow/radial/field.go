@@ -18,9 +18,9 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 )
 
-// Field is a kernel field (dynamics.Kernel, which has the formulas) with numbers for parameters.
+// Field is a kernel field (dynamics.RadialBasis, which has the formulas) with numbers for parameters.
 type Field struct {
-	dynamics.Kernel
+	dynamics.RadialBasis
 	D int // of space
 	Parameters
 }
@@ -51,7 +51,7 @@ func (p Parameters) Add(share float64, other Parameters) {
 	addScaled(p.NegLogTimeWidths, share, other.NegLogTimeWidths)
 }
 
-// ByName returns the values of the variable that dynamics.Kernel creates under a name, nil for another.
+// ByName returns the values of the variable that dynamics.RadialBasis creates under a name, nil for another.
 func (p Parameters) ByName(name string) []float64 {
 	return map[string][]float64{
 		"weights": p.Weights, "bias": p.Bias, "importance": p.Importance,

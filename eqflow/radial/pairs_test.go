@@ -39,7 +39,7 @@ func normal(rng *rand.Rand, width float64, to []float64) {
 }
 
 func randomFlow(rng *rand.Rand, dim int) *Flow {
-	f := Field{Kernel: dynamics.Kernel{}.WithDefaults(), D: dim, Parameters: NewParameters(50, 10)}
+	f := Field{RadialBasis: dynamics.RadialBasis{}.WithDefaults(), D: dim, Parameters: NewParameters(50, 10)}
 	normal(rng, 1, f.Weights)
 	normal(rng, 1, f.Bias)
 	for k := range f.NegLogWidths {

@@ -49,7 +49,7 @@ type Flow struct {
 
 // NewFlow prepares a field for a solve. It returns an error where the field's RBFs are too narrow for a table.
 func NewFlow(f Field, s Solve) (*Flow, error) {
-	f.Kernel = f.Kernel.WithDefaults()
+	f.RadialBasis = f.RadialBasis.WithDefaults()
 	p, err := f.plan()
 	flow := &Flow{Solve: s, field: f, plan: p}
 	flow.at, flow.row = s.rows()

@@ -24,7 +24,7 @@ var softTrap = target.Harmonic{N: 4, D: 2, K: 0.3}
 
 func softModel(t *testing.T) *eqflow.Model {
 	t.Helper()
-	field := dynamics.Kernel{Centres: 12, MaxDistance: 8, TimeCentres: 4, Width: 1}
+	field := dynamics.RadialBasis{Centres: 12, MaxDistance: 8, TimeCentres: 4, Width: 1}
 	m, err := eqflow.New(xlatest.Open(t).Backend, eqflow.Generator{Target: softTrap, Flow: flow.Continuous{Field: field, Steps: 8}, Seed: 1})
 	if err != nil {
 		t.Fatal(err)

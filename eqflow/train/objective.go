@@ -51,7 +51,7 @@ type inGraph struct{ engine.Loss }
 // followsTrajectories reports whether the settings ask for path gradients that are made trajectory by trajectory.
 func (s Settings) followsTrajectories(config flow.Config) bool {
 	c, continuous := config.(flow.Continuous)
-	_, kernel := c.WithDefaults().Field.(dynamics.Kernel)
+	_, kernel := c.WithDefaults().Field.(dynamics.RadialBasis)
 	return continuous && s.Path && (s.Objective == Likelihood || !kernel)
 }
 

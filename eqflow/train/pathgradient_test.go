@@ -19,7 +19,7 @@ const fineSteps = 80
 
 // pathFlows are small flows of every kind whose path gradients are tested.
 var pathFlows = map[string]flow.Continuous{
-	"kernel":  {Field: dynamics.Kernel{Centres: 6, TimeCentres: 3, Width: 1.5}, Steps: 80},
+	"kernel":  {Field: dynamics.RadialBasis{Centres: 6, TimeCentres: 3, Width: 1.5}, Steps: 80},
 	"one-hop": {Field: dynamics.OneHop{Centres: 6, Hidden: 6, Channels: 2, Tensors: 2}, Steps: 80},
 	"EGNN":    {Field: dynamics.EGNN{Hidden: 6, Layers: 2}, Steps: 80},
 	"in C":    {Field: dynamics.EGNN{Hidden: 32, Layers: 3}, Steps: 80},

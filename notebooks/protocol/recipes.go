@@ -34,7 +34,7 @@ func (l *Lab) steps(full, quick int) int {
 	return n
 }
 
-func kernelFlow() flow.Config { return flow.Continuous{Field: dynamics.Kernel{}, Steps: 20} }
+func kernelFlow() flow.Config { return flow.Continuous{Field: dynamics.RadialBasis{}, Steps: 20} }
 
 // EqBG is the equivariant generator for the data of one trajectory.
 func (l *Lab) EqBG() Recipe {
@@ -44,7 +44,7 @@ func (l *Lab) EqBG() Recipe {
 // EqBGAll is the equivariant generator for equilibrium data of all states. Narrower RBFs than the default lower the drift
 // of the NLL with finer steps, and the Rényi term raises the ESS by two points.
 func (l *Lab) EqBGAll() Recipe {
-	narrow := flow.Continuous{Field: dynamics.Kernel{Width: 0.3}, Steps: 20}
+	narrow := flow.Continuous{Field: dynamics.RadialBasis{Width: 0.3}, Steps: 20}
 	return Recipe{"eqBG-all", narrow, train.Settings{Steps: l.steps(6000, 900), LearningRate: 1e-2, FinalRate: 0.005, Renyi: 0.5}}
 }
 

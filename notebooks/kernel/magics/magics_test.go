@@ -59,7 +59,7 @@ func TestModels(t *testing.T) {
 		t.Errorf("in an empty folder: %q, %v", said, err)
 	}
 	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{
-		Target: target.DW4(), Flow: flow.Continuous{Field: dynamics.Kernel{Centres: 4, TimeCentres: 2}, Steps: 2},
+		Target: target.DW4(), Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 4, TimeCentres: 2}, Steps: 2},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -60,7 +60,7 @@ func saveModel(t testing.TB, folder string, f flow.Config) {
 // A cell asks the kernel's helper for what a model draws, also after the helper was killed.
 func TestCellsAskTheHelper(t *testing.T) {
 	folder := t.TempDir()
-	saveModel(t, filepath.Join(folder, "eqBG"), flow.Continuous{Field: dynamics.Kernel{Centres: 4, TimeCentres: 2}, Steps: 2})
+	saveModel(t, filepath.Join(folder, "eqBG"), flow.Continuous{Field: dynamics.RadialBasis{Centres: 4, TimeCentres: 2}, Steps: 2})
 	t.Setenv("EQFLOW_BACKEND", xla.Go)
 	t.Setenv(helperVariable, filepath.Join(folder, "helper"))
 	k := serve(t, "")

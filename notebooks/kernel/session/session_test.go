@@ -39,7 +39,7 @@ func trap(strength float64) *target.Own {
 }
 
 func small(t target.Target) eqflow.Generator {
-	return eqflow.Generator{Target: t, Flow: flow.Continuous{Field: dynamics.Kernel{Centres: 4, TimeCentres: 2}, Steps: 2}}
+	return eqflow.Generator{Target: t, Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 4, TimeCentres: 2}, Steps: 2}}
 }
 
 // wrong returns what a cell that fails says.

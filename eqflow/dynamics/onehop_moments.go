@@ -6,8 +6,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// moment is a symmetric tensor on every particle, M_i = Σ_j a_ij û_ij ⊗ … ⊗ û_ij, with as many factors as its order. Only the
-// components whose coordinates do not fall are kept, each [n, batch, channels].
+// moment is a symmetric tensor on every particle, M_i = Σ_j a_ij û_ij ⊗ … ⊗ û_ij, with as many
+// factors as its order. It holds only the components whose coordinates do not decrease, each
+// [n, batch, channels].
 type moment struct {
 	order, d int
 	parts    map[string]*Node // by component
@@ -19,14 +20,15 @@ func component(coordinates ...byte) string {
 	return string(coordinates)
 }
 
-// components lists the entries of a symmetric tensor once each, and how many of the full tensor's each stands for.
+// components lists the distinct entries of a symmetric tensor. count is how many entries of the
+// full tensor each stands for.
 func components(order, d int) (names []string, count map[string]float64) {
 	count = map[string]float64{}
-	var fill func(head []byte)
-	fill = func(head []byte) {
+	var extend func(head []byte)
+	extend = func(head []byte) {
 		if len(head) < order {
 			for k := range d {
-				fill(append(slices.Clone(head), byte(k)))
+				extend(append(slices.Clone(head), byte(k)))
 			}
 			return
 		}
@@ -36,12 +38,12 @@ func components(order, d int) (names []string, count map[string]float64) {
 		}
 		count[name]++
 	}
-	fill(nil)
+	extend(nil)
 	return names, count
 }
 
 // product returns Π û_ij,k over a component's coordinates [n, n, batch]; nil stands for one.
-func (e hop) product(name string) *Node {
+func (e edgeGeometry) product(name string) *Node {
 	var p *Node
 	for _, k := range []byte(name) {
 		if p == nil {
@@ -53,47 +55,49 @@ func (e hop) product(name string) *Node {
 	return p
 }
 
-// moment returns Σ_j a_ij û_ij^{⊗order} of edges' a [n, n, batch, channels].
-func (e hop) moment(order int, a *Node) moment {
+// moment returns Σ_j a_ij û_ij^{⊗order} for values a [n, n, batch, channels] on edges.
+func (e edgeGeometry) moment(order int, a *Node) moment {
 	m := moment{order, len(e.unit), map[string]*Node{}}
 	names, _ := components(order, m.d)
 	for _, name := range names {
-		weighed := a
+		weighted := a
 		if p := e.product(name); p != nil {
-			weighed = Mul(e.over(p, a), a)
+			weighted = Mul(e.repeatChannels(p, a), a)
 		}
-		m.parts[name] = sumNeighbours(weighed)
+		m.parts[name] = sumNeighbours(weighted)
 	}
 	return m
 }
 
-// scaled multiplies a moment by a factor of the time [batch, channels].
+// scaled multiplies a moment by a factor that depends on the time [batch, channels].
 func (m moment) scaled(factor *Node) moment {
 	out := moment{m.order, m.d, map[string]*Node{}}
-	for name, part := range m.parts {
+	names, _ := components(m.order, m.d)
+	for _, name := range names {
+		part := m.parts[name]
 		out.parts[name] = Mul(part, BroadcastToShape(ExpandAxes(factor, 0), part.Shape()))
 	}
 	return out
 }
 
 // contract returns M_i · û_ij^{⊗order} on every edge [n, n, batch, channels].
-func (e hop) contract(m moment) *Node {
+func (e edgeGeometry) contract(m moment) *Node {
 	names, count := components(m.order, m.d)
 	var sum *Node
 	for _, name := range names {
-		term := spread(m.parts[name])
+		term := toEdges(m.parts[name])
 		if p := e.product(name); p != nil {
 			if count[name] > 1 {
 				p = Mul(p, scalar(p, count[name]))
 			}
-			term = Mul(e.over(p, term), term)
+			term = Mul(e.repeatChannels(p, term), term)
 		}
 		sum = sumOf(sum, term)
 	}
 	return sum
 }
 
-// dot returns the full contraction of two moments of one order [n, batch, channels].
+// dot returns the full contraction of two moments of the same order [n, batch, channels].
 func (m moment) dot(other moment) *Node {
 	names, count := components(m.order, m.d)
 	var sum *Node
@@ -104,7 +108,7 @@ func (m moment) dot(other moment) *Node {
 	return sum
 }
 
-// slice returns the moment of one order less that is left when one index is held at coordinate k.
+// slice fixes one index at coordinate k and returns the moment of the next lower order.
 func (m moment) slice(k int) moment {
 	out := moment{m.order - 1, m.d, map[string]*Node{}}
 	names, _ := components(out.order, m.d)
@@ -123,7 +127,7 @@ func (m moment) stacked() *Node {
 	return Stack(parts, 0)
 }
 
-// unstacked undoes stacked.
+// unstacked is the inverse of stacked.
 func unstacked(a *Node) moment {
 	m := moment{1, a.Shape().Dimensions[0], map[string]*Node{}}
 	for k := range m.d {
