@@ -20,7 +20,7 @@ const (
 	muonRounds = 5
 	// muonReach makes up for a singular value of one: a step's largest is the learning rate times this and the root of the
 	// matrix's longer side, so that its entries have the size muonReach·rate. On DW4, with one seed, 0.2 and 1 were worse
-	// than 0.4 and 0.5, which were alike (notebooks/README.md).
+	// than 0.4 and 0.5, which were alike (notebooks/LOG.md).
 	muonReach = 0.4
 )
 

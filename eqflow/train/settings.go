@@ -58,7 +58,7 @@ const (
 	Adam Optimizer = "adam"
 	// Muon moves the matrices of weights, of 16 rows and columns or more, along the gradient with all its singular values made
 	// alike, and the rest as Adam does. 3000 steps take the EGNN on DW4 to an ESS of 95 %, those of Adam at its best rate to 86 %
-	// (notebooks/README.md).
+	// (notebooks/LOG.md).
 	Muon Optimizer = "muon"
 )
 
@@ -124,14 +124,14 @@ type Settings struct {
 }
 
 // The steps and the learning rate of SuitFlow for rich fields, with which the EGNN reached an ESS of 98 % on DW4 from 100 000
-// configurations, with forces; 3000 steps reached 95 % (notebooks/README.md).
+// configurations, with forces; 3000 steps reached 95 % (notebooks/LOG.md).
 const (
 	richSteps = 20000
 	richRate  = 2e-3
 )
 
 // Those with path gradients, and the batch. At this rate 500 steps of half the batch took a matched one-hop field on LJ13 from 0.68
-// nats of forward divergence to 0.31; three times the rate cost the EGNN on DW4 its ESS (notebooks/README.md).
+// nats of forward divergence to 0.31; three times the rate cost the EGNN on DW4 its ESS (notebooks/LOG.md).
 const (
 	pathSteps = 300
 	pathRate  = 5e-4
@@ -150,7 +150,7 @@ func (s Settings) SuitFlow(c flow.Config) Settings {
 			s.CheckpointEvery = orDefault(s.CheckpointEvery, pathCheckpoints)
 		}
 		s.Objective = orDefault(s.Objective, FlowMatching)
-		if !s.Path { // with path gradients Muon let the shares of DW4's states drift (notebooks/README.md)
+		if !s.Path { // with path gradients Muon let the shares of DW4's states drift (notebooks/LOG.md)
 			s.Optimizer = orDefault(s.Optimizer, Muon)
 		}
 		s.LearningRate = orDefault(s.LearningRate, richRate)
@@ -168,7 +168,7 @@ func (s Settings) WithDefaults() Settings {
 		s.Coupling = orDefault(s.Coupling, Independent)
 	}
 	if s.Forces && s.Objective == FlowMatching {
-		s.Focus = orDefault(s.Focus, 0.73) // as good on DW4 as on LJ13 (notebooks/README.md)
+		s.Focus = orDefault(s.Focus, 0.73) // as good on DW4 as on LJ13 (notebooks/LOG.md)
 	}
 	s.Steps = orDefault(s.Steps, 4000)
 	s.Batch = orDefault(s.Batch, 256)
