@@ -73,18 +73,40 @@ type times struct {
 func (f Field) centreOfTime(m int) float64 { return float64(m) / float64(f.TimeCentres-1) }
 
 func (f Field) newTimes(at []float64) times {
-	out := times{at: at, rbf: make([][]float64, len(at)), gated: append([]float64(nil), f.Bias...), constant: make([]float64, len(at))}
-	for k, a := range f.Importance {
-		addScaled(out.gated, a*a, f.Weights[k*f.TimeCentres:])
-	}
+	out := times{at: at, rbf: make([][]float64, len(at)), gated: f.gatedBias(), constant: make([]float64, len(at))}
 	for i, t := range at {
-		rbf, sum := f.timeRBFs(t)
-		for m := range rbf {
-			rbf[m] /= sum
-		}
-		out.rbf[i], out.constant[i] = rbf, dot(rbf, out.gated)
+		out.rbf[i] = f.normalisedTimeRBFs(t)
+		out.constant[i] = dot(out.rbf[i], out.gated)
 	}
 	return out
+}
+
+// gatedBias returns Σ_k a_k² W_km + b_m [T].
+func (f Field) gatedBias() []float64 {
+	gated := append([]float64(nil), f.Bias...)
+	for k, a := range f.Importance {
+		addScaled(gated, a*a, f.Weights[k*f.TimeCentres:])
+	}
+	return gated
+}
+
+// distanceRBFs returns the centres and the inverse widths of the distance RBFs [K].
+func (f Field) distanceRBFs() (centres, inverse []float64) {
+	centres, inverse = make([]float64, f.Centres), make([]float64, f.Centres)
+	for k := range centres {
+		centres[k] = f.MaxDistance * float64(k) / float64(f.Centres-1)
+		inverse[k] = math.Exp(f.NegLogWidths[k])
+	}
+	return centres, inverse
+}
+
+// normalisedTimeRBFs returns the time RBFs [T] at a flow time, over their regularised sum.
+func (f Field) normalisedTimeRBFs(t float64) []float64 {
+	rbf, sum := f.timeRBFs(t)
+	for m := range rbf {
+		rbf[m] /= sum
+	}
+	return rbf
 }
 
 // timeRBFs returns the time RBFs [T] at a time and their regularised sum.

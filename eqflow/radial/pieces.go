@@ -188,11 +188,8 @@ func (f Field) plan() (plan, error) {
 
 // newBasis divides the distances finely enough, those beyond split only if they are asked for.
 func (f Field) newBasis(p plan, beyond bool) *basis {
-	b := &basis{centres: make([]float64, f.Centres), inverse: make([]float64, f.Centres)}
-	for k := range b.centres {
-		b.centres[k] = f.MaxDistance * float64(k) / float64(f.Centres-1)
-		b.inverse[k] = math.Exp(f.NegLogWidths[k])
-	}
+	b := &basis{}
+	b.centres, b.inverse = f.distanceRBFs()
 	if !beyond {
 		p.far = 0
 	}
