@@ -109,7 +109,7 @@ func (f Field) Of(gradient []float32, name string) (of []float32) {
 
 // turned returns the parameters with every square matrix transposed where it lies.
 func (f Field) turned() []float32 {
-	out := spareNumbers.Take(len(f.Parameters))
+	out := spareNumbers.Get(len(f.Parameters))
 	for _, p := range f.layout {
 		if p.rows != p.cols {
 			continue
@@ -157,7 +157,7 @@ func (f Field) summed(x particle.Batch, t []float64, add func(part int, turned, 
 	gradients := make([][]float32, min(blocks, mostParts))
 	parallel.Each(len(gradients), func(k int) {
 		from, to := k*blocks/len(gradients)*lanes, min((k+1)*blocks/len(gradients)*lanes, size)
-		gradients[k] = spareNumbers.Take(len(f.Parameters))
+		gradients[k] = spareNumbers.Get(len(f.Parameters))
 		clear(gradients[k])
 		add(k, turned, places[from*width:to*width], times[from*features:to*features], from*width, to*width, gradients[k])
 	})
@@ -166,9 +166,9 @@ func (f Field) summed(x particle.Batch, t []float64, add func(part int, turned, 
 		for i, v := range g {
 			sum[i] += v
 		}
-		spareNumbers.Leave(g)
+		spareNumbers.Put(g)
 	}
-	spareNumbers.Leave(turned)
+	spareNumbers.Put(turned)
 	return sum
 }
 

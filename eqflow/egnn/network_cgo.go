@@ -63,14 +63,14 @@ func (f Field) at(turned, x, t []float32, curved bool) call {
 		second = 1
 	}
 	if wide {
-		c.space = spareNumbers.Take(int(C.eqflow_egnn_space_avx512(&c.f, second)))
+		c.space = spareNumbers.Get(int(C.eqflow_egnn_space_avx512(&c.f, second)))
 	} else {
-		c.space = spareNumbers.Take(int(C.eqflow_egnn_space_avx2(&c.f, second)))
+		c.space = spareNumbers.Get(int(C.eqflow_egnn_space_avx2(&c.f, second)))
 	}
 	return c
 }
 
-func (c call) done() { spareNumbers.Leave(c.space) }
+func (c call) done() { spareNumbers.Put(c.space) }
 
 // match adds share times the gradient of Σ |v(x, t) − want|², which it returns.
 func (f Field) match(turned, x, t, want []float32, share float32, gradient []float32) float64 {

@@ -58,7 +58,7 @@ func (f Field) Rate(x particle.Batch, t []float64, vectors Vectors) (v particle.
 // the lanes want them.
 func (f Field) withVectors(vectors Vectors, size int, do func(turned, vectors []float32, from, to int)) {
 	turned := f.turned()
-	defer spareNumbers.Leave(turned)
+	defer spareNumbers.Put(turned)
 	var basis []float32
 	if vectors == nil {
 		basis = f.basis()

@@ -18,8 +18,8 @@ func (s Span) Time(step, stage int) float64 {
 // Step advances y in place by one step of length h. rate sets k to the derivative of y at the state
 // of a stage.
 //
-// states and rates hold an array for each stage. Step fills them with the stages' states
-// y + h Σ_m A[j][m] k_m and their derivatives k_j, so that a caller can form h Σ_j Error[j] k_j or
+// states and rates hold an array for each stage. Step fills them with the stages' states y + h Σ_m
+// A[j][m] k_m and their derivatives k_j, so that a caller can form h Σ_j Error[j] k_j or
 // differentiate the step. A state may be shorter than y: the numbers of y beyond it are integrals,
 // on which the derivative does not depend. States that nobody needs after the step may share an
 // array. A stage of weight zero is skipped, so that it adds no NaN.

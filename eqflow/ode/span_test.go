@@ -7,7 +7,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 )
 
-// solveCosine solves dy/dt = y·cos t with the integral ∫ y dt at its side, and returns both at the end.
+// solveCosine solves dy/dt = y·cos t with the integral ∫ y dt at its side, and returns both at the
+// end.
 func solveCosine(s ode.Span) (end, integral float64) {
 	y := []float64{1, 0}
 	states, rates := make([][]float64, s.Method.Stages()), make([][]float64, s.Method.Stages())
@@ -23,7 +24,8 @@ func solveCosine(s ode.Span) (end, integral float64) {
 	return y[0], y[1]
 }
 
-// The error of a step in plain Go falls with the method's order, there and back; exp(sin t) is exact.
+// The error of a step in plain Go falls with the method's order, there and back; exp(sin t) is
+// exact.
 func TestStepHasItsOrder(t *testing.T) {
 	for _, m := range ode.Tableaus {
 		fault := func(steps int) float64 {

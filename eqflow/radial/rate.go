@@ -10,8 +10,8 @@ import (
 // Rate returns the velocity v [B, n, d] of the field and its exact divergence [B] at configurations
 // x [B, n, d] and flow times t [B], which may differ from one configuration to the next.
 //
-// It sums the radial basis functions themselves, in float64 and without tables, so that its error is
-// rounding alone. A pair costs as many exponentials as there are distance centres near it. The
+// It sums the radial basis functions themselves, in float64 and without tables, so that its error
+// is rounding alone. A pair costs as many exponentials as there are distance centres near it. The
 // configurations are shared among all cores.
 func (f Field) Rate(x particle.Batch, t []float64) (v particle.Batch, div []float64) {
 	f.Kernel = f.Kernel.WithDefaults()

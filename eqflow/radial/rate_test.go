@@ -50,7 +50,8 @@ func graphRate(t *testing.T, f radial.Field, x particle.Batch, times []float64) 
 	t.Helper()
 	shapes := map[string][]int{"weights": {f.Centres, f.TimeCentres}, "bias": {1, f.TimeCentres}}
 	system := dynamics.System{N: x.N, D: x.D, DType: dtypes.Float64}
-	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), func(scope *model.Scope, x, at *Node) []*Node {
+	backend := xlatest.OpenGo(t).Backend
+	exec, err := model.NewExec(backend, model.NewStore(), func(scope *model.Scope, x, at *Node) []*Node {
 		scope = scope.At("field")
 		for _, name := range names {
 			values, shape := f.ByName(name), shapes[name]
@@ -65,14 +66,16 @@ func graphRate(t *testing.T, f radial.Field, x particle.Batch, times []float64) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Call(tensors.FromFlatDataAndDimensions(x.X, x.Len(), x.N, x.D), tensors.FromFlatDataAndDimensions(times, len(times)))
+	out, err := exec.Call(
+		tensors.FromFlatDataAndDimensions(x.X, x.Len(), x.N, x.D), tensors.FromFlatDataAndDimensions(times, len(times)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tensors.MustCopyFlatData[float64](out[0]), tensors.MustCopyFlatData[float64](out[1])
 }
 
-// Rate is the graph's field to the rounding of float64, at a time of its own for every configuration.
+// Rate is the graph's field to the rounding of float64, at a time of its own for every
+// configuration.
 func TestRateIsTheGraphs(t *testing.T) {
 	for _, shape := range []struct{ size, n, d int }{{9, 4, 2}, {5, 7, 3}} {
 		rng := rand.New(rand.NewPCG(7, uint64(shape.n)))
@@ -80,7 +83,8 @@ func TestRateIsTheGraphs(t *testing.T) {
 		x, times := places(rng, shape.size, shape.n, shape.d)
 		v, div := f.Rate(x, times)
 		wantV, wantDiv := graphRate(t, f, x, times)
-		for what, e := range map[string]float64{"velocity": relative(v.X, wantV), "divergence": relative(div, wantDiv)} {
+		errors := map[string]float64{"velocity": relative(v.X, wantV), "divergence": relative(div, wantDiv)}
+		for what, e := range errors {
 			t.Logf("%d particles: %s differs by %.2g", shape.n, what, e)
 			if !(e < 1e-10) {
 				t.Errorf("%d particles: %s differs by %.2g of its size", shape.n, what, e)
@@ -114,8 +118,8 @@ func TestRateHasTheTraceOfItsJacobian(t *testing.T) {
 	}
 }
 
-// Rate keeps the defaults of the field and hands on what is not a number, for its configuration alone.
-func TestRateOfWhatIsNotANumber(t *testing.T) {
+// Rate fills in the defaults of the field. NaN in one configuration gives NaN there alone.
+func TestRateOfNaN(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
 	f := randomField(rng, 2)
 	x, times := places(rng, 3, 4, 2)
