@@ -97,7 +97,7 @@ func (m *Model) radialFlow(s span, solver ode.Tableau) (f *radial.Flow, err erro
 	if f, ok := m.tables.flows[s]; ok {
 		return f, nil
 	}
-	f, err = radial.NewFlow(field, radial.Solve{Method: solver, Steps: s.steps, T0: s.t0, T1: s.t1})
+	f, err = radial.NewFlow(field, ode.Span{Method: solver, Steps: s.steps, T0: s.t0, T1: s.t1})
 	if err != nil {
 		return nil, nil // no table holds this field: the graphs do
 	}

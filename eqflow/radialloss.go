@@ -3,6 +3,7 @@ package eqflow
 import (
 	"math"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/radial"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -21,14 +22,14 @@ func (m *Model) radialLoss(s Settings, in Inputs) (loss float64, gradient radial
 	}
 	gradient = radial.NewParameters(k.Centres, k.TimeCentres)
 	for _, part := range m.radialParts(s, in) {
-		flow, err := radial.NewFlow(field, radial.Solve{Method: c.Solver, Steps: c.Steps, T0: part.from, T1: 1 - part.from})
+		flow, err := radial.NewFlow(field, ode.Span{Method: c.Solver, Steps: c.Steps, T0: part.from, T1: 1 - part.from})
 		if err != nil {
 			return 0, gradient, false, nil // no table holds this field: the graphs do
 		}
-		kept := flow.Keep(part.x)
-		value, cotangents := part.loss(kept.Images)
+		tape := flow.Record(part.x)
+		value, cotangents := part.loss(tape.Images)
 		loss += part.share * value
-		gradient.Add(part.share, kept.Pull(cotangents))
+		gradient.Add(part.share, tape.Pull(cotangents))
 		flow.Release()
 	}
 	return loss, gradient, true, nil
