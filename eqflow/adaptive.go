@@ -52,8 +52,8 @@ func (m *Model) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb
 // adaptiveOnHost is LogProbAdaptive of a field in C.
 func (m *Model) adaptiveOnHost(field egnn.Field, x particle.Batch, control ode.Adaptive) (logProb []float64, steps int, err error) {
 	x = x.Clone().RemoveMean()
-	for from := 0; from < x.Len(); from += egnn.Block() {
-		to := min(from+egnn.Block(), x.Len())
+	for from := 0; from < x.Len(); from += egnn.BlockSize() {
+		to := min(from+egnn.BlockSize(), x.Len())
 		block := x.Slice(from, to)
 		integral, count, err := m.driveOnHost(field, block, control)
 		if err != nil {

@@ -33,13 +33,13 @@ func (m *Model) hostLoss(s Settings, in Inputs) (loss float64, gradient dataset.
 	}
 	var all []float32
 	if m.usesPathGradients(s) { // as pathLoss has it
-		loss, all = in.Value, field.Push(in.X, in.Slopes, in.T)
+		loss, all = in.Value, field.PullParameters(in.X, in.Slopes, in.T)
 	} else {
 		x, want := s.regression(in)
 		loss, all = field.Match(x, want, in.T)
 	}
 	for k, name := range names {
-		gradient = append(gradient, dataset.Float32(name, field.Of(all, name), variables[k].Shape().Dimensions...))
+		gradient = append(gradient, dataset.Float32(name, field.GradientOf(name, all), variables[k].Shape().Dimensions...))
 	}
 	return loss, gradient, true, nil
 }
@@ -140,7 +140,7 @@ func (m *Model) hostFlow(s span, densities bool) (f hostFlow, ok bool, err error
 		}, largestBlock}, err == nil, err
 	}
 	field, ok, err := m.egnnField(m.scope)
-	solve := egnn.Solve{Method: c.Solver, Steps: s.steps, T0: s.t0, T1: s.t1}
+	solve := ode.Span{Method: c.Solver, Steps: s.steps, T0: s.t0, T1: s.t1}
 	return hostFlow{func(x particle.Batch) (particle.Batch, []float64, []float64) {
 		if !densities {
 			return field.Apply(solve, x, egnn.NoVectors(x.Len())).X, nil, nil
@@ -148,7 +148,7 @@ func (m *Model) hostFlow(s span, densities bool) (f hostFlow, ok bool, err error
 		images := field.Apply(solve, x, m.estimate.vectorsOf(x))
 		logDet, errors := m.estimate.sum(images.Products, m.Prior.DegreesOfFreedom())
 		return images.X, logDet, errors
-	}, egnn.Block()}, ok, err
+	}, egnn.BlockSize()}, ok, err
 }
 
 // applyOnHost maps configurations, means removed, block by block: LogQ is log|det|. ok is false where the graphs are to be used.
