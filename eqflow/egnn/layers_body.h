@@ -75,7 +75,7 @@ static void allocate_activations(const eqflow_egnn *f, float **at, int kept, act
 	for (int k = 0; k < f->layers; k++) {
 		int rows = k ? edges : edges / 2;
 		long row = (kept == ONE_PARTICLE ? n - 1 : rows) * node;
-		activations a = {kept};
+		activations a = {.kept = kept};
 		a.features = allocate(at, (k ? n : 1) * node), a.offset = allocate(at, edges * f->dim * LANES);
 		a.distance = allocate(at, edges * LANES), a.strength = allocate(at, rows * LANES);
 		a.received = allocate(at, n * node), a.hidden = allocate(at, n * node), a.hidden_slope = allocate(at, n * node);
