@@ -56,7 +56,8 @@ func (s Spec) create(ctx context.Context, folder string, report func(text string
 		return fmt.Errorf("%s: cannot renew the Python environment: %w; remove %s", s.Name, err, folder)
 	}
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-		return fmt.Errorf("%s: cannot make the Python environment: %w; set XDG_CACHE_HOME to a folder that can be written",
+		return fmt.Errorf("%s: cannot make the Python environment: %w; "+
+			"set XDG_CACHE_HOME to a folder that can be written",
 			s.Name, err)
 	}
 	report("making a Python environment")
