@@ -204,7 +204,7 @@ static vf solve(memory *m, int block, vf *penalty) {
     return integral;
 }
 
-/* Runs the adjoint of the solve whose stages are in m. weight is that of each lane in the loss. */
+/* Runs the adjoint of the solve whose stages are in m. weight has the weights of lanes. */
 static void solve_backward(memory *m, vf weight) {
     int w = n * D;
     float h = 1.0f / steps;

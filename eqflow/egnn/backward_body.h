@@ -1,5 +1,5 @@
-// The backward pass: from cotangents of the positions at the end to those of the parameters or of
-// the configuration.
+// The backward pass: from cotangents of the positions at the end to the gradient by the parameters
+// or by the configuration.
 
 // cotangents holds cotangents of a layer's activations.
 typedef struct {
@@ -11,8 +11,8 @@ typedef struct {
 // parameters, or, where g is null, to the configuration. more holds further cotangents of the
 // layer's activations, which come from the directions of a divergence, or is null.
 
-// move_back sets the cotangents of the strengths and of the distances of edges, from those of the
-// positions, gy, and adds to gy_next by way of the offsets.
+// move_back sets g_strength and g_distance, the cotangents of edges' strengths and distances, from
+// gy, the cotangents of the positions. It adds the contribution of the offsets to gy_next.
 FUNCTION void move_back(const eqflow_egnn *f, int k, const activations *l, scratch *s) {
 	int n = f->n, dim = f->dim;
 	FOR_EDGES(i, j, n) {
@@ -30,7 +30,7 @@ FUNCTION void move_back(const eqflow_egnn *f, int k, const activations *l, scrat
 	}
 }
 
-// measure_back adds to gy_next by way of the distances.
+// measure_back adds the contribution of the distances to gy_next.
 FUNCTION void measure_back(const eqflow_egnn *f, const activations *l, scratch *s) {
 	int n = f->n, dim = f->dim;
 	FOR_EDGES(i, j, n) {
@@ -44,7 +44,7 @@ FUNCTION void measure_back(const eqflow_egnn *f, const activations *l, scratch *
 	}
 }
 
-// offsets_back adds further cotangents of the offsets to gy_next.
+// offsets_back adds the contribution of more cotangents of the offsets to gy_next.
 FUNCTION void offsets_back(const eqflow_egnn *f, const cotangents *more, scratch *s) {
 	int n = f->n, dim = f->dim;
 	FOR_EDGES(i, j, n)
@@ -54,8 +54,8 @@ FUNCTION void offsets_back(const eqflow_egnn *f, const cotangents *more, scratch
 		}
 }
 
-// update_back takes g_features, the cotangent of a layer's outgoing features, to that of its own
-// features, and sets g_received.
+// update_back turns g_features, the cotangent of a layer's outgoing features, into the cotangent of
+// its incoming features, and sets g_received.
 FUNCTION void update_back(const eqflow_egnn *f, int k, const layer *transposed, const activations *l, scratch *s,
 	const layer *g, const cotangents *more) {
 	int n = f->n, h = f->hidden, nodes = n * LANES;
@@ -81,8 +81,8 @@ FUNCTION void update_back(const eqflow_egnn *f, int k, const layer *transposed, 
 	dense_more(nodes, h, s->g_hidden, transposed->own, s->g_features);
 }
 
-// strengths_back sets the cotangents of the last SiLU of the rows of a span from those of the
-// edges' strengths, and the cotangents of the messages to g_received.
+// strengths_back sets g, the cotangents of the arguments of a span's third SiLUs, from g_strength.
+// It sets g_next, the cotangents of the span's messages, from g_received.
 FUNCTION void strengths_back(const eqflow_egnn *f, int k, const layer *w, span p, const activations *l, scratch *s,
 	const layer *g) {
 	int n = f->n, h = f->hidden;
@@ -104,8 +104,7 @@ FUNCTION void strengths_back(const eqflow_egnn *f, int k, const layer *w, span p
 	}
 }
 
-// rows_back takes the cotangents of the edges' strengths, and g_received, to the inputs of the rows
-// of a span.
+// rows_back sets g, the cotangents of the inputs of a span's rows, from g_strength and g_received.
 FUNCTION void rows_back(const eqflow_egnn *f, int k, const layer *w, const layer *transposed, span p,
 	const activations *l, scratch *s, const layer *g, const cotangents *more) {
 	int h = f->hidden, count = p.rows * LANES;
@@ -121,8 +120,9 @@ FUNCTION void rows_back(const eqflow_egnn *f, int k, const layer *w, const layer
 	if (g) sum_rows(count, h, s->g, g->edge_bias);
 }
 
-// inputs_back takes the cotangents of the inputs of a span's rows to the distances, to the
-// distances at the start, and to the contributions of the particles.
+// inputs_back adds the contributions of the inputs of a span's rows, given their cotangents g, to
+// the cotangents of the distances, of the distances at the start, and of the particles'
+// contributions to the rows, g_to and g_from.
 FUNCTION void inputs_back(const eqflow_egnn *f, int k, const layer *w, span p, const activations *l,
 	const float *start, scratch *s, const layer *g) {
 	int n = f->n, h = f->hidden;
@@ -145,7 +145,7 @@ FUNCTION void inputs_back(const eqflow_egnn *f, int k, const layer *w, span p, c
 	}
 }
 
-// features_back takes the cotangents of the particles' contributions to the rows to their features.
+// features_back adds to g_features from g_to and g_from.
 FUNCTION void features_back(const eqflow_egnn *f, int k, const layer *transposed, const activations *l, scratch *s,
 	const layer *g) {
 	int h = f->hidden, nodes = (k ? f->n : 1) * LANES;

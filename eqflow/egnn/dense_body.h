@@ -1,4 +1,4 @@
-// Vectors of numbers and products of matrices: what a layer of a network consists of.
+// Operations on vectors, and the matrix products that the layers of a network consist of.
 
 INLINE void add(float *to, vector v) { store(to, load(to) + v); }
 
@@ -91,10 +91,10 @@ FUNCTION void dense_more_silu(int rows, int h, const float *x, const float *weig
 		product(rows, h, h, x, h, 1, weights, 0, to, slope, to, FROM_OUTPUT, SILU);
 }
 
-// dense_slope sets to to x·weights times a slope. It is the derivative of a layer's SiLU, given x,
-// the derivative of its input. With transposed weights it takes cotangents of a layer's output to
-// those of the argument of the SiLU before it. plain takes the product without the slope, if it is
-// not null.
+// dense_slope sets to to x·weights times a slope. Given x, the derivative of a layer's input, that
+// is the derivative of its SiLU. Given the cotangent of a layer's output and transposed weights, it
+// is the cotangent of the argument of the SiLU before. plain takes the product without the slope,
+// unless it is null.
 FUNCTION void dense_slope(int rows, int h, const float *x, const float *weights, float *to,
 	const float *slope, float *plain) {
 	if (plain)

@@ -1,21 +1,24 @@
-// Forward mode: the derivative of the EGNN along a direction of its input, and the product of the
-// two. Each direction is one linear pass through the slopes that the forward pass has left.
+// Forward mode: the derivative of the velocity along a direction of the configuration, and the
+// product of the derivative with the direction. Each direction is one linear pass with the slopes
+// that the forward pass has stored.
 
-// tangents are the derivatives of a layer's activations that the way back from a direction needs.
+// tangents are the derivatives of a layer's activations along a direction that later layers, or the
+// way back from the direction, need.
 typedef struct {
-	float *offset, *distance, *strength;      // of edges
-	float *inputs, *second, *third, *hidden;  // of the arguments of the SiLUs of rows and particles, or null
+	float *offset, *distance, *strength; // of edges
+	// Of the arguments of the SiLUs of rows and particles. Null in first order.
+	float *inputs, *second, *third, *hidden;
 } tangents;
 
-// tangent_scratch is the other memory of a direction. Names as in activations and scratch are their
-// derivatives.
+// tangent_scratch is the other memory of a direction. A name of activations or scratch stands for
+// the derivative of what has the name there.
 typedef struct {
 	float *y, *features, *received, *hidden, *to, *from; // of the particles
 	float *first, *message;                              // of rows
 	// The derivatives of the first layer's messages and strengths by the distance, and of the last
 	// layer's strengths by the inputs of its rows [edge, lane, hidden].
 	float *message_by_distance, *strength_by_distance, *strength_by_inputs;
-	// The same on the way to them, before slopes are applied; null where there is no way back.
+	// The same before their slopes are applied, at the stages in between. Null in first order.
 	float *second_by_distance, *third_by_distance, *strength_by_message, *strength_by_first;
 } tangent_scratch;
 
@@ -53,7 +56,7 @@ FUNCTION void weigh_rows(int rows, int h, const float *row, const float *weights
 }
 
 // first_by_distance sets the derivatives of the first layer's messages and strengths by the
-// distance, which is also the distance at the start.
+// distance, which is the distance at the start too.
 FUNCTION void first_by_distance(const eqflow_egnn *f, const layer *w, const activations *l, scratch *s,
 	tangent_scratch *ds) {
 	int h = f->hidden, rows = f->n * (f->n - 1) / 2 * LANES;
@@ -79,7 +82,7 @@ FUNCTION void last_by_inputs(const eqflow_egnn *f, const layer *w, const layer *
 	dense_slope(rows, h, s->g_next, transposed->message, ds->strength_by_inputs, l->first_slope, ds->strength_by_first);
 }
 
-// measure_along sets the derivatives of offsets and distances.
+// measure_along sets the tangents of offsets and distances.
 FUNCTION void measure_along(const eqflow_egnn *f, const activations *l, const tangent_scratch *ds, tangents *dl) {
 	int n = f->n, dim = f->dim;
 	FOR_EDGES(i, j, n) {
@@ -94,8 +97,8 @@ FUNCTION void measure_along(const eqflow_egnn *f, const activations *l, const ta
 	}
 }
 
-// inputs_along returns the derivatives of some inputs of a row, from column c on. start holds the
-// derivatives of the distances in the first layer.
+// inputs_along returns the tangents of some inputs of a row, from column c on. start holds the
+// tangents of the distances in the first layer.
 INLINE vector inputs_along(const eqflow_egnn *f, const layer *w, const tangent_scratch *ds, const tangents *dl,
 	const float *start, int i, int j, int e, int lane, int c) {
 	long here = ((long)i * LANES + lane) * f->hidden + c, there = ((long)j * LANES + lane) * f->hidden + c;
@@ -104,7 +107,7 @@ INLINE vector inputs_along(const eqflow_egnn *f, const layer *w, const tangent_s
 	return multiply_add(now, load(w->distance + c), multiply_add(then, load(w->start + c), in));
 }
 
-// middle_along sets the derivatives of a middle layer's messages and strengths.
+// middle_along sets the tangents of a middle layer's messages and strengths.
 FUNCTION void middle_along(const eqflow_egnn *f, const layer *w, const activations *l, const float *start, scratch *s,
 	tangent_scratch *ds, tangents *dl) {
 	int n = f->n, h = f->hidden, rows = n * (n - 1) * LANES;
@@ -124,7 +127,7 @@ FUNCTION void middle_along(const eqflow_egnn *f, const layer *w, const activatio
 	weigh_rows(rows, h, s->g, w->strength, dl->strength);
 }
 
-// first_along sets the derivatives of the first layer's strengths.
+// first_along sets the tangents of the first layer's strengths.
 FUNCTION void first_along(const eqflow_egnn *f, const tangent_scratch *ds, tangents *dl) {
 	int n = f->n;
 	FOR_EDGES(i, j, n) {
@@ -134,7 +137,7 @@ FUNCTION void first_along(const eqflow_egnn *f, const tangent_scratch *ds, tange
 	}
 }
 
-// last_along sets the derivatives of the last layer's strengths.
+// last_along sets the tangents of the last layer's strengths.
 FUNCTION void last_along(const eqflow_egnn *f, const layer *w, const float *start, const tangent_scratch *ds,
 	tangents *dl) {
 	int n = f->n, h = f->hidden;
@@ -150,7 +153,7 @@ FUNCTION void last_along(const eqflow_egnn *f, const layer *w, const float *star
 	}
 }
 
-// receive_along sets the derivatives of the sums of messages.
+// receive_along sets the tangents of the sums of messages.
 FUNCTION void receive_along(const eqflow_egnn *f, int k, tangent_scratch *ds, const tangents *dl) {
 	int n = f->n, h = f->hidden;
 	memset(ds->received, 0, sizeof(float) * n * LANES * h);
@@ -165,7 +168,7 @@ FUNCTION void receive_along(const eqflow_egnn *f, int k, tangent_scratch *ds, co
 	}
 }
 
-// move_along moves the derivatives of the positions.
+// move_along adds to the tangents of the positions.
 FUNCTION void move_along(const eqflow_egnn *f, int k, const activations *l, tangent_scratch *ds, const tangents *dl) {
 	int n = f->n, dim = f->dim;
 	FOR_EDGES(i, j, n) {
@@ -182,7 +185,7 @@ FUNCTION void move_along(const eqflow_egnn *f, int k, const activations *l, tang
 	}
 }
 
-// update_along sets the derivatives of the features of the next layer.
+// update_along sets the tangents of the features of the next layer.
 FUNCTION void update_along(const eqflow_egnn *f, int k, const layer *w, const activations *l, tangent_scratch *ds,
 	const tangents *dl) {
 	int h = f->hidden, nodes = f->n * LANES;

@@ -1,6 +1,7 @@
-// The gradient of the divergence. It goes back through every direction that contributes to the
-// divergence, right after the direction, and then through the forward pass, with the cotangents of
-// the activations that the directions have left.
+// The gradient of the divergence. Right after each direction, its product goes back through the
+// tangents of the direction. Tangents are linear in each other, and the factors are activations, so
+// that this yields cotangents of the activations. In the end these cotangents go back through the
+// forward pass, for all directions together.
 
 static cotangents allocate_cotangents(const eqflow_egnn *f, float **at) {
 	int edges = f->n * (f->n - 1);
@@ -22,8 +23,7 @@ static void clear_cotangents(const eqflow_egnn *f, cotangents *gl) {
 	memset(gl->third, 0, sizeof(float) * row), memset(gl->hidden, 0, sizeof(float) * node);
 }
 
-// adjoint holds the cotangents of a direction's derivatives, by the names of tangents and
-// tangent_scratch.
+// adjoint holds the cotangents of tangents, by the names of tangents and tangent_scratch.
 typedef struct {
 	float *y, *y_next, *features, *received, *hidden, *to, *from; // of the particles
 	float *offset, *distance, *start, *strength;                  // of edges
@@ -54,8 +54,8 @@ static void clear_sums(const eqflow_egnn *f, adjoint *b) {
 	memset(b->strength_by_inputs, 0, sizeof(float) * row);
 }
 
-// move_along_back takes y, the cotangents of the positions' derivatives, to those of the
-// derivatives of offsets, distances and strengths.
+// move_along_back sets the cotangents of the tangents of offsets, distances and strengths from y,
+// the cotangents of the positions' tangents.
 FUNCTION void move_along_back(const eqflow_egnn *f, int k, const activations *l, const tangents *dl, adjoint *b,
 	cotangents *gl) {
 	int n = f->n, dim = f->dim;
@@ -82,7 +82,7 @@ FUNCTION void move_along_back(const eqflow_egnn *f, int k, const activations *l,
 	}
 }
 
-// measure_along_back adds to y_next by way of the derivatives of offsets and distances.
+// measure_along_back adds the contributions of the tangents of offsets and distances to y_next.
 FUNCTION void measure_along_back(const eqflow_egnn *f, const activations *l, const tangents *dl, adjoint *b,
 	cotangents *gl) {
 	int n = f->n, dim = f->dim;
@@ -99,9 +99,9 @@ FUNCTION void measure_along_back(const eqflow_egnn *f, const activations *l, con
 	}
 }
 
-// slope_back takes g, the cotangents of the derivatives of SiLUs, to those of the derivatives of
-// their arguments, in place. It adds to to, the cotangents of the arguments themselves; moved holds
-// the derivatives of the arguments.
+// slope_back turns g, the cotangents of the tangents of SiLUs, into the cotangents of their
+// arguments' tangents, in place. It adds to to, the cotangents of the arguments themselves; moved
+// holds the tangents of the arguments.
 FUNCTION void slope_back(long count, const float *moved, const float *slope, const float *curvature, float *g,
 	float *to) {
 	for (long k = 0; k < count; k += WIDTH) {
@@ -111,9 +111,9 @@ FUNCTION void slope_back(long count, const float *moved, const float *slope, con
 	}
 }
 
-// inputs_along_back takes the cotangents of the derivatives of rows' inputs, a factor times each
-// row, to those of the derivatives of distances and of the particles' contributions. A null factor
-// is 1.
+// inputs_along_back starts from the cotangents of the tangents of rows' inputs, a factor times each
+// row, where a null factor is 1. It adds to the cotangents of the distances' tangents, and sets to
+// and from, the cotangents of the tangents of the particles' contributions.
 FUNCTION void inputs_along_back(const eqflow_egnn *f, const layer *w, const float *rows, const float *factor,
 	adjoint *b) {
 	int n = f->n, h = f->hidden;
@@ -134,8 +134,8 @@ FUNCTION void inputs_along_back(const eqflow_egnn *f, const layer *w, const floa
 	}
 }
 
-// update_along_back takes the cotangents of the derivatives of the outgoing features to those of
-// the incoming features and of the sums of messages.
+// update_along_back turns features, the cotangents of the tangents of the outgoing features, into
+// the cotangents for the incoming features, and sets received.
 FUNCTION void update_along_back(const eqflow_egnn *f, int k, const layer *transposed, const activations *l,
 	const tangents *dl, adjoint *b, cotangents *gl) {
 	int h = f->hidden, nodes = f->n * LANES;
@@ -147,8 +147,9 @@ FUNCTION void update_along_back(const eqflow_egnn *f, int k, const layer *transp
 	if (k) dense_more(nodes, h, b->hidden, transposed->own, b->features);
 }
 
-// first_along_back takes the cotangents of the derivatives of the first layer's strengths and sums
-// of messages to those of the derivatives of distances, and of the derivatives by the distance.
+// first_along_back adds to the cotangents of the distances' tangents, and to the cotangents of
+// message_by_distance and strength_by_distance, from the cotangents of the tangents of the first
+// layer's strengths and sums of messages.
 FUNCTION void first_along_back(const eqflow_egnn *f, const tangent_scratch *ds, const tangents *dl, adjoint *b) {
 	int n = f->n, h = f->hidden;
 	FOR_EDGES(i, j, n) {
@@ -173,8 +174,8 @@ FUNCTION void first_along_back(const eqflow_egnn *f, const tangent_scratch *ds, 
 	}
 }
 
-// middle_along_back takes the cotangents of the derivatives of a middle layer's strengths and
-// messages to those of its rows' inputs.
+// middle_along_back continues from the cotangents of the tangents of a middle layer's strengths and
+// messages to the cotangents of the tangents of its rows' inputs, and on.
 FUNCTION void middle_along_back(const eqflow_egnn *f, const layer *w, const layer *transposed, const activations *l,
 	const tangents *dl, adjoint *b, cotangents *gl) {
 	int n = f->n, h = f->hidden, rows = n * (n - 1) * LANES;
@@ -192,8 +193,8 @@ FUNCTION void middle_along_back(const eqflow_egnn *f, const layer *w, const laye
 	inputs_along_back(f, w, b->rows, 0, b);
 }
 
-// last_along_back takes the cotangents of the derivatives of the last layer's strengths to those of
-// its rows' inputs, and to those of strength_by_inputs.
+// last_along_back continues from the cotangents of the tangents of the last layer's strengths,
+// through its rows' inputs. It adds to the cotangents of strength_by_inputs.
 FUNCTION void last_along_back(const eqflow_egnn *f, const layer *w, const tangent_scratch *ds, const tangents *dl,
 	const float *start, adjoint *b) {
 	int n = f->n, h = f->hidden;
@@ -209,8 +210,8 @@ FUNCTION void last_along_back(const eqflow_egnn *f, const layer *w, const tangen
 	inputs_along_back(f, w, ds->strength_by_inputs, b->strength, b);
 }
 
-// direction_back adds the contributions of the product of a direction u to the cotangents of the
-// activations.
+// direction_back adds the contributions of the product of a direction u to gl, the cotangents of
+// the activations.
 FUNCTION void direction_back(const eqflow_egnn *f, const float *parameters, const float *transposed, const float *u,
 	const activations *l, const tangent_scratch *ds, const tangents *dl, adjoint *b, cotangents *gl) {
 	int n = f->n, h = f->hidden, nodes = n * LANES, last = f->layers - 1;
@@ -238,8 +239,8 @@ FUNCTION void direction_back(const eqflow_egnn *f, const float *parameters, cons
 	}
 }
 
-// last_by_inputs_back takes the cotangents of strength_by_inputs to those of the arguments of the
-// last layer's SiLUs.
+// last_by_inputs_back adds the contributions of strength_by_inputs to the cotangents of the
+// arguments of the last layer's SiLUs.
 FUNCTION void last_by_inputs_back(const eqflow_egnn *f, const layer *w, const activations *l,
 	const tangent_scratch *ds, scratch *s, adjoint *b, cotangents *gl) {
 	int h = f->hidden, rows = f->n * (f->n - 1) * LANES;
@@ -258,8 +259,8 @@ FUNCTION void last_by_inputs_back(const eqflow_egnn *f, const layer *w, const ac
 		}
 }
 
-// first_by_distance_back takes the cotangents of message_by_distance and strength_by_distance to
-// those of the arguments of the first layer's SiLUs.
+// first_by_distance_back adds the contributions of message_by_distance and strength_by_distance to
+// the cotangents of the arguments of the first layer's SiLUs.
 FUNCTION void first_by_distance_back(const eqflow_egnn *f, const layer *w, const layer *transposed,
 	const activations *l, const tangent_scratch *ds, scratch *s, adjoint *b, cotangents *gl) {
 	int h = f->hidden, rows = f->n * (f->n - 1) / 2 * LANES;

@@ -93,7 +93,7 @@ func wide(v []float32) []float64 {
 	return out
 }
 
-// Fields of few particles keep all rows; those of many compute the rows of one particle at a time.
+// The C keeps all rows of few particles, and computes the rows of many particle by particle.
 var sizes = map[string]struct {
 	field dynamics.EGNN
 	n     int

@@ -41,8 +41,8 @@ static layer layer_at(const eqflow_egnn *f, const float *parameters, int k) {
 	return l;
 }
 
-// The rows that a forward pass keeps for the backward pass: those of one particle at a time, which
-// the backward pass computes again; all rows; or all rows with second derivatives.
+// The rows that a forward pass keeps for the backward pass: the rows of one particle at a time, so
+// that the backward pass computes them again; all rows; or all rows with second derivatives.
 enum { ONE_PARTICLE, ALL_ROWS, ALL_ROWS_CURVED };
 
 // kept_rows is ONE_PARTICLE where all rows exceed the caches, which costs more than to compute them

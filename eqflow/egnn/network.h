@@ -33,8 +33,8 @@ extern const eqflow_egnn_functions eqflow_egnn_avx2, eqflow_egnn_avx512;
 
 // cgo cannot call through pointers, so that every function needs a caller.
 
-// eqflow_egnn_space returns how many floats of working space a call needs. divergence needs that of
-// second order.
+// eqflow_egnn_space returns how many floats of working space a call needs. second_order is 1 for
+// divergence and 0 for the others.
 static inline long eqflow_egnn_space(const eqflow_egnn_functions *with, const eqflow_egnn *f, int second_order) {
 	return with->space(f, second_order);
 }

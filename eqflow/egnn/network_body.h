@@ -78,7 +78,8 @@ FUNCTION void rate(EQFLOW_EGNN_CALL, int directions, const float *vectors, float
 	forward(f, parameters, l, &s);
 	velocities(f, &s, count, v);
 	if (!directions) return;
-	layer w = layer_at(f, parameters, 0), w_last = layer_at(f, parameters, last), t_last = layer_at(f, transposed, last);
+	layer w = layer_at(f, parameters, 0), w_last = layer_at(f, parameters, last);
+	layer t_last = layer_at(f, transposed, last);
 	first_by_distance(f, &w, &l[0], &s, &ds);
 	if (last) last_by_inputs(f, &w_last, &t_last, &l[last], &s, &ds);
 	for (int k = 0; k < directions; k++) {

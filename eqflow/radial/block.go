@@ -158,7 +158,8 @@ func (b *block) fieldInGo(row int, y, v, div []float64) {
 			}
 			b.table.lookUp(row, b.square, b.phi, div)
 			for c := range b.table.D {
-				addOpposite(b.coordinate(v, i, c), b.coordinate(v, j, c), b.coordinate(y, i, c), b.coordinate(y, j, c), b.phi)
+				addOpposite(b.coordinate(v, i, c), b.coordinate(v, j, c),
+					b.coordinate(y, i, c), b.coordinate(y, j, c), b.phi)
 			}
 		}
 	}
