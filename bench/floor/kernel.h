@@ -1,4 +1,5 @@
-/* The mathematics of floor.c: the field, its solve with the adjoint, the parameters' tables, Adam. */
+/* The mathematics of floor.c: the field, its solve with the adjoint, the tables of the parameters,
+ * and Adam. */
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -25,13 +26,16 @@ typedef int32_t vi __attribute__((vector_size(4 * LANES)));
 #define PENALTY 1.0f
 #define LONGEST 8.0f
 
-static int n, D, batch, steps, threads, blocks, pairs, rows; /* rows = 2 steps + 1 times that RK4 visits */
-static float weights[K][T], bias[T], importance[K], nlg[K], nlgt[T], *start_x;
+/* rows is the number of flow times that RK4 visits, 2 steps + 1. */
+static int n, D, batch, steps, threads, blocks, pairs, rows;
 
-/* What the step makes of the parameters before the pairs, and their cotangents after. */
-static float mu[K], ig[K], slope_of[K]; /* centres, inverse widths, -2 ig^2 */
+/* The parameters, by the names of the reference problem, and the configurations. */
+static float weights[K][T], bias[T], importance[K], neg_log_gammas[K], neg_log_gammas_time[T], *start_x;
+
+/* Tables that a step computes from the parameters, and their cotangents. */
+static float mu[K], inverse_width[K], slope_of[K]; /* centres, 1/width, −2/width² */
 static float (*W)[K], *constant, (*time_rbf)[T], gated[T];
-static float (*gW)[K], *gconstant, gig[K];
+static float (*gW)[K], *gconstant, ginverse[K];
 
 static vf splat(float a) { return a - (vf){0}; }
 static inline vf at_least(vf a, float least) {
@@ -48,9 +52,10 @@ static vf root(vf a) { for (int i = 0; i < LANES; i++) a[i] = sqrtf(a[i]); retur
 static vf magnitude(vf a) { return (vf)((vi)a & 0x7fffffff); }
 static vf copysign1(vf a) { return (vf)(((vi)a & (int32_t)0x80000000) | (vi)splat(1)); }
 
-/* exp of a <= 0 to 1e-7: two to the integer part by the exponent's bits, a polynomial for the rest. */
-static inline vf expneg(vf a) {
-    vf x = at_least(a * 1.44269504f, -125.0f), shifted = x + 12582912.0f; /* 1.5 * 2^23: rounds to the nearest integer */
+/* Returns exp(a) for a ≤ 0, to 1e-7: a power of two by the bits of the exponent, and a polynomial
+ * for the rest. */
+static inline vf exp_negative(vf a) {
+    vf x = at_least(a * 1.44269504f, -125.0f), shifted = x + 12582912.0f; /* 1.5·2^23: rounds */
     vf f = x - (shifted - 12582912.0f);
     vf p = splat(1.535336188e-4f);
     p = p * f + 1.339887440e-3f;
@@ -62,11 +67,11 @@ static inline vf expneg(vf a) {
     return (vf)((vi)p + ((vi)shifted << 23));
 }
 
-/* sums s = sum R, w = sum W R, and their derivatives by the distance */
+/* Sets out to Σ R, Σ W R and their derivatives by the distance. */
 static inline void rbf_forward(vf d, const float *restrict w, vf out[4]) {
     vf s = {0}, sw = {0}, ds = {0}, dw = {0};
     for (int k = 0; k < K; k++) {
-        vf u = d - mu[k], a = u * ig[k], R = expneg(-(a * a)), t = slope_of[k] * u * R;
+        vf u = d - mu[k], a = u * inverse_width[k], R = exp_negative(-(a * a)), t = slope_of[k] * u * R;
         s += R;
         ds += t;
         sw += w[k] * R;
@@ -75,11 +80,12 @@ static inline void rbf_forward(vf d, const float *restrict w, vf out[4]) {
     out[0] = s, out[1] = sw, out[2] = ds, out[3] = dw;
 }
 
-/* takes the cotangents of the four sums to that of d, and adds those of the weights and (but for -2 ig) inverse widths */
+/* Returns the cotangent of d from those of the four sums. It adds to the cotangents of the weights
+ * and of the inverse widths, the latter without their factor −2/width. */
 static inline vf rbf_backward(vf d, const float *restrict w, const vf g[4], vf *restrict gw, vf *restrict gwidth) {
     vf gd = {0}, gs = g[0], gsw = g[1], gds = g[2], gdw = g[3];
     for (int k = 0; k < K; k++) {
-        vf u = d - mu[k], a = u * ig[k], R = expneg(-(a * a)), uR = u * R, t = slope_of[k] * uR;
+        vf u = d - mu[k], a = u * inverse_width[k], R = exp_negative(-(a * a)), uR = u * R, t = slope_of[k] * uR;
         vf f = gds + w[k] * gdw, gR = gs + w[k] * gsw + slope_of[k] * u * f;
         gd += gR * t + slope_of[k] * R * f;
         gw[k] += R * gsw + t * gdw;
@@ -88,7 +94,7 @@ static inline vf rbf_backward(vf d, const float *restrict w, const vf g[4], vf *
     return gd;
 }
 
-/* A thread's memory: the solve of one block, and its share of the gradients. */
+/* memory belongs to a thread: the solve of one block, and contributions to the gradients. */
 typedef struct {
     vf *x, *v, *k, *stages, *gx, *gk; /* [nD], [4 nD], [steps 4 nD] */
     vf *sums;                         /* [steps 4 pairs 4] */
@@ -98,22 +104,28 @@ typedef struct {
     int from, to; /* blocks */
 } memory;
 static memory *memories;
-static float *logp, *end_x;
+static float *log_density, *end_x;
 
 static void *array(size_t count, size_t size) {
     void *p = NULL;
-    if (posix_memalign(&p, 64, count * size + 64)) { fprintf(stderr, "floor: memory is short\n"); exit(1); }
+    if (posix_memalign(&p, 64, count * size + 64)) {
+        fprintf(stderr, "floor: there is no memory for %zu numbers; give a smaller batch\n", count);
+        exit(1);
+    }
     return memset(p, 0, count * size);
 }
 
-/* velocity v [nD] and its divergence at x; keeps every pair's sums */
+/* Sets the velocity v [nD] at x and returns its divergence. It keeps the sums of every pair. */
 static vf field(const vf *x, int row, vf *v, vf *sums) {
     vf div = {0};
     memset(v, 0, sizeof(vf) * n * D);
     for (int i = 0, p = 0; i < n; i++)
         for (int j = i + 1; j < n; j++, p++) {
             vf square = {0}, q[4];
-            for (int c = 0; c < D; c++) { vf r = x[i * D + c] - x[j * D + c]; square += r * r; }
+            for (int c = 0; c < D; c++) {
+                vf r = x[i * D + c] - x[j * D + c];
+                square += r * r;
+            }
             vf d = root(square + EPS);
             rbf_forward(d, W[row], q);
             memcpy(sums + 4 * p, q, sizeof q);
@@ -127,7 +139,7 @@ static vf field(const vf *x, int row, vf *v, vf *sums) {
     return div;
 }
 
-/* adds to gx what the cotangents gv [nD] and gl of field's results make of it */
+/* Adds to gx, the cotangent of x, from the cotangents gv [nD] and gl of the results of field. */
 static void field_backward(memory *m, const vf *x, int row, const vf *sums, const vf *gv, vf gl, vf *gx) {
     for (int i = 0, p = 0; i < n; i++)
         for (int j = i + 1; j < n; j++, p++) {
@@ -162,7 +174,7 @@ static vf log_prior(const vf *z) {
     return -0.5f * square - (float)(0.5 * (n - 1) * D * log(2 * M_PI));
 }
 
-/* solves a block; returns log|det| of its lanes, and the penalty */
+/* Solves a block. It returns log|det| of the lanes, and sets the penalty. */
 static vf solve(memory *m, int block, vf *penalty) {
     int w = n * D;
     float h = 1.0f / steps;
@@ -192,7 +204,7 @@ static vf solve(memory *m, int block, vf *penalty) {
     return integral;
 }
 
-/* The adjoint of a solve whose stages are in m. weight is each lane's share of the loss. */
+/* Runs the adjoint of the solve whose stages are in m. weight has the weights of lanes. */
 static void solve_backward(memory *m, vf weight) {
     int w = n * D;
     float h = 1.0f / steps;
@@ -206,7 +218,7 @@ static void solve_backward(memory *m, vf weight) {
         }
         vf pull = twin * copysign1(l[1] - l[2]);
         gl[1] += pull, gl[2] -= pull;
-        /* the velocities of the twins, from the states that they led to: k_j = (y_{j+1} - y_0) / reach */
+        /* The velocities of the twins follow from the next states: k_j = (y_{j+1} − y_0)/reach. */
         const vf *y = m->stages + 4 * s * w;
         vf *dk = m->v;
         for (int c = 0; c < w; c++) {
@@ -227,11 +239,14 @@ static void solve_backward(memory *m, vf weight) {
     }
 }
 
-static float sign = -1; /* of the time's direction: +1 solves from the prior */
+static float sign = -1; /* direction of time: +1 solves from the prior */
 
-/* Folds the parameters into tables for the times of the solve. */
+/* Folds the parameters into tables for the flow times of the solve. */
 static void fold(void) {
-    for (int k = 0; k < K; k++) mu[k] = LONGEST * k / (K - 1), ig[k] = expf(nlg[k]), slope_of[k] = -2 * ig[k] * ig[k];
+    for (int k = 0; k < K; k++) {
+        mu[k] = LONGEST * k / (K - 1), inverse_width[k] = expf(neg_log_gammas[k]);
+        slope_of[k] = -2 * inverse_width[k] * inverse_width[k];
+    }
     for (int m = 0; m < T; m++) {
         gated[m] = bias[m];
         for (int k = 0; k < K; k++) gated[m] += importance[k] * importance[k] * weights[k][m];
@@ -239,7 +254,7 @@ static void fold(void) {
     for (int t = 0; t < rows; t++) {
         float sum = EPS, along = (float)t / (rows - 1), at = sign < 0 ? 1 - along : along;
         for (int m = 0; m < T; m++) {
-            float q = (at - (float)m / (T - 1)) * expf(nlgt[m]);
+            float q = (at - (float)m / (T - 1)) * expf(neg_log_gammas_time[m]);
             sum += time_rbf[t][m] = expf(-q * q);
         }
         constant[t] = 0;
@@ -252,13 +267,15 @@ static void fold(void) {
     }
 }
 
-typedef struct { float weights[K][T], bias[T], importance[K], nlg[K], nlgt[T]; } parameters;
+typedef struct {
+    float weights[K][T], bias[T], importance[K], neg_log_gammas[K], neg_log_gammas_time[T];
+} parameters;
 
-/* The gradient by the parameters from that by the tables. */
+/* Sets the gradient by the parameters from the cotangents of the tables. */
 static void unfold(parameters *g) {
     float ggated[T] = {0};
     memset(g, 0, sizeof *g);
-    for (int k = 0; k < K; k++) g->nlg[k] = gig[k] * -2 * ig[k] * ig[k];
+    for (int k = 0; k < K; k++) g->neg_log_gammas[k] = ginverse[k] * -2 * inverse_width[k] * inverse_width[k];
     for (int t = 0; t < rows; t++) {
         float gtime[T], sum = EPS, mean = 0, at = 1 - (float)t / (rows - 1), r[T];
         for (int m = 0; m < T; m++) gtime[m] = -gconstant[t] * gated[m], ggated[m] -= gconstant[t] * time_rbf[t][m];
@@ -268,13 +285,13 @@ static void unfold(parameters *g) {
                 g->weights[k][m] -= gW[t][k] * time_rbf[t][m];
             }
         for (int m = 0; m < T; m++) {
-            float q = (at - (float)m / (T - 1)) * expf(nlgt[m]);
+            float q = (at - (float)m / (T - 1)) * expf(neg_log_gammas_time[m]);
             sum += r[m] = expf(-q * q);
             mean += gtime[m] * time_rbf[t][m];
         }
         for (int m = 0; m < T; m++) {
-            float q = (at - (float)m / (T - 1)) * expf(nlgt[m]);
-            g->nlgt[m] += (gtime[m] - mean) / sum * r[m] * -2 * q * q;
+            float q = (at - (float)m / (T - 1)) * expf(neg_log_gammas_time[m]);
+            g->neg_log_gammas_time[m] += (gtime[m] - mean) / sum * r[m] * -2 * q * q;
         }
     }
     for (int m = 0; m < T; m++) g->bias[m] = ggated[m];
@@ -285,12 +302,14 @@ static void unfold(parameters *g) {
         }
 }
 
-/* Adam, with a rate so small that the problem stays what it was. */
+/* Makes a step of Adam, at a learning rate so small that the problem does not change. */
 static void adam(const float *g) {
     enum { COUNT = sizeof(parameters) / 4 };
     static float first[COUNT], second[COUNT];
     static int t;
-    struct { float *at; int count; } parts[] = {{weights[0], K * T}, {bias, T}, {importance, K}, {nlg, K}, {nlgt, T}};
+    struct { float *at; int count; } parts[] = {
+        {weights[0], K * T}, {bias, T}, {importance, K}, {neg_log_gammas, K}, {neg_log_gammas_time, T},
+    };
     t++;
     float c1 = 1 - powf(0.9f, t), c2 = 1 - powf(0.999f, t);
     for (int part = 0, i = 0; part < 5; part++)

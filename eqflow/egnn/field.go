@@ -1,12 +1,25 @@
-// Package egnn computes the EGNN field in C on all cores: the formulas of dynamics.EGNN and their derivatives by hand, in float32. They are its
-// regression (flow matching) with the gradient by the parameters, its flow with products of its Jacobian and vectors, all of which make
-// the exact divergence, and what scores obey along a trajectory: the pull (∂v/∂x)ᵀs and the divergence's own gradient.
+// Package egnn computes the EGNN field in C, in float32 and on all cores: the formulas of
+// dynamics.EGNN with their derivatives by hand. Nothing is compiled at run time.
 //
-// A few configurations at a time go all the way through and back while what they need stays in the cache, and every layer of a network is a
-// matrix product with its activation on it. Nothing is compiled when it runs.
+// [New] returns a [Field], and reports whether C can compute it: that takes amd64 with AVX2, cgo
+// and particles that are all alike. Elsewhere the graphs of package dynamics do. A Field has
 //
-// It is there on amd64 with AVX2, where cgo is at hand and particles are all alike; elsewhere the graphs are used. The results
-// do not depend on the number of cores.
+//   - Rate, the velocity with products u·(∂v/∂x)u, which give the divergence, exact or estimated;
+//   - Apply, the flow in fixed steps;
+//   - Match, the loss of flow matching with its gradient by the parameters;
+//   - Pull and Divergence, the right-hand side of the equation that the score obeys along a
+//     trajectory: the product (∂v/∂x)ᵀs, and the divergence with its gradient;
+//   - PullParameters, the gradient of Σ cotangents·v by the parameters.
+//
+// In C a few configurations at a time go all the way forward and back while their arrays stay in
+// the cache, and every layer of a network is a matrix product with its activation. Results do not
+// depend on the number of cores.
+//
+// Files: field.go has the parameters; gradient.go, rate.go and flow.go the methods above;
+// network_cgo.go calls the C of network.h. The C is in *_body.h, for two widths of vectors:
+// dense_body.h has the matrix products, layers_body.h the memory, forward_body.h and
+// backward_body.h the value and its gradient, directions_body.h the products with directions, and
+// divergence_body.h the gradient of the divergence.
 package egnn
 
 import (
@@ -14,23 +27,22 @@ import (
 	"math"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/internal/parallel"
 	"github.com/eqflow/gonb-eqflow/internal/spare"
 )
 
-// Field is an EGNN field of N particles, all alike, in D dimensions with numbers for parameters.
+// Field is an EGNN field of N particles, all alike, in D dimensions, with numbers for parameters.
 type Field struct {
 	dynamics.EGNN
 	N, D       int
-	Parameters []float32 // one after another, as Part finds them
-	layout     []part
+	Parameters []float32 // one variable after another, in the order of layoutOf
+	layout     []variable
 }
 
-// New returns a field whose parameters are zeros. ok is false where this machine or this field is not for C.
+// New returns a field whose parameters are zero. ok reports whether C can compute the field on this
+// machine.
 func New(config dynamics.EGNN, n, d int) (f Field, ok bool) {
 	f = Field{EGNN: config.WithDefaults(), N: n, D: d}
-	if !atHand || n < 2 || f.Hidden%widest != 0 || config.Validate() != nil {
+	if !available || n < 2 || f.Hidden%hiddenUnit != 0 || config.Validate() != nil {
 		return f, false
 	}
 	f.layout = layoutOf(f.EGNN, n)
@@ -39,141 +51,92 @@ func New(config dynamics.EGNN, n, d int) (f Field, ok bool) {
 	return f, true
 }
 
-// widest divides the width of a layer: two vectors of sixteen numbers.
-const widest = 32
+// hiddenUnit divides the width of a layer: two vectors of sixteen numbers.
+const hiddenUnit = 32
 
-// part is one of the variables that dynamics.EGNN creates, and where it lies.
-type part struct {
+// variable is one of the variables that dynamics.EGNN creates, and its place among the parameters.
+type variable struct {
 	name           string
 	rows, cols, at int
-	share          float32 // of the parameter that counts
+	share          float32 // factor of the variable, dynamics.EGNN.Share
 }
 
-func (p part) size() int { return p.rows * p.cols }
+func (v variable) size() int { return v.rows * v.cols }
 
-// layoutOf is the order in which parameters lie, which network_body.h has too.
-func layoutOf(f dynamics.EGNN, n int) []part {
+// layoutOf returns the variables in the order in which they lie. layers_body.h has the same order.
+func layoutOf(f dynamics.EGNN, n int) []variable {
 	h, at := f.Hidden, 0
-	var parts []part
-	add := func(rows int, name string) {
-		parts = append(parts, part{name, rows, h, at, 1})
+	var variables []variable
+	add := func(rows int, name string, share float64) {
+		variables = append(variables, variable{name, rows, h, at, float32(share)})
 		at += rows * h
 	}
-	add(1+f.Harmonics, "embed")
-	add(1, "embed_bias")
+	add(1+f.Harmonics, "embed", 1)
+	add(1, "embed_bias", 1)
 	for k := range f.Layers {
-		of := func(rows int, names ...string) {
+		layer := func(rows int, names ...string) {
 			for _, name := range names {
-				add(rows, fmt.Sprintf("layer_%d_%s", k, name))
-				parts[len(parts)-1].share = float32(f.MeanFactor(name, n))
+				add(rows, fmt.Sprintf("layer_%d_%s", k, name), f.MeanFactor(name, n))
 			}
 		}
-		of(h, "to", "from")
-		of(1, "distance", "start", "edge_bias")
-		of(h, "message")
-		of(1, "message_bias")
-		of(h, "pull")
-		of(1, "pull_bias", "strength")
+		layer(h, "to", "from")
+		layer(1, "distance", "start", "edge_bias")
+		layer(h, "message")
+		layer(1, "message_bias")
+		layer(h, "pull")
+		layer(1, "pull_bias", "strength")
 		if k < f.Layers-1 {
-			of(h, "own", "heard")
-			of(1, "update_bias")
-			of(h, "update")
-			of(1, "update_out_bias")
+			layer(h, "own", "heard")
+			layer(1, "update_bias")
+			layer(h, "update")
+			layer(1, "update_out_bias")
 		}
 	}
-	return parts
+	return variables
 }
 
-// Set gives the variable that dynamics.EGNN creates under a name its values; one that it does not create is left alone.
+// Set sets the variable that dynamics.EGNN creates under a name. It ignores other names.
 func (f Field) Set(name string, values []float32) {
-	for _, p := range f.layout {
-		if p.name == name {
-			for i, v := range values {
-				f.Parameters[p.at+i] = v * p.share
+	for _, v := range f.layout {
+		if v.name == name {
+			for i, value := range values {
+				f.Parameters[v.at+i] = value * v.share
 			}
 		}
 	}
 }
 
-// Of returns, of a gradient by all parameters, that by the variable that dynamics.EGNN creates under a name, nil for another.
-func (f Field) Of(gradient []float32, name string) (of []float32) {
-	for _, p := range f.layout {
-		if p.name == name {
-			for _, v := range gradient[p.at : p.at+p.size()] {
-				of = append(of, v*p.share)
+// GradientOf returns the gradient by the variable that dynamics.EGNN creates under a name, from a
+// gradient by all parameters, and nil for any other name.
+func (f Field) GradientOf(name string, gradient []float32) (of []float32) {
+	for _, v := range f.layout {
+		if v.name == name {
+			for _, g := range gradient[v.at : v.at+v.size()] {
+				of = append(of, g*v.share)
 			}
 		}
 	}
 	return of
 }
 
-// turned returns the parameters with every square matrix transposed where it lies.
-func (f Field) turned() []float32 {
-	out := spareNumbers.Take(len(f.Parameters))
-	for _, p := range f.layout {
-		if p.rows != p.cols {
+// transposed returns the parameters with every square matrix transposed in place.
+func (f Field) transposed() []float32 {
+	out := spareNumbers.Get(len(f.Parameters))
+	for _, v := range f.layout {
+		if v.rows != v.cols {
 			continue
 		}
-		for i := range p.rows {
-			for j := range p.cols {
-				out[p.at+j*p.cols+i] = f.Parameters[p.at+i*p.cols+j]
+		for i := range v.rows {
+			for j := range v.cols {
+				out[v.at+j*v.cols+i] = f.Parameters[v.at+i*v.cols+j]
 			}
 		}
 	}
 	return out
 }
 
-// mostParts is into how many parts a batch is divided at most, each with a gradient of its own, whatever the number of cores.
-const mostParts = 8
-
-// lanes is how many configurations are computed side by side. A part that holds fewer takes as long.
-const lanes = 8
-
-// Match returns ⟨|v(x, t) − want|²⟩ over a batch, in the squared unit of velocities, and its gradient by the parameters.
-func (f Field) Match(x, want particle.Batch, t []float64) (loss float64, gradient []float32) {
-	size, wanted, losses := float64(x.Len()), float32s(want.X), [mostParts]float64{}
-	gradient = f.summed(x, t, func(part int, turned, x, t []float32, from, to int, g []float32) {
-		losses[part] = f.match(turned, x, t, wanted[from:to], 1/float32(size), g) / size
-	})
-	for _, l := range losses {
-		loss += l
-	}
-	return loss, gradient
-}
-
-// Push returns Σ cotangents·v(x, t) over a batch's gradient by the parameters.
-func (f Field) Push(x, cotangents particle.Batch, t []float64) []float32 {
-	given := float32s(cotangents.X)
-	return f.summed(x, t, func(_ int, turned, x, t []float32, from, to int, g []float32) {
-		f.push(turned, x, t, given[from:to], g)
-	})
-}
-
-// summed is the sum of what add adds to the gradient of each part of a batch, numbers from … to of its arrays.
-func (f Field) summed(x particle.Batch, t []float64, add func(part int, turned, x, t []float32, from, to int, g []float32)) []float32 {
-	size, width, features := x.Len(), f.N*f.D, 1+f.Harmonics
-	places, times, turned := float32s(x.X), f.times(t), f.turned()
-	blocks := (size + lanes - 1) / lanes
-	gradients := make([][]float32, min(blocks, mostParts))
-	parallel.Each(len(gradients), func(k int) {
-		from, to := k*blocks/len(gradients)*lanes, min((k+1)*blocks/len(gradients)*lanes, size)
-		gradients[k] = spareNumbers.Take(len(f.Parameters))
-		clear(gradients[k])
-		add(k, turned, places[from*width:to*width], times[from*features:to*features], from*width, to*width, gradients[k])
-	})
-	sum := make([]float32, len(f.Parameters))
-	for _, g := range gradients {
-		for i, v := range g {
-			sum[i] += v
-		}
-		spareNumbers.Leave(g)
-	}
-	spareNumbers.Leave(turned)
-	return sum
-}
-
-// times are the features of flow times, t and its harmonics.
-func (f Field) times(t []float64) []float32 {
+// timeFeatures returns the features of flow times, t and its harmonics [B, 1 + Harmonics].
+func (f Field) timeFeatures(t []float64) []float32 {
 	var out []float32
 	for _, t := range t {
 		out = append(out, float32(t))
@@ -184,6 +147,10 @@ func (f Field) times(t []float64) []float32 {
 	return out
 }
 
+// inputs holds the arguments that all calls of C share: transposed parameters, configurations [B,
+// n, d] and features of the flow times [B, features].
+type inputs struct{ transposed, x, t []float32 }
+
 func float32s(v []float64) []float32 {
 	out := make([]float32, len(v))
 	for i, x := range v {
@@ -192,5 +159,5 @@ func float32s(v []float64) []float32 {
 	return out
 }
 
-// spareNumbers are those of steps and solves.
+// spareNumbers holds arrays of calls that are over, for the next ones.
 var spareNumbers spare.Arrays[float32]

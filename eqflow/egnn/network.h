@@ -1,49 +1,72 @@
-// The EGNN of a few configurations in C, twice: with vectors of eight numbers and of sixteen. network_cgo.go calls it.
+// The EGNN in C. Every function exists twice, for vectors of eight numbers (AVX2) and of sixteen
+// (AVX-512), and a table of pointers has the functions of one kind. network_cgo.go chooses the
+// table and calls the functions below.
 
-// eqflow_egnn is dynamics.EGNN on n particles in dim dimensions; times is the number of features of the flow time, and hidden a
-// multiple of 32.
+// eqflow_egnn is dynamics.EGNN on n particles in dim dimensions. times is the number of features of
+// the flow time, and hidden is a multiple of 32.
 typedef struct {
 	int n, dim, layers, hidden, times;
 	float middle;
 } eqflow_egnn;
 
-// Parameters, and gradients by them, lie one after another in the order of layoutOf in field.go; in turned every square matrix is transposed
-// where it lies. Arrays of configurations, velocities and cotangents are [count, n, dim], t [count, times], and vectors and products
-// [directions, n·dim, 8] and [directions, 8], the configurations innermost. push and match take any number of configurations, the others
-// at most eight.
+// Arguments of a call. Parameters, and gradients by them, lie one after another in the order of
+// layoutOf in field.go; in transposed, every square matrix is transposed in place. Arrays of
+// configurations, velocities and cotangents are [count, n, dim], and t is [count, times]. Vectors
+// and products are [directions, n·dim, 8] and [directions, 8], the configurations innermost.
+#define EQFLOW_EGNN_CALL \
+	const eqflow_egnn *f, const float *parameters, const float *transposed, \
+	int count, const float *x, const float *t, float *space
+#define EQFLOW_EGNN_ARGUMENTS f, parameters, transposed, count, x, t, space
 
-#define EQFLOW_EGNN(name) EQFLOW_EGNN_WITH(name##_avx2) EQFLOW_EGNN_WITH(name##_avx512)
+// eqflow_egnn_functions are the functions for one kind of vectors. match and pull_parameters take
+// any number of configurations, the others at most eight.
+typedef struct {
+	long (*space)(const eqflow_egnn *f, int second_order);
+	double (*match)(EQFLOW_EGNN_CALL, const float *wanted, float share, float *gradient);
+	void (*pull_parameters)(EQFLOW_EGNN_CALL, const float *cotangents, float *gradient);
+	void (*pull)(EQFLOW_EGNN_CALL, const float *cotangents, float *pulled);
+	void (*rate)(EQFLOW_EGNN_CALL, int directions, const float *vectors, float *v, float *products);
+	void (*divergence)(EQFLOW_EGNN_CALL, int directions, const float *basis, float *div, float *gradient);
+} eqflow_egnn_functions;
 
-// space is how many floats of working space a call needs; curved for kick.
-#define EQFLOW_EGNN_WITH(name) long name(const eqflow_egnn *f, int curved);
-EQFLOW_EGNN(eqflow_egnn_space)
-#undef EQFLOW_EGNN_WITH
+extern const eqflow_egnn_functions eqflow_egnn_avx2, eqflow_egnn_avx512;
 
-#define WHERE const eqflow_egnn *f, const float *parameters, const float *turned, int count, const float *x, const float *t
+// cgo cannot call through pointers, so that every function needs a caller.
 
-// match returns Σ |v(x, t) − want|² and adds share times its gradient to g.
-#define EQFLOW_EGNN_WITH(name) double name(WHERE, const float *want, float share, float *space, float *g);
-EQFLOW_EGNN(eqflow_egnn_match)
-#undef EQFLOW_EGNN_WITH
+// eqflow_egnn_space returns how many floats of working space a call needs. second_order is 1 for
+// divergence and 0 for the others.
+static inline long eqflow_egnn_space(const eqflow_egnn_functions *with, const eqflow_egnn *f, int second_order) {
+	return with->space(f, second_order);
+}
 
-// push adds the gradient of Σ cotangents·v to g.
-#define EQFLOW_EGNN_WITH(name) void name(WHERE, const float *cotangents, float *space, float *g);
-EQFLOW_EGNN(eqflow_egnn_push)
-#undef EQFLOW_EGNN_WITH
+// eqflow_egnn_match returns Σ |v(x, t) − wanted|² and adds share times its gradient by the
+// parameters to gradient.
+static inline double eqflow_egnn_match(const eqflow_egnn_functions *with, EQFLOW_EGNN_CALL,
+	const float *wanted, float share, float *gradient) {
+	return with->match(EQFLOW_EGNN_ARGUMENTS, wanted, share, gradient);
+}
 
-// rate sets v, and the products u·(∂v/∂x)u with mean-free vectors u.
-#define EQFLOW_EGNN_WITH(name) void name(WHERE, int directions, const float *vectors, float *space, float *v, float *products);
-EQFLOW_EGNN(eqflow_egnn_rate)
-#undef EQFLOW_EGNN_WITH
+// eqflow_egnn_pull_parameters adds the gradient of Σ cotangents·v by the parameters to gradient.
+static inline void eqflow_egnn_pull_parameters(const eqflow_egnn_functions *with, EQFLOW_EGNN_CALL,
+	const float *cotangents, float *gradient) {
+	with->pull_parameters(EQFLOW_EGNN_ARGUMENTS, cotangents, gradient);
+}
 
-// pull sets pulled to (∂v/∂x)ᵀ cotangents.
-#define EQFLOW_EGNN_WITH(name) void name(WHERE, const float *cotangents, float *space, float *pulled);
-EQFLOW_EGNN(eqflow_egnn_pull)
-#undef EQFLOW_EGNN_WITH
+// eqflow_egnn_pull sets pulled to (∂v/∂x)ᵀ cotangents.
+static inline void eqflow_egnn_pull(const eqflow_egnn_functions *with, EQFLOW_EGNN_CALL,
+	const float *cotangents, float *pulled) {
+	with->pull(EQFLOW_EGNN_ARGUMENTS, cotangents, pulled);
+}
 
-// kick sets the sum of the products with the vectors of a basis, div, and its gradient.
-#define EQFLOW_EGNN_WITH(name) void name(WHERE, int directions, const float *basis, float *space, float *div, float *kick);
-EQFLOW_EGNN(eqflow_egnn_kick)
-#undef EQFLOW_EGNN_WITH
+// eqflow_egnn_rate sets v, and the products u·(∂v/∂x)u with mean-free vectors u.
+static inline void eqflow_egnn_rate(const eqflow_egnn_functions *with, EQFLOW_EGNN_CALL,
+	int directions, const float *vectors, float *v, float *products) {
+	with->rate(EQFLOW_EGNN_ARGUMENTS, directions, vectors, v, products);
+}
 
-#undef WHERE
+// eqflow_egnn_divergence sets div, the sum of the products with the vectors of a basis, and its
+// gradient by the configurations.
+static inline void eqflow_egnn_divergence(const eqflow_egnn_functions *with, EQFLOW_EGNN_CALL,
+	int directions, const float *basis, float *div, float *gradient) {
+	with->divergence(EQFLOW_EGNN_ARGUMENTS, directions, basis, div, gradient);
+}

@@ -4,26 +4,18 @@ package egnn
 
 /*
 #cgo CFLAGS: -std=c11 -O3
-#cgo noescape eqflow_egnn_match_avx2
-#cgo nocallback eqflow_egnn_match_avx2
-#cgo noescape eqflow_egnn_match_avx512
-#cgo nocallback eqflow_egnn_match_avx512
-#cgo noescape eqflow_egnn_push_avx2
-#cgo nocallback eqflow_egnn_push_avx2
-#cgo noescape eqflow_egnn_push_avx512
-#cgo nocallback eqflow_egnn_push_avx512
-#cgo noescape eqflow_egnn_rate_avx2
-#cgo nocallback eqflow_egnn_rate_avx2
-#cgo noescape eqflow_egnn_rate_avx512
-#cgo nocallback eqflow_egnn_rate_avx512
-#cgo noescape eqflow_egnn_pull_avx2
-#cgo nocallback eqflow_egnn_pull_avx2
-#cgo noescape eqflow_egnn_pull_avx512
-#cgo nocallback eqflow_egnn_pull_avx512
-#cgo noescape eqflow_egnn_kick_avx2
-#cgo nocallback eqflow_egnn_kick_avx2
-#cgo noescape eqflow_egnn_kick_avx512
-#cgo nocallback eqflow_egnn_kick_avx512
+#cgo noescape eqflow_egnn_space
+#cgo nocallback eqflow_egnn_space
+#cgo noescape eqflow_egnn_match
+#cgo nocallback eqflow_egnn_match
+#cgo noescape eqflow_egnn_pull_parameters
+#cgo nocallback eqflow_egnn_pull_parameters
+#cgo noescape eqflow_egnn_pull
+#cgo nocallback eqflow_egnn_pull
+#cgo noescape eqflow_egnn_rate
+#cgo nocallback eqflow_egnn_rate
+#cgo noescape eqflow_egnn_divergence
+#cgo nocallback eqflow_egnn_divergence
 #include "network.h"
 */
 import "C"
@@ -34,96 +26,86 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// atHand tells that this machine has the vectors.
-var atHand = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+// available reports that the processor has the vectors of network_avx2.c.
+var available = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
-// wide tells that it has those of sixteen numbers.
-var wide = cpu.X86.HasAVX512F
+// functions are the functions in C for the widest vectors of the processor.
+var functions = widestFunctions()
+
+// narrowFunctions are those for vectors of eight numbers.
+var narrowFunctions = &C.eqflow_egnn_avx2
+
+func widestFunctions() *C.eqflow_egnn_functions {
+	if cpu.X86.HasAVX512F {
+		return &C.eqflow_egnn_avx512
+	}
+	return narrowFunctions
+}
 
 func numbers(a []float32) *C.float { return (*C.float)(unsafe.SliceData(a)) }
 
-// call is what every function of network.h takes: where the field is wanted, and space to work in.
+// call holds a field and inputs in the form of C, with working space.
 type call struct {
-	f                        C.eqflow_egnn
-	parameters, turned, x, t *C.float
-	count                    C.int
-	space                    []float32
+	f                            C.eqflow_egnn
+	parameters, transposed, x, t *C.float
+	count                        C.int
+	memory                       []float32
+	space                        *C.float
 }
 
-// at prepares a call. done ends it.
-func (f Field) at(turned, x, t []float32, curved bool) call {
+// begin prepares a call. end makes its working space available again.
+func (f Field) begin(in inputs, secondOrder C.int) call {
 	c := call{
 		f: C.eqflow_egnn{
-			n: C.int(f.N), dim: C.int(f.D), layers: C.int(f.Layers), hidden: C.int(f.Hidden), times: C.int(1 + f.Harmonics), middle: C.float(f.Middle),
+			n: C.int(f.N), dim: C.int(f.D), layers: C.int(f.Layers), hidden: C.int(f.Hidden),
+			times: C.int(1 + f.Harmonics), middle: C.float(f.Middle),
 		},
-		parameters: numbers(f.Parameters), turned: numbers(turned), x: numbers(x), t: numbers(t), count: C.int(len(x) / (f.N * f.D)),
+		parameters: numbers(f.Parameters), transposed: numbers(in.transposed),
+		x: numbers(in.x), t: numbers(in.t), count: C.int(len(in.x) / (f.N * f.D)),
 	}
-	second := C.int(0)
-	if curved {
-		second = 1
-	}
-	if wide {
-		c.space = spareNumbers.Take(int(C.eqflow_egnn_space_avx512(&c.f, second)))
-	} else {
-		c.space = spareNumbers.Take(int(C.eqflow_egnn_space_avx2(&c.f, second)))
-	}
+	c.memory = spareNumbers.Get(int(C.eqflow_egnn_space(functions, &c.f, secondOrder)))
+	c.space = numbers(c.memory)
 	return c
 }
 
-func (c call) done() { spareNumbers.Leave(c.space) }
+func (c call) end() { spareNumbers.Put(c.memory) }
 
-// match adds share times the gradient of Σ |v(x, t) − want|², which it returns.
-func (f Field) match(turned, x, t, want []float32, share float32, gradient []float32) float64 {
-	c := f.at(turned, x, t, false)
-	defer c.done()
-	if wide {
-		return float64(C.eqflow_egnn_match_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(want), C.float(share), numbers(c.space), numbers(gradient)))
-	}
-	return float64(C.eqflow_egnn_match_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(want), C.float(share), numbers(c.space), numbers(gradient)))
+// match returns Σ |v(x, t) − want|² and adds share times its gradient to gradient.
+func (f Field) match(in inputs, want []float32, share float32, gradient []float32) float64 {
+	c := f.begin(in, 0)
+	defer c.end()
+	return float64(C.eqflow_egnn_match(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+		numbers(want), C.float(share), numbers(gradient)))
 }
 
-// push adds the gradient of Σ cotangents·v.
-func (f Field) push(turned, x, t, cotangents, gradient []float32) {
-	c := f.at(turned, x, t, false)
-	defer c.done()
-	if wide {
-		C.eqflow_egnn_push_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(cotangents), numbers(c.space), numbers(gradient))
-	} else {
-		C.eqflow_egnn_push_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(cotangents), numbers(c.space), numbers(gradient))
-	}
+// pullParameters adds the gradient of Σ cotangents·v to gradient.
+func (f Field) pullParameters(in inputs, cotangents, gradient []float32) {
+	c := f.begin(in, 0)
+	defer c.end()
+	C.eqflow_egnn_pull_parameters(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+		numbers(cotangents), numbers(gradient))
+}
+
+// pull sets pulled to (∂v/∂x)ᵀ cotangents, for at most eight configurations.
+func (f Field) pull(in inputs, cotangents, pulled []float32) {
+	c := f.begin(in, 0)
+	defer c.end()
+	C.eqflow_egnn_pull(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+		numbers(cotangents), numbers(pulled))
 }
 
 // rate sets v of at most eight configurations, and a product for each direction and lane.
-func (f Field) rate(turned, x, t, vectors, v, products []float32) {
-	c := f.at(turned, x, t, false)
-	defer c.done()
-	directions := C.int(len(products) / lanes)
-	if wide {
-		C.eqflow_egnn_rate_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, directions, numbers(vectors), numbers(c.space), numbers(v), numbers(products))
-	} else {
-		C.eqflow_egnn_rate_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, directions, numbers(vectors), numbers(c.space), numbers(v), numbers(products))
-	}
+func (f Field) rate(in inputs, vectors, v, products []float32) {
+	c := f.begin(in, 0)
+	defer c.end()
+	C.eqflow_egnn_rate(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+		C.int(len(products)/lanes), numbers(vectors), numbers(v), numbers(products))
 }
 
-// pull sets (∂v/∂x)ᵀ cotangents of at most eight configurations.
-func (f Field) pull(turned, x, t, cotangents, pulled []float32) {
-	c := f.at(turned, x, t, false)
-	defer c.done()
-	if wide {
-		C.eqflow_egnn_pull_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(cotangents), numbers(c.space), numbers(pulled))
-	} else {
-		C.eqflow_egnn_pull_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, numbers(cotangents), numbers(c.space), numbers(pulled))
-	}
-}
-
-// kick sets the divergence of at most eight configurations, with its gradient.
-func (f Field) kick(turned, x, t, basis, div, kick []float32) {
-	c := f.at(turned, x, t, true)
-	defer c.done()
-	directions := C.int(len(basis) / (f.N * f.D * lanes))
-	if wide {
-		C.eqflow_egnn_kick_avx512(&c.f, c.parameters, c.turned, c.count, c.x, c.t, directions, numbers(basis), numbers(c.space), numbers(div), numbers(kick))
-	} else {
-		C.eqflow_egnn_kick_avx2(&c.f, c.parameters, c.turned, c.count, c.x, c.t, directions, numbers(basis), numbers(c.space), numbers(div), numbers(kick))
-	}
+// divergence sets the divergence of at most eight configurations, and its gradient.
+func (f Field) divergence(in inputs, basis, div, gradient []float32) {
+	c := f.begin(in, 1)
+	defer c.end()
+	C.eqflow_egnn_divergence(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+		C.int(len(basis)/(f.N*f.D*lanes)), numbers(basis), numbers(div), numbers(gradient))
 }

@@ -2,16 +2,17 @@
 
 package egnn
 
-// Without cgo, or on another architecture, the graphs do it.
-const atHand = false
+// Without cgo, and on other architectures, New reports that C is not available, and the functions
+// below are never called.
+const available = false
 
-const notForC = "egnn: New has said that this is not for C"
+const notAvailable = "egnn: the field is not for C, as New has reported; use the graphs"
 
-func (f Field) match(turned, x, t, want []float32, share float32, gradient []float32) float64 {
-	panic(notForC)
+func (f Field) match(in inputs, want []float32, share float32, gradient []float32) float64 {
+	panic(notAvailable)
 }
 
-func (f Field) push(turned, x, t, cotangents, gradient []float32) { panic(notForC) }
-func (f Field) rate(turned, x, t, vectors, v, products []float32) { panic(notForC) }
-func (f Field) pull(turned, x, t, cotangents, pulled []float32)   { panic(notForC) }
-func (f Field) kick(turned, x, t, basis, div, kick []float32)     { panic(notForC) }
+func (f Field) pullParameters(in inputs, cotangents, gradient []float32) { panic(notAvailable) }
+func (f Field) pull(in inputs, cotangents, pulled []float32)             { panic(notAvailable) }
+func (f Field) rate(in inputs, vectors, v, products []float32)           { panic(notAvailable) }
+func (f Field) divergence(in inputs, basis, div, gradient []float32)     { panic(notAvailable) }

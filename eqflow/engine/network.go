@@ -11,6 +11,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/egnn"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
@@ -50,7 +51,7 @@ func (e *network) String() string {
 }
 
 // Block implements Mapper.
-func (e *network) Block(_, _ int) int { return egnn.Block() }
+func (e *network) Block(_, _ int) int { return egnn.BlockSize() }
 
 // with returns the field with the parameters of a scope. It reads the parameters only after they have changed.
 func (e *network) with(scope string) (egnn.Field, error) {
@@ -74,9 +75,9 @@ func (e *network) Map(x particle.Batch, s Solve, progress Progress) (Image, erro
 		return Image{}, err
 	}
 	s = s.of(e.config)
-	solve := egnn.Solve{Method: s.Method, Steps: s.Steps, T0: s.T0, T1: s.T1}
+	solve := ode.Span{Method: s.Method, Steps: s.Steps, T0: s.T0, T1: s.T1}
 	out := Image{X: x.Clone().RemoveMean()}
-	return out, inBlocks(x.Len(), egnn.Block(), progress, func(from, to int) error {
+	return out, inBlocks(x.Len(), egnn.BlockSize(), progress, func(from, to int) error {
 		part := out.X.Slice(from, to)
 		vectors := egnn.NoVectors(part.Len())
 		if !s.NoDensity {
@@ -163,11 +164,11 @@ func (e *network) gradient(l FieldLoss, in Inputs) (loss float64, gradient datas
 	if term.Want.Len() > 0 {
 		loss, all = field.Match(term.X, term.Want, term.T)
 	} else {
-		loss, all = term.Value, field.Push(term.X, term.Cotangents, term.T)
+		loss, all = term.Value, field.PullParameters(term.X, term.Cotangents, term.T)
 	}
 	names, variables := e.Parameters.List(ScopeFlow)
 	for k, name := range names {
-		gradient = append(gradient, dataset.Float32(name, field.Of(all, name), variables[k].Shape().Dimensions...))
+		gradient = append(gradient, dataset.Float32(name, field.GradientOf(name, all), variables[k].Shape().Dimensions...))
 	}
 	return loss, gradient, nil
 }

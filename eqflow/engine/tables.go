@@ -8,13 +8,14 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/radial"
 )
 
 // tables is the engine of the kernel field in plain Go, by package radial. On the host it is several times as fast as the
 // graphs, compiles nothing, and computes in float64. Fields whose radial basis functions are too narrow for a table go to the
-// graphs, and so does all that needs the field alone.
+// graphs, and so do losses of the field.
 type tables struct {
 	Engine // the graphs
 	Flow
@@ -108,7 +109,7 @@ func (e *tables) tabulate(s Solve) (*radial.Flow, error) {
 	if f, ok := e.flows.flows[key]; ok {
 		return f, nil
 	}
-	f, err := radial.NewFlow(field, radial.Solve{Method: s.Method, Steps: s.Steps, T0: s.T0, T1: s.T1})
+	f, err := radial.NewFlow(field, ode.Span{Method: s.Method, Steps: s.Steps, T0: s.T0, T1: s.T1})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCoarse, err)
 	}
@@ -119,6 +120,25 @@ func (e *tables) tabulate(s Solve) (*radial.Flow, error) {
 func sameParameters(a, b radial.Parameters) bool {
 	return slices.Equal(a.Weights, b.Weights) && slices.Equal(a.Bias, b.Bias) && slices.Equal(a.Importance, b.Importance) &&
 		slices.Equal(a.NegLogWidths, b.NegLogWidths) && slices.Equal(a.NegLogTimeWidths, b.NegLogTimeWidths)
+}
+
+// Velocity implements Field, in float64.
+func (e *tables) Velocity(x particle.Batch, t []float64) (particle.Batch, error) {
+	v, _, err := e.Divergence(x, t, nil)
+	return v, err
+}
+
+// Divergence implements Field, in float64 and without a table.
+func (e *tables) Divergence(x particle.Batch, t []float64, probes Probes) (particle.Batch, []float64, error) {
+	if len(probes) > 0 {
+		return e.Engine.Divergence(x, t, probes)
+	}
+	field, err := e.radialField(e.Parameters.Scope)
+	if err != nil {
+		return particle.Batch{}, nil, err
+	}
+	v, div := field.Rate(x, t)
+	return v, div, nil
 }
 
 // Gradient implements Learner.
@@ -163,11 +183,11 @@ func (e *tables) gradient(l MapLoss, in Inputs) (loss float64, gradient dataset.
 	}
 	sum := radial.NewParameters(e.field.Centres, e.field.TimeCentres)
 	for _, term := range l.AtImages(in) {
-		flow, err := radial.NewFlow(field, radial.Solve{Method: e.config.Solver, Steps: e.config.Steps, T0: term.From, T1: 1 - term.From})
+		flow, err := radial.NewFlow(field, ode.Span{Method: e.config.Solver, Steps: e.config.Steps, T0: term.From, T1: 1 - term.From})
 		if err != nil {
 			return 0, nil, fmt.Errorf("%w: %w", errCoarse, err)
 		}
-		kept := flow.Keep(term.X)
+		kept := flow.Record(term.X)
 		value, g := term.Loss(Image{X: kept.Images.X, LogDet: kept.Images.LogDet, Penalty: kept.Images.Penalty})
 		loss += term.Share * value
 		sum.Add(term.Share, kept.Pull(radial.Images{X: g.X, LogDet: g.LogDet, Penalty: g.Penalty}))

@@ -1,4 +1,4 @@
-// The pairs of a block of configurations in C; pairs_cgo.go calls it.
+// The pairs of a block of configurations in C. pairs_cgo.go calls it.
 
 #define EQFLOW_TERMS 8
 
@@ -6,16 +6,20 @@ typedef struct {
 	double c[EQFLOW_TERMS];
 } eqflow_piece;
 
-// eqflow_pieces is radial's pieces; near and far are whole numbers.
+// eqflow_pieces is the type pieces of pieces.go. near and far are whole numbers.
 typedef struct {
 	double split, near, far, per_near, per_far, slope_near, slope;
 } eqflow_pieces;
 
-// Arrays hold [..., lanes], lanes a multiple of four: y, v, gv, gy [n·dim], div, gdiv [1].
+// Arrays hold [..., lanes], and lanes is a multiple of four: y, v, gv and gy [n·dim], div and gdiv
+// [1].
 
-// eqflow_field sets v and div of y, and tells whether some distance lay beyond split.
-int eqflow_field(const eqflow_pieces *p, const eqflow_piece *row, int n, int dim, int lanes, const double *y, double *v, double *div);
+// eqflow_field sets the velocity v and the divergence div at y. It returns 1 if some distance lies
+// beyond split, else 0.
+int eqflow_field(const eqflow_pieces *p, const eqflow_piece *row, int n, int dim, int lanes,
+	const double *y, double *v, double *div);
 
-// eqflow_pull_field sets gy to what the cotangents gv and gdiv make of y, and adds to the row's.
-void eqflow_pull_field(const eqflow_pieces *p, const eqflow_piece *row, eqflow_piece *g_row, int n, int dim, int lanes,
-	const double *y, const double *gv, const double *gdiv, double *gy);
+// eqflow_pull_field is the adjoint of eqflow_field. From the cotangents gv and gdiv, it sets gy,
+// the cotangent of y, and adds to the cotangents of the row.
+void eqflow_pull_field(const eqflow_pieces *p, const eqflow_piece *row, eqflow_piece *g_row, int n, int dim,
+	int lanes, const double *y, const double *gv, const double *gdiv, double *gy);

@@ -18,14 +18,16 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// vectors tells that pairs.c evaluates the pairs, four configurations at a time. Go's compiler has no vectors.
+// vectors reports that the processor runs pairs.c, which evaluates four configurations at a time.
+// Go's compiler makes no vectors.
 var vectors = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
-// inC is the pieces as pairs.c has them.
+// inC returns the pieces in the form of pairs.h.
 func (p *pieces) inC() C.eqflow_pieces {
 	return C.eqflow_pieces{
 		split: C.double(p.split), near: C.double(p.near), far: C.double(p.far),
-		per_near: C.double(p.perNear), per_far: C.double(p.perFar), slope_near: C.double(p.slopeNear), slope: C.double(p.slope),
+		per_near: C.double(p.perNear), per_far: C.double(p.perFar),
+		slope_near: C.double(p.slopeNear), slope: C.double(p.slope),
 	}
 }
 
@@ -35,26 +37,28 @@ func coefficients(row []polynomial) *C.eqflow_piece {
 	return (*C.eqflow_piece)(unsafe.Pointer(unsafe.SliceData(row)))
 }
 
-// field sets the velocity v and its divergence of states y, at the time of a table's row.
+// field sets the velocity v and the divergence div of states y, at the flow time of a table's row.
 func (b *block) field(row int, y, v, div []float64) {
 	if !vectors {
 		b.fieldInGo(row, y, v, div)
 		return
 	}
 	p := b.table.pieces.inC()
-	beyond := C.eqflow_field(&p, coefficients(b.table.rows[row]), C.int(b.n), C.int(b.table.D), C.int(b.lanes), numbers(y), numbers(v), numbers(div))
+	beyond := C.eqflow_field(&p, coefficients(b.table.rows[row]), C.int(b.n), C.int(b.table.D), C.int(b.lanes),
+		numbers(y), numbers(v), numbers(div))
 	if beyond != 0 && b.table.far == 0 {
-		b.table.missed.Store(true)
+		b.table.incomplete.Store(true)
 	}
 }
 
-// pullField sets gStage to what the cotangents gv and gdiv of the field at y make of y, and adds to the row's.
+// pullField is the adjoint of field at states y. From the cotangents gv and gdiv, it sets gState,
+// the cotangent of y, and adds to the cotangents of the row.
 func (p *blockPull) pullField(row int, y, gv, gdiv []float64) {
 	if !vectors {
 		p.pullFieldInGo(row, y, gv, gdiv)
 		return
 	}
 	where := p.table.pieces.inC()
-	C.eqflow_pull_field(&where, coefficients(p.table.rows[row]), coefficients(p.gRows[row]), C.int(p.n), C.int(p.table.D), C.int(p.lanes),
-		numbers(y), numbers(gv), numbers(gdiv), numbers(p.gStage))
+	C.eqflow_pull_field(&where, coefficients(p.table.rows[row]), coefficients(p.gRows[row]),
+		C.int(p.n), C.int(p.table.D), C.int(p.lanes), numbers(y), numbers(gv), numbers(gdiv), numbers(p.gState))
 }

@@ -2,7 +2,7 @@
 
 package radial
 
-// Without cgo, or on another architecture, Go does what pairs_cgo.go asks C for.
+// Without cgo, and on other architectures, plain Go takes the place of pairs.c.
 
 func (b *block) field(row int, y, v, div []float64) { b.fieldInGo(row, y, v, div) }
 

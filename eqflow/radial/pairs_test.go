@@ -13,8 +13,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// The pairs in C give what those in Go give, in every lane, to the bit: near, beyond the centres, where the RBFs have
-// vanished, and where a coordinate is not a number.
+// The pairs in C and in Go give the same results to the bit, in every lane: near, beyond the
+// centres, where the RBFs have vanished, and where a coordinate is NaN.
 func TestPairsInC(t *testing.T) {
 	if !vectors {
 		t.Skip("this processor has no AVX2")
@@ -45,7 +45,7 @@ func randomFlow(rng *rand.Rand, dim int) *Flow {
 	for k := range f.NegLogWidths {
 		f.NegLogWidths[k] = 0.7 + 0.3*rng.Float64()
 	}
-	flow, err := NewFlow(f, Solve{Method: ode.RK4, Steps: 1, T1: 1})
+	flow, err := NewFlow(f, ode.Span{Method: ode.RK4, Steps: 1, T1: 1})
 	if err != nil {
 		panic(err)
 	}
@@ -59,17 +59,19 @@ func comparePairs(t *testing.T, rng *rand.Rand, f *Flow, x particle.Batch) {
 		gv, gdiv := make([]float64, len(b.y)), make([]float64, b.lanes)
 		normal(rng, 1, gv)
 		normal(rng, 1, gdiv)
-		results := func(field func(row int, y, v, div []float64), pull func(p *blockPull, row int, y, gv, gdiv []float64)) [][]float64 {
+		results := func(
+			field func(row int, y, v, div []float64), pull func(p *blockPull, row int, y, gv, gdiv []float64),
+		) [][]float64 {
 			v, div := make([]float64, len(b.y)), make([]float64, b.lanes)
-			table.missed.Store(false)
+			table.incomplete.Store(false)
 			field(1, b.y, v, div)
-			missed := 0.0
-			if table.missed.Load() {
-				missed = 1
+			incomplete := 0.0
+			if table.incomplete.Load() {
+				incomplete = 1
 			}
-			p := &blockPull{block: b, gRows: table.zeros(len(f.at)), gStage: make([]float64, len(b.y)), along: make([]float64, b.lanes)}
+			p := b.newPull(table.newRows(len(f.at)))
 			pull(p, 1, b.y, gv, gdiv)
-			out := [][]float64{v, div, p.gStage, {missed}}
+			out := [][]float64{v, div, p.gState, {incomplete}}
 			for _, piece := range p.gRows[1] {
 				out = append(out, piece[:])
 			}
@@ -79,17 +81,19 @@ func comparePairs(t *testing.T, rng *rand.Rand, f *Flow, x particle.Batch) {
 		for i := range want {
 			for k := range want[i] {
 				if !same(got[i][k], want[i][k]) {
-					t.Fatalf("beyond %v: number %d of array %d is %v in C, %v in Go", beyond, k, i, got[i][k], want[i][k])
+					t.Fatalf("beyond %v: number %d of array %d is %v in C, %v in Go",
+						beyond, k, i, got[i][k], want[i][k])
 				}
 			}
 		}
 	}
 }
 
-// fusing tells that the compiler makes one operation of x·y + z, with one rounding, as it may from GOAMD64=v3 on.
+// fusing reports that the compiler makes one operation with one rounding of x·y + z, as it may from
+// GOAMD64=v3 on.
 var fusing = func() bool {
 	x, z := 1+0x1p-30, -(1 + 0x1p-29)
-	if rand.Float64() < 0 { // the compiler does not know x and z before
+	if rand.Float64() < 0 { // so that the compiler does not know x and z
 		x, z = 0, 0
 	}
 	return x*x+z != 0

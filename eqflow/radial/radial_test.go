@@ -17,7 +17,8 @@ import (
 
 var names = []string{"weights", "bias", "importance", "neg_log_gammas", "neg_log_gammas_time"}
 
-// reference is a problem whose answers another program computed in float64 and by automatic differentiation alone.
+// reference is a problem with the answers of another program, which computed them in float64 and by
+// automatic differentiation alone.
 type reference struct {
 	dataset.Arrays
 	field radial.Field
@@ -51,7 +52,10 @@ func (r reference) configurations(name string, size int) particle.Batch {
 	return particle.Batch{X: r.get(name)[:size*r.n*r.d], N: r.n, D: r.d}
 }
 
-var inverse, forward = radial.Solve{Method: ode.RK4, Steps: 20, T0: 1}, radial.Solve{Method: ode.RK4, Steps: 20, T1: 1}
+var (
+	inverse = ode.Span{Method: ode.RK4, Steps: 20, T0: 1}
+	forward = ode.Span{Method: ode.RK4, Steps: 20, T1: 1}
+)
 
 func logPrior(z []float64, n, d int) float64 {
 	sum := -0.5 * float64((n-1)*d) * math.Log(2*math.Pi)
@@ -70,7 +74,7 @@ func relative(a, b []float64) float64 {
 	return math.Sqrt(top / bottom)
 }
 
-// meanLoss is the mean of penalty − log p(z) − log|det| and its cotangents.
+// meanLoss returns the mean of penalty − log p(z) − log|det| and its cotangents.
 func meanLoss(k radial.Images) (loss float64, g radial.Images) {
 	size := float64(k.X.Len())
 	g = radial.Images{X: k.X.Clone(), LogDet: make([]float64, k.X.Len()), Penalty: make([]float64, k.X.Len())}
@@ -90,10 +94,10 @@ func TestReferenceProblems(t *testing.T) {
 			r := load(t, system)
 			flow := mustFlow(t, r.field, inverse)
 			batch := int(r.get("batches")[0])
-			kept := flow.Keep(r.configurations("data", batch))
-			loss, g := meanLoss(kept.Images)
+			tape := flow.Record(r.configurations("data", batch))
+			loss, g := meanLoss(tape.Images)
 			for i, want := range r.get("log_p")[:batch] {
-				got := kept.LogDet[i] + logPrior(kept.X.At(i), r.n, r.d)
+				got := tape.LogDet[i] + logPrior(tape.X.At(i), r.n, r.d)
 				if e := math.Abs(got-want) / math.Abs(want); !(e < 1e-7) {
 					t.Fatalf("log p of configuration %d is %.9f, want %.9f", i, got, want)
 				}
@@ -101,7 +105,7 @@ func TestReferenceProblems(t *testing.T) {
 			if want := r.get(fmt.Sprintf("train_loss_%d", batch))[0]; !(math.Abs(loss-want) < 1e-7*math.Abs(want)) {
 				t.Errorf("loss %.9f, want %.9f", loss, want)
 			}
-			gradient := kept.Pull(g)
+			gradient := tape.Pull(g)
 			for _, name := range names {
 				e := relative(gradient.ByName(name), r.get(fmt.Sprintf("train_grad_%s_%d", name, batch)))
 				t.Logf("gradient of %s: relative error %.2g", name, e)
@@ -117,7 +121,7 @@ func TestReferenceProblems(t *testing.T) {
 	}
 }
 
-func mustFlow(t testing.TB, f radial.Field, s radial.Solve) *radial.Flow {
+func mustFlow(t testing.TB, f radial.Field, s ode.Span) *radial.Flow {
 	t.Helper()
 	flow, err := radial.NewFlow(f, s)
 	if err != nil {
@@ -146,9 +150,9 @@ func BenchmarkTrain(b *testing.B) {
 			x := r.configurations("data", c.batch)
 			for b.Loop() {
 				flow := mustFlow(b, r.field, inverse)
-				k := flow.Keep(x)
-				_, g := meanLoss(k.Images)
-				k.Pull(g)
+				tape := flow.Record(x)
+				_, g := meanLoss(tape.Images)
+				tape.Pull(g)
 				flow.Release()
 			}
 		})
@@ -164,7 +168,7 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-// phi is the field's definition: φ(d) and φ'(d) at a time, term by term.
+// phi is the definition of the field: φ(d) and φ'(d) at a flow time, term by term.
 func phi(f radial.Field, d, t float64) (value, slope float64) {
 	var sum, dsum, share float64
 	rbf, drbf, time := make([]float64, f.Centres), make([]float64, f.Centres), make([]float64, f.TimeCentres)
@@ -194,8 +198,8 @@ func phi(f radial.Field, d, t float64) (value, slope float64) {
 	return value, slope
 }
 
-// One Euler step of two particles shows φ and φ', which keep to the tolerance at all distances, within and beyond the
-// centres, however wide the RBFs are.
+// One Euler step of two particles shows φ and φ'. They keep to the tolerance at all distances,
+// within and beyond the centres, whatever the width of the RBFs.
 func TestPiecesKeepToTheTolerance(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	for _, width := range []float64{0.08, 0.3, 0.5, 2} {
@@ -212,7 +216,7 @@ func TestPiecesKeepToTheTolerance(t *testing.T) {
 			r := 16 * float64(i) / float64(x.Len())
 			x.At(i)[0], x.At(i)[1] = r/2, -r/2
 		}
-		images := mustFlow(t, f, radial.Solve{Method: ode.Euler, Steps: 1, T1: 1}).Apply(x)
+		images := mustFlow(t, f, ode.Span{Method: ode.Euler, Steps: 1, T1: 1}).Apply(x)
 		for i := range x.Len() {
 			r := 2 * x.At(i)[0]
 			d := math.Sqrt(r*r + 1e-6)
@@ -227,18 +231,19 @@ func TestPiecesKeepToTheTolerance(t *testing.T) {
 	}
 }
 
-// The same numbers come out of any number of cores.
+// The results are the same on any number of cores.
 func TestCoresChangeNothing(t *testing.T) {
 	r := load(t, "DW4")
 	run := func(cores int) (radial.Images, radial.Parameters) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
-		kept := mustFlow(t, r.field, inverse).Keep(r.configurations("data", 250))
-		_, g := meanLoss(kept.Images)
-		return kept.Images, kept.Pull(g)
+		tape := mustFlow(t, r.field, inverse).Record(r.configurations("data", 250))
+		_, g := meanLoss(tape.Images)
+		return tape.Images, tape.Pull(g)
 	}
 	one, gOne := run(1)
 	many, gMany := run(7)
-	if !slices.Equal(one.X.X, many.X.X) || !slices.Equal(one.LogDet, many.LogDet) || !slices.Equal(one.Penalty, many.Penalty) {
+	if !slices.Equal(one.X.X, many.X.X) ||
+		!slices.Equal(one.LogDet, many.LogDet) || !slices.Equal(one.Penalty, many.Penalty) {
 		t.Error("the images differ")
 	}
 	for _, name := range names {
@@ -248,7 +253,7 @@ func TestCoresChangeNothing(t *testing.T) {
 	}
 }
 
-// What is not a number stays so, and hurts nobody else.
+// NaN in one configuration gives NaN there, and leaves the others alone.
 func TestNotANumber(t *testing.T) {
 	r := load(t, "DW4")
 	x := r.configurations("data", 3)
@@ -267,10 +272,10 @@ func TestTooNarrowIsRefused(t *testing.T) {
 		r.field.NegLogWidths[k] = 6
 	}
 	if _, err := radial.NewFlow(r.field, inverse); err == nil {
-		t.Error("a table is made")
+		t.Error("NewFlow accepts RBFs of width 0.0025")
 	}
 	r.field.NegLogWidths[3] = math.NaN()
 	if _, err := radial.NewFlow(r.field, inverse); err == nil {
-		t.Error("a table is made of what is not a number")
+		t.Error("NewFlow accepts a width that is NaN")
 	}
 }

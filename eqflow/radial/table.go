@@ -1,40 +1,48 @@
 package radial
 
-import "sync/atomic"
+import (
+	"sync/atomic"
 
-// polynomial holds the coefficients of a piece in its local coordinate.
-type polynomial [terms]float64
+	"github.com/eqflow/gonb-eqflow/internal/spare"
+)
 
-// table is φ(d) as pieces, at each of the times of a solve.
+// Arrays of solves and tables that are over, for the next ones.
+var (
+	spareNumbers     spare.Arrays[float64]
+	sparePolynomials spare.Arrays[polynomial]
+)
+
+// table is φ(d) as pieces, at each time of a solve.
 type table struct {
 	Field
 	*basis
 	times
 	perCentre [][]polynomial // Σ_k W_km B_k, for each time centre [T][pieces]
 	rows      [][]polynomial // φ [times][pieces]
-	// missed tells that a distance was looked up beyond the centres where the table has no pieces: what came out is wrong.
-	missed atomic.Bool
+	// incomplete reports that a distance beyond split was looked up in a table without pieces
+	// there. What the solve computed with it is wrong.
+	incomplete atomic.Bool
 }
 
-// newTable tabulates a field at times, and beyond the centres only if that is asked for.
+// newTable tabulates a field at flow times, and beyond split only where that is asked for.
 func (f Field) newTable(p plan, at []float64, beyond bool) *table {
 	b := f.newBasis(p, beyond)
 	t := &table{Field: f, basis: b, times: f.newTimes(at)}
-	t.perCentre, t.rows = t.zeros(f.TimeCentres), t.zeros(len(at))
+	t.perCentre, t.rows = t.newRows(f.TimeCentres), t.newRows(len(at))
 	inChunks(t.count(), func(_, from, to int) {
 		for piece := from; piece < to; piece++ {
 			if piece < b.near+b.far {
-				t.mix(piece)
+				t.sumOverDistances(piece)
 			}
-			t.fold(piece)
+			t.sumOverTimes(piece)
 		}
 	})
 	return t
 }
 
-// zeros returns rows of pieces.
-func (t *table) zeros(rows int) [][]polynomial {
-	flat := sparePolynomials.Take(rows * t.count())
+// newRows returns rows of pieces that are all zero.
+func (t *table) newRows(rows int) [][]polynomial {
+	flat := sparePolynomials.Get(rows * t.count())
 	clear(flat)
 	out := make([][]polynomial, rows)
 	for i := range out {
@@ -43,13 +51,20 @@ func (t *table) zeros(rows int) [][]polynomial {
 	return out
 }
 
-// leave ends the use of what zeros returned.
-func (t *table) leave(rows [][]polynomial) {
-	sparePolynomials.Leave(rows[0][:len(rows)*len(rows[0])])
+// releaseRows makes the memory of rows from newRows available again.
+func (t *table) releaseRows(rows [][]polynomial) {
+	sparePolynomials.Put(rows[0][:len(rows)*len(rows[0])])
 }
 
-// mix makes a piece of perCentre.
-func (t *table) mix(piece int) {
+// release makes the memory of the table available for another one.
+func (t *table) release() {
+	t.basis.release()
+	t.releaseRows(t.perCentre)
+	t.releaseRows(t.rows)
+}
+
+// sumOverDistances sets a piece of perCentre, the sum over the distance RBFs.
+func (t *table) sumOverDistances(piece int) {
 	at := make([]float64, t.TimeCentres)
 	for j := range terms {
 		v := t.nodes[piece*terms+j]
@@ -63,8 +78,8 @@ func (t *table) mix(piece int) {
 	}
 }
 
-// fold makes a piece of all rows.
-func (t *table) fold(piece int) {
+// sumOverTimes sets a piece of all rows, the sum over the time RBFs.
+func (t *table) sumOverTimes(piece int) {
 	for i, shares := range t.rbf {
 		sum := polynomial{t.constant[i]}
 		for m, share := range shares {
@@ -74,23 +89,8 @@ func (t *table) fold(piece int) {
 	}
 }
 
-// add adds share·q. It is written out, as dot is: the compiler keeps loops over eight numbers.
-func (p *polynomial) add(share float64, q *polynomial) {
-	p[0] += share * q[0]
-	p[1] += share * q[1]
-	p[2] += share * q[2]
-	p[3] += share * q[3]
-	p[4] += share * q[4]
-	p[5] += share * q[5]
-	p[6] += share * q[6]
-	p[7] += share * q[7]
-}
-
-func (p *polynomial) dot(q *polynomial) float64 {
-	return (p[0]*q[0] + p[1]*q[1]) + (p[2]*q[2] + p[3]*q[3]) + ((p[4]*q[4] + p[5]*q[5]) + (p[6]*q[6] + p[7]*q[7]))
-}
-
-// pull turns the cotangents of the rows, each the sum of several parts', into those of the parameters.
+// pull turns the cotangents of the rows, given as parts that are to be added, into the gradient by
+// the parameters.
 func (t *table) pull(parts [][][]polynomial) Parameters {
 	pulls := make([]*tablePull, chunks)
 	inChunks(t.count(), func(i, from, to int) { pulls[i] = t.pullChunk(parts, from, to) })
@@ -107,34 +107,36 @@ func (t *table) pull(parts [][][]polynomial) Parameters {
 	return g
 }
 
-// tablePull is what some pieces add to cotangents.
+// tablePull holds the contributions of some pieces to cotangents.
 type tablePull struct {
 	*table
 	g         Parameters
 	gConstant []float64   // [times]
-	gRBF      [][]float64 // of the time RBFs [times][T]
-	at, own   []float64   // of Σ_k W_km B_k [T] and of B [K], at the node at hand
+	gRBF      [][]float64 // of the normalised time RBFs [times][T]
+	gSums, gB []float64   // of Σ_k W_km B_k [T] and of the B_k [K] at one node
 }
 
 func (t *table) pullChunk(parts [][][]polynomial, first, end int) *tablePull {
-	p := &tablePull{table: t, g: NewParameters(t.Centres, t.TimeCentres), gConstant: make([]float64, len(t.at)), gRBF: make([][]float64, len(t.at))}
-	p.at, p.own = make([]float64, t.TimeCentres), make([]float64, t.Centres)
+	p := &tablePull{
+		table: t, g: NewParameters(t.Centres, t.TimeCentres), gConstant: make([]float64, len(t.at)),
+		gRBF: make([][]float64, len(t.at)), gSums: make([]float64, t.TimeCentres), gB: make([]float64, t.Centres),
+	}
 	gPerCentre := make([]polynomial, t.TimeCentres)
 	for i := range p.gRBF {
 		p.gRBF[i] = make([]float64, t.TimeCentres)
 	}
 	for piece := first; piece < end; piece++ {
 		clear(gPerCentre)
-		if p.pullFold(parts, piece, gPerCentre) && piece < t.near+t.far {
-			p.pullMix(piece, gPerCentre)
+		if p.pullTimeSums(parts, piece, gPerCentre) && piece < t.near+t.far {
+			p.pullDistanceSums(piece, gPerCentre)
 		}
 	}
 	return p
 }
 
-// pullFold takes a piece's cotangents in all rows to those of its perCentre. It tells whether there are any: few pieces are
-// far from all distances, or near zero.
-func (p *tablePull) pullFold(parts [][][]polynomial, piece int, gPerCentre []polynomial) (some bool) {
+// pullTimeSums is the adjoint of sumOverTimes: it takes the cotangents of a piece in all rows to
+// those of perCentre. It reports whether there are any, since most pieces hold no distance.
+func (p *tablePull) pullTimeSums(parts [][][]polynomial, piece int, gPerCentre []polynomial) (some bool) {
 	for i, shares := range p.rbf {
 		row := parts[0][i][piece]
 		for _, part := range parts[1:] {
@@ -153,28 +155,29 @@ func (p *tablePull) pullFold(parts [][][]polynomial, piece int, gPerCentre []pol
 	return some
 }
 
-// pullMix is mix's derivative.
-func (p *tablePull) pullMix(piece int, gPerCentre []polynomial) {
+// pullDistanceSums is the adjoint of sumOverDistances.
+func (p *tablePull) pullDistanceSums(piece int, gPerCentre []polynomial) {
 	from, to := p.bounds(piece)
 	for j := range terms {
 		for m := range gPerCentre {
-			p.at[m] = fromTerms[j].dot(&gPerCentre[m])
+			p.gSums[m] = fromTerms[j].dot(&gPerCentre[m])
 		}
 		p.pullNode(p.nodes[piece*terms+j], (from+to)/2+chebyshevNodes[j]*(to-from)/2)
 	}
 }
 
-// pullNode takes the cotangents of Σ_k W_km B_k at a node, distance d, to those of the weights and widths.
+// pullNode takes the cotangents of Σ_k W_km B_k at a node, at distance d, to those of the weights
+// and the widths.
 func (p *tablePull) pullNode(v values, d float64) {
 	common := 0.0 // Σ_k B_k · cotangent of B_k
 	for k, b := range v.b {
 		at := (v.from + k) * p.TimeCentres
-		p.own[k] = dot(p.at, p.Weights[at:])
-		common += p.own[k] * b
-		addScaled(p.g.Weights[at:at+p.TimeCentres], b, p.at)
+		p.gB[k] = dot(p.gSums, p.Weights[at:])
+		common += p.gB[k] * b
+		addScaled(p.g.Weights[at:at+p.TimeCentres], b, p.gSums)
 	}
 	for k, b := range v.b {
 		u := (d - p.centres[v.from+k]) * p.inverse[v.from+k]
-		p.g.NegLogWidths[v.from+k] += (p.own[k] - common) * b * -2 * u * u
+		p.g.NegLogWidths[v.from+k] += (p.gB[k] - common) * b * -2 * u * u
 	}
 }

@@ -1,4 +1,5 @@
-// Package finite turns values into what JSON can hold: null for numbers that are not finite.
+// Package finite turns structs into values that JSON can hold. Numbers that are not finite become
+// null.
 package finite
 
 import (
@@ -8,8 +9,8 @@ import (
 	"strings"
 )
 
-// Fields are a struct's exported fields by their names in JSON, those of embedded structs among them; of fields with
-// omitempty, those that are not zero.
+// Fields returns the exported fields of a struct by their names in JSON. The fields of embedded
+// structs are among them. Fields with omitempty are left out where they are zero.
 func Fields(of any) map[string]any { return fields(reflect.ValueOf(of)) }
 
 func fields(v reflect.Value) map[string]any {
@@ -28,7 +29,7 @@ func fields(v reflect.Value) map[string]any {
 	return out
 }
 
-// value is v with nil for numbers that are not finite, down to the bottom.
+// value returns v with nil in place of numbers that are not finite, at any depth.
 func value(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Float64:

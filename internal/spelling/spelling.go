@@ -1,16 +1,17 @@
-// Package spelling finds the word that was meant by one that does not exist.
+// Package spelling suggests a known word for a misspelt one.
 package spelling
 
 import "strings"
 
-// most is how many slips of the hand a word may be away from the one that was meant.
-const most = 2
+// maxSlips is the largest distance between a word and the word that was meant.
+const maxSlips = 2
 
-// Nearest returns the known word that is the fewest slips away from word, without regard to case, or one of which word is
-// the beginning or the other way round; "" if none is near. Of equally near ones it is the first.
+// Nearest returns the known word at the least distance from word, and "" if none is near. Case does
+// not count. A word that is the beginning of the other counts as one slip away. Of equally near
+// words Nearest returns the first.
 func Nearest(word string, known []string) string {
 	word = strings.ToLower(word)
-	best, least := "", most+1
+	best, least := "", maxSlips+1
 	for _, k := range known {
 		lower := strings.ToLower(k)
 		d := Distance(word, lower)
@@ -27,8 +28,8 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// Distance counts the letters to insert, remove, replace, or exchange with their neighbour that turn a into b: the
-// optimal string alignment distance.
+// Distance returns the number of slips that turn a into b, where a slip inserts, removes or
+// replaces a letter, or exchanges two neighbours. This is the optimal string alignment distance.
 func Distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -1,4 +1,4 @@
-// Package venv makes Python environments in the user's cache, each with pinned packages.
+// Package venv makes Python environments with pinned packages in the user's cache.
 package venv
 
 import (
@@ -12,40 +12,32 @@ import (
 	"strings"
 )
 
-// Spec says what an environment is to hold.
+// Spec describes an environment.
 type Spec struct {
-	Name         string   // in errors, which begin with it: the caller's package
+	Name         string   // first word of errors: the caller's package
 	What         string   // what is installed, in words: "JupyterLab"
-	Requirements []string // what pip installs, with versions
-	Effort       string   // how long that takes, in words: "a minute or so"
-	// Finish, which may be nil, does the rest to a new environment's folder.
+	Requirements []string // pip's requirements, with versions
+	Effort       string   // how long the installation takes, in words: "a minute or so"
+	// Finish completes a new environment, given its folder. It may be nil.
 	Finish func(prefix string) error
 }
 
-// stampFile tells which requirements an environment was made for; without it the environment is not finished.
+// stampFile holds the requirements that an environment was made for. It is written last, so that an
+// environment without it is unfinished.
 const stampFile = "eqflow-requirements.txt"
 
-// Prepare makes the environment in a folder, unless it is there. It needs python3 with venv, and pip's index the first time;
-// tell hears what takes long.
-func (s Spec) Prepare(ctx context.Context, folder string, tell func(text string)) error {
+// Prepare makes the environment in a folder, unless it is there already. It needs python3 with
+// venv, and pip's index when it makes one. report is called before each step that takes long.
+func (s Spec) Prepare(ctx context.Context, folder string, report func(text string)) error {
 	wanted := strings.Join(s.Requirements, "\n") + "\n"
-	if stamp, err := os.ReadFile(filepath.Join(folder, stampFile)); err == nil && string(stamp) == wanted {
+	stamp := filepath.Join(folder, stampFile)
+	if found, err := os.ReadFile(stamp); err == nil && string(found) == wanted {
 		return nil
 	}
-	if err := os.RemoveAll(folder); err != nil {
-		return fmt.Errorf("%s: cannot renew the Python environment: %w; remove %s", s.Name, err, folder)
+	if err := s.create(ctx, folder, report); err != nil {
+		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-		return fmt.Errorf("%s: cannot make the Python environment: %w; set XDG_CACHE_HOME to a folder that can be written", s.Name, err)
-	}
-	tell("making a Python environment")
-	if err := run(ctx, "python3", "-m", "venv", folder); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			return fmt.Errorf("%s: there is no python3; install it (Debian: apt-get install python3-venv)", s.Name)
-		}
-		return fmt.Errorf("%s: python3 cannot make an environment: %w; install its venv module (Debian: apt-get install python3-venv)", s.Name, err)
-	}
-	tell(fmt.Sprintf("installing %s by pip, %s", s.What, s.Effort))
+	report(fmt.Sprintf("installing %s by pip, %s", s.What, s.Effort))
 	arguments := append([]string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check"}, s.Requirements...)
 	if err := run(ctx, filepath.Join(folder, "bin", "python"), arguments...); err != nil {
 		return fmt.Errorf("%s: pip cannot install %s: %w; it needs the network, or PIP_INDEX_URL", s.Name, s.What, err)
@@ -55,20 +47,42 @@ func (s Spec) Prepare(ctx context.Context, folder string, tell func(text string)
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(folder, stampFile), []byte(wanted), 0o644)
+	return os.WriteFile(stamp, []byte(wanted), 0o644)
 }
 
-// run runs a program and has its last words in the error.
+// create makes an empty environment in place of whatever the folder holds.
+func (s Spec) create(ctx context.Context, folder string, report func(text string)) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return fmt.Errorf("%s: cannot renew the Python environment: %w; remove %s", s.Name, err, folder)
+	}
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		return fmt.Errorf("%s: cannot make the Python environment: %w; "+
+			"set XDG_CACHE_HOME to a folder that can be written",
+			s.Name, err)
+	}
+	report("making a Python environment")
+	err := run(ctx, "python3", "-m", "venv", folder)
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("%s: there is no python3; install it (Debian: apt-get install python3-venv)", s.Name)
+	case err != nil:
+		return fmt.Errorf("%s: python3 cannot make an environment: %w; install its venv module "+
+			"(Debian: apt-get install python3-venv)", s.Name, err)
+	}
+	return nil
+}
+
+// run runs a program. The error holds the last three lines of its output.
 func run(ctx context.Context, program string, args ...string) error {
-	var said bytes.Buffer
+	var output bytes.Buffer
 	command := exec.CommandContext(ctx, program, args...)
-	command.Stdout, command.Stderr = &said, &said
+	command.Stdout, command.Stderr = &output, &output
 	err := command.Run()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
-		lines := strings.Split(strings.TrimSpace(said.String()), "\n")
+		lines := strings.Split(strings.TrimSpace(output.String()), "\n")
 		return fmt.Errorf("%w: %s", err, strings.Join(lines[max(0, len(lines)-3):], "; "))
 	}
 	return nil

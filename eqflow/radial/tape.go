@@ -7,66 +7,64 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
-// Kept is a solve that remembers its stages, so that it can be differentiated.
-type Kept struct {
+// Tape is a recorded solve: the images, and the states of all stages, from which Pull computes the
+// gradient.
+type Tape struct {
 	Images
 	table  *table
 	blocks []*block
 }
 
-// Keep maps configurations like Apply, and keeps what Pull needs.
-func (f *Flow) Keep(x particle.Batch) *Kept {
-	k := &Kept{Images: newImages(x), blocks: make([]*block, blocks(x))}
+// Record maps configurations like Apply, and records the solve for Pull.
+func (f *Flow) Record(x particle.Batch) *Tape {
+	tape := &Tape{Images: newImages(x), blocks: make([]*block, blockCount(x))}
 	f.withTable(x, func(t *table) {
-		k.table = t
-		parallel.Each(len(k.blocks), func(i int) {
-			k.blocks[i] = f.newBlock(t, x, i, true)
-			k.blocks[i].solve()
-			k.blocks[i].store(k.Images)
+		tape.table = t
+		parallel.Each(len(tape.blocks), func(i int) {
+			tape.blocks[i] = f.newBlock(t, x, i, true)
+			tape.blocks[i].solve()
+			tape.blocks[i].store(tape.Images)
 		})
 	})
-	return k
+	return tape
 }
 
-// A solve's gradient is summed in parts, each in its own arrays: by the problem's size alone, so that the sum is the same on
-// any number of cores.
+// The gradient of a solve is summed in parts, each in arrays of its own. Their number depends on
+// the size of the problem alone, so that the sum is the same on any number of cores.
 const (
 	pairsPerPart = 384
 	maxParts     = 16
 )
 
-func (k *Kept) parts() int {
-	n := k.X.N
-	return max(1, min(maxParts, len(k.blocks), k.X.Len()*n*(n-1)/2/pairsPerPart))
+func (tape *Tape) parts() int {
+	n := tape.X.N
+	return max(1, min(maxParts, len(tape.blocks), tape.X.Len()*n*(n-1)/2/pairsPerPart))
 }
 
-// Pull turns the cotangents of the images, X, LogDet and Penalty, into those of the parameters. It ends k's use.
-func (k *Kept) Pull(cotangents Images) Parameters {
-	t := k.table
-	parts := make([][][]polynomial, k.parts())
+// Pull turns the cotangents of the images, X, LogDet and Penalty, into the gradient by the
+// parameters. It releases the memory of the tape, which must not be used any more.
+func (tape *Tape) Pull(cotangents Images) Parameters {
+	t := tape.table
+	parts := make([][][]polynomial, tape.parts())
 	parallel.Each(len(parts), func(i int) {
-		parts[i] = t.zeros(len(t.rows))
-		for b := len(k.blocks) * i / len(parts); b < len(k.blocks)*(i+1)/len(parts); b++ {
-			k.blocks[b].pull(cotangents, parts[i])
-			k.blocks[b].leave()
+		parts[i] = t.newRows(len(t.rows))
+		for b := len(tape.blocks) * i / len(parts); b < len(tape.blocks)*(i+1)/len(parts); b++ {
+			tape.blocks[b].pull(cotangents, parts[i])
+			tape.blocks[b].release()
 		}
 	})
 	g := t.pull(parts)
 	for _, part := range parts {
-		t.leave(part)
+		t.releaseRows(part)
 	}
 	return g
 }
 
-// pull adds a block's share to the cotangents of the table's rows: the adjoint of every step, the last one first.
+// pull adds the contribution of a block to the cotangents of the table's rows. It runs the adjoint
+// of every step, the last step first.
 func (b *block) pull(cotangents Images, gRows [][]polynomial) {
-	p := &blockPull{block: b, gRows: gRows, gy: make([]float64, len(b.y)), gk: make([][]float64, b.Method.Stages()), gl: make([][]float64, b.Method.Stages())}
-	for j := range p.gk {
-		p.gk[j], p.gl[j] = make([]float64, len(b.y)), make([]float64, b.lanes)
-	}
-	p.gStage, p.along, p.gDistance = make([]float64, len(b.y)), make([]float64, b.lanes), make([]float64, b.lanes)
+	p := b.newPull(gRows)
 	b.load(p.gy, cotangents.X)
-	p.gLogDet, p.gPenalty = make([]float64, b.lanes), make([]float64, b.lanes)
 	copy(p.gLogDet, cotangents.LogDet[b.first:b.first+b.used])
 	copy(p.gPenalty, cotangents.Penalty[b.first:b.first+b.used])
 	for step := b.Steps - 1; step >= 0; step-- {
@@ -74,34 +72,49 @@ func (b *block) pull(cotangents Images, gRows [][]polynomial) {
 	}
 }
 
-// blockPull is the adjoint of a block's solve, under way.
+// blockPull is the adjoint of a block's solve in progress.
 type blockPull struct {
 	*block
 	gRows             [][]polynomial
-	gLogDet, gPenalty []float64   // of the results [lanes]
-	gy, gStage        []float64   // of the state between steps and of a stage's state [n·D, lanes]
+	gLogDet, gPenalty []float64   // cotangents of the results [lanes]
+	gy, gState        []float64   // of the state between steps and of a stage's state [n·D, lanes]
 	gk                [][]float64 // of the stages' velocities [stages][n·D, lanes]
-	gl                [][]float64 // and divergences [stages][lanes]
-	along, gDistance  []float64   // scratch of a pair [lanes]
+	gl                [][]float64 // of the stages' divergences [stages][lanes]
+	along             []float64   // (x_i − x_j)·(gv_i − gv_j) of one pair [lanes]
+}
+
+func (b *block) newPull(gRows [][]polynomial) *blockPull {
+	width, stages := len(b.y), b.Method.Stages()
+	p := &blockPull{
+		block: b, gRows: gRows,
+		gLogDet: make([]float64, b.lanes), gPenalty: make([]float64, b.lanes),
+		gy: make([]float64, width), gState: make([]float64, width),
+		gk: make([][]float64, stages), gl: make([][]float64, stages),
+		along: make([]float64, b.lanes),
+	}
+	for j := range stages {
+		p.gk[j], p.gl[j] = make([]float64, width), make([]float64, b.lanes)
+	}
+	return p
 }
 
 // step takes gy from the end of a step to its start.
 func (p *blockPull) step(step int) {
-	h := p.h()
+	h := p.StepLength()
 	for j, weight := range p.Method.B {
 		setScaled(p.gk[j], h*weight, p.gy)
 		setScaled(p.gl[j], h*weight, p.gLogDet)
 	}
+	states, rates := p.stages(step)
 	if p.Method.HasTwins() {
-		p.pullPenalty(step, math.Abs(h))
+		p.pullPenalty(rates, math.Abs(h))
 	}
 	for j := p.Method.Stages() - 1; j >= 0; j-- {
-		y, _, _ := p.stage(step, j)
-		p.pullField(p.row[step][j], y, p.gk[j], p.gl[j])
-		addScaled(p.gy, 1, p.gStage)
+		p.pullField(p.row[step][j], states[j], p.gk[j], p.gl[j])
+		addScaled(p.gy, 1, p.gState)
 		for m, weight := range p.Method.A[j] {
 			if weight != 0 {
-				addScaled(p.gk[m], h*weight, p.gStage)
+				addScaled(p.gk[m], h*weight, p.gState)
 			}
 		}
 	}
@@ -114,12 +127,12 @@ func setScaled(to []float64, a float64, from []float64) {
 	}
 }
 
-// pullPenalty adds the penalty's share to the cotangents of the twin stages.
-func (p *blockPull) pullPenalty(step int, h float64) {
+// pullPenalty adds the contribution of the penalty to the cotangents of the twin stages.
+func (p *blockPull) pullPenalty(rates [][]float64, h float64) {
 	one, other := p.Method.Twins[0], p.Method.Twins[1]
-	_, kp, lp := p.stage(step, one)
-	_, kq, lq := p.stage(step, other)
-	p.distances(kp, kq)
+	kp, lp := p.split(rates[one])
+	kq, lq := p.split(rates[other])
+	p.setSquares(kp, kq)
 	for l, weight := range p.gPenalty {
 		change := h * weight * float64(sign(lp[l]-lq[l]))
 		p.gl[one][l] += change
@@ -127,7 +140,7 @@ func (p *blockPull) pullPenalty(step int, h float64) {
 		p.factor[l] = h * weight / math.Sqrt(p.square[l]+tiny)
 	}
 	for at := 0; at < len(kp); at += p.lanes {
-		push(p.gk[one][at:], p.gk[other][at:], kp[at:], kq[at:], p.factor)
+		addOpposite(p.gk[one][at:], p.gk[other][at:], kp[at:], kq[at:], p.factor)
 	}
 }
 
@@ -141,20 +154,22 @@ func sign(v float64) int {
 	return 0
 }
 
-// pullFieldInGo is pullField, which sets gStage to what the cotangents gv and gdiv of the field at y make of y, and adds to the row's.
+// pullFieldInGo is pullField in plain Go.
 func (p *blockPull) pullFieldInGo(row int, y, gv, gdiv []float64) {
-	clear(p.gStage)
+	clear(p.gState)
 	for i := range p.n {
 		for j := i + 1; j < p.n; j++ {
 			clear(p.square)
 			clear(p.along)
 			for c := range p.table.D {
-				addProducts(p.square, p.along, p.coordinate(y, i, c), p.coordinate(y, j, c), p.coordinate(gv, i, c), p.coordinate(gv, j, c))
+				addProducts(p.square, p.along,
+					p.coordinate(y, i, c), p.coordinate(y, j, c), p.coordinate(gv, i, c), p.coordinate(gv, j, c))
 			}
 			p.table.pullLookUp(row, p.square, p.along, gdiv, p.phi, p.factor, p.gRows[row])
 			for c := range p.table.D {
-				g, h := p.coordinate(p.gStage, i, c), p.coordinate(p.gStage, j, c)
-				pushTwice(g, h, p.coordinate(gv, i, c), p.coordinate(gv, j, c), p.phi, p.coordinate(y, i, c), p.coordinate(y, j, c), p.factor)
+				pullOpposite(p.coordinate(p.gState, i, c), p.coordinate(p.gState, j, c),
+					p.coordinate(gv, i, c), p.coordinate(gv, j, c), p.phi,
+					p.coordinate(y, i, c), p.coordinate(y, j, c), p.factor)
 			}
 		}
 	}
@@ -170,8 +185,8 @@ func addProducts(square, along, x, y, v, w []float64) {
 	}
 }
 
-// pushTwice adds a·(v − w) + b·(x − y) to g, and takes it from h.
-func pushTwice(g, h, v, w, a, x, y, b []float64) {
+// pullOpposite adds a·(v − w) + b·(x − y) to g, and subtracts it from h.
+func pullOpposite(g, h, v, w, a, x, y, b []float64) {
 	g, h, v, w, x, y, b = g[:len(a)], h[:len(a)], v[:len(a)], w[:len(a)], x[:len(a)], y[:len(a)], b[:len(a)]
 	for l := range a {
 		r := a[l]*(v[l]-w[l]) + b[l]*(x[l]-y[l])
@@ -180,8 +195,9 @@ func pushTwice(g, h, v, w, a, x, y, b []float64) {
 	}
 }
 
-// pullLookUp takes the cotangents of a pair's force along itself, and of the divergence, to those of the row, and sets φ and
-// factor, the cotangent of the distance over the distance.
+// pullLookUp is the adjoint of lookUp. From the cotangents of a pair's force along the pair and of
+// the divergence, it adds to the cotangents of the row, and sets φ and factor, the cotangent of the
+// distance divided by the distance.
 func (t *table) pullLookUp(row int, square, along, gdiv, phi, factor []float64, gRow []polynomial) {
 	pieces, where, dim := t.rows[row], t.basis.pieces, float64(t.D)
 	along, gdiv, phi, factor = along[:len(square)], gdiv[:len(square)], phi[:len(square)], factor[:len(square)]

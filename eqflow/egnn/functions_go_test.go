@@ -1,0 +1,5 @@
+//go:build !cgo || !amd64
+
+package egnn
+
+func switchVectors() bool { return false }

@@ -1,5 +1,0 @@
-//go:build !cgo || !amd64
-
-package egnn
-
-func narrow() bool { return false }
