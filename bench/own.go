@@ -187,7 +187,7 @@ func seconds(once func() error) (float64, error) {
 // training is Model.Train: whole steps as a user's run takes them, with the batch's draw, the bound on the gradient and the
 // moving average of the parameters.
 func training(ctx context.Context, model *eqflow.Model, c Case, p problem) (job, error) {
-	objective := map[Work]train.Objective{Train: train.Likelihood, Matching: train.FlowMatching}[c.Work]
+	objective := map[Work]train.Objective{Train: train.Likelihood{}, Matching: train.Matching{}}[c.Work]
 	settings := train.Settings{
 		Objective: objective, Steps: 1 << 40, Batch: c.Batch, Clip: 1e9, // never in force: the peers have none
 		LearningRate: 1e-6, FinalRate: 1, WarmUp: 1, // so small that the problem stays what it was, however long the measurement

@@ -99,7 +99,7 @@ func (c Card) Rows() [][]string {
 		}
 		rows = append(rows,
 			[]string{"training", fmt.Sprintf("by %s, step %d of %d, %s", s.Objective, c.Steps, s.Steps, state)},
-			[]string{"settings", fmt.Sprintf("batch %d, learning rate %g, penalty %g, seed %d", s.Batch, s.LearningRate, s.Penalty, s.Seed)},
+			[]string{"settings", fmt.Sprintf("batch %d, learning rate %g, seed %d%s", s.Batch, s.LearningRate, s.Seed, s.ObjectiveSettings())},
 			[]string{"seconds", fmt.Sprintf("%.0f", c.History.Seconds)})
 	}
 	if c.History.Energies > 0 {

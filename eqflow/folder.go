@@ -82,7 +82,10 @@ func (m *Model) StartFrom(folder string) error {
 	}
 	before := history.Before
 	if s := file.Settings; s != nil {
-		stage := train.Stage{Settings: *s, Taken: history.Steps, Seconds: history.Seconds, Energies: history.Energies}
+		stage := train.Stage{
+			Settings:  *s,
+			StageCost: train.StageCost{Taken: history.Steps, Seconds: history.Seconds, Energies: history.Energies},
+		}
 		before = append(before[:len(before):len(before)], stage)
 	}
 	m.training.Start, m.training.History = fmt.Sprintf("%x", sha256.Sum256(content)), train.History{Before: before}

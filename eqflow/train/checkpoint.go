@@ -17,7 +17,7 @@ var ErrOtherModel = errors.New("eqflow: the folder holds another model")
 func (t *trainer) manifest() (Manifest, error) {
 	doc, err := t.Subject.manifest()
 	doc.Settings, doc.History, doc.Sum, doc.Count = &t.Settings, t.history, t.sum, t.count
-	if t.needsData() {
+	if !t.Objective.DataFree() {
 		doc.DataHash = dataset.Hash(t.data.Train)
 	}
 	if t.data.Validation.Len() > 0 {

@@ -9,6 +9,6 @@ var Orthogonal = orthogonal
 const MuonReach = muonReach
 
 // FlowTimes are the times of a step of flow matching.
-func FlowTimes(s Settings, rng *rand.Rand) []float64 {
-	return (&feed{Settings: s.WithDefaults()}).flowTimes(rng)
+func FlowTimes(rng *rand.Rand, batch int, o Matching) []float64 {
+	return flowTimes(rng, batch, valueOf(o.WithDefaults(0).(Matching).Focus))
 }

@@ -6,45 +6,46 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// feed makes what each step looks at. What a step gets depends on the seed and its number alone, so that a resumed run sees what
-// an uninterrupted one would have.
-type feed struct {
-	Settings
-	q            *density.Pushforward
-	target       target.Target
-	trajectories bool           // whether steps look at places on trajectories
-	data         particle.Batch // means removed
-	order        []int          // of the data in the current epoch
-	epoch        int
-	from         int // the step that the data are of since
-	// slopes are ∇u of the data, and the stiffness their mean square a degree of freedom, where the regression uses forces.
+// Feed draws what each step of a training looks at. The draws of a step depend on the seed and on
+// its number alone, so that a resumed training sees what an uninterrupted one would have seen.
+type Feed struct {
+	Ends
+	Batch   int // configurations per step
+	seed    uint64
+	augment bool
+	flow    flow.Config
+	q       *density.Pushforward
+	data    particle.Batch // means removed
+	order   []int          // of the data in the current epoch
+	epoch   int
+	from    int // the step at which these data were taken
+	// slopes are ∇u of the data, if anything needs them; the stiffness is their mean square a degree
+	// of freedom.
 	slopes    particle.Batch
 	stiffness float64
-	spread    float64 // of the wide normal, for EnergyMatching
+	spread    float64 // of the wide normal distribution of a ladder
 }
 
-func newFeed(m Subject, data particle.Batch, s Settings) *feed {
-	f := &feed{Settings: s, q: m.Density, target: m.Target, trajectories: s.followsTrajectories(m.Flow)}
+func newFeed(m Subject, data particle.Batch, s Settings) *Feed {
+	f := &Feed{Ends: m.ends(), Batch: s.Batch, seed: s.Seed, augment: s.Augment, flow: m.Flow, q: m.Density}
 	data, slopes := data.Clone().RemoveMean(), particle.Batch{}
-	if s.Forces {
+	if o, ok := s.Objective.(interface{ ForcesAtData() bool }); ok && o.ForcesAtData() {
 		_, slopes = target.EnergiesGradients(m.Target, data)
 	}
 	f.learn(0, data, slopes)
 	return f
 }
 
-// ends are the two ends of the flow.
-func (f *feed) ends() ends { return ends{f.q.Prior, f.target} }
-
-// learn takes data from a step on.
-func (f *feed) learn(step int, data, slopes particle.Batch) {
+// learn takes data, and their ∇u if there are any, from a step on.
+func (f *Feed) learn(step int, data, slopes particle.Batch) {
 	f.from, f.data, f.slopes, f.epoch, f.stiffness = step, data, slopes, -1, 0
 	for _, v := range slopes.X {
-		f.stiffness += v * v / float64(data.Len()*f.q.Prior.DegreesOfFreedom())
+		f.stiffness += v * v / float64(data.Len()*f.Prior.DegreesOfFreedom())
 	}
 }
 
@@ -53,39 +54,33 @@ const (
 	streamShuffle = 1 << 40
 	streamPrior   = 2 << 40
 	streamAugment = 3 << 40
+	streamDraws   = 4 << 40 // of a ladder's rungs
 )
 
-func (f *feed) rng(stream uint64, k int) *rand.Rand {
-	return rand.New(rand.NewPCG(f.Seed, stream+uint64(k)))
+func (f *Feed) rng(stream uint64, k int) *rand.Rand {
+	return rand.New(rand.NewPCG(f.seed, stream+uint64(k)))
 }
 
-// draw returns what a step's objective looks at.
-func (f *feed) draw(step int) (in engine.Inputs, err error) {
-	if f.data.Len() > 0 && f.Objective != Energy {
-		in.X, in.Slopes = f.batch(step)
-		in.Stiffness = f.stiffness
-	}
-	if f.needsPrior() {
-		rng := f.rng(streamPrior, step)
-		in.Z = f.q.Prior.Sample(rng, f.Batch)
-		if f.Coupling == OptimalTransport {
-			in.Z = particle.PairBatches(in.X, in.Z, target.RelabellingOf(f.target))
-		}
-		in.T = f.flowTimes(rng)
-		if f.Objective == EnergyMatching {
-			in.Probes, in.Spread = f.q.Prior.Sample(rng, f.Batch*f.Probes), f.spread
-		}
-	}
-	if f.trajectories {
-		return f.drawTrajectories(in)
-	}
-	return in, nil
+// PriorDraws are a step's draws from the prior [B, n, d]. The generator that drew them serves the
+// step's further random numbers.
+func (f *Feed) PriorDraws(step int) (z particle.Batch, rng *rand.Rand) {
+	rng = f.rng(streamPrior, step)
+	return f.Prior.Sample(rng, f.Batch), rng
 }
 
-// batch takes the next configurations of an endless sequence of shuffled epochs, and their slopes if there are any.
-func (f *feed) batch(step int) (x, slopes particle.Batch) {
+// matching is what every regression of the field looks at: data, their slopes, and prior draws.
+func (f *Feed) matching(step int) (in engine.Inputs, rng *rand.Rand) {
+	in.X, in.Slopes = f.Data(step)
+	in.Stiffness = f.stiffness
+	in.Z, rng = f.PriorDraws(step)
+	return in, rng
+}
+
+// Data are a step's configurations [B, n, d], and their ∇u if the feed has them: the next of an
+// endless sequence of shuffled epochs.
+func (f *Feed) Data(step int) (x, slopes particle.Batch) {
 	x = particle.NewBatch(f.Batch, f.data.N, f.data.D)
-	if f.usesForces() {
+	if f.slopes.Len() > 0 {
 		slopes = particle.NewBatch(f.Batch, f.data.N, f.data.D)
 	}
 	for k := range f.Batch {
@@ -95,18 +90,18 @@ func (f *feed) batch(step int) (x, slopes particle.Batch) {
 		}
 		which := f.order[at%f.data.Len()]
 		copy(x.At(k), f.data.At(which))
-		if f.usesForces() {
+		if slopes.Len() > 0 {
 			copy(slopes.At(k), f.slopes.At(which))
 		}
 	}
-	if f.Augment {
-		augment(f.rng(streamAugment, step), target.RelabellingOf(f.target), x, slopes)
+	if f.augment {
+		augment(f.rng(streamAugment, step), target.RelabellingOf(f.Target), x, slopes)
 	}
 	return x, slopes
 }
 
-// augment turns or reflects every configuration at random, and relabels it as r allows, and its slopes, where there are any,
-// alike.
+// augment rotates or reflects every configuration at random, relabels it as r allows, and moves its
+// slopes, if there are any, in the same way.
 func augment(rng *rand.Rand, r particle.Relabelling, x, slopes particle.Batch) {
 	for i := range x.Len() {
 		order, rotation := r.Random(rng, x.N), particle.RandomRotation(rng, x.D, true)
@@ -124,14 +119,15 @@ func augment(rng *rand.Rand, r particle.Relabelling, x, slopes particle.Batch) {
 // focusSpread is the standard deviation of the logit of a time that is drawn about the focus.
 const focusSpread = 0.8
 
-// flowTimes draws the times of a step, stratified: evenly, or half of them so and the other half by a logit-normal distribution
-// with Focus for its median (Esser et al., arXiv:2403.03206, who draw all so; here that was worse than none).
-func (f *feed) flowTimes(rng *rand.Rand) []float64 {
-	if f.Focus <= 0 {
-		return stratified(rng, f.Batch)
+// flowTimes draws the times of a step, stratified: evenly, or, with a focus, half of them evenly and
+// half by a logit-normal distribution whose median is the focus (Esser et al., arXiv:2403.03206, who
+// draw all times so; here that was worse than none).
+func flowTimes(rng *rand.Rand, batch int, focus float64) []float64 {
+	if focus <= 0 {
+		return stratified(rng, batch)
 	}
-	even, about := stratified(rng, f.Batch-f.Batch/2), stratified(rng, f.Batch/2)
-	middle := math.Log(f.Focus / (1 - f.Focus))
+	even, about := stratified(rng, batch-batch/2), stratified(rng, batch/2)
+	middle := math.Log(focus / (1 - focus))
 	for k, share := range about {
 		z := math.Sqrt2 * math.Erfinv(2*share-1)
 		about[k] = float64(float32(1 / (1 + math.Exp(-middle-focusSpread*z))))

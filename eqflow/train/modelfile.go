@@ -128,7 +128,7 @@ func (f File) Restore(m Subject) error {
 		return err
 	}
 	m.History, m.Start = f.History, f.StartHash
-	if !f.Finished() && f.Settings != nil && f.Settings.Average > 0 {
+	if !f.Finished() && f.Settings != nil && valueOf(f.Settings.Average) > 0 {
 		return m.Parameters().Copy(engine.ScopeFlow, engine.ScopeAverage)
 	}
 	return nil

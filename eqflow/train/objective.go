@@ -1,240 +1,187 @@
 package train
 
 import (
-	"math"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// ends are the two ends of the flow: the prior and the target.
-type ends struct {
-	prior  prior.MeanFree
-	target target.Target
+// Objective is what training minimises, with the settings that it alone has. An objective is plain
+// data with useful zero values; its JSON fields stand beside those of Settings in files.
+//
+// A new objective is one file that implements this interface, and one line in Objectives. The
+// optional interfaces Defaulting, PathObjective and LadderObjective add to it.
+type Objective interface {
+	fmt.Stringer // the objective's name, on the command line and in files
+	// Validate returns an error that names the first setting out of range.
+	Validate() error
+	// Fits returns an error if the objective cannot train a flow on so many devices.
+	Fits(c flow.Config, devices int) error
+	// DataFree reports whether the objective learns from the target's energy alone.
+	DataFree() bool
+	// Feed draws what the loss looks at in a step, by its number.
+	Feed(f *Feed, step int) (engine.Inputs, error)
+	// Loss is the training loss of a flow between its ends.
+	Loss(e Ends, c flow.Config) engine.Loss
+	// Energies is the number of energies that one step evaluates, with a batch and a flow.
+	Energies(batch int, c flow.Config) int64
 }
 
-// loss is the training loss that the settings ask for, of a flow between its ends.
-func (s Settings) loss(e ends, c flow.Config) engine.Loss {
-	if s.followsTrajectories(c) {
-		return pathGradient{s.Objective}
-	}
-	switch s.Objective {
-	case Energy:
-		if s.Path {
-			return inGraph{energyLoss{e, s}}
+// Defaulting is an objective with defaults to fill in. steps is the length of the training.
+type Defaulting interface{ WithDefaults(steps int) Objective }
+
+// PathObjective is an objective that can take path gradients along trajectories of the flow.
+type PathObjective interface {
+	// FollowsTrajectories reports whether a step looks at places on trajectories of the flow.
+	FollowsTrajectories(c flow.Config) bool
+}
+
+// LadderObjective is an objective that learns from the model's own draws, rung by rung.
+type LadderObjective interface{ Ladder() Ladder }
+
+// Objectives lists the objectives that have a name, as they are by default.
+var Objectives = []Objective{
+	Likelihood{}, Energy{}, Mixture{}, Matching{}, Annealed{}, EnergyMatching{},
+}
+
+// ObjectiveNamed returns an objective with its defaults.
+func ObjectiveNamed(name string) (Objective, error) {
+	var names []string
+	for _, o := range Objectives {
+		if o.String() == name {
+			return o, nil
 		}
-		return energyLoss{e, s}
-	case Mixture:
-		mixture := mixtureLoss{energyLoss{e, s}, likelihoodLoss{e, s}}
-		if s.Path {
-			return inGraph{mixture}
-		}
-		return mixture
-	case FlowMatching, Annealed:
-		return matchingLoss{s}
-	case EnergyMatching:
-		return energyMatchingLoss{e, s}
-	default:
-		return likelihoodLoss{e, s}
+		names = append(names, o.String())
 	}
+	return nil, badSetting("no objective %q; use one of %v", name, names)
 }
 
-// inGraph hides that a loss can be computed without a graph.
-type inGraph struct{ engine.Loss }
-
-// followsTrajectories reports whether the settings ask for path gradients that are made trajectory by trajectory.
-func (s Settings) followsTrajectories(config flow.Config) bool {
-	c, continuous := config.(flow.Continuous)
-	_, kernel := c.WithDefaults().Field.(dynamics.RadialBasis)
-	return continuous && s.Path && (s.Objective == Likelihood || !kernel)
+// Ends are the two ends of the flow.
+type Ends struct {
+	Prior  prior.MeanFree
+	Target target.Target
 }
 
-// likelihoodLoss is −⟨log p(z) + log|det ∂z/∂x|⟩ over data, with the penalty and the Rényi term where they are asked for.
-type likelihoodLoss struct {
-	ends
-	Settings
+// followsTrajectories reports whether a step of an objective looks at places on trajectories.
+func followsTrajectories(o Objective, c flow.Config) bool {
+	along, ok := o.(PathObjective)
+	return ok && along.FollowsTrajectories(c)
 }
 
-// String implements engine.Loss.
-func (l likelihoodLoss) String() string { return string(Likelihood) }
+// isContinuous reports whether a flow is continuous.
+func isContinuous(c flow.Config) bool {
+	_, ok := c.(flow.Continuous)
+	return ok
+}
 
-// Graph implements engine.Loss.
-func (l likelihoodLoss) Graph(f flow.Bijection, in engine.Nodes) *Node {
-	image := f.Inverse(in.X)
-	logQ := Add(l.prior.LogProb(image.X), image.LogDet)
-	loss := Neg(ReduceAllMean(logQ))
-	if l.Renyi > 0 {
-		loss = Add(loss, MulScalar(l.renyi(in.X, logQ), l.Renyi))
+// objectiveKey is the key of an objective's name in a file.
+const objectiveKey = "objective"
+
+// MarshalJSON writes the settings of the objective beside the other settings, in one object.
+func (s Settings) MarshalJSON() ([]byte, error) {
+	type plain Settings // without this method
+	fields, err := fieldsOf(plain(s))
+	if err != nil || s.Objective == nil {
+		return nil, fmt.Errorf("eqflow: settings without an objective have no text: %w", err)
 	}
-	return penalised(loss, l.Penalty, image)
-}
-
-// renyi is ln⟨exp(−u − log q)⟩ over a batch of data: the Rényi divergence D₂(p‖q), less log Z. It is large where q is too
-// low, so that it covers regions that the likelihood alone leaves thin.
-func (l likelihoodLoss) renyi(x, logQ *Node) *Node {
-	logW := Neg(Add(l.target.Energy(x), logQ))
-	top := StopGradient(ReduceAllMax(logW))
-	return Add(Log(ReduceAllMean(Exp(Sub(logW, top)))), top)
-}
-
-// AtImages implements engine.MapLoss.
-func (l likelihoodLoss) AtImages(in engine.Inputs) []engine.MapTerm {
-	return []engine.MapTerm{{Share: 1, From: 1, X: in.X, Loss: func(z engine.Image) (float64, engine.Image) {
-		return l.ofImages(in.X, z)
-	}}}
-}
-
-// ofImages is the loss of the images z of data x, with its cotangents.
-func (l likelihoodLoss) ofImages(x particle.Batch, z engine.Image) (loss float64, g engine.Image) {
-	size := x.Len()
-	loss, g = penaltyOf(l.Penalty, z)
-	logW, gLogQ := make([]float64, size), make([]float64, size)
-	if l.Renyi > 0 {
-		logW = target.Energies(l.target, x)
+	own, err := fieldsOf(s.Objective)
+	if err != nil {
+		return nil, err
 	}
-	for i := range size {
-		logQ := l.prior.LogDensity(z.X.At(i)) + z.LogDet[i]
-		loss -= logQ / float64(size)
-		gLogQ[i] = -1 / float64(size)
-		logW[i] = -logW[i] - logQ
+	maps.Copy(fields, own)
+	if fields[objectiveKey], err = json.Marshal(s.Objective.String()); err != nil {
+		return nil, err
 	}
-	if l.Renyi > 0 {
-		renyi, share := logMeanExp(logW)
-		loss += l.Renyi * renyi
-		for i := range gLogQ {
-			gLogQ[i] -= l.Renyi * share[i]
-		}
+	return json.Marshal(fields)
+}
+
+func fieldsOf(v any) (fields map[string]json.RawMessage, err error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
 	}
-	for i, gq := range gLogQ {
-		g.LogDet[i] = gq
-		for c, v := range z.X.At(i) {
-			g.X.At(i)[c] = -gq * v
-		}
+	return fields, json.Unmarshal(text, &fields)
+}
+
+// ObjectiveSettings lists the settings of the objective, each behind a comma, as a model's card shows
+// them.
+func (s Settings) ObjectiveSettings() (text string) {
+	fields, err := fieldsOf(s.Objective)
+	if err != nil {
+		return ""
 	}
-	return loss, g
-}
-
-// energyLoss is ⟨u(x) − log|det ∂x/∂z|⟩ over prior draws: the reverse Kullback–Leibler divergence but for its constant.
-type energyLoss struct {
-	ends
-	Settings
-}
-
-// String implements engine.Loss.
-func (l energyLoss) String() string { return string(Energy) }
-
-// Graph implements engine.Loss.
-func (l energyLoss) Graph(f flow.Bijection, in engine.Nodes) *Node {
-	image := f.Forward(in.Z)
-	u := tamed(l.target.Energy(image.X), l.EnergyCut)
-	loss := ReduceAllMean(Sub(u, image.LogDet))
-	if l.Path {
-		along := l.pathSurrogate(f, image.X)
-		loss = Add(StopGradient(Sub(loss, along)), along)
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		text += fmt.Sprintf(", %s %s", strings.ReplaceAll(name, "_", " "), strings.Trim(string(fields[name]), `"`))
 	}
-	return penalised(loss, l.Penalty, image)
+	return text
 }
 
-// pathSurrogate has the gradient of ⟨u(x) + log q(x)⟩ as x alone moves with the parameters, without log q's own dependence on
-// them. Its value means nothing. ∇log q is that of the inverse solve, which is exact for the steps that it takes.
-func (l energyLoss) pathSurrogate(f flow.Bijection, samples *Node) *Node {
-	x := Identity(StopGradient(samples)) // of a stopped node itself every gradient is zero
-	image := f.Inverse(x)
-	logRatio := Add(tamed(l.target.Energy(x), l.EnergyCut), Add(l.prior.LogProb(image.X), image.LogDet))
-	slope := StopGradient(Gradient(ReduceAllSum(logRatio), x)[0])
-	return ReduceAllMean(ReduceSum(Mul(samples, slope), 1, 2))
-}
-
-// AtImages implements engine.MapLoss.
-func (l energyLoss) AtImages(in engine.Inputs) []engine.MapTerm {
-	return []engine.MapTerm{{Share: 1, From: 0, X: in.Z, Loss: l.ofImages}}
-}
-
-// ofImages is the loss of the images x of prior draws, with its cotangents.
-func (l energyLoss) ofImages(x engine.Image) (loss float64, g engine.Image) {
-	size := float64(x.X.Len())
-	loss, g = penaltyOf(l.Penalty, x)
-	energies, slopes := target.TamedEnergiesGradients(l.target, x.X, l.EnergyCut)
-	for i, u := range energies {
-		loss += (u - x.LogDet[i]) / size
-		g.LogDet[i] = -1 / size
-		for c, s := range slopes.At(i) {
-			g.X.At(i)[c] = s / size
+// UnmarshalJSON reads what MarshalJSON writes, and the files of earlier versions, which hold the
+// settings of every objective and say "none" by a negative number.
+func (s *Settings) UnmarshalJSON(text []byte) error {
+	type plain Settings // without this method
+	var read plain
+	var named struct {
+		Objective string `json:"objective"`
+	}
+	for _, into := range []any{&read, &named} {
+		if err := json.Unmarshal(text, into); err != nil {
+			return err
 		}
 	}
-	return loss, g
+	objective, err := ObjectiveNamed(named.Objective)
+	if err != nil {
+		return err
+	}
+	own := reflect.New(reflect.TypeOf(objective))
+	if err := json.Unmarshal(text, own.Interface()); err != nil {
+		return err
+	}
+	read.Objective = own.Elem().Interface().(Objective)
+	if d, ok := read.Objective.(Defaulting); ok {
+		read.Objective = d.WithDefaults(read.Steps)
+	}
+	read.Average = noneForNegative(read.Average)
+	*s = Settings(read)
+	return nil
 }
 
-// mixtureLoss is EnergyShare of energyLoss and the rest of likelihoodLoss.
-type mixtureLoss struct {
-	energy     energyLoss
-	likelihood likelihoodLoss
+// noneForNegative is 0 for a negative number: earlier versions wrote −1 for "none".
+func noneForNegative(v *float64) *float64 {
+	if v != nil && *v < 0 {
+		return new(0.0)
+	}
+	return v
 }
 
-// String implements engine.Loss.
-func (l mixtureLoss) String() string { return string(Mixture) }
-
-// Graph implements engine.Loss.
-func (l mixtureLoss) Graph(f flow.Bijection, in engine.Nodes) *Node {
-	share := l.energy.EnergyShare
-	return Add(MulScalar(l.energy.Graph(f, in), share), MulScalar(l.likelihood.Graph(f, in), 1-share))
+// orDefault returns v, or a default where v is nil; "none" is 0.
+func orDefault(v *float64, otherwise float64) *float64 {
+	if v == nil {
+		return &otherwise
+	}
+	return noneForNegative(v)
 }
 
-// AtImages implements engine.MapLoss.
-func (l mixtureLoss) AtImages(in engine.Inputs) []engine.MapTerm {
-	terms := append(l.energy.AtImages(in), l.likelihood.AtImages(in)...)
-	terms[0].Share, terms[1].Share = l.energy.EnergyShare, 1-l.energy.EnergyShare
-	return terms
+// valueOf is the number that v points to, 0 for nil.
+func valueOf(v *float64) float64 {
+	if v == nil {
+		return 0
+	}
+	return *v
 }
 
 // tamed is target.Tame in a graph.
 func tamed(u *Node, cut float64) *Node {
 	excess := Max(AddScalar(u, -cut), ScalarZero(u.Graph(), u.DType()))
 	return Add(Min(u, Scalar(u.Graph(), u.DType(), cut)), Log1P(excess))
-}
-
-func penalised(loss *Node, weight float64, image flow.Image) *Node {
-	if weight <= 0 {
-		return loss
-	}
-	return Add(loss, MulScalar(ReduceAllMean(image.Penalty), weight))
-}
-
-// penaltyOf returns the penalty's part of a loss, and cotangents that hold those of the penalty alone.
-func penaltyOf(weight float64, image engine.Image) (loss float64, g engine.Image) {
-	size := image.X.Len()
-	g = engine.Image{
-		X: particle.NewBatch(size, image.X.N, image.X.D), LogDet: make([]float64, size), Penalty: make([]float64, size),
-	}
-	if weight <= 0 {
-		return 0, g
-	}
-	for i, p := range image.Penalty {
-		loss += weight * p / float64(size)
-		g.Penalty[i] = weight / float64(size)
-	}
-	return loss, g
-}
-
-// logMeanExp returns ln⟨exp v⟩ and its derivative by each v.
-func logMeanExp(v []float64) (value float64, share []float64) {
-	top, sum := math.Inf(-1), 0.0
-	for _, x := range v {
-		top = math.Max(top, x)
-	}
-	share = make([]float64, len(v))
-	for i, x := range v {
-		share[i] = math.Exp(x - top)
-		sum += share[i]
-	}
-	for i := range share {
-		share[i] /= sum
-	}
-	return top + math.Log(sum/float64(len(v))), share
 }

@@ -27,7 +27,7 @@ func (t *trainer) update(scope *model.Scope, gradients, numbers []*Node) {
 	}
 	adam := optimizer.Adam().LearningRate(t.LearningRate).Done()
 	adam.(gradientUpdater).UpdateGraphWithGradients(scope, gradients, rate.DType())
-	if t.Average > 0 {
+	if valueOf(t.Average) > 0 {
 		t.moveAverage(rate.Graph(), decay)
 	}
 }
@@ -73,12 +73,12 @@ func (t *trainer) moveAverage(g *Graph, decay *Node) {
 
 // decay is the decay of the average at a step: small at first, so that the start is forgotten.
 func (s Settings) decay(step int) float64 {
-	return min(s.Average, float64(1+step)/float64(10+step))
+	return min(valueOf(s.Average), float64(1+step)/float64(10+step))
 }
 
 // finalScope is the scope that validation scores, and that the trained model gets.
 func (t *trainer) finalScope() string {
-	if t.Average > 0 {
+	if valueOf(t.Average) > 0 {
 		return engine.ScopeAverage
 	}
 	return engine.ScopeFlow

@@ -43,7 +43,7 @@ func (n node) at() []float64 { return slices.Repeat([]float64{n.t}, n.x.Len()) }
 
 // trajectories are those of a batch from one end of the flow to the other, with the difference of scores along them.
 type trajectories struct {
-	ends
+	Ends
 	field engine.Field
 	nodes []node // from the prior to the target
 }
@@ -52,7 +52,7 @@ type trajectories struct {
 // rule at every other node.
 func pathNodes(solverSteps int) int { return 4 * max(2, (solverSteps+4)/8) }
 
-func newTrajectories(e ends, field engine.Field, solverSteps int) trajectories {
+func newTrajectories(e Ends, field engine.Field, solverSteps int) trajectories {
 	count := pathNodes(solverSteps)
 	w := trajectories{e, field, make([]node, count+1)}
 	for k := range w.nodes {
@@ -85,7 +85,7 @@ func (w trajectories) fromPrior(z particle.Batch, cut float64) error {
 	if err := w.carry(score, 0, 1, true, nil); err != nil {
 		return err
 	}
-	_, slopes := target.TamedEnergiesGradients(w.target, w.nodes[last].x, cut)
+	_, slopes := target.TamedEnergiesGradients(w.Target, w.nodes[last].x, cut)
 	return w.carry(times(-1, plus(slopes, 1, score)), last, -1, false, w.record)
 }
 
@@ -168,7 +168,7 @@ func (w trajectories) logQ() []float64 {
 	out := make([]float64, w.nodes[0].x.Len())
 	weights := simpson(len(w.nodes))
 	for i := range out {
-		out[i] = w.prior.LogDensity(w.nodes[0].x.At(i))
+		out[i] = w.Prior.LogDensity(w.nodes[0].x.At(i))
 		for k, n := range w.nodes {
 			out[i] -= weights[k] * n.speed * n.div[i]
 		}

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 	"golang.org/x/sync/errgroup"
 
@@ -11,10 +13,10 @@ import (
 )
 
 // pathGradient is a divergence, but for its constant, with its path gradient. Its inputs are places on trajectories.
-type pathGradient struct{ of Objective }
+type pathGradient struct{ of string }
 
 // String implements engine.Loss.
-func (l pathGradient) String() string { return string(l.of) + " with path gradients" }
+func (l pathGradient) String() string { return l.of + " with path gradients" }
 
 // Graph implements engine.Loss.
 func (l pathGradient) Graph(f flow.Bijection, in engine.Nodes) *Node {
@@ -35,28 +37,23 @@ type leg struct {
 	share    float64 // of the divergence
 }
 
-// drawTrajectories makes the inputs of a step from trajectories to data, from the prior, or both. On the host both are under
-// way at once, because programs of the field at few configurations leave cores idle.
-func (f *feed) drawTrajectories(in engine.Inputs) (engine.Inputs, error) {
-	n, d := f.q.Prior.N, f.q.Prior.D
-	out := engine.Inputs{X: particle.Batch{N: n, D: d}, Slopes: particle.Batch{N: n, D: d}}
-	var legs []leg
-	forward := map[Objective]float64{Likelihood: 1, Mixture: 1 - f.EnergyShare}[f.Objective]
-	if forward > 0 {
-		legs = append(legs, leg{in.X, true, forward})
+// trajectories makes the inputs of a step from trajectories to data, from the prior, or both. On
+// the host both are under way at once, because programs of the field at few configurations leave
+// cores idle.
+func (f *Feed) trajectories(cut float64, legs ...leg) (engine.Inputs, error) {
+	out := engine.Inputs{
+		X: particle.Batch{N: f.Prior.N, D: f.Prior.D}, Slopes: particle.Batch{N: f.Prior.N, D: f.Prior.D},
 	}
-	if forward < 1 {
-		legs = append(legs, leg{in.Z, false, 1 - forward})
-	}
+	legs = slices.DeleteFunc(legs, func(l leg) bool { return l.share == 0 })
 	solved, values := make([]trajectories, len(legs)), make([]float64, len(legs))
 	var group errgroup.Group
-	if !f.q.OnHost() || target.Concurrency(f.target) == 1 {
+	if !f.q.OnHost() || target.Concurrency(f.Target) == 1 {
 		group.SetLimit(1)
 	}
 	for k, l := range legs {
 		group.Go(func() (err error) {
-			solved[k] = newTrajectories(f.ends(), f.q.ComputedBy(), f.q.SolverSteps())
-			values[k], err = f.solve(l, solved[k])
+			solved[k] = newTrajectories(f.Ends, f.q.ComputedBy(), f.q.SolverSteps())
+			values[k], err = solved[k].solve(l, cut)
 			return err
 		})
 	}
@@ -71,12 +68,12 @@ func (f *feed) drawTrajectories(in engine.Inputs) (engine.Inputs, error) {
 }
 
 // solve follows a leg, and returns the divergence but for a constant.
-func (f *feed) solve(l leg, w trajectories) (value float64, err error) {
+func (w trajectories) solve(l leg, cut float64) (value float64, err error) {
 	if l.fromData {
-		_, slopes := target.TamedEnergiesGradients(f.target, l.ends, f.EnergyCut)
+		_, slopes := target.TamedEnergiesGradients(w.Target, l.ends, cut)
 		err = w.fromTarget(l.ends, slopes)
 	} else {
-		err = w.fromPrior(l.ends, f.EnergyCut)
+		err = w.fromPrior(l.ends, cut)
 	}
 	if err != nil {
 		return 0, err
@@ -87,7 +84,7 @@ func (f *feed) solve(l leg, w trajectories) (value float64, err error) {
 			value -= logQ / float64(x.Len())
 			continue
 		}
-		u, _ := target.Tame(f.target.EnergyForces(x.At(i), nil), f.EnergyCut)
+		u, _ := target.Tame(w.Target.EnergyForces(x.At(i), nil), cut)
 		value += (u + logQ) / float64(x.Len())
 	}
 	return value, nil

@@ -2,7 +2,10 @@ package train
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -68,12 +71,36 @@ type History struct {
 	Before []Stage `json:"before,omitempty"`
 }
 
-// Stage is a training that another one went on from.
+// Stage is a training that another training went on from.
 type Stage struct {
 	Settings
+	StageCost
+}
+
+// StageCost is what a stage took.
+type StageCost struct {
 	Taken    int     `json:"taken"`   // steps
 	Seconds  float64 `json:"seconds"` // over all sessions
 	Energies int64   `json:"energy_evaluations,omitempty"`
+}
+
+// MarshalJSON writes settings and cost in one object.
+func (s Stage) MarshalJSON() ([]byte, error) {
+	fields, err := fieldsOf(s.Settings)
+	if err != nil {
+		return nil, err
+	}
+	cost, err := fieldsOf(s.StageCost)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(fields, cost)
+	return json.Marshal(fields)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Stage) UnmarshalJSON(text []byte) error {
+	return errors.Join(json.Unmarshal(text, &s.Settings), json.Unmarshal(text, &s.StageCost))
 }
 
 // Total is what all of a model's trainings took.
@@ -126,7 +153,7 @@ type Subject struct {
 func (m Subject) Parameters() *engine.Parameters { return m.Density.Parameters() }
 
 // ends are the two ends of the flow.
-func (m Subject) ends() ends { return ends{m.Density.Prior, m.Target} }
+func (m Subject) ends() Ends { return Ends{m.Density.Prior, m.Target} }
 
 // Train fits the subject. It stops when ctx ends, with the work kept and ctx's error; at the first loss that is not finite,
 // with an error that says so; and when the subject has Settings.Steps steps behind it, those of earlier calls included.
@@ -147,7 +174,7 @@ func (m Subject) Train(ctx context.Context, data Data, run Run) (History, error)
 // names. It is for checks against other programs.
 func (m Subject) Loss(s Settings, in engine.Inputs) (loss float64, gradient dataset.Arrays, err error) {
 	s = s.WithDefaults()
-	return m.Density.ComputedBy().Gradient(s.loss(m.ends(), m.Flow), in)
+	return m.Density.ComputedBy().Gradient(s.Objective.Loss(m.ends(), m.Flow), in)
 }
 
 func (m Subject) checkRun(data Data, run Run) error {
@@ -163,36 +190,29 @@ func (m Subject) checkRun(data Data, run Run) error {
 			continue
 		}
 		if b.N != n || b.D != d {
-			return &SettingsError{fmt.Sprintf("data of %d particles in %d dimensions do not fit %s, which has %d in %d",
-				b.N, b.D, m.Target.Name(), n, d)}
+			return badSetting("data of %d particles in %d dimensions do not fit %s, which has %d in %d",
+				b.N, b.D, m.Target.Name(), n, d)
 		}
 		if err := b.Validate(); err != nil {
-			return &SettingsError{err.Error()}
+			return badSetting("%s", err)
 		}
 	}
-	if run.needsData() && data.Train.Len() == 0 {
-		return &SettingsError{fmt.Sprintf("training by %s needs data, and there are none; make some with eqflow mcmc", run.Objective)}
+	if !run.Objective.DataFree() && data.Train.Len() == 0 {
+		return badSetting("training by %s needs data, and there are none; make some with eqflow mcmc", run.Objective)
 	}
 	return nil
 }
 
 // checkFlow refuses what the flow, or the way it is computed, does not allow.
 func (m Subject) checkFlow(run Run) error {
-	_, continuous := m.Flow.(flow.Continuous)
 	devices := m.Density.Devices()
 	switch {
 	case m.Density.Divergence().Probes > 0:
-		return &SettingsError{"training takes the exact divergence; go back to it with SetDivergence(engine.Divergence{})"}
+		return badSetting("training takes the exact divergence; go back to it with SetDivergence(engine.Divergence{})")
 	case run.Batch%devices != 0:
-		return &SettingsError{fmt.Sprintf("a batch of %d does not divide among %d devices; give a multiple", run.Batch, devices)}
-	case run.matches() && !continuous:
-		return &SettingsError{fmt.Sprintf("flow matching needs a continuous flow, not %T; train it by likelihood", m.Flow)}
-	case devices > 1 && run.followsTrajectories(m.Flow):
-		return &SettingsError{"path gradients of this flow are made on one device; leave the others out"}
-	case run.Path && run.Objective == Likelihood && !continuous:
-		return &SettingsError{fmt.Sprintf("path gradients of the likelihood need a continuous flow, not %T; leave them out", m.Flow)}
+		return badSetting("a batch of %d does not divide among %d devices; give a multiple", run.Batch, devices)
 	}
-	return nil
+	return run.Objective.Fits(m.Flow, devices)
 }
 
 // trainer is a run in progress.
@@ -200,7 +220,7 @@ type trainer struct {
 	Subject
 	Run
 	data    Data
-	feed    *feed
+	feed    *Feed
 	ladder  *ladder // of objectives that draw themselves, else nil
 	step    engine.Step
 	history History
@@ -214,11 +234,11 @@ type trainer struct {
 
 func newTrainer(m Subject, data Data, run Run) (*trainer, error) {
 	t := &trainer{Subject: m, Run: run, data: data, feed: newFeed(m, data.Train, run.Settings)}
-	if run.drawsItself() {
-		t.ladder = &ladder{trainer: t}
+	if o, ok := run.Objective.(LadderObjective); ok {
+		t.ladder = &ladder{trainer: t, Ladder: o.Ladder()}
 	}
 	var err error
-	if t.step, err = m.Density.ComputedBy().NewStep(run.loss(m.ends(), m.Flow), t.update); err != nil {
+	if t.step, err = m.Density.ComputedBy().NewStep(run.Objective.Loss(m.ends(), m.Flow), t.update); err != nil {
 		return nil, err
 	}
 	if err := m.Parameters().Copy(engine.ScopeAverage, engine.ScopeFlow); err != nil {
@@ -234,7 +254,7 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 		return t.history, nil
 	}
 	if t.State.Steps >= t.Settings.Steps {
-		return t.history, &SettingsError{fmt.Sprintf("the model has %d training steps behind it, and the run ends at %d; give more steps, or start from a new model", t.State.Steps, t.Settings.Steps)}
+		return t.history, badSetting("the model has %d training steps behind it, and the run ends at %d; give more steps, or start from a new model", t.State.Steps, t.Settings.Steps)
 	}
 	t.started = time.Now().Add(-time.Duration(t.history.Seconds * float64(time.Second)))
 	for t.State.Steps < t.Settings.Steps {
@@ -261,7 +281,7 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 // takeStep takes one step.
 func (t *trainer) takeStep() error {
 	begin := time.Now()
-	in, err := t.feed.draw(t.State.Steps)
+	in, err := t.Objective.Feed(t.feed, t.State.Steps)
 	if err != nil {
 		return err
 	}
@@ -280,10 +300,7 @@ func (t *trainer) takeStep() error {
 	}
 	t.sum, t.count = t.sum+loss, t.count+1
 	t.history.Steps = t.State.Steps
-	t.history.Energies += t.energiesPerStep()
-	if t.Objective == Mixture && t.feed.trajectories {
-		t.history.Energies += int64(t.Batch) // at the data
-	}
+	t.history.Energies += t.Objective.Energies(t.Batch, t.Flow)
 	t.history.Seconds = time.Since(t.started).Seconds()
 	t.report(loss)
 	return nil

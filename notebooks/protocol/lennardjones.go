@@ -105,7 +105,7 @@ func TrainingTable(all ...Trained) figure.Table {
 func trainings(t Trained) string {
 	var parts []string
 	for _, b := range append(t.History.Before, train.Stage{Settings: t.Settings, Taken: t.Trained()}) {
-		by := string(b.Objective)
+		by := b.Objective.String()
 		if b.Path {
 			by = "path gradients, " + by
 		}

@@ -18,7 +18,7 @@ import (
 // gradients of both divergences.
 func (l *Lab) Modern() []Trained {
 	trained := l.Train(l.ModernJobs()...)
-	return append(trained, l.Train(l.finish(trained[2], "EGNN, path gradients", train.Settings{Objective: train.Mixture, Steps: l.steps(120, 4)}))...)
+	return append(trained, l.Train(l.finish(trained[2], "EGNN, path gradients", train.Settings{Objective: train.Mixture{Path: true}, Steps: l.steps(120, 4)}))...)
 }
 
 // finish is a job that trains a generator further, by path gradients.
@@ -40,7 +40,7 @@ func (l *Lab) ModernJobs() []Job {
 	}
 	return []Job{
 		matched("EGNN", egnn, 3500, 250, train.Settings{}),
-		matched("EGNN, OT", egnn, 2000, 150, train.Settings{Coupling: train.OptimalTransport}),
+		matched("EGNN, OT", egnn, 2000, 150, train.Matching{Pairing: train.OptimalTransport}),
 		matched("EGNN, forces", egnn, 3500, 250, train.Settings{Forces: true}),
 		matched("one-hop, forces", oneHop, 5000, 250, train.Settings{Forces: true}),
 		matched("kernel", kernelFlow(), 6000, 2000, train.Settings{}),

@@ -19,7 +19,7 @@ const (
 	learnedSlope = ladderArrays + "learned_slopes"
 )
 
-// isModels tells whether an array of a file is a variable of the model.
+// isModels reports whether an array of a file is a variable of the model.
 func isModels(name string) bool {
 	return name != manifestArray && !strings.HasPrefix(name, ladderArrays)
 }
@@ -53,7 +53,7 @@ func (l *ladder) restore(arrays dataset.Arrays) error {
 	}
 	n, d := l.Density.Prior.N, l.Density.Prior.D
 	sets := rungs
-	if l.Objective == EnergyMatching {
+	if l.AtTarget {
 		sets = 1
 	}
 	width, count := n*d, sets*l.Draws
