@@ -19,7 +19,7 @@ import (
 type Files struct {
 	Dockerfile, Start, Compose, Overrides []byte
 	GoMod                                 []byte // the main module's
-	Lab                                   []byte // notebooks/lab/environment.go, which pins JupyterLab
+	Lab                                   []byte // notebooks/kernel/lab/environment.go, which pins JupyterLab
 	Wheels                                []byte // xla/wheels.go, which pins XLA's plugins
 }
 
@@ -29,7 +29,7 @@ func Read(root string) (Files, error) {
 	var failures []error
 	for path, text := range map[string]*[]byte{
 		"docker/Dockerfile": &f.Dockerfile, "docker/start.sh": &f.Start, "docker/compose.yaml": &f.Compose, "docker/overrides.json": &f.Overrides,
-		"go.mod": &f.GoMod, "notebooks/lab/environment.go": &f.Lab, "xla/wheels.go": &f.Wheels,
+		"go.mod": &f.GoMod, "notebooks/kernel/lab/environment.go": &f.Lab, "xla/wheels.go": &f.Wheels,
 	} {
 		var err error
 		*text, err = os.ReadFile(filepath.Join(root, path))
@@ -70,12 +70,12 @@ func (f Files) pins() (pins, error) {
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), "environment.go", f.Lab, 0)
 	if err != nil {
-		return p, fmt.Errorf("docker: notebooks/lab/environment.go: %w", err)
+		return p, fmt.Errorf("docker: notebooks/kernel/lab/environment.go: %w", err)
 	}
 	p.jupyter = stringsOf(file, "requirements")
 	overrides := stringsOf(file, "overrides")
 	if len(p.jupyter) == 0 || len(overrides) != 1 {
-		return p, errors.New("docker: notebooks/lab/environment.go does not declare requirements and overrides; tell this check where they are now")
+		return p, errors.New("docker: notebooks/kernel/lab/environment.go does not declare requirements and overrides; tell this check where they are now")
 	}
 	p.overrides = overrides[0]
 	return p, nil

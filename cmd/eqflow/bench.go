@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/bench"
-	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
 const benchHelp = `Times eqflow and the programs that it is measured against at the same work, in turns, and prints
@@ -114,7 +114,7 @@ func orStrings(given []string, otherwise string) []string {
 }
 
 func (o *benchOptions) measure(cmd *cobra.Command, plan bench.Plan) (bench.Result, error) {
-	cache, err := kernel.CacheFolder()
+	cache, err := gonb.CacheFolder()
 	if err != nil {
 		return bench.Result{}, err
 	}

@@ -14,9 +14,11 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/spf13/cobra"
 
-	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
-	"github.com/eqflow/gonb-eqflow/notebooks/magics"
-	"github.com/eqflow/gonb-eqflow/notebooks/resident"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/magics"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/resident"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/serve"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -92,7 +94,7 @@ func newKernelInstallCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "kernel   %s, in %s\nnext     jupyter lab, and pick it\n", kernel.SpecTitle, folder)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "kernel   %s, in %s\nnext     jupyter lab, and pick it\n", ipynb.SpecTitle, folder)
 			return err
 		},
 	}
@@ -103,15 +105,15 @@ func newKernelInstallCommand() *cobra.Command {
 
 // installKernel builds what the kernel needs, warms the build cache and writes the kernelspec.
 func installKernel(ctx context.Context, stderr io.Writer, prefix, backend string) (folder string, err error) {
-	root, err := kernel.FindCode(".")
+	root, err := gonb.FindCode(".")
 	if err != nil {
 		return "", asInput(err)
 	}
-	cache, err := kernel.CacheFolder()
+	cache, err := gonb.CacheFolder()
 	if err != nil {
 		return "", err
 	}
-	i := kernel.Installation{Prefix: prefix, Root: root}
+	i := serve.Installation{Prefix: prefix, Root: root}
 	if backend != xla.Auto {
 		opened, err := xla.Open(backend)
 		if err != nil {
@@ -122,14 +124,14 @@ func installKernel(ctx context.Context, stderr io.Writer, prefix, backend string
 	}
 	line := newStatus(stderr, "kernel install")
 	line.say("building GoNB")
-	if i.Tools, err = kernel.BuildToolchain(ctx, root, cache); err != nil {
+	if i.Tools, err = gonb.BuildToolchain(ctx, root, cache); err != nil {
 		return "", err
 	}
-	if i.Binary, err = kernel.CopyBinary(cache); err != nil {
+	if i.Binary, err = serve.CopyBinary(cache); err != nil {
 		return "", err
 	}
 	stop := line.tick("compiling what cells use, a minute or two the first time")
-	err = kernel.Warm(ctx, i.Tools, root)
+	err = serve.Warm(ctx, i.Tools, root)
 	stop()
 	if err != nil {
 		return "", fmt.Errorf("a cell of the kernel fails: %w", err)
@@ -147,7 +149,7 @@ func newKernelUninstallCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			folder, found, err := kernel.Uninstall(prefix)
+			folder, found, err := serve.Uninstall(prefix)
 			if err != nil {
 				return err
 			}
@@ -171,7 +173,7 @@ func newKernelStatusCommand() *cobra.Command {
 			if prefix, err := sysPrefix(cmd.Context()); err == nil {
 				prefixes = append(prefixes, prefix)
 			}
-			found, err := kernel.Find(prefixes...)
+			found, err := serve.Find(prefixes...)
 			if err != nil {
 				return err
 			}
@@ -196,13 +198,13 @@ func newKernelStatusCommand() *cobra.Command {
 
 const noGopls = "none, and no completion of Go in cells; go install golang.org/x/tools/gopls@latest brings it"
 
-func showKernels(out io.Writer, found []kernel.Installed) error {
+func showKernels(out io.Writer, found []serve.Installed) error {
 	if len(found) == 0 {
 		_, err := fmt.Fprintln(out, "no kernel is installed for this user or the active Python environment; run eqflow kernel install in a clone")
 		return err
 	}
 	for _, k := range found {
-		fmt.Fprintf(out, "kernel   %s, in %s\n", kernel.SpecTitle, k.Folder)
+		fmt.Fprintf(out, "kernel   %s, in %s\n", ipynb.SpecTitle, k.Folder)
 		if k.Binary != "" {
 			fmt.Fprintf(out, "program  %s\ncode     %s\nGoNB     %s, in %s\nbackend  %s\ngopls    %s\n", k.Binary, k.Root, k.Version, k.Tools, k.Computes, cmp.Or(k.Gopls, noGopls))
 		}
@@ -224,11 +226,11 @@ func newKernelRunCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "run CONNECTION_FILE", Short: "Serve a kernel; Jupyter calls this", Args: cobra.ExactArgs(1), Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := kernel.FromEnvironment(args[0], version())
+			l, err := serve.FromEnvironment(args[0], version())
 			if err != nil {
 				return err
 			}
-			cache, err := kernel.CacheFolder()
+			cache, err := gonb.CacheFolder()
 			if err != nil {
 				return err
 			}
@@ -237,7 +239,7 @@ func newKernelRunCommand() *cobra.Command {
 				return err
 			}
 			l.Program, l.Magics = binary, magics.All(binary, cache)
-			return kernel.Serve(cmd.Context(), l)
+			return serve.Run(cmd.Context(), l)
 		},
 	}
 }

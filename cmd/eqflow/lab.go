@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
-	"github.com/eqflow/gonb-eqflow/notebooks/lab"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/lab"
 )
 
 const labHelp = `From a clone to the notebooks in a browser: sets JupyterLab up in a Python environment of its own
@@ -45,7 +45,7 @@ func (o *labOptions) run(cmd *cobra.Command) error {
 	if o.port < 0 || o.port > 1<<16-1 {
 		return inputErrorf("--port %d; give a number from 1 to 65535, or 0 for any port that is free", o.port)
 	}
-	root, err := kernel.FindRoot(".")
+	root, err := gonb.FindRoot(".")
 	if err != nil {
 		return asInput(err)
 	}
@@ -58,7 +58,7 @@ func (o *labOptions) run(cmd *cobra.Command) error {
 	if info, err := os.Stat(o.folder); err != nil || !info.IsDir() {
 		return inputErrorf("--dir %s is no folder", o.folder)
 	}
-	cache, err := kernel.CacheFolder()
+	cache, err := gonb.CacheFolder()
 	if err != nil {
 		return err
 	}

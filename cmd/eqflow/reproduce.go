@@ -15,9 +15,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/eqflow/gonb-eqflow/notebooks/kernel"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/resident"
 	"github.com/eqflow/gonb-eqflow/notebooks/protocol"
-	"github.com/eqflow/gonb-eqflow/notebooks/resident"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -40,7 +41,7 @@ type reproduction struct {
 	only                 []string
 
 	root      string
-	tools     kernel.Toolchain
+	tools     gonb.Toolchain
 	computing string // the backend, in words
 	smaller   bool   // settings, for the Go backend
 	executed  []executed
@@ -89,7 +90,7 @@ func (r *reproduction) run(ctx context.Context, stdout io.Writer) error {
 
 // prepare finds the clone, the backend, GoNB and the notebooks.
 func (r *reproduction) prepare(ctx context.Context) (names []string, err error) {
-	if r.root, err = kernel.FindRoot("."); err != nil {
+	if r.root, err = gonb.FindRoot("."); err != nil {
 		return nil, asInput(err)
 	}
 	if r.out == "" {
@@ -105,7 +106,7 @@ func (r *reproduction) prepare(ctx context.Context) (names []string, err error) 
 		return nil, err
 	}
 	fmt.Fprintln(r.stderr, "eqflow: building GoNB (about a minute on a fresh machine)")
-	if r.tools, err = kernel.BuildToolchain(ctx, r.root, ""); err != nil {
+	if r.tools, err = gonb.BuildToolchain(ctx, r.root, ""); err != nil {
 		return nil, err
 	}
 	return names, os.MkdirAll(filepath.Join(r.out, "figures"), 0o755)
@@ -159,7 +160,7 @@ type mark struct {
 
 // notebook executes one notebook into the output folder, unless that is done.
 func (r *reproduction) notebook(ctx context.Context, name, place string, plan *schedule) (executed, error) {
-	nb, err := kernel.Load(filepath.Join(r.root, "notebooks", name))
+	nb, err := ipynb.Load(filepath.Join(r.root, "notebooks", name))
 	if err != nil {
 		return executed{}, err
 	}
@@ -190,10 +191,10 @@ func (r *reproduction) notebook(ctx context.Context, name, place string, plan *s
 }
 
 // execute runs a notebook's cells, telling how far they are, and writes it with its outputs, also if a cell fails.
-func (r *reproduction) execute(ctx context.Context, nb *kernel.Notebook, name, place string, plan *schedule) error {
+func (r *reproduction) execute(ctx context.Context, nb *ipynb.Notebook, name, place string, plan *schedule) error {
 	line := newStatus(r.stderr, fmt.Sprintf("%s (%s)", strings.TrimSuffix(name, ".ipynb"), place))
 	start := time.Now()
-	err := kernel.Execute(ctx, nb, kernel.Execution{
+	err := ipynb.Execute(ctx, nb, ipynb.Execution{
 		Tools: r.tools, Folder: filepath.Join(r.root, "notebooks"), Env: r.environment(),
 		Progress: func(cell, cells int, text string) {
 			line.show("about %s left of all  cell %d of %d  %s", plan.remaining(time.Since(start)), cell, cells, text)
@@ -201,7 +202,7 @@ func (r *reproduction) execute(ctx context.Context, nb *kernel.Notebook, name, p
 	})
 	line.end("%s", time.Since(start).Round(time.Second))
 	err = errors.Join(err, nb.Save(filepath.Join(r.out, name)))
-	var cell *kernel.CellError
+	var cell *ipynb.CellError
 	if errors.As(err, &cell) {
 		fmt.Fprintf(r.stderr, "eqflow: %s, %v\n", name, cell)
 		return fmt.Errorf("%s failed in cell %d; the notebook so far is %s", name, cell.Cell, filepath.Join(r.out, name))
@@ -235,8 +236,8 @@ func (r *reproduction) environment() []string {
 }
 
 // stamp identifies what a notebook was executed with: its cells, the code of this clone, and the settings.
-func (r *reproduction) stamp(nb *kernel.Notebook) (string, error) {
-	source, err := kernel.SourceHash(r.root)
+func (r *reproduction) stamp(nb *ipynb.Notebook) (string, error) {
+	source, err := gonb.SourceHash(r.root)
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,237 @@
+// Package ipynb reads, writes and executes Jupyter notebooks, without Jupyter and without Python: Load and Save keep the form
+// that Jupyter gives a file, and Execute runs a notebook's code cells in order through GoNB and stores their outputs in it.
+package ipynb
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+)
+
+// The kernel's name in Jupyter's folders, and in its menus.
+const (
+	SpecName  = "eqflow"
+	SpecTitle = "eqflow (Go)"
+)
+
+// SetupCell is how each notebook of a clone begins: it points the cells' module at the checkout that the notebook
+// lies in, so that they compile against it without network. It runs alike here and in a plain GoNB kernel, because
+// GoNB sets GONB_DIR to the folder that the notebook was opened in and runs a line marked !* beside the cells' go.mod.
+const SetupCell = `!*root=$(dirname "$(go -C "$GONB_DIR" env GOMOD)") && cp "$root/go.mod" "$root/go.sum" . && \
+  go mod edit -module=notebook -replace=` + gonb.Module + `="$root" -require=` + gonb.Module + `@v0.0.0
+%noautoget`
+
+// Notebook is a Jupyter notebook in nbformat 4.
+//
+// Fields that this package does not know are kept as they are. Encode writes the form that Jupyter itself writes
+// (sorted keys, one space of indent, a newline at the end), so that executing changes outputs and counts alone.
+type Notebook struct {
+	Cells  []*Cell
+	fields map[string]any
+}
+
+// Cell is one cell of a notebook.
+type Cell struct {
+	fields map[string]any
+}
+
+// New returns an empty notebook for the GoNB kernel.
+func New() *Notebook {
+	return &Notebook{fields: map[string]any{
+		"metadata": map[string]any{
+			"kernelspec": map[string]any{"display_name": SpecTitle, "language": "go", "name": SpecName},
+			"language_info": map[string]any{
+				"file_extension": ".go", "mimetype": "text/x-go", "name": "go", "codemirror_mode": "go",
+			},
+		},
+		"nbformat":       json.Number("4"),
+		"nbformat_minor": json.Number("5"),
+	}}
+}
+
+// AddMarkdown appends a markdown cell. Its id is unique in the notebook, of letters, digits, - and _.
+func (nb *Notebook) AddMarkdown(id, source string) {
+	nb.Cells = append(nb.Cells, &Cell{fields: map[string]any{
+		"cell_type": "markdown", "id": id, "metadata": map[string]any{}, "source": splitLines(source),
+	}})
+}
+
+// AddCode appends a code cell that has not run. Its id is as for AddMarkdown.
+func (nb *Notebook) AddCode(id, source string) {
+	nb.Cells = append(nb.Cells, &Cell{fields: map[string]any{
+		"cell_type": "code", "id": id, "metadata": map[string]any{}, "source": splitLines(source),
+		"execution_count": nil, "outputs": []any{},
+	}})
+}
+
+// Decode reads a notebook. It refuses what is not JSON and what is not nbformat 4.
+func Decode(r io.Reader) (*Notebook, error) {
+	decoder := json.NewDecoder(r)
+	decoder.UseNumber()
+	var fields map[string]any
+	if err := decoder.Decode(&fields); err != nil {
+		return nil, fmt.Errorf("kernel: not a notebook: %w; save it again from Jupyter", err)
+	}
+	if version := fmt.Sprint(fields["nbformat"]); version != "4" {
+		return nil, fmt.Errorf("kernel: nbformat is %s, want 4; open the notebook in Jupyter and save it", version)
+	}
+	cells, ok := fields["cells"].([]any)
+	if !ok {
+		return nil, errors.New("kernel: the notebook has no list of cells; save it again from Jupyter")
+	}
+	delete(fields, "cells")
+	nb := &Notebook{fields: fields}
+	for i, c := range cells {
+		cell, ok := c.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("kernel: cell %d is not an object; save the notebook again from Jupyter", i+1)
+		}
+		nb.Cells = append(nb.Cells, &Cell{fields: cell})
+	}
+	return nb, nil
+}
+
+// Encode returns the notebook in the form that Jupyter writes to disk.
+func (nb *Notebook) Encode() ([]byte, error) {
+	fields := make(map[string]any, len(nb.fields)+1)
+	for key, value := range nb.fields {
+		fields[key] = value
+	}
+	cells := make([]any, len(nb.Cells))
+	for i, c := range nb.Cells {
+		cells[i] = c.fields
+	}
+	fields["cells"] = cells
+	var b bytes.Buffer
+	if err := writeJSON(&b, fields, 0); err != nil {
+		return nil, err
+	}
+	b.WriteByte('\n')
+	return b.Bytes(), nil
+}
+
+// Load reads the notebook at path.
+func Load(path string) (*Notebook, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("kernel: cannot open the notebook: %w; check the path", err)
+	}
+	defer f.Close()
+	nb, err := Decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return nb, nil
+}
+
+// Save writes the notebook to path, whole or not at all.
+func (nb *Notebook) Save(path string) error {
+	data, err := nb.Encode()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("kernel: cannot make the notebook's folder: %w; choose another", err)
+	}
+	part := path + ".part"
+	if err := os.WriteFile(part, data, 0o644); err != nil {
+		return fmt.Errorf("kernel: cannot write the notebook: %w; free space or choose another folder", err)
+	}
+	if err := os.Rename(part, path); err != nil {
+		return fmt.Errorf("kernel: cannot write the notebook: %w; close what holds it open", err)
+	}
+	return nil
+}
+
+// Metadata returns the entry of the notebook's metadata under key, or nil.
+func (nb *Notebook) Metadata(key string) any {
+	metadata, _ := nb.fields["metadata"].(map[string]any)
+	return metadata[key]
+}
+
+// SetMetadata stores value (of JSON's types) in the notebook's metadata under key.
+func (nb *Notebook) SetMetadata(key string, value any) {
+	metadata, ok := nb.fields["metadata"].(map[string]any)
+	if !ok {
+		metadata = map[string]any{}
+		nb.fields["metadata"] = metadata
+	}
+	metadata[key] = value
+}
+
+// CodeCells returns the cells that an execution runs: code cells that are not blank.
+func (nb *Notebook) CodeCells() []*Cell {
+	var code []*Cell
+	for _, c := range nb.Cells {
+		if c.IsCode() && strings.TrimSpace(c.Source()) != "" {
+			code = append(code, c)
+		}
+	}
+	return code
+}
+
+// ClearOutputs removes the outputs and counts of every code cell.
+func (nb *Notebook) ClearOutputs() {
+	for _, c := range nb.Cells {
+		if c.IsCode() {
+			c.setResult(nil, 0)
+		}
+	}
+}
+
+// IsCode tells whether the cell holds code.
+func (c *Cell) IsCode() bool { return c.fields["cell_type"] == "code" }
+
+// Source is the cell's text, whichever way the file splits it.
+func (c *Cell) Source() string { return joinText(c.fields["source"]) }
+
+// Outputs are the cell's outputs as nbformat describes them, maps of JSON's types.
+func (c *Cell) Outputs() []any {
+	outputs, _ := c.fields["outputs"].([]any)
+	return outputs
+}
+
+// setResult stores outputs and the execution count; a count of zero is written as null, not run.
+func (c *Cell) setResult(outputs []any, count int) {
+	if outputs == nil {
+		outputs = []any{}
+	}
+	c.fields["outputs"] = outputs
+	c.fields["execution_count"] = nil
+	if count > 0 {
+		c.fields["execution_count"] = json.Number(fmt.Sprint(count))
+	}
+}
+
+// joinText undoes nbformat's splitting of long texts into lists of lines.
+func joinText(v any) string {
+	switch t := v.(type) {
+	case string:
+		return t
+	case []any:
+		var b strings.Builder
+		for _, line := range t {
+			if s, ok := line.(string); ok {
+				b.WriteString(s)
+			}
+		}
+		return b.String()
+	}
+	return ""
+}
+
+// splitLines is nbformat's form of a text on disk: lines, each with its newline.
+func splitLines(text string) []any {
+	lines := []any{}
+	for line := range strings.Lines(text) {
+		lines = append(lines, line)
+	}
+	return lines
+}

@@ -1,0 +1,95 @@
+package lab_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/lab"
+)
+
+const jupyterVariable = "EQFLOW_TEST_JUPYTER"
+
+// TestMain is jupyter in the tests: it answers at the port that it was given, to those who know the token.
+func TestMain(m *testing.M) {
+	if os.Getenv(jupyterVariable) == "" {
+		os.Exit(m.Run())
+	}
+	address := ""
+	for _, argument := range os.Args {
+		if port, ok := strings.CutPrefix(argument, "--port="); ok {
+			address = "127.0.0.1:" + port
+		}
+	}
+	err := http.ListenAndServe(address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("token") != os.Getenv("JUPYTER_TOKEN") {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+// environment is a Python environment whose jupyter is the given shell script.
+func environment(t *testing.T, script string) lab.Environment {
+	t.Helper()
+	e := lab.Environment{Prefix: t.TempDir()}
+	if err := os.MkdirAll(filepath.Dir(e.Jupyter()), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(e.Jupyter(), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// A server answers with its token at an address of this machine, and is gone when it is closed.
+func TestServerStartsAndEnds(t *testing.T) {
+	e := environment(t, fmt.Sprintf(`exec env %s=1 %q "$@"`, jupyterVariable, os.Args[0]))
+	s, err := e.Start(context.Background(), lab.Options{Folder: t.TempDir(), Log: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := s.Address("01 a.ipynb"); !strings.HasPrefix(a, "http://127.0.0.1:") || !strings.Contains(a, "/lab/tree/01%20a.ipynb?token="+s.Token) {
+		t.Errorf("address is %s", a)
+	}
+	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/api/status?token=wrong", s.Port))
+	if err != nil || response.StatusCode != http.StatusForbidden {
+		t.Errorf("without the token: %v, %v", response, err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer stop()
+	if err := s.Wait(ctx); err != nil {
+		t.Errorf("a running server has ended: %v", err)
+	}
+	s.Close()
+	if _, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port)); err == nil {
+		t.Error("a closed server answers")
+	}
+}
+
+func TestWhatCannotStartIsSaid(t *testing.T) {
+	if _, err := environment(t, "exit 3").Start(context.Background(), lab.Options{Folder: t.TempDir(), Log: io.Discard}); err == nil || !strings.Contains(err.Error(), "ended") {
+		t.Errorf("a server that ends at once gives %v", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	taken := listener.Addr().(*net.TCPAddr).Port
+	if _, err := environment(t, "").Start(context.Background(), lab.Options{Folder: t.TempDir(), Port: taken, Log: io.Discard}); err == nil || !strings.Contains(err.Error(), "--port") {
+		t.Errorf("a taken port gives %v", err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := lab.Prepare(context.Background(), filepath.Join(t.TempDir(), "lab"), func(string) {}); err == nil || !strings.Contains(err.Error(), "python3") {
+		t.Errorf("without python3: %v", err)
+	}
+}

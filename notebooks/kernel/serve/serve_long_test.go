@@ -1,0 +1,16 @@
+//go:build long
+
+package serve
+
+import "testing"
+
+// Twenty kernels in a row start, answer and end.
+func TestTwentyStarts(t *testing.T) {
+	for range 20 {
+		t.Run("start", func(t *testing.T) {
+			if got, _, _ := serve(t, "").cell(t, "%%\nfmt.Print(1)"); got != "1" {
+				t.Errorf("the cell shows %q", got)
+			}
+		})
+	}
+}

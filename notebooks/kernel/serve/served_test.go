@@ -1,0 +1,139 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/resident"
+)
+
+// served is a kernel as Jupyter sees it.
+type served struct {
+	*gonb.Session
+	key    gonb.Signer
+	folder string // for temporary files of the kernel
+	count  any    // the number of the last cell
+	ended  chan error
+}
+
+// connectionFile writes what Jupyter would, for sockets in a folder of their own.
+func connectionFile(t testing.TB, dir string, key gonb.Signer) string {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{
+		"transport": "ipc", "ip": filepath.Join(dir, "s"), "key": string(key), "signature_scheme": "hmac-sha256",
+		"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "kernel-0123.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func builtTools(t testing.TB) (root string, tools gonb.Toolchain) {
+	t.Helper()
+	root, err := gonb.FindRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tools, err = gonb.BuildToolchain(context.Background(), root, ""); err != nil {
+		t.Fatal(err)
+	}
+	return root, tools
+}
+
+// temporary is the folder for temporary files, before tests give their kernels others.
+var temporary = os.TempDir()
+
+// shortTemp is a temporary folder with a path short enough for sockets.
+func shortTemp(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(temporary, "eqk-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// serve starts a kernel and connects to it. The cells compile against root, the checkout's own if it is empty.
+func serve(t testing.TB, root string, magics ...Magic) *served {
+	t.Helper()
+	here, tools := builtTools(t)
+	if root == "" {
+		root = here
+	}
+	dir := shortTemp(t)
+	t.Setenv("TMPDIR", dir)
+	key := gonb.Signer(gonb.RandomToken())
+	k := &served{key: key, folder: dir, ended: make(chan error, 1)}
+	launch := Launch{Connection: connectionFile(t, dir, key), Root: root, Program: program, Tools: tools, Magics: magics, Version: "test"}
+	t.Setenv(resident.EnvSocket, "") // Run tells its own process
+	ctx, stop := context.WithCancel(context.Background())
+	go func() { k.ended <- Run(ctx, launch) }()
+	var err error
+	if k.Session, err = gonb.Connect(context.Background(), dir, key); err != nil {
+		stop()
+		t.Fatal(err, <-k.ended)
+	}
+	t.Cleanup(func() {
+		k.Channels.Close()
+		stop()
+		select {
+		case <-k.ended:
+		case <-time.After(10 * time.Second):
+			t.Error("the kernel has not ended with its context")
+		}
+	})
+	return k
+}
+
+// cell runs code and returns what it showed, and whether it failed.
+func (k *served) cell(t testing.TB, code string) (shown, echo string, failure string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	out := ipynb.NewCollector()
+	_, err := k.Execute(ctx, code, gonb.Grace, func(m gonb.Message) {
+		if m.Header.Type == "execute_input" {
+			echo, k.count = text(m.Content["code"]), m.Content["execution_count"]
+		}
+		out.Take(m)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Failure != "" { // GoNB shows what the compiler says as HTML
+		everything, err := json.Marshal(out.Final())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Failure += string(everything)
+	}
+	return out.Streamed("stdout"), echo, out.Failure
+}
+
+// ask sends a request on the shell socket and returns the content of its answer.
+func (k *served) ask(t *testing.T, kind string, content map[string]any) map[string]any {
+	t.Helper()
+	id, err := k.Send(k.Shell, kind, content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	defer stop()
+	m, err := k.Reply(ctx, id)
+	if err != nil {
+		t.Fatalf("%s: %v", kind, err)
+	}
+	return m.Content
+}

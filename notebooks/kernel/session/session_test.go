@@ -1,0 +1,184 @@
+package session_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/session"
+	"github.com/eqflow/gonb-eqflow/xla"
+)
+
+// notebook makes an empty folder the notebook's, computing in plain Go.
+func notebook(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv(session.EnvOut, "")
+	t.Setenv(xla.EnvBackend, xla.Go)
+	t.Setenv(figure.FiguresEnv, "figures")
+}
+
+// trap is a system of one's own: three particles on springs.
+func trap(strength float64) *target.Own {
+	return target.MustFromGraph("trap", 3, 2, func(x *graph.Node) *graph.Node {
+		return graph.MulScalar(graph.ReduceSum(particle.SquaredPairDistances(x), -1), strength/6)
+	})
+}
+
+func small(t target.Target) eqflow.Generator {
+	return eqflow.Generator{Target: t, Flow: flow.Continuous{Field: dynamics.Kernel{Centres: 4, TimeCentres: 2}, Steps: 2}}
+}
+
+// wrong returns what a cell that fails says.
+func wrong(do func()) (text string) {
+	defer func() {
+		if r := recover(); r != nil {
+			text = fmt.Sprint(r)
+		}
+	}()
+	do()
+	return "nothing went wrong"
+}
+
+func TestASecondCellGoesOnWhereTheFirstStopped(t *testing.T) {
+	notebook(t)
+	settings := eqflow.Settings{Steps: 6, Batch: 8, ValidateEvery: 2}
+	cell := func(system target.Target, settings eqflow.Settings) (*eqflow.Model, particle.Batch) {
+		s := session.Open("springs") // as every cell begins
+		x := s.Equilibrium("train", system, 64, 1)
+		return s.Train("eqBG", small(system), eqflow.Data{Train: x}, settings), x
+	}
+	first, x := cell(trap(1), settings)
+	written := modified(t, "work/session/springs/models/eqBG/model.npz")
+	drawn := modified(t, "work/session/springs/data/train.npz")
+	again, y := cell(trap(1), settings)
+	if written != modified(t, "work/session/springs/models/eqBG/model.npz") || drawn != modified(t, "work/session/springs/data/train.npz") {
+		t.Error("the same cell computed again")
+	}
+	if !slices.Equal(x.X, y.X) {
+		t.Error("the data differ")
+	}
+	a, b, c := sample(t, first), sample(t, again), session.Open("springs").Sample("eqBG", 4, 7)
+	if !slices.Equal(a.LogQ, b.LogQ) || !slices.Equal(a.LogQ, c.LogQ) || !slices.Equal(a.LogWeight, c.LogWeight) {
+		t.Errorf("samples have log q %v at first, %v then, %v in a later cell", a.LogQ, b.LogQ, c.LogQ)
+	}
+	settings.Seed = 5
+	cell(trap(1), settings)
+	if session.Open("springs").Card("eqBG").Settings.Seed != 5 {
+		t.Error("other settings did not train anew")
+	}
+	if said := wrong(func() { trap(2); session.Open("springs").Model("eqBG") }); !strings.Contains(said, "another energy") {
+		t.Errorf("a model of another energy: %s", said)
+	}
+	cell(trap(2), settings)
+	if modified(t, "work/session/springs/data/train.npz") == drawn {
+		t.Error("another energy kept the old data")
+	}
+}
+
+func modified(t *testing.T, path string) string {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ModTime().String()
+}
+
+func sample(t *testing.T, m *eqflow.Model) eqflow.Samples {
+	t.Helper()
+	s, err := m.Sample(4, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestEvaluationIsKeptOnTheCard(t *testing.T) {
+	notebook(t)
+	s := session.Open("dw4")
+	x := s.Equilibrium("x", target.Harmonic{N: 3, D: 2}, 32, 1)
+	s.Train("m", small(target.Harmonic{N: 3, D: 2}), eqflow.Data{Train: x}, eqflow.Settings{Steps: 2, Batch: 8})
+	r := s.Evaluate("m", x, eqflow.Evaluation{Samples: 32})
+	if card := session.Open("dw4").Card("m"); card.Report == nil || card.Report.NLL != r.NLL {
+		t.Errorf("the card has %v, the evaluation %v", card.Report, r)
+	}
+}
+
+// What is exported comes back with its numbers, and whoever reads it gets the system with it.
+func TestExportedSamplesReadBack(t *testing.T) {
+	notebook(t)
+	s := session.Open("dw4")
+	x := s.Equilibrium("x", target.Harmonic{N: 3, D: 2}, 32, 1)
+	s.Train("m", small(target.Harmonic{N: 3, D: 2}), eqflow.Data{Train: x}, eqflow.Settings{Steps: 2, Batch: 8})
+	samples := s.Export("m", 5, 3, "drawn.npz", "drawn.xyz", "drawn.npy")
+	for _, path := range []string{"drawn.npz", "drawn.xyz", "drawn.npy"} {
+		set, err := dataset.Read(path, 3, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(set.Batch.X, samples.X.X) {
+			t.Errorf("%s holds other configurations", path)
+		}
+		if path == "drawn.npy" { // which has room for nothing else
+			continue
+		}
+		if set.Manifest.System != "harmonic3x2" || set.Manifest.Seed != 3 || len(set.Arrays) != 3 {
+			t.Errorf("%s is of the system %q with seed %d and has %d arrays", path, set.Manifest.System, set.Manifest.Seed, len(set.Arrays))
+		}
+	}
+}
+
+func TestTrainingIsShorterOnTheGoBackend(t *testing.T) {
+	notebook(t)
+	s := session.Open("dw4")
+	if n := s.Steps(2000, 600); n != 100 {
+		t.Errorf("%d steps", n)
+	}
+	t.Setenv(session.EnvQuick, "1")
+	if n := s.Steps(2000, 600); n != 30 {
+		t.Errorf("%d quick steps", n)
+	}
+}
+
+func TestDataAndResultsByName(t *testing.T) {
+	notebook(t)
+	s := session.Open("mine")
+	off := particle.Batch{X: []float64{1, 1, 3, 1, 5, 5, 5, 9}, N: 2, D: 2}
+	if err := dataset.Write("own.npy", dataset.Set{Batch: off}, false); err != nil {
+		t.Fatal(err)
+	}
+	s.Import("own", "own.npy", 2, 2)
+	s.Put("numbers", []float64{1, 2.5})
+	later := session.Open("mine")
+	if got, want := later.Data("own").X, []float64{-1, 0, 1, 0, 0, -2, 0, 2}; !slices.Equal(got, want) {
+		t.Errorf("imported as %v, want means removed: %v", got, want)
+	}
+	if got := session.Get[[]float64](later, "numbers"); !slices.Equal(got, []float64{1, 2.5}) {
+		t.Errorf("the result came back as %v", got)
+	}
+	if rows := later.Rows(); len(rows) != 2 || rows[0][1] != "own" || rows[0][2] != "2 configurations of 2 particles in 2 dimensions" || rows[1][1] != "numbers" {
+		t.Errorf("the session keeps %v", rows)
+	}
+	for says, do := range map[string]func(){
+		"there are own":     func() { later.Data("theirs") },
+		"there are numbers": func() { session.Get[int](later, "n") },
+		"is not int":        func() { session.Get[int](later, "numbers") },
+		"no model":          func() { later.Model("m") },
+		"is no name":        func() { session.Open("../x") },
+	} {
+		if said := wrong(do); !strings.Contains(said, says) {
+			t.Errorf("%q instead of %q", said, says)
+		}
+	}
+}
