@@ -31,6 +31,13 @@ type spec struct {
 	Metadata  map[string]any    `json:"metadata"`
 }
 
+// layout is the number of the clone's folder layout that a kernel's cells import from; a kernelspec records it below layoutKey.
+// Layout 2 has session and resident below notebooks/kernel.
+const (
+	layout    = 2.
+	layoutKey = "eqflow_layout"
+)
+
 // Installation says where and how the kernel is installed.
 type Installation struct {
 	Prefix  string // of a Python environment; empty for the user's own folder
@@ -89,7 +96,7 @@ func (i Installation) Install() (string, error) {
 	}
 	text, err := json.MarshalIndent(spec{
 		Argv: []string{i.Binary, "kernel", "run", "{connection_file}"}, Title: ipynb.SpecTitle, Language: "go", Interrupt: "message", Env: env,
-		Metadata: map[string]any{"debugger": false},
+		Metadata: map[string]any{"debugger": false, layoutKey: layout},
 	}, "", " ")
 	if err != nil {
 		return "", err
@@ -177,12 +184,29 @@ func inspect(folder string, text []byte, err error) Installed {
 			broken("%s is not at %s any more; install the kernel again", part.what, part.path)
 		}
 	}
+	if s.Metadata[layoutKey] != layout && !isThisProgram(i.Binary) {
+		broken("the program at %s is of another version, which imports packages from other folders; install the kernel again", i.Binary)
+	}
 	if _, err := exec.LookPath("go"); err != nil {
 		if _, err := os.Stat(filepath.Join(s.Env[envGo], "go")); err != nil {
 			broken("the go command is neither in PATH nor in %q; install Go from https://go.dev/dl", s.Env[envGo])
 		}
 	}
 	return i
+}
+
+// isThisProgram reports whether path is the program that runs.
+func isThisProgram(path string) bool {
+	self, err := os.Executable()
+	if err != nil {
+		return false
+	}
+	own, err := os.Stat(self)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(path)
+	return err == nil && os.SameFile(own, other)
 }
 
 // FromEnvironment fills in what the kernelspec told by variables, and puts go into the PATH if it is not there.

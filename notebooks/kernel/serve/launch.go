@@ -102,6 +102,9 @@ func prepare(ctx context.Context, e *gonb.Engine, root string) error {
 	if err := module(ctx, e, root); err != nil {
 		return err
 	}
+	if err := hasImports(root); err != nil {
+		return err
+	}
 	var cell strings.Builder
 	cell.WriteString("%noautoget\nimport (\n")
 	for _, path := range imports {
@@ -114,6 +117,17 @@ func prepare(ctx context.Context, e *gonb.Engine, root string) error {
 	}
 	if out.Failure != "" {
 		return errors.New(out.Failure)
+	}
+	return nil
+}
+
+// hasImports checks that root holds the packages that this program imports into every cell.
+func hasImports(root string) error {
+	for _, path := range imports {
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(path))); err != nil {
+			return fmt.Errorf("kernel: this program and the code that cells compile against are of different versions: %s has no %s; "+
+				"run `eqflow kernel install` again", root, path)
+		}
 	}
 	return nil
 }

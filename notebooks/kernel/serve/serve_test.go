@@ -223,6 +223,25 @@ func TestFailedPreparationShowsInTheFirstCell(t *testing.T) {
 	}
 }
 
+// A kernel whose code has its packages elsewhere lives, and says in one line that it is to be installed again.
+func TestAKernelOfAnotherLayoutSaysSo(t *testing.T) {
+	here, _ := builtTools(t)
+	other := t.TempDir()
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(here, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(other, name), text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, failure := serve(t, other).cell(t, "%%\nfmt.Println(1)")
+	if !strings.Contains(failure, "has no eqflow; run `eqflow kernel install` again") {
+		t.Errorf("the cell says %q", failure)
+	}
+}
+
 func TestIsComplete(t *testing.T) {
 	for code, want := range map[string]string{
 		"x := 1": "complete", "func f() {\n\treturn\n}": "complete", "%eqflow models": "complete", "!ls": "complete",
@@ -273,10 +292,27 @@ func TestKernelspec(t *testing.T) {
 	if broken := strings.Join(found[0].Broken, "; "); strings.Count(broken, "install the kernel again") != 3 {
 		t.Errorf("of a kernelspec without code, gonb and goimports it says: %s", broken)
 	}
+	old := strings.ReplaceAll(installedSpec(t, folder), layoutKey, "older")
+	if said := strings.Join(inspect(folder, []byte(old), nil).Broken, "; "); strings.Contains(said, "another version") {
+		t.Errorf("an older kernelspec of this program: %s", said)
+	}
+	old = strings.ReplaceAll(old, here, filepath.Join(prefix, "eqflow"))
+	if said := strings.Join(inspect(folder, []byte(old), nil).Broken, "; "); !strings.Contains(said, "another version") {
+		t.Errorf("an older kernelspec of another program: %s", said)
+	}
 	if _, there, err := Uninstall(prefix); !there || err != nil {
 		t.Errorf("uninstall: %t, %v", there, err)
 	}
 	if _, there, err := Uninstall(prefix); there || err != nil {
 		t.Errorf("uninstall twice: %t, %v", there, err)
 	}
+}
+
+func installedSpec(t *testing.T, folder string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(folder, "kernel.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
