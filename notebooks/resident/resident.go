@@ -1,4 +1,5 @@
-// Package resident forwards to notebooks/kernel/resident, for kernels and notebooks from before the move.
+// Package resident forwards to notebooks/kernel/resident, for kernels and notebooks from before the
+// move.
 //
 // Deprecated: import notebooks/kernel/resident.
 package resident

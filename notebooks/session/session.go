@@ -1,4 +1,5 @@
-// Package session forwards to notebooks/kernel/session, for kernels and notebooks from before the move.
+// Package session forwards to notebooks/kernel/session, for kernels and notebooks from before the
+// move.
 //
 // Deprecated: import notebooks/kernel/session.
 package session
