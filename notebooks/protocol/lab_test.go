@@ -98,7 +98,8 @@ func TestJobs(t *testing.T) {
 	}{
 		{"symmetry", l.SymmetryJobs(sets.TrainA), []string{"eqBG-short-1", "nBG-short-1"}},
 		{"unseen", l.UnseenJobs(sets), []string{
-			"nBG-augmented-1", "nBG-augmented-2", "nBG-augmented-3", "eqBG-1", "eqBG-2", "eqBG-3", "nBG-1", "nBG-2", "nBG-3",
+			"nBG-augmented-1", "nBG-augmented-2", "nBG-augmented-3", "eqBG-1", "eqBG-2", "eqBG-3",
+			"nBG-1", "nBG-2", "nBG-3",
 		}},
 		{"likelihoods", l.LikelihoodJobs(sets.TrainA), []string{
 			"eqBG-all-1", "eqBG-all-2", "eqBG-all-3", "eqBG-no-penalty-1",

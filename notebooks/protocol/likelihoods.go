@@ -18,8 +18,8 @@ func (l *Lab) LikelihoodJobs(train particle.Batch) []Job {
 }
 
 // evaluation judges a generator on equilibrium data. The ESS of 20 000 samples varies by 1.5
-// percentage points from draw to draw, that of 100 000 samples by less than 1. The Go backend takes
-// 2000 samples, since 100 000 would take minutes.
+// percentage points from draw to draw, the ESS of 100 000 samples by less than 1. The Go backend
+// takes 2000 samples, since 100 000 would take minutes.
 func (l *Lab) evaluation(t Trained, test particle.Batch) eqflow.Report {
 	e := eqflow.Evaluation{Seed: t.Seed, Equilibrium: true, Samples: 100_000, Compare: -1}
 	if l.backend.Kind == xla.Go {

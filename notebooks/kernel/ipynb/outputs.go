@@ -31,7 +31,8 @@ func (c *Collector) Collect(m gonb.Message) {
 	case "update_display_data":
 		c.update(m.Content)
 	case "error":
-		c.Failure = strings.TrimSpace(text(m.Content["ename"]) + ": " + text(m.Content["evalue"]) + "\n" + c.Stream("stderr"))
+		name, value := text(m.Content["ename"]), text(m.Content["evalue"])
+		c.Failure = strings.TrimSpace(name + ": " + value + "\n" + c.Stream("stderr"))
 		c.add(map[string]any{
 			"output_type": "error", "ename": m.Content["ename"], "evalue": m.Content["evalue"],
 			"traceback": m.Content["traceback"],
