@@ -172,7 +172,7 @@ func (p Plan) raceOne(ctx context.Context, one contender, r Race, seed int, fold
 	defer os.RemoveAll(kept)
 	s := r.settings()
 	what := request{Case: Case{Train, r.Flow, "dw4", s.Batch, usualSteps}, Problem: file, Training: &trainingRequest{
-		Steps: s.Steps, Every: r.Every, Seed: seed, Folder: kept, Rate: s.LearningRate, WarmUp: s.WarmUp, Clip: s.Clip, Average: s.Average,
+		Steps: s.Steps, Every: r.Every, Seed: seed, Folder: kept, Rate: s.LearningRate, WarmUp: s.WarmUp, Clip: s.Clip, Average: *s.Average,
 		Begun: float64(time.Now().UnixNano()) / 1e9, Optimizer: s.Optimizer,
 	}}
 	process, err := one.start(ctx, what, problem{})

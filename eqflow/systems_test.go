@@ -55,7 +55,7 @@ func keepsItsSymmetries(t *testing.T, backend *xla.Opened, field dynamics.Config
 			x[len(x)-1-k] *= 0.2
 		}
 	}
-	settings := train.Settings{Objective: train.FlowMatching, Steps: 30, Batch: 32, LearningRate: 0.02, WarmUp: 1, Average: -1, Seed: 1}
+	settings := train.Settings{Objective: train.Matching{}, Steps: 30, Batch: 32, LearningRate: 0.02, WarmUp: 1, Average: new(0.0), Seed: 1}
 	if _, err := m.Train(context.Background(), train.Data{Train: data.RemoveMean()}, train.Run{Settings: settings}); err != nil {
 		t.Fatal(err)
 	}

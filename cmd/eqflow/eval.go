@@ -67,10 +67,11 @@ func newEvalCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	flags, e := cmd.Flags(), &o.evaluation
+	e.Samples, e.Compare = new(20000), new(2000)
 	flags.StringVar(&o.folder, "model", "", "the trained model's `folder`")
 	flags.StringVar(&o.data, "data", "", "the `file` of configurations to score: .npz, .npy or .xyz")
-	flags.IntVar(&e.Samples, "samples", 20000, "drawn for ESS, log Z and what follows (0: none)")
-	flags.IntVar(&e.Compare, "compare", 2000, "configurations of samples and data between which W2 is taken (0: none)")
+	flags.IntVar(e.Samples, "samples", *e.Samples, "drawn for ESS, log Z and what follows (0: none)")
+	flags.IntVar(e.Compare, "compare", *e.Compare, "configurations of samples and data between which W2 is taken (0: none)")
 	flags.StringArrayVar(&o.variables, "cv", nil, "a collective variable whose free energy is wanted, an `expression` (see above); may be repeated")
 	flags.StringVar(&o.figures, "figures", "", "a `folder` for pictures of g(r) and free energies")
 	flags.Uint64Var(&e.Seed, "seed", 0, "of the samples, and of the probes")
@@ -120,7 +121,7 @@ func (o *evalOptions) runShard(cmd *cobra.Command, model *eqflow.Model, data par
 }
 
 func (o *evalOptions) run(cmd *cobra.Command) error {
-	if o.evaluation.Samples == 0 && len(o.variables) > 0 {
+	if *o.evaluation.Samples == 0 && len(o.variables) > 0 {
 		return inputErrorf("--cv needs samples; leave --samples 0 out")
 	}
 	if (o.shard != "") != (o.out != "") {
@@ -144,7 +145,7 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if o.shard != "" {
 		return modelError(o.runShard(cmd, model, batch))
 	}
-	if err := o.explicit(model); err != nil {
+	if err := o.readVariables(model); err != nil {
 		return asInput(err)
 	}
 	end := watch(cmd, model)
@@ -168,13 +169,8 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// explicit takes zeros at their word, where Evaluate would take them for its defaults, and reads the variables.
-func (o *evalOptions) explicit(model *eqflow.Model) error {
-	for _, count := range []*int{&o.evaluation.Samples, &o.evaluation.Compare} {
-		if *count == 0 {
-			*count = -1
-		}
-	}
+// readVariables reads the collective variables.
+func (o *evalOptions) readVariables(model *eqflow.Model) error {
 	for _, text := range o.variables {
 		v, err := measure.ParseVariable(text, model.Target.Particles(), model.Target.Dim())
 		if err != nil {

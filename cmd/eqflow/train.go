@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,7 @@ type trainOptions struct {
 	from                  string
 	flow                  string
 	compute               computeFlags
+	objective             objectiveFlags
 	settings              train.Settings
 	asJSON                bool
 }
@@ -65,37 +67,38 @@ func newTrainCommand() *cobra.Command {
 	o.system.add(cmd)
 	o.compute.add(cmd)
 	addJSONFlag(cmd, &o.asJSON)
-	d, s := train.Settings{}.WithDefaults(), &o.settings
-	own, probing := train.Settings{Objective: train.Annealed}.WithDefaults(), train.Settings{Objective: train.EnergyMatching}.WithDefaults()
-	rich := train.Settings{}.SuitFlow(flow.Continuous{Field: dynamics.EGNN{}})
-	paths := train.Settings{Path: true}.SuitFlow(flow.Continuous{Field: dynamics.EGNN{}})
+	o.objective.add(cmd)
+	o.addSettings(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&o.data, "data", "", "the `file` of configurations to learn from: .npz, .npy or .xyz")
 	flags.StringVar(&o.validation, "validation", "", "a `file` of configurations to watch the training with")
 	flags.StringVar(&o.out, "out", "", "the model's `folder`")
 	flags.StringVar(&o.from, "from", "", "the `folder` of a trained model whose system, flow and parameters to begin with")
-	flags.StringVar(&o.flow, "flow", "kernel", "kernel, egnn, onehop, mlp or realnvp")
-	flags.StringVar((*string)(&s.Objective), "objective", "", "likelihood, energy, mixture, flow-matching, annealed or energy-matching (default "+byFlow(string(d.Objective), string(rich.Objective))+")")
-	flags.StringVar((*string)(&s.Coupling), "coupling", "", "of flow matching: independent, or ot for equivariant optimal transport (default independent)")
-	flags.IntVar(&s.Steps, "steps", 0, "optimiser steps (default "+byFlow(d.Steps, rich.Steps)+fmt.Sprintf(", %d with --path-gradients)", paths.Steps))
-	flags.IntVar(&s.Batch, "batch", 0, fmt.Sprintf("configurations per step (default %d; egnn and onehop with --path-gradients: %d)", d.Batch, paths.Batch))
-	flags.StringVar((*string)(&s.Optimizer), "optimizer", "", "adam, or muon for large matrices and adam for the rest (default "+byFlow(train.Adam, rich.Optimizer)+", adam with --path-gradients)")
-	flags.Float64Var(&s.LearningRate, "learning-rate", 0, "of the optimiser, at its highest (default "+byFlow(d.LearningRate, rich.LearningRate)+fmt.Sprintf(", %g with --path-gradients)", paths.LearningRate))
-	flags.Float64Var(&s.Penalty, "penalty", d.Penalty, "weight of the solver's stage disagreement (0: none)")
-	flags.Float64Var(&s.Renyi, "renyi", 0, "weight of the Rényi divergence that raises the ESS, for equilibrium data; try 0.5")
-	flags.BoolVar(&s.Path, "path-gradients", false, "of likelihood, energy and mixture: leave out the part of the gradient that is noise")
-	flags.Float64Var(&s.Focus, "focus", 0, "of flow matching: a flow time about which half of the times are drawn, -1 for none (default 0.73 with --forces, else none)")
-	flags.BoolVar(&s.Forces, "forces", false, "of flow matching, for equilibrium data: learn from the forces there too")
-	flags.IntVar(&s.Draws, "draws", 0, fmt.Sprintf("of annealed and energy-matching: own configurations drawn at a time (default %d and %d)", own.Draws, probing.Draws))
-	flags.IntVar(&s.Moves, "moves", 0, "of annealed: MALA steps by which it moves what it has resampled (default 0)")
-	flags.IntVar(&s.Probes, "probes", 0, fmt.Sprintf("of energy-matching: energies at every point (default %d)", probing.Probes))
-	flags.BoolVar(&s.Augment, "augment", false, "turn, reflect and relabel every configuration at random")
-	flags.BoolVar(&s.EarlyStop, "early-stop", false, "keep what does best on --validation")
-	flags.Uint64Var(&s.Seed, "seed", 1, "of the first parameters and the batches")
+	flags.StringVar(&o.flow, "flow", "kernel", strings.Join(flow.Names(), ", "))
 	if err := cmd.MarkFlagRequired("out"); err != nil {
 		panic(err)
 	}
 	return cmd
+}
+
+// addSettings gives the command the flags of settings that all objectives have.
+func (o *trainOptions) addSettings(cmd *cobra.Command) {
+	d, s := train.Settings{}.WithDefaults(), &o.settings
+	egnn := flow.Continuous{Field: dynamics.EGNN{}}
+	rich, paths := train.Settings{}.SuitFlow(egnn), train.Settings{Objective: train.Likelihood{Path: true}}.SuitFlow(egnn)
+	flags := cmd.Flags()
+	flags.IntVar(&s.Steps, "steps", 0,
+		fmt.Sprintf("optimiser steps (default %s, %d with --path-gradients)", byFlow(d.Steps, rich.Steps), paths.Steps))
+	flags.IntVar(&s.Batch, "batch", 0, fmt.Sprintf(
+		"configurations per step (default %d; egnn and onehop with --path-gradients: %d)", d.Batch, paths.Batch))
+	flags.StringVar((*string)(&s.Optimizer), "optimizer", "",
+		"adam, or muon for large matrices and adam for the rest (default "+byFlow(train.Adam, rich.Optimizer)+
+			", adam with --path-gradients)")
+	flags.Float64Var(&s.LearningRate, "learning-rate", 0, fmt.Sprintf("of the optimiser, at its highest (default %s, %g with "+
+		"--path-gradients)", byFlow(d.LearningRate, rich.LearningRate), paths.LearningRate))
+	flags.BoolVar(&s.Augment, "augment", false, "rotate, reflect and relabel every configuration at random")
+	flags.BoolVar(&s.EarlyStop, "early-stop", false, "keep what does best on --validation")
+	flags.Uint64Var(&s.Seed, "seed", 1, "of the first parameters and the batches")
 }
 
 // byFlow says what a setting is by default, and what it is for the rich fields.
@@ -112,10 +115,13 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 		return asInput(err)
 	}
 	t := generator.Target
-	o.settings = o.settings.SuitFlow(generator.Flow)
-	if err := o.explicit(cmd); err != nil {
+	if err := o.checkZeros(cmd); err != nil {
 		return err
 	}
+	if o.settings.Objective, err = o.objective.objective(generator.Flow); err != nil {
+		return asInput(err)
+	}
+	o.settings = o.settings.SuitFlow(generator.Flow)
 	if err := o.settings.Validate(); err != nil {
 		return asInput(err)
 	}
@@ -188,24 +194,22 @@ func describe(p train.Progress) string {
 	return fmt.Sprintf("training: λ %.2g, ESS %.0f %%, loss %.3f", p.Rung.Lambda, 100*p.Rung.ESS, p.Loss)
 }
 
-// explicit takes zeros on the command line at their word, where Settings would take them for its defaults.
-func (o *trainOptions) explicit(cmd *cobra.Command) error {
+// checkZeros refuses zeros on the command line that would mean a default.
+func (o *trainOptions) checkZeros(cmd *cobra.Command) error {
 	for _, name := range []string{"steps", "batch", "learning-rate"} {
 		if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "0" {
 			return inputErrorf("--%s 0; give a positive number, or leave it out for the default (see --help)", name)
 		}
-	}
-	if cmd.Flags().Changed("penalty") && o.settings.Penalty == 0 {
-		o.settings.Penalty = -1
-	}
-	if o.settings.Objective.DataFree() && o.data != "" {
-		return inputErrorf("--objective %s learns from the energy alone and would not look at %s; leave --data out, or use --objective mixture", o.settings.Objective, o.data)
 	}
 	return nil
 }
 
 // read reads the data and refuses those of another system.
 func (o *trainOptions) read(t target.Target) (data train.Data, err error) {
+	if free := o.settings.Objective.DataFree(); free && o.data != "" {
+		return data, fmt.Errorf("--objective %s learns from the energy alone and would not look at %s; leave --data out, or use "+
+			"--objective mixture", o.settings.Objective, o.data)
+	}
 	if o.data != "" {
 		if data.Train, err = readFor(t, o.data); err != nil {
 			return data, err

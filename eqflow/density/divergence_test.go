@@ -190,7 +190,7 @@ func TestTheChoiceIsTold(t *testing.T) {
 		if err := m.SetDivergence(d); err != nil {
 			t.Fatal(err)
 		}
-		r, err := m.Evaluate(x, evaluate.Options{Samples: 100, Compare: -1, Bootstrap: 10})
+		r, err := m.Evaluate(x, evaluate.Options{Samples: new(100), Compare: new(0), Bootstrap: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ const devices = eqflowtest.Devices
 // divergence, which is no mean over a batch. What several began, one finishes.
 func TestDevicesTrainAsOne(t *testing.T) {
 	x, s, folder := eqflowtest.Data(t), eqflowtest.Settings(8), t.TempDir()
-	s.Renyi = 0.5
+	s.Objective = train.Likelihood{Renyi: 0.5}
 	one := func() *eqflow.Model {
 		return eqflowtest.InGraphs(t, eqflowtest.Model(t, xlatest.Open(t), eqflowtest.Small))
 	}
@@ -30,7 +30,7 @@ func TestDevicesTrainAsOne(t *testing.T) {
 
 func TestDevicesMatchFlowsAsOne(t *testing.T) {
 	x, s := eqflowtest.Data(t), eqflowtest.Settings(8)
-	s.Objective = train.FlowMatching
+	s.Objective = train.Matching{}
 	field := flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 4}, Steps: 1}
 	got := eqflowtest.Losses(t, eqflowtest.Several(t, field), x, s, "", 8)
 	eqflowtest.Near(t, "loss", got, eqflowtest.Losses(t, eqflowtest.Model(t, xlatest.Open(t), field), x, s, "", 8), 2e-5)

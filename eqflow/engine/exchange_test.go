@@ -53,7 +53,7 @@ func TestLossHasItsGradient(t *testing.T) {
 	for range 64 {
 		in.T = append(in.T, rng.Float64())
 	}
-	s := train.Settings{Objective: train.FlowMatching}
+	s := train.Settings{Objective: train.Matching{}}
 	_, gradient, err := m.Loss(s, in)
 	if err != nil {
 		t.Fatal(err)

@@ -103,12 +103,12 @@ func TestMatchingInCIsTheGraphs(t *testing.T) {
 		size     int
 	}{
 		"as it comes":           {dynamics.EGNN{}, train.Settings{}, 20},
-		"forces and harmonics":  {dynamics.EGNN{Harmonics: 2}, train.Settings{Forces: true}, 5},
+		"forces and harmonics":  {dynamics.EGNN{Harmonics: 2}, train.Settings{Objective: train.Matching{Forces: true}}, 5},
 		"one layer":             {dynamics.EGNN{Layers: 1, Hidden: 32}, train.Settings{}, 16},
 		"four wide layers":      {dynamics.EGNN{Layers: 4, Hidden: 96, Middle: 2}, train.Settings{}, 9},
 		"means":                 {dynamics.EGNN{Layers: 3, Hidden: 32, Mean: true}, train.Settings{}, 7},
 		"one configuration":     {dynamics.EGNN{Layers: 2}, train.Settings{}, 1},
-		"annealed, with forces": {dynamics.EGNN{Layers: 2}, train.Settings{Objective: train.Annealed}, 8},
+		"annealed, with forces": {dynamics.EGNN{Layers: 2}, train.Settings{Objective: train.Annealed{}}, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, rng := moved(t, backend, c.field, 0.1)
@@ -116,8 +116,8 @@ func TestMatchingInCIsTheGraphs(t *testing.T) {
 			for range c.size {
 				in.T = append(in.T, rng.Float64())
 			}
-			if c.settings.Objective == "" {
-				c.settings.Objective = train.FlowMatching
+			if c.settings.Objective == nil {
+				c.settings.Objective = train.Matching{}
 			}
 			loss, gradient, err := m.Loss(c.settings, in)
 			if err != nil {

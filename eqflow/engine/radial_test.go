@@ -99,10 +99,10 @@ func TestObjectivesInPlainGoAreTheGraphs(t *testing.T) {
 	backend := xlatest.OpenGo(t)
 	for name, s := range map[string]train.Settings{
 		"likelihood":            {},
-		"no penalty":            {Penalty: -1},
-		"likelihood with Rényi": {Renyi: 0.5},
-		"energy":                {Objective: train.Energy, EnergyCut: 5},
-		"mixture":               {Objective: train.Mixture, EnergyShare: 0.3, Renyi: 0.2},
+		"no penalty":            {Objective: train.Likelihood{Penalty: new(0.0)}},
+		"likelihood with Rényi": {Objective: train.Likelihood{Renyi: 0.5}},
+		"energy":                {Objective: train.Energy{Cut: 5}},
+		"mixture":               {Objective: train.Mixture{Share: 0.3, Renyi: 0.2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, x := trained(t, backend)

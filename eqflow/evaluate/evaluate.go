@@ -18,16 +18,16 @@ import (
 
 // Options say how to evaluate.
 type Options struct {
-	Samples int    // drawn for weights; default 20 000, negative for none
+	Samples *int   // drawn for weights; default 20 000, 0 for none
 	Seed    uint64 // of the draws
 	// Equilibrium says that the data are a fair sample of the target, whose entropy then bounds the NLL from below. Data
 	// of a single metastable state may lie lower.
 	Equilibrium bool
 	// Bootstrap is the number of resamplings for errors; default 200.
 	Bootstrap int
-	// Compare is how many samples are compared with as many of the data, default 2000; negative for none. The geometric W2
+	// Compare is how many samples are compared with as many of the data; default 2000, 0 for none. The geometric W2
 	// takes its square of alignments, twice where it has a floor.
-	Compare int
+	Compare *int
 	// Variables are collective variables whose free energies are wanted.
 	Variables []measure.Variable
 }
@@ -94,24 +94,28 @@ func (c Candidate) Evaluate(data particle.Batch, o Options) (Report, error) {
 		return r, err
 	}
 	r.judgeAdaptively()
-	if o.Samples = cmp.Or(o.Samples, 20000); o.Samples > 0 {
-		return r, c.measure(&r, data, o)
+	samples := 20000
+	if o.Samples != nil {
+		samples = *o.Samples
 	}
-	return r, nil
+	if samples <= 0 {
+		return r, nil
+	}
+	return r, c.measure(&r, data, samples, o)
 }
 
 // measure draws samples and adds their own figures, and those beside the data.
-func (c Candidate) measure(r *Report, data particle.Batch, o Options) error {
+func (c Candidate) measure(r *Report, data particle.Batch, n int, o Options) error {
 	if _, err := c.Sample(17, o.Seed); err != nil { // compiles, for blocks of the full size
 		return err
 	}
 	start := time.Now()
-	samples, err := c.Sample(o.Samples, o.Seed)
+	samples, err := c.Sample(n, o.Seed)
 	if err != nil {
 		return err
 	}
 	boot := stats.Bootstrap{Resamples: cmp.Or(o.Bootstrap, 200), Seed: o.Seed}
-	r.Cost = Cost{Backend: c.Backend, SamplingSeconds: time.Since(start).Seconds(), EnergyEvaluations: int64(o.Samples)}
+	r.Cost = Cost{Backend: c.Backend, SamplingSeconds: time.Since(start).Seconds(), EnergyEvaluations: int64(n)}
 	c.weighIn(r, samples, boot)
 	r.EffectivePerSec = r.ESS * float64(r.Samples) / r.SamplingSeconds
 	return c.compare(r, samples, data, o, boot)
@@ -129,13 +133,17 @@ func (c Candidate) compare(r *Report, s density.Samples, data particle.Batch, o 
 		}
 		r.FreeEnergies = append(r.FreeEnergies, profile)
 	}
-	if o.Compare < 0 {
+	size := 0 // measure's default
+	if o.Compare != nil {
+		size = *o.Compare
+	}
+	if o.Compare != nil && size <= 0 {
 		return nil
 	}
 	r.Radial = measure.RadialDistributions(sample, reference, relabelling)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	comparison := measure.Comparison{Size: o.Compare, Relabelling: relabelling}
+	comparison := measure.Comparison{Size: size, Relabelling: relabelling}
 	if c.Watch != nil {
 		comparison.Report = func(done, total int) {
 			if err := c.Watch(done, total); err != nil {

@@ -55,7 +55,7 @@ func TestWeightsRecoverWhatIsKnown(t *testing.T) {
 	for i := range x.X {
 		x.X[i] /= math.Sqrt(1.3)
 	}
-	r, err := m.Evaluate(x, evaluate.Options{Samples: 4000, Equilibrium: true})
+	r, err := m.Evaluate(x, evaluate.Options{Samples: new(4000), Equilibrium: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestEvaluateRefusesWhatItCannotScore(t *testing.T) {
 	for what, x := range map[string]particle.Batch{
 		"none": {N: 4, D: 2}, "infinite": broken, "another shape": particle.NewBatch(3, 3, 2),
 	} {
-		if _, err := m.Evaluate(x, evaluate.Options{Samples: -1}); err == nil {
+		if _, err := m.Evaluate(x, evaluate.Options{Samples: new(0)}); err == nil {
 			t.Errorf("%s: no error", what)
 		}
 	}

@@ -22,7 +22,7 @@ func TestEvaluateMeasuresBesideTheData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := m.Evaluate(data, evaluate.Options{Samples: 2000, Compare: 300, Variables: []measure.Variable{rg}, Bootstrap: 50})
+	r, err := m.Evaluate(data, evaluate.Options{Samples: new(2000), Compare: new(300), Variables: []measure.Variable{rg}, Bootstrap: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestWatchStopsTheComparison(t *testing.T) {
 		}
 	})
 	data := m.Prior.Sample(rand.New(rand.NewPCG(3, 2)), 50)
-	if _, err := m.Evaluate(data, evaluate.Options{Samples: 64, Compare: 40}); !errors.Is(err, context.Canceled) {
+	if _, err := m.Evaluate(data, evaluate.Options{Samples: new(64), Compare: new(40)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -38,10 +38,10 @@ func TestHarmonicFromItsEnergyAlone(t *testing.T) {
 		settings train.Settings
 		energies int64
 	}{
-		"path gradients": {train.Settings{Objective: train.Energy, Path: true, Steps: 100, LearningRate: 2e-2}, 100 * 256},
+		"path gradients": {train.Settings{Objective: train.Energy{Path: true}, Steps: 100, LearningRate: 2e-2}, 100 * 256},
 		// 17 widths tried with 200 draws each, and 6 rungs of 512.
-		"annealed":        {train.Settings{Objective: train.Annealed, Draws: 512, DrawEvery: 30, Steps: 180, LearningRate: 3e-2}, 17*200 + 6*512},
-		"energy matching": {train.Settings{Objective: train.EnergyMatching, Draws: 512, DrawEvery: 50, Steps: 150, Probes: 16, LearningRate: 3e-2}, 17*200 + 3*512 + 150*256*16},
+		"annealed":        {train.Settings{Objective: train.Annealed{Draws: 512, DrawEvery: 30}, Steps: 180, LearningRate: 3e-2}, 17*200 + 6*512},
+		"energy matching": {train.Settings{Objective: train.EnergyMatching{Draws: 512, DrawEvery: 50, Probes: 16}, Steps: 150, LearningRate: 3e-2}, 17*200 + 3*512 + 150*256*16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, s := softModel(t), c.settings
@@ -68,7 +68,7 @@ func TestHarmonicFromItsEnergyAlone(t *testing.T) {
 // The ladder's first rungs lie between the normal and the target, and its last is the target, with the right log Z.
 func TestLadderClimbsToTheTarget(t *testing.T) {
 	m := eqflowtest.Model(t, xlatest.Open(t), flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 8})
-	s := train.Settings{Objective: train.Annealed, Draws: 1024, DrawEvery: 60, Steps: 660, Moves: 2, Seed: 1}
+	s := train.Settings{Objective: train.Annealed{Draws: 1024, DrawEvery: 60, Moves: 2}, Steps: 660, Seed: 1}
 	h, err := m.Train(context.Background(), train.Data{}, train.Run{Settings: s})
 	if err != nil {
 		t.Fatal(err)
@@ -91,10 +91,10 @@ func TestLadderClimbsToTheTarget(t *testing.T) {
 func TestLadderResumesByteForByte(t *testing.T) {
 	backend := xlatest.OpenGo(t)
 	for _, s := range []train.Settings{
-		{Objective: train.Annealed, Steps: 12, Batch: 16, DrawEvery: 4, Draws: 32, Moves: 1, WarmUp: 2, Seed: 3},
-		{Objective: train.EnergyMatching, Steps: 12, Batch: 16, DrawEvery: 4, Draws: 32, Probes: 2, WarmUp: 2, Seed: 3},
+		{Objective: train.Annealed{DrawEvery: 4, Draws: 32, Moves: 1}, Steps: 12, Batch: 16, WarmUp: 2, Seed: 3},
+		{Objective: train.EnergyMatching{DrawEvery: 4, Draws: 32, Probes: 2}, Steps: 12, Batch: 16, WarmUp: 2, Seed: 3},
 	} {
-		t.Run(string(s.Objective), func(t *testing.T) { resumesByteForByte(t, backend, s, 6, 8) })
+		t.Run(s.Objective.String(), func(t *testing.T) { resumesByteForByte(t, backend, s, 6, 8) })
 	}
 }
 
@@ -140,7 +140,7 @@ func TestPathGradientsAreStillAtTheTarget(t *testing.T) {
 		}
 		loss := func(steps int) float64 {
 			// An average that keeps the last parameters alone, and a rate that moves little.
-			s := train.Settings{Objective: train.Energy, Path: path, Steps: steps, Batch: 32, Penalty: -1, Average: -1, Seed: uint64(steps), LearningRate: 1e-2}
+			s := train.Settings{Objective: train.Energy{Path: path, Penalty: new(0.0)}, Steps: steps, Batch: 32, Average: new(0.0), Seed: uint64(steps), LearningRate: 1e-2}
 			if _, err := m.Train(context.Background(), train.Data{}, train.Run{Settings: s}); err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +166,7 @@ func TestForcesTakeTheNoiseOut(t *testing.T) {
 	}
 	loss := map[bool]float64{}
 	for _, forces := range []bool{false, true} {
-		s := train.Settings{Objective: train.FlowMatching, Forces: forces, Steps: 150, LearningRate: 3e-2, Seed: 1}
+		s := train.Settings{Objective: train.Matching{Forces: forces}, Steps: 150, LearningRate: 3e-2, Seed: 1}
 		h, err := softModel(t).Train(context.Background(), train.Data{Train: x}, train.Run{Settings: s})
 		if err != nil {
 			t.Fatal(err)
@@ -180,20 +180,20 @@ func TestForcesTakeTheNoiseOut(t *testing.T) {
 
 func TestDataFreeSettingsAreChecked(t *testing.T) {
 	for what, s := range map[string]train.Settings{
-		"path gradients of matching":  {Objective: train.FlowMatching, Path: true},
-		"paths of the Rényi part":     {Path: true, Renyi: 0.5},
-		"forces of the likelihood":    {Forces: true},
-		"forces with transport":       {Objective: train.FlowMatching, Forces: true, Coupling: train.OptimalTransport},
-		"one draw":                    {Objective: train.Annealed, Draws: 1},
-		"a coupling of its own draws": {Objective: train.Annealed, Coupling: train.Independent},
-		"moves backwards":             {Objective: train.Annealed, Moves: -1},
+		"paths of the Rényi part":  {Objective: train.Likelihood{Path: true, Renyi: 0.5}},
+		"a negative penalty":       {Objective: train.Likelihood{Penalty: new(-1.0)}},
+		"an average of everything": {Average: new(1.0)},
+		"forces with transport":    {Objective: train.Matching{Forces: true, Pairing: train.OptimalTransport}},
+		"one draw":                 {Objective: train.Annealed{Draws: 1}},
+		"a share of two":           {Objective: train.Mixture{Share: 2}},
+		"moves backwards":          {Objective: train.Annealed{Moves: -1}},
 	} {
 		var bad *train.SettingsError
 		if err := s.Validate(); !errors.As(err, &bad) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, err := eqflowtest.Model(t, xlatest.OpenGo(t), flow.Coupling{Blocks: 2, Hidden: 4}).Train(context.Background(), train.Data{}, train.Run{Settings: train.Settings{Objective: train.Annealed}})
+	_, err := eqflowtest.Model(t, xlatest.OpenGo(t), flow.Coupling{Blocks: 2, Hidden: 4}).Train(context.Background(), train.Data{}, train.Run{Settings: train.Settings{Objective: train.Annealed{}}})
 	if err == nil {
 		t.Error("a coupling flow was to be annealed")
 	}

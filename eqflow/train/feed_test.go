@@ -13,17 +13,16 @@ import (
 // further from it than by one part.
 func TestFlowTimesFollowTheirDistribution(t *testing.T) {
 	for name, c := range map[string]struct {
-		settings train.Settings
+		matching train.Matching
 		focus    float64 // 0 for none
 	}{
-		"without forces": {train.Settings{}, 0},
-		"with forces":    {train.Settings{Forces: true}, 0.73},
-		"none":           {train.Settings{Forces: true, Focus: -1}, 0},
-		"late":           {train.Settings{Focus: 0.9}, 0.9},
+		"without forces": {train.Matching{}, 0},
+		"with forces":    {train.Matching{Forces: true}, 0.73},
+		"none":           {train.Matching{Forces: true, Focus: new(0.0)}, 0},
+		"late":           {train.Matching{Focus: new(0.9)}, 0.9},
 	} {
 		for _, batch := range []int{1, 2, 255, 1000} {
-			c.settings.Objective, c.settings.Batch = train.FlowMatching, batch
-			times := train.FlowTimes(c.settings, rand.New(rand.NewPCG(1, 2)))
+			times := train.FlowTimes(rand.New(rand.NewPCG(1, 2)), batch, c.matching)
 			if len(times) != batch {
 				t.Fatalf("%s: %d times for a batch of %d", name, len(times), batch)
 			}

@@ -95,8 +95,8 @@ func TestMuonStep(t *testing.T) {
 	backend, x := xlatest.OpenGo(t), eqflowtest.Data(t)
 	after := func(o train.Optimizer, rate float64) dataset.Arrays {
 		s, folder := eqflowtest.Settings(1), t.TempDir()
-		s.Optimizer, s.LearningRate, s.WarmUp, s.Average = o, rate, 1, -1
-		s.Objective = train.FlowMatching
+		s.Optimizer, s.LearningRate, s.WarmUp, s.Average = o, rate, 1, new(0.0)
+		s.Objective = train.Matching{}
 		m := eqflowtest.Model(t, backend, wide)
 		if o != "" {
 			if _, err := m.Train(t.Context(), train.Data{Train: x}, train.Run{Settings: s}); err != nil {
@@ -142,7 +142,7 @@ func TestMuonStep(t *testing.T) {
 // A run of Muon that was stopped goes on to the same numbers, and several devices take the same steps.
 func TestMuonResumesAndSpreads(t *testing.T) {
 	x, s, folder := eqflowtest.Data(t), eqflowtest.Settings(8), t.TempDir()
-	s.Objective = train.FlowMatching
+	s.Objective = train.Matching{}
 	one := func() *eqflow.Model { return eqflowtest.Model(t, xlatest.OpenGo(t), wide) }
 	whole := eqflowtest.Losses(t, one(), x, s, "", 8)
 	parts := eqflowtest.Losses(t, one(), x, s, folder, 5)

@@ -146,7 +146,7 @@ func gradientMovesTheEnds(t *testing.T, m Subject, along trajectories) {
 	x := along.nodes[len(along.nodes)-1].x
 	in := engine.Inputs{X: particle.Batch{N: x.N, D: x.D}, Slopes: particle.Batch{N: x.N, D: x.D}, Value: 7}
 	along.add(&in, 1)
-	loss, gradient, err := m.Loss(Settings{Objective: Likelihood, Path: true}, in)
+	loss, gradient, err := m.Loss(Settings{Objective: Likelihood{Path: true}}, in)
 	if err != nil {
 		t.Fatal(err)
 	}

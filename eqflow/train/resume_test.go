@@ -21,11 +21,11 @@ import (
 func TestUnfinishedRunLoads(t *testing.T) {
 	backend, x := xlatest.OpenGo(t), eqflowtest.Data(t)
 	for name, config := range map[string]flow.Config{"kernel": eqflowtest.Small, "realnvp": flow.Coupling{Blocks: 2, Hidden: 8}} {
-		for decay, scope := range map[float64]string{0.5: "average", -1: "flow"} {
+		for decay, scope := range map[float64]string{0.5: "average", 0: "flow"} {
 			t.Run(name+" with "+scope, func(t *testing.T) {
 				folder, again := t.TempDir(), t.TempDir()
 				s := eqflowtest.Settings(10)
-				s.Average = decay
+				s.Average = &decay
 				ctx, cancel := context.WithCancel(context.Background())
 				_, err := eqflowtest.Model(t, backend, config).Train(ctx, train.Data{Train: x}, train.Run{
 					Settings: s, Folder: folder, Report: func(p train.Progress) {

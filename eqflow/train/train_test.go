@@ -31,16 +31,16 @@ func TestObjectivesFall(t *testing.T) {
 		objective train.Objective
 		open      func(testing.TB) *xla.Opened
 	}{
-		{"kernel", eqflowtest.Small, train.Likelihood, onGo}, {"kernel", eqflowtest.Small, train.Energy, onGo}, {"kernel", eqflowtest.Small, train.Mixture, onXLA},
-		{"kernel", eqflowtest.Small, train.FlowMatching, onXLA}, {"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, train.Likelihood, onXLA},
-		{"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, train.Energy, onGo},
-		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 16}, Steps: 4}, train.Likelihood, onGo},
-		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 2}, train.FlowMatching, onGo},
-		{"onehop", flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 2}, train.FlowMatching, onGo},
-		{"onehop", flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 1}, train.Likelihood, onGo},
-		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 8}, Steps: 1}, train.Likelihood, onGo},
+		{"kernel", eqflowtest.Small, train.Likelihood{}, onGo}, {"kernel", eqflowtest.Small, train.Energy{}, onGo}, {"kernel", eqflowtest.Small, train.Mixture{}, onXLA},
+		{"kernel", eqflowtest.Small, train.Matching{}, onXLA}, {"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, train.Likelihood{}, onXLA},
+		{"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, train.Energy{}, onGo},
+		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 16}, Steps: 4}, train.Likelihood{}, onGo},
+		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 2}, train.Matching{}, onGo},
+		{"onehop", flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 2}, train.Matching{}, onGo},
+		{"onehop", flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 1}, train.Likelihood{}, onGo},
+		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 8}, Steps: 1}, train.Likelihood{}, onGo},
 	} {
-		t.Run(c.name+" by "+string(c.objective), func(t *testing.T) {
+		t.Run(c.name+" by "+c.objective.String(), func(t *testing.T) {
 			m := eqflowtest.Model(t, c.open(t), c.flow)
 			s := eqflowtest.Settings(40)
 			s.Objective = c.objective
@@ -57,11 +57,11 @@ func TestObjectivesFall(t *testing.T) {
 
 // The transport coupling leaves shorter and straighter ways to learn: what flow matching cannot explain is far less.
 func TestTransportCouplingLeavesLess(t *testing.T) {
-	x, loss := eqflowtest.Data(t), map[train.Coupling]float64{}
-	for _, coupling := range train.Couplings {
+	x, loss := eqflowtest.Data(t), map[train.Pairing]float64{}
+	for _, coupling := range train.Pairings {
 		m := eqflowtest.Model(t, xlatest.OpenGo(t), flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 2})
 		s := eqflowtest.Settings(40)
-		s.Coupling = coupling
+		s.Objective = train.Matching{Pairing: coupling}
 		h, err := m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: s})
 		if err != nil {
 			t.Fatal(err)
@@ -76,17 +76,17 @@ func TestTransportCouplingLeavesLess(t *testing.T) {
 // Each flow trains by its recipe where nothing else is asked for, and what is asked for stays.
 func TestSettingsSuitTheFlow(t *testing.T) {
 	for name, want := range map[string]train.Objective{
-		"kernel": train.Likelihood, "realnvp": train.Likelihood, "mlp": train.Likelihood,
-		"egnn": train.FlowMatching, "onehop": train.FlowMatching,
+		"kernel": train.Likelihood{}, "realnvp": train.Likelihood{}, "mlp": train.Likelihood{},
+		"egnn": train.Matching{}, "onehop": train.Matching{},
 	} {
 		config, err := flow.Named(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := (train.Settings{}).SuitFlow(config).WithDefaults(); got.Objective != want {
+		if got := (train.Settings{}).SuitFlow(config).WithDefaults(); got.Objective.String() != want.String() {
 			t.Errorf("%s trains by %s, not by %s", name, got.Objective, want)
 		}
-		asked := train.Settings{Objective: train.Energy, Steps: 7, Optimizer: train.Adam, LearningRate: 0.1}
+		asked := train.Settings{Objective: train.Energy{}, Steps: 7, Optimizer: train.Adam, LearningRate: 0.1}
 		if got := asked.SuitFlow(config); got != asked {
 			t.Errorf("%s turns %+v into %+v", name, asked, got)
 		}
@@ -108,7 +108,7 @@ func TestRenyiTerm(t *testing.T) {
 	}
 	const weight = 0.7
 	want += weight * math.Log(inverse)
-	s := train.Settings{Steps: 1, Batch: x.Len(), Penalty: -1, Renyi: weight}
+	s := train.Settings{Steps: 1, Batch: x.Len(), Objective: train.Likelihood{Penalty: new(0.0), Renyi: weight}}
 	h, err := m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: s})
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +283,7 @@ func TestHarmonicIsKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := m.Evaluate(s.X, evaluate.Options{Samples: 4000, Equilibrium: true})
+	r, err := m.Evaluate(s.X, evaluate.Options{Samples: new(4000), Equilibrium: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,17 +32,17 @@ func TestSliderPositions(t *testing.T) {
 	}
 }
 
-// Moves reach the values, several at once, and only those of sliders that have moved: 1/3 is between two positions. What is
-// older than what has come, or damaged, is left.
+// Moves change the values of the sliders that have moved, several at once. The value 1/3, between
+// two positions, stays. Older and damaged messages are dropped.
 func TestMovesAreApplied(t *testing.T) {
 	a, b := NewSlider("a", 0, 1, 1.0/3), NewSlider("b", 0, 10, 2)
 	p := newPanel("place", []*Slider{a, b})
-	p.take("1 33,20") // as the browser says at first
+	p.receive("1 33,20") // the browser's first message
 	if len(p.shown) != 1 || len(p.moved) != 0 {
-		t.Error("the first positions are no move")
+		t.Error("the first positions count as a move")
 	}
 	for _, message := range []string{"4 33,71", "3 33,70", "5 33", "x 1,1", "6 33,a", "", "7"} {
-		p.take(message)
+		p.receive(message)
 	}
 	p.apply()
 	if len(p.moved) != 1 || len(p.done) != 0 || a.Value != 1.0/3 || b.Value != 7.1 {
@@ -50,26 +50,26 @@ func TestMovesAreApplied(t *testing.T) {
 	}
 }
 
-// A panel draws for each move, and ends by its button or when nothing has moved for a while.
+// A panel draws after each move, and ends by its button or after some time without moves.
 func TestPanelEnds(t *testing.T) {
 	s := NewSlider("s", 0, 1, 0)
 	p := newPanel("place", []*Slider{s})
 	drawn := 0
 	show := func() { drawn++ }
-	p.take("1 10")
+	p.receive("1 10")
 	p.listen(t.Context(), time.Hour, 20*time.Millisecond, 20*time.Millisecond, show)
 	if drawn != 1 || s.Value != 0.1 {
 		t.Errorf("drawn %d times at %g", drawn, s.Value)
 	}
-	p.take("2 done")
+	p.receive("2 done")
 	p.listen(t.Context(), time.Hour, time.Hour, time.Hour, show)
 	if drawn != 1 {
 		t.Error("the button drew")
 	}
-	p.listen(t.Context(), time.Millisecond, time.Hour, time.Hour, show) // no browser shows it
+	p.listen(t.Context(), time.Millisecond, time.Hour, time.Hour, show) // ends although no browser shows it
 }
 
-// Where nobody is there to move a slider, the picture is drawn once, with the first values.
+// Without a browser the picture is drawn once, with the initial values.
 func TestRunWithoutABrowser(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv(figure.FiguresEnv, dir)
@@ -87,20 +87,20 @@ func TestRunWithoutABrowser(t *testing.T) {
 	if _, err := png.Decode(bytes.NewReader(data)); err != nil {
 		t.Error(err)
 	}
-	if text := chosen([]*Slider{kT}); !strings.Contains(text, "kT = 1.00") {
+	if text := values([]*Slider{kT}); !strings.Contains(text, "kT = 1.00") {
 		t.Error(text)
 	}
 	t.Setenv(EnvListen, "soon")
 	defer func() {
 		if recover() == nil {
-			t.Error("soon is no duration")
+			t.Error("\"soon\" is accepted as a duration")
 		}
 	}()
-	patience()
+	waits()
 }
 
-// An isolated pair's density is d e^{−u} in the plane: its peaks lie above the wells, the longer by the ratio of their
-// distances where the wells are alike and narrow.
+// The density of an isolated pair in the plane is d e^{−u}. For two equal and narrow wells, the
+// ratio of the probabilities of long and short pairs is the ratio of their distances.
 func TestPairDensity(t *testing.T) {
 	cold := target.DW4()
 	cold.KT = 0.05
@@ -120,7 +120,8 @@ func TestPairDensity(t *testing.T) {
 	}
 }
 
-// Normal draws weighed for a harmonic trap at another temperature have its known mean energy, from either side.
+// Normal draws, reweighted to a harmonic trap at another temperature, have the trap's known mean
+// energy. The weights of exact draws are MCMC's.
 func TestEnsembleAtAnotherTemperature(t *testing.T) {
 	trap := target.Harmonic{N: 3, D: 2}
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -144,7 +145,7 @@ func TestEnsembleAtAnotherTemperature(t *testing.T) {
 	for i, l := range draws {
 		mean, weight = mean+math.Exp(l)*e.u[i], weight+math.Exp(l)
 	}
-	if got, want := mean/weight, 2*0.8; math.Abs(got-want) > 0.04 { // four degrees of freedom, half of T each
+	if got, want := mean/weight, 2*0.8; math.Abs(got-want) > 0.04 { // four degrees of freedom, each with T/2
 		t.Errorf("mean energy %g, want %g", got, want)
 	}
 }

@@ -18,34 +18,35 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// The frames of a film and how many configurations it shows: few, for a notebook holds it. A journey has a frame for every
-// position of its slider.
+// The numbers of frames and of configurations of a film, which are small since the notebook stores
+// the film, and of a journey, which has a frame for every position of its slider.
 const (
-	frames, inFilm      = 31, 3
-	stations, inPicture = positions + 1, 4
+	filmFrames, inFilm       = 31, 3
+	journeyFrames, inPicture = positions + 1, 4
 )
 
-// discs is the radius of a particle, as a share of the distance under which pairs are short: the same on all of the way.
-const discs = 0.1
+// discRadius is the drawn radius of a particle, as a fraction of the distance below which a pair is
+// short. It is constant along the flow.
+const discRadius = 0.1
 
-// Forwards is the film of prior draws on their way to the target.
+// Forwards returns the film of prior draws on their way to the target.
 func Forwards(m *eqflow.Model, seed uint64) figure.Figure {
-	path := must(m.Path(draws(m, inFilm, seed), frames))
+	path := must(m.Path(draws(m, inFilm, seed), filmFrames))
 	return film("From the prior to the target", 0, 1, m, path)
 }
 
-// Backwards is the film of configurations on their way to the prior, and how far from where they began the flow then brings
-// them back to: the largest difference of a coordinate.
-func Backwards(m *eqflow.Model, x particle.Batch) (f figure.Figure, apart float64) {
-	path := must(m.PathToPrior(x.Slice(0, inFilm), frames))
-	again, _, err := m.FromPrior(path[frames-1], 0)
+// Backwards returns the film of configurations on their way to the prior. difference is the error
+// of the round trip: the largest difference of a coordinate after the flow back to the target.
+func Backwards(m *eqflow.Model, x particle.Batch) (f figure.Figure, difference float64) {
+	path := must(m.PathToPrior(x.Slice(0, inFilm), filmFrames))
+	again, _, err := m.FromPrior(path[filmFrames-1], 0)
 	if err != nil {
 		panic(err)
 	}
 	for i, v := range again.X {
-		apart = math.Max(apart, math.Abs(v-path[0].X[i]))
+		difference = math.Max(difference, math.Abs(v-path[0].X[i]))
 	}
-	return film("From the target to the prior", 1, 0, m, path), apart
+	return film("From the target to the prior", 1, 0, m, path), difference
 }
 
 func film(title string, t0, t1 float64, m *eqflow.Model, path []particle.Batch) figure.Figure {
@@ -53,12 +54,14 @@ func film(title string, t0, t1 float64, m *eqflow.Model, path []particle.Batch) 
 	for k := range times {
 		times[k] = fmt.Sprintf("t = %.2f", t0+(t1-t0)*float64(k)/float64(len(path)-1))
 	}
-	bond := short(m.Target)
-	return figure.Film(figure.Gallery{Title: title, Bond: bond, Radius: discs * bond, Columns: inFilm}, 0, times, path...)
+	bond := cutoff(m.Target)
+	gallery := figure.Gallery{Title: title, Bond: bond, Radius: discRadius * bond, Columns: inFilm}
+	return figure.Film(gallery, 0, times, path...)
 }
 
-// short is the distance under which a pair is short, where the system's pairs have two wells; 0 where not.
-func short(t target.Target) float64 {
+// cutoff returns the distance below which a pair is short, for a system whose pairs have two wells,
+// and 0 for other systems.
+func cutoff(t target.Target) float64 {
 	if wells, ok := t.(target.PairWells); ok {
 		return wells.Cutoff()
 	}
@@ -69,7 +72,7 @@ func draws(m *eqflow.Model, n int, seed uint64) particle.Batch {
 	return m.Prior.Sample(rand.New(rand.NewPCG(seed, 6)), n)
 }
 
-// Journey is the way of many draws through the flow.
+// Journey is the path of many prior draws through the flow.
 type Journey struct {
 	path   []particle.Batch
 	target []float64 // pair distances of the target
@@ -77,40 +80,44 @@ type Journey struct {
 	extent float64
 }
 
-// inJourney is how many draws a journey has: enough for a histogram of their pair distances.
+// inJourney is the number of draws of a journey, which is enough for a histogram of their pair
+// distances.
 const inJourney = 2000
 
-// Travel follows prior draws through the flow. The pair distances of x, fair configurations of the target, stand behind the
-// pictures.
+// Travel follows prior draws through the flow. The pictures show also the pair distances of x,
+// which are equilibrium configurations of the target.
 func Travel(m *eqflow.Model, x particle.Batch, seed uint64) Journey {
-	path := must(m.Path(draws(m, inJourney, seed), stations))
-	return Journey{path: path, target: distances(x), bond: short(m.Target), extent: 1.1 * reach(path)}
+	path := must(m.Path(draws(m, inJourney, seed), journeyFrames))
+	return Journey{path: path, target: distances(x), bond: cutoff(m.Target), extent: 1.1 * maxCoordinate(path)}
 }
 
-// reach is how far from the middle the configurations that are drawn come on their way.
-func reach(path []particle.Batch) float64 {
-	most := 0.0
+// maxCoordinate returns the largest coordinate of the drawn configurations along their path.
+func maxCoordinate(path []particle.Batch) float64 {
+	largest := 0.0
 	for _, x := range path {
 		for _, v := range x.Slice(0, inPicture).X {
-			most = math.Max(most, math.Abs(v))
+			largest = math.Max(largest, math.Abs(v))
 		}
 	}
-	return most
+	return largest
 }
 
-// At draws some of the configurations at flow time t in [0, 1], and the pair distances of all.
+// At draws some configurations at flow time t in [0, 1], and the pair distances of all.
 func (j Journey) At(t float64) figure.Figure {
 	x := j.path[int(math.Round(t*float64(len(j.path)-1)))]
 	return figure.Grid("journey", 1,
 		figure.Particles(figure.Gallery{
-			Title: fmt.Sprintf("t = %.2f", t), Bond: j.bond, Extent: j.extent, Radius: discs * j.bond, Columns: inPicture,
+			Title: fmt.Sprintf("t = %.2f", t), Bond: j.bond, Extent: j.extent, Radius: discRadius * j.bond,
+			Columns: inPicture,
 		}, x.Slice(0, inPicture)),
-		figure.Histogram(figure.Axes{X: "pair distance", Y: "density", XRange: [2]float64{0, 9}, YRange: [2]float64{0, 0.75}, Height: 300}, 90,
+		figure.Histogram(figure.Axes{
+			X: "pair distance", Y: "density", XRange: [2]float64{0, 9}, YRange: [2]float64{0, 0.75}, Height: 300,
+		}, 90,
 			figure.Sample{Name: "target, by MCMC", Values: j.target, Filled: true},
 			figure.Sample{Name: fmt.Sprintf("%d draws at t = %.2f", x.Len(), t), Values: distances(x)}))
 }
 
-// distances are all pair distances of a batch.
+// distances returns all pair distances of a batch.
 func distances(b particle.Batch) []float64 {
 	var all []float64
 	for i := range b.Len() {

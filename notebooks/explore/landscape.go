@@ -9,18 +9,22 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// mostMinima is how many minima a landscape has room for; starts is how many relaxations look for them, which take 10 ms.
-const mostMinima, starts = 5, 100
+// maxMinima is the number of minima that a landscape has room for. starts is the number of
+// relaxations that search for minima, which take 10 ms together.
+const maxMinima, starts = 5, 100
 
-// Landscape draws a system of double-well pairs: the energy of a pair by its distance, the density of an isolated pair's
-// distance, and the minima of the whole, lowest first, with their energies above the lowest. Dashed is the pair of known,
-// which does not move.
+// Landscape draws a system of double-well pairs: the energy of a pair against its distance, the
+// density of the distance of an isolated pair, and the minima of the system with their energies
+// above the lowest minimum, in the order of energy. Dashed lines show the pair of the system known,
+// for comparison.
 func Landscape(well, known target.DoubleWell) figure.Figure {
 	minima := must(target.Minima(well, target.Search{Starts: starts, Spread: 0.75 * well.D0}))
-	return figure.Grid("landscape", 1, figure.Grid("pair", 2, pairEnergy(well, known), pairDensity(well, known)), minimaGallery(well, minima, well.Cutoff()))
+	pair := figure.Grid("pair", 2, pairEnergy(well, known), pairDensity(well, known))
+	return figure.Grid("landscape", 1, pair, minimaGallery(well, minima, well.Cutoff()))
 }
 
-// caption is a minimum's energy, or how far it is above the lowest.
+// caption returns a minimum's energy, for the lowest minimum, or its energy above the lowest
+// minimum.
 func caption(m, lowest target.Minimum) string {
 	if m.Energy == lowest.Energy {
 		return minus(fmt.Sprintf("u = %.2f kT", m.Energy))
@@ -28,7 +32,7 @@ func caption(m, lowest target.Minimum) string {
 	return fmt.Sprintf("%.2f kT above", m.Energy-lowest.Energy)
 }
 
-// pairEnergies are the distances that a pair is drawn at, and its energies there.
+// pairEnergies returns the distances at which a pair is drawn, and the pair's energies there.
 func pairEnergies(well target.DoubleWell, longest float64) (d, u []float64) {
 	well.N = 2
 	x := make([]float64, 2*well.D)
@@ -39,26 +43,27 @@ func pairEnergies(well target.DoubleWell, longest float64) (d, u []float64) {
 	return d, u
 }
 
-// longest is the largest distance that is drawn for two systems.
+// longest returns the largest drawn distance for two systems.
 func longest(a, b target.DoubleWell) float64 { return 2 * math.Max(a.D0, b.D0) }
 
 func pairEnergy(well, known target.DoubleWell) figure.Figure {
 	d, u := pairEnergies(well, longest(well, known))
-	_, then := pairEnergies(known, longest(well, known))
-	low := math.Min(lowest(u), lowest(then))
+	_, knownU := pairEnergies(known, longest(well, known))
+	low := math.Min(lowest(u), lowest(knownU))
 	return figure.Lines(figure.Axes{
 		Title: "A pair's energy", X: "distance", Y: "u / kT", YRange: [2]float64{low - 1, 8}, Width: 450, Height: 300,
-	}, figure.Series{Name: "now", X: d, Y: u}, figure.Series{Name: known.Name(), X: d, Y: then, Style: figure.Dashed})
+	}, figure.Series{Name: "now", X: d, Y: u}, figure.Series{Name: known.Name(), X: d, Y: knownU, Style: figure.Dashed})
 }
 
 func pairDensity(well, known target.DoubleWell) figure.Figure {
 	d, u := pairEnergies(well, longest(well, known))
-	_, then := pairEnergies(known, longest(well, known))
-	return figure.Lines(figure.Axes{Title: "An isolated pair's distance", X: "distance", Y: "density", Width: 450, Height: 300},
-		figure.Series{Name: "now", X: d, Y: density(d, u, well.D)}, figure.Series{Name: known.Name(), X: d, Y: density(d, then, known.D), Style: figure.Dashed})
+	_, knownU := pairEnergies(known, longest(well, known))
+	axes := figure.Axes{Title: "An isolated pair's distance", X: "distance", Y: "density", Width: 450, Height: 300}
+	return figure.Lines(axes, figure.Series{Name: "now", X: d, Y: density(d, u, well.D)},
+		figure.Series{Name: known.Name(), X: d, Y: density(d, knownU, known.D), Style: figure.Dashed})
 }
 
-// density is d^{D−1} e^{−u}, normalised over the even distances d.
+// density returns d^{D−1} e^{−u}, normalised over the equally spaced distances d.
 func density(d, u []float64, dim int) []float64 {
 	p, total, low := make([]float64, len(d)), 0.0, lowest(u)
 	for k := range d {
@@ -79,16 +84,18 @@ func lowest(v []float64) float64 {
 	return low
 }
 
-// Minima draws the lowest minima of any system with their energies.
+// Minima draws the lowest minima of any system with their energies. spread is the standard
+// deviation of the coordinates from which the search starts.
 func Minima(t target.Target, spread float64) figure.Figure {
 	minima := must(target.Minima(t, target.Search{Starts: starts, Spread: spread}))
-	return minimaGallery(t, minima, short(t))
+	return minimaGallery(t, minima, cutoff(t))
 }
 
 func minimaGallery(t target.Target, minima []target.Minimum, bond float64) figure.Figure {
-	gallery := figure.Gallery{Title: fmt.Sprintf("Minima of %d particles (%d found)", t.Particles(), len(minima)), Bond: bond}
+	title := fmt.Sprintf("Minima of %d particles (%d found)", t.Particles(), len(minima))
+	gallery := figure.Gallery{Title: title, Bond: bond}
 	batch := particle.Batch{N: t.Particles(), D: t.Dim()}
-	for _, m := range minima[:min(mostMinima, len(minima))] {
+	for _, m := range minima[:min(maxMinima, len(minima))] {
 		batch.X = append(batch.X, m.X...)
 		gallery.Captions = append(gallery.Captions, caption(m, minima[0]))
 	}

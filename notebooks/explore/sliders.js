@@ -1,28 +1,31 @@
 function (id) {
-  // Joins the sliders of one cell to its process, through GoNB's connection. Each message is complete and numbered, and said
-  // again for a while: on their way some are overtaken, and some are dropped, where the connection has only begun or they come
-  // faster than they are read.
+  // Connects the sliders of one cell to the cell's process, through GoNB's connection. Each message
+  // is complete and numbered, and is repeated for a while. Messages may overtake each other. Some
+  // are lost, when the connection has just begun or when they come faster than the process reads.
   const again = 500, times = 20;
   const attach = (box) => {
     const sliders = [...box.querySelectorAll("input")];
-    let count = 0, left = 0, beat, done = false;
-    const send = () => globalThis.gonb_comm && globalThis.gonb_comm.send(id, `${++count} ${done ? "done" : sliders.map((s) => s.value).join(",")}`);
-    const say = () => {
+    let count = 0, left = 0, timer, done = false;
+    const send = () => {
+      const content = done ? "done" : sliders.map((s) => s.value).join(",");
+      return globalThis.gonb_comm && globalThis.gonb_comm.send(id, `${++count} ${content}`);
+    };
+    const report = () => {
       send();
       left = times;
-      beat ??= setInterval(() => {
+      timer ??= setInterval(() => {
         if (left-- > 0 && box.isConnected) return send();
-        clearInterval(beat);
-        beat = undefined;
+        clearInterval(timer);
+        timer = undefined;
       }, again);
     };
     for (const s of sliders) s.addEventListener("input", () => {
-      const d = s.dataset;
-      s.parentElement.nextElementSibling.textContent = (+d.from + d.step * s.value).toFixed(+d.decimals).replace("-", "\u2212");
-      say();
+      const d = s.dataset, value = +d.from + d.step * s.value;
+      s.parentElement.nextElementSibling.textContent = value.toFixed(+d.decimals).replace("-", "\u2212");
+      report();
     });
-    box.querySelector("button").addEventListener("click", () => { done = true; say(); });
-    say();
+    box.querySelector("button").addEventListener("click", () => { done = true; report(); });
+    report();
     box.dataset.ready = "1";
   };
   const wait = (left) => {

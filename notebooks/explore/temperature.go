@@ -10,22 +10,23 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Ensemble is what is known at one temperature and looked at from others: draws of a generator, and MCMC configurations.
+// Ensemble holds draws of a generator and MCMC configurations at one temperature, to reweight them
+// to other temperatures.
 type Ensemble struct {
-	u, logQ []float64 // of the draws
-	mcmc    []float64 // energies
+	u, logQ []float64 // energies and log-densities of the draws
+	mcmc    []float64 // energies of the MCMC configurations
 }
 
-// inEnsemble is how many draws are reweighted.
+// inEnsemble is the number of draws.
 const inEnsemble = 20_000
 
-// Reweigh draws from a generator. x are MCMC configurations of its target, to compare with.
+// Reweigh draws from a generator. x holds MCMC configurations of its target, for comparison.
 func Reweigh(m *eqflow.Model, x particle.Batch, seed uint64) Ensemble {
 	s := must(m.Sample(inEnsemble, seed))
 	return Ensemble{u: s.Energy, logQ: s.LogQ, mcmc: Energies(m.Target, x)}
 }
 
-// Energies are the reduced energies of configurations.
+// Energies returns the reduced energies of configurations.
 func Energies(t target.Target, x particle.Batch) figure.Energies {
 	u := make(figure.Energies, x.Len())
 	for i := range u {
@@ -34,7 +35,8 @@ func Energies(t target.Target, x particle.Batch) figure.Energies {
 	return u
 }
 
-// logWeights are those of the draws and of the MCMC configurations at a temperature, in units of the one that they are of.
+// logWeights returns the log-weights of the draws and of the MCMC configurations at a temperature,
+// in units of their own temperature.
 func (e Ensemble) logWeights(temperature float64) (draws, mcmc []float64) {
 	draws, mcmc = make([]float64, len(e.u)), make([]float64, len(e.mcmc))
 	for i, u := range e.u {
@@ -46,8 +48,9 @@ func (e Ensemble) logWeights(temperature float64) (draws, mcmc []float64) {
 	return draws, mcmc
 }
 
-// At draws the energies at a temperature: by the generator's weights, by those of MCMC, and the draws as they are. The title
-// has the mean of either, and how many draws the weights leave.
+// At draws the energies at a temperature: of the reweighted draws, of the reweighted MCMC
+// configurations, and of the draws without weights. The title gives both means, and the effective
+// sample size of the draws.
 func (e Ensemble) At(temperature float64) figure.Figure {
 	draws, mcmc := e.logWeights(temperature)
 	boot := stats.Bootstrap{Seed: 1}

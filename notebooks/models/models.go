@@ -10,7 +10,8 @@ import (
 //go:embed lj13 lj13-egnn lj55
 var files embed.FS
 
-// Put writes the model of that name below a folder, over one that is there, and returns the model's own folder.
+// Put writes the model of that name below a folder, over an existing model, and returns the model's
+// own folder.
 func Put(name, folder string) (string, error) {
 	to := filepath.Join(folder, name)
 	if err := os.MkdirAll(to, 0o755); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-// executed is what a program has left of a notebook.
+// executed is a notebook that a program has executed.
 type executed struct {
 	Cells []struct {
 		Type    string `json:"cell_type"`
@@ -28,8 +28,9 @@ type executed struct {
 	} `json:"cells"`
 }
 
-// ran reads a notebook, and wants every cell of code to have run without an error. It returns the number of pictures.
-func ran(t *testing.T, path string) (pictures int) {
+// checkRun reads a notebook and checks that every code cell has run without an error. It returns
+// the number of pictures.
+func checkRun(t *testing.T, path string) (pictures int) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -55,29 +56,35 @@ func ran(t *testing.T, path string) (pictures int) {
 	return pictures
 }
 
-// Programs that execute notebooks without a browser run 01 and 06, sliders and all, to the pictures that are committed.
+// Programs that execute notebooks without a browser run 01 and 06, sliders included, and make as
+// many pictures as are committed.
 func TestNbconvert(t *testing.T) {
 	for _, name := range []string{"01-symmetry.ipynb", "06-explore.ipynb"} {
 		out := filepath.Join(t.TempDir(), name)
-		err := run(desk.notebooks, []string{quick}, desk.environment.Jupyter(), "nbconvert", "--to", "notebook", "--execute", "--log-level", "WARN",
-			"--ExecutePreprocessor.timeout=600", "--output", out, "--ExecutePreprocessor.kernel_name=eqflow", filepath.Join(desk.notebooks, name))
+		err := run(desk.notebooks, []string{quick}, desk.environment.Jupyter(), "nbconvert",
+			"--to", "notebook", "--execute", "--log-level", "WARN", "--output", out,
+			"--ExecutePreprocessor.timeout=600", "--ExecutePreprocessor.kernel_name=eqflow",
+			filepath.Join(desk.notebooks, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := ran(t, out), ran(t, committed(t, name)); got != want {
+		if got, want := checkRun(t, out), checkRun(t, committed(t, name)); got != want {
 			t.Errorf("%s has %d pictures, %d are committed", name, got, want)
 		}
 		html := filepath.Join(t.TempDir(), "page.html")
-		if err := run(desk.notebooks, nil, desk.environment.Jupyter(), "nbconvert", "--to", "html", "--log-level", "WARN", "--output", html, out); err != nil {
+		err = run(desk.notebooks, nil, desk.environment.Jupyter(), "nbconvert",
+			"--to", "html", "--log-level", "WARN", "--output", html, out)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if text, err := os.ReadFile(html); err != nil || strings.Count(string(text), "data:image/png;base64,") < ran(t, out) {
+		text, err := os.ReadFile(html)
+		if err != nil || strings.Count(string(text), "data:image/png;base64,") < checkRun(t, out) {
 			t.Errorf("%s as HTML lacks pictures: %v", name, err)
 		}
 	}
 }
 
-// committed is a notebook of this clone.
+// committed returns the path of a notebook of this clone.
 func committed(t *testing.T, name string) string {
 	t.Helper()
 	root, err := gonb.FindRoot(".")
@@ -87,10 +94,10 @@ func committed(t *testing.T, name string) string {
 	return filepath.Join(root, "notebooks", name)
 }
 
-// GoNB's own nbexec runs 06 in Notebook 7, whose sliders nobody moves.
+// GoNB's own nbexec runs 06 in Notebook 7, without moving the sliders.
 func TestNbexec(t *testing.T) {
 	nbexec, tools := buildNbexec(t), t.TempDir()
-	// nbexec looks for Chrome by this name, and starts it in a sandbox, which root has not.
+	// nbexec starts Chrome by this name, in a sandbox, which does not work for root.
 	sandbox := ""
 	if os.Geteuid() == 0 {
 		sandbox = "--no-sandbox "
@@ -104,34 +111,48 @@ func TestNbexec(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(desk.notebooks, name), watchful(t, text), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(desk.notebooks, name), withTicker(t, text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	path := strings.Join([]string{tools, filepath.Join(desk.environment.Prefix, "bin"), os.Getenv("PATH")}, string(os.PathListSeparator))
-	args := []string{"-n", name, "-jupyter_dir", desk.notebooks, "-check_cells", "-logtostderr", "-screenshot", filepath.Join(desk.screenshots, t.Name()+".png")}
+	folders := []string{tools, filepath.Join(desk.environment.Prefix, "bin"), os.Getenv("PATH")}
+	path := strings.Join(folders, string(os.PathListSeparator))
+	args := []string{
+		"-n", name, "-jupyter_dir", desk.notebooks, "-check_cells", "-logtostderr",
+		"-screenshot", filepath.Join(desk.screenshots, t.Name()+".png"),
+	}
 	if os.Geteuid() == 0 {
 		args = append(args, "-jupyter_args", "--allow-root")
 	}
 	command := exec.Command(nbexec, args...)
 	command.Dir, command.Env = desk.notebooks, append(os.Environ(), quick, "PATH="+path, explore.EnvListen+"=1s")
-	if said, err := command.CombinedOutput(); err != nil { // much of it is Chromium's
-		t.Fatalf("nbexec: %v\n%s", err, said)
+	if out, err := command.CombinedOutput(); err != nil { // much of the output is Chromium's
+		t.Fatalf("nbexec: %v\n%s", err, out)
 	}
-	if got, want := ran(t, filepath.Join(desk.notebooks, name)), ran(t, committed(t, "06-explore.ipynb")); got != want {
+	got, want := checkRun(t, filepath.Join(desk.notebooks, name)), checkRun(t, committed(t, "06-explore.ipynb"))
+	if got != want {
 		t.Errorf("%d pictures, %d are committed", got, want)
 	}
 }
 
-// watchful adds a first cell whose output ticks while cells run: nbexec takes a page that stands still for finished.
-func watchful(t *testing.T, text []byte) []byte {
+// withTicker adds a first cell whose output changes while cells run, since nbexec takes a page
+// without changes for finished.
+func withTicker(t *testing.T, text []byte) []byte {
 	t.Helper()
 	var nb map[string]any
 	if err := json.Unmarshal(text, &nb); err != nil {
 		t.Fatal(err)
 	}
 	const cell = `%%
-gonbui.DisplayHTML("<p id='tick'></p><script>setInterval(() => { if ([...document.querySelectorAll('.jp-InputPrompt')].some(p => p.textContent === '[*]:')) document.getElementById('tick').textContent = Date.now(); }, 200)</script>")`
-	tick := map[string]any{"cell_type": "code", "id": "tick", "metadata": map[string]any{}, "source": []string{cell}, "outputs": []any{}, "execution_count": nil}
+gonbui.DisplayHTML(` + "`" + `<p id="tick"></p><script>
+setInterval(() => {
+  const prompts = [...document.querySelectorAll(".jp-InputPrompt")];
+  if (prompts.some(p => p.textContent === "[*]:")) document.getElementById("tick").textContent = Date.now();
+}, 200)
+</script>` + "`" + `)`
+	tick := map[string]any{
+		"cell_type": "code", "id": "tick", "metadata": map[string]any{}, "source": []string{cell},
+		"outputs": []any{}, "execution_count": nil,
+	}
 	nb["cells"] = append([]any{tick}, nb["cells"].([]any)...)
 	text, err := json.Marshal(nb)
 	if err != nil {
@@ -140,7 +161,8 @@ gonbui.DisplayHTML("<p id='tick'></p><script>setInterval(() => { if ([...documen
 	return text
 }
 
-// buildNbexec builds it at the version that go.mod has of GoNB, with what it needs beside go.mod's modules.
+// buildNbexec builds nbexec at the version of GoNB in go.mod. nbexec needs further modules, which a
+// copy of go.mod receives.
 func buildNbexec(t *testing.T) string {
 	t.Helper()
 	root, err := gonb.FindRoot(".")
@@ -158,7 +180,9 @@ func buildNbexec(t *testing.T) string {
 		}
 	}
 	program := filepath.Join(dir, "nbexec")
-	if err := run(root, nil, "go", "build", "-modfile", filepath.Join(dir, "nbexec.mod"), "-mod=mod", "-o", program, "github.com/janpfeifer/gonb/cmd/nbexec"); err != nil {
+	err = run(root, nil, "go", "build", "-modfile", filepath.Join(dir, "nbexec.mod"), "-mod=mod", "-o", program,
+		"github.com/janpfeifer/gonb/cmd/nbexec")
+	if err != nil {
 		t.Fatal(err)
 	}
 	return program

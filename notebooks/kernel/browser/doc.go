@@ -1,8 +1,10 @@
-// Package browser tests the notebooks as somebody at a screen meets them: JupyterLab by pip, the kernel by its own
-// installer, and Chromium without a window, which opens notebooks, runs cells, moves sliders, stops and restarts.
+// Package browser tests the notebooks as a user sees them. JupyterLab comes from pip, and the
+// kernel from its own installer. Chromium without a window opens notebooks, runs cells, moves
+// sliders, and presses stop and restart. The tests are a module of their own, so that eqflow's
+// users do not depend on chromedp.
 //
-//	go test -tags browser -timeout 30m ./notebooks/kernel/browser
+//	go -C notebooks/kernel/browser test -tags browser -timeout 30m .
 //
-// It needs python3 with venv, pip's index the first time, and Chromium (Debian: apt-get install chromium). Screenshots stay
-// in out/browser/screenshots.
+// The tests need python3 with venv, pip's index the first time, and Chromium (Debian: apt-get
+// install chromium). They write screenshots to out/browser/screenshots.
 package browser

@@ -15,7 +15,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// mark names the code cell whose source has a text, for CSS selectors, and scrolls to it.
+// mark gives a name for CSS selectors to the code cell whose source contains a text, and scrolls to
+// it.
 func (p *page) mark(source, name string) {
 	p.t.Helper()
 	found := eval[bool](p, fmt.Sprintf(`(() => {
@@ -30,14 +31,14 @@ func (p *page) mark(source, name string) {
 	}
 }
 
-// in is the selector of something in the outputs of a marked cell.
+// in returns the selector of an element in the outputs of a marked cell.
 func in(name, selector string) string {
 	return fmt.Sprintf(`[data-test="%s"] .jp-OutputArea %s`, name, selector)
 }
 
 func query(selector string) string { return fmt.Sprintf("document.querySelector(%q)", selector) }
 
-// box is where a selector finds something on the screen, to which it scrolls, once it has come to rest there.
+// box scrolls to an element and returns its place on the screen, once it has come to rest.
 func (p *page) box(selector string) (left, top, width, height float64) {
 	p.t.Helper()
 	var last []float64
@@ -57,7 +58,7 @@ func (p *page) box(selector string) (left, top, width, height float64) {
 	return last[0], last[1], last[2], last[3]
 }
 
-// press clicks in the middle of what a selector finds.
+// press clicks in the middle of an element.
 func (p *page) press(selector string) {
 	p.t.Helper()
 	left, top, width, height := p.box(selector)
@@ -66,24 +67,26 @@ func (p *page) press(selector string) {
 	}
 }
 
-// drag moves a slider with the mouse, from one share of its width to another.
+// drag moves a slider with the mouse, between two positions that are fractions of its width.
 func (p *page) drag(selector string, from, to float64) {
 	p.t.Helper()
 	left, top, width, height := p.box(selector)
-	const thumb = 8 // half the width of the thumb, whose middle stays inside the slider
+	const thumb = 8 // half the width of the thumb, whose centre stays inside the slider
 	at := func(share float64) float64 { return left + thumb + share*(width-2*thumb) }
-	if err := chromedp.Do(p.ctx, chromedp.DragAndDropXY(at(from), top+height/2, at(to), top+height/2, 5)); err != nil {
+	move := chromedp.DragAndDropXY(at(from), top+height/2, at(to), top+height/2, 5)
+	if err := chromedp.Do(p.ctx, move); err != nil {
 		p.t.Fatalf("drag %s: %v", selector, err)
 	}
 }
 
-// picture is the source of the last picture of a marked cell.
+// picture returns the source of the last picture of a marked cell.
 func (p *page) picture(name string) string {
 	p.t.Helper()
-	return eval[string](p, fmt.Sprintf(`[...document.querySelectorAll(%q)].filter(m => m.naturalWidth > 100).map(m => m.src).pop() ?? ""`, in(name, "img")))
+	return eval[string](p, fmt.Sprintf(`[...document.querySelectorAll(%q)]
+	.filter(m => m.naturalWidth > 100).map(m => m.src).pop() ?? ""`, in(name, "img")))
 }
 
-// awaitOther waits until a marked cell shows another picture, and returns how long that took.
+// awaitOther waits until a marked cell shows another picture, and returns the time that this took.
 func (p *page) awaitOther(name, before string) time.Duration {
 	p.t.Helper()
 	start := time.Now()
@@ -96,7 +99,8 @@ func (p *page) awaitOther(name, before string) time.Duration {
 	return time.Since(start)
 }
 
-// slide waits for the sliders of a marked cell, moves the first one, and sees the picture change and the value beside it.
+// slide waits for the sliders of a marked cell, moves the first slider, and checks that the picture
+// and the value beside the slider change.
 func (p *page) slide(name string, from, to float64) {
 	p.t.Helper()
 	slider, value := in(name, `input[type="range"]`), in(name, "output")
@@ -110,8 +114,8 @@ func (p *page) slide(name string, from, to float64) {
 	}
 }
 
-// In either front end, the picture follows the mouse; the stop button ends a cell with sliders as if it were done, with the
-// picture and the values as they were left; and the next one runs.
+// In either front end the picture follows the mouse. The stop button ends a cell with sliders
+// without an error, the cell keeps its last picture and values, and the next cell runs.
 func TestSliders(t *testing.T) {
 	for name, front := range map[string]front{"JupyterLab": jupyterLab, "Notebook7": notebook7} {
 		t.Run(name, func(t *testing.T) { sliders(t, front) })
@@ -136,21 +140,22 @@ explore.Run(func() figure.Figure {
 	}
 	p.screenshot("moved")
 	value := eval[string](p, query(in("landscape", "output"))+".textContent")
-	time.Sleep(2 * time.Second) // the last move is on its way
-	p.click(`[data-command="notebook:interrupt-kernel"], [data-jp-item-name="interrupt"] button, [data-jp-item-name="interrupt"] jp-button`)
+	time.Sleep(2 * time.Second) // for the last move to arrive
+	p.click(toolbarButton("interrupt"))
 	p.await(20*time.Second, "the next cell", "codes[2].outputArea.node.innerText.includes('goes on')")
 	if text := p.text("explore.Run"); !strings.Contains(text, "kT = "+value) {
 		t.Errorf("the slider was left at %s, the cell says %q", value, text)
 	}
 	if p.picture("landscape") == "" || eval[bool](p, "!!"+query(in("landscape", "input"))) {
-		t.Error("the picture is gone, or sliders stay where nobody listens")
+		t.Error("the picture is gone, or the sliders are still there")
 	}
 	p.noErrors()
 	p.screenshot("stopped")
 }
 
-// Notebook 06 as a person uses it: the committed films move though nobody trusts them; sliders move pictures; films play both
-// ways; and what was left is there when it is opened again.
+// In notebook 06 the committed films move although the notebook is not trusted, sliders change
+// pictures, films play in both directions, and a saved notebook shows the same when it is opened
+// again.
 func TestExplore(t *testing.T) {
 	const notebook = "06-explore.ipynb"
 	p := open(t, notebook)
@@ -161,12 +166,16 @@ func TestExplore(t *testing.T) {
 	for _, cell := range []struct {
 		source, name string
 		from, to     float64
-	}{{"explore.Landscape", "landscape", 0.5, 0.75}, {"journey.At", "journey", 0.5, 0.1}, {"ensemble.At", "temperature", 0.35, 0.7}} {
+	}{
+		{"explore.Landscape", "landscape", 0.5, 0.75}, {"journey.At", "journey", 0.5, 0.1},
+		{"ensemble.At", "temperature", 0.35, 0.7},
+	} {
 		p.mark(cell.source, cell.name)
 		p.slide(cell.name, cell.from, cell.to)
 		p.screenshot(cell.name)
 		p.press(in(cell.name, "button"))
-		p.await(20*time.Second, "the end of the cell", fmt.Sprintf("%s && !%s", query(in(cell.name, ".eqflow-chosen")), query(in(cell.name, "input"))))
+		p.await(20*time.Second, "the end of the cell",
+			fmt.Sprintf("%s && !%s", query(in(cell.name, ".eqflow-chosen")), query(in(cell.name, "input"))))
 	}
 	p.await(time.Minute, "the end of all cells", `codes.every(c => prompt(c) !== '[*]:')`)
 	p.noErrors()
@@ -178,7 +187,7 @@ func TestExplore(t *testing.T) {
 	p.mark("explore.Landscape", "landscape")
 	p.await(20*time.Second, "the picture", fmt.Sprintf("%s?.naturalWidth > 100", query(in("landscape", "img"))))
 	if p.picture("landscape") != left {
-		t.Error("opened again, the landscape is not as it was left")
+		t.Error("the landscape has changed after opening the notebook again")
 	}
 	if after := p.pictures(); after != before {
 		t.Errorf("%d pictures as committed, %d after", before, after)
@@ -215,14 +224,14 @@ func (p *page) play() {
 	p.screenshot("film")
 }
 
-// fallback sees a film move where its script does not run.
+// fallback checks that a film moves where its script does not run.
 func (p *page) fallback(screenshot string) {
 	p.t.Helper()
 	p.mark("explore.Forwards", "film")
 	img := in("film", ".eqflow-film img")
 	p.await(20*time.Second, "the film as a picture", fmt.Sprintf("%s?.naturalWidth > 100", query(img)))
 	if eval[bool](p, "!!"+query(in("film", "canvas"))) {
-		p.t.Error("a script ran that nobody trusts")
+		p.t.Error("a script of an untrusted notebook ran")
 	}
 	p.box(img)
 	look := func() string {
@@ -243,7 +252,7 @@ func (p *page) fallback(screenshot string) {
 	p.screenshot(screenshot)
 }
 
-// copied is the notebook as somebody else would get it: other bytes, which nobody has signed.
+// copied makes a copy of a notebook with other bytes, which Jupyter has not signed as trusted.
 func copied(t *testing.T, notebook string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(desk.notebooks, notebook))

@@ -11,16 +11,20 @@ import (
 	"time"
 )
 
-// write makes a notebook of code cells for the kernel.
+// write writes a notebook of code cells for the kernel.
 func write(t *testing.T, name string, cells ...string) {
 	t.Helper()
 	var list []any
 	for _, source := range cells {
-		list = append(list, map[string]any{"cell_type": "code", "id": "c" + name[:1] + string(rune('a'+len(list))), "metadata": map[string]any{}, "source": source,
-			"outputs": []any{}, "execution_count": nil})
+		list = append(list, map[string]any{
+			"cell_type": "code", "id": "c" + name[:1] + string(rune('a'+len(list))), "metadata": map[string]any{},
+			"source": source, "outputs": []any{}, "execution_count": nil,
+		})
 	}
-	text, err := json.Marshal(map[string]any{"cells": list, "nbformat": 4, "nbformat_minor": 5,
-		"metadata": map[string]any{"kernelspec": map[string]any{"name": "eqflow", "display_name": "eqflow (Go)", "language": "go"}}})
+	spec := map[string]any{"name": "eqflow", "display_name": "eqflow (Go)", "language": "go"}
+	text, err := json.Marshal(map[string]any{
+		"cells": list, "nbformat": 4, "nbformat_minor": 5, "metadata": map[string]any{"kernelspec": spec},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,8 +33,8 @@ func write(t *testing.T, name string, cells ...string) {
 	}
 }
 
-// A notebook as committed shows its pictures before anything has run, and though nobody trusts it; then it runs from top to
-// bottom, is saved, and shows the new outputs when it is opened again.
+// A committed notebook shows its pictures before it runs, although it is not trusted. Then it runs
+// from top to bottom, is saved, and shows the new outputs when it is opened again.
 func TestSymmetry(t *testing.T) {
 	const notebook = "01-symmetry.ipynb"
 	p := open(t, notebook)
@@ -38,7 +42,7 @@ func TestSymmetry(t *testing.T) {
 		t.Errorf("the kernel is %q", title)
 	}
 	if eval[bool](p, "codes.some(c => c.model.trusted && c.model.outputs.length)") {
-		t.Error("a notebook from elsewhere is trusted")
+		t.Error("a notebook that this Jupyter has not signed is trusted")
 	}
 	before := p.pictures()
 	if before < 3 {
@@ -61,14 +65,14 @@ func TestSymmetry(t *testing.T) {
 	p.noErrors()
 }
 
-// The stop button ends a long cell, and the next one runs.
+// The stop button ends a long cell, and the next cell runs.
 func TestInterrupt(t *testing.T) {
 	write(t, "interrupt.ipynb", "%%\nfmt.Println(\"begun\")\ntime.Sleep(time.Hour)", "%%\nfmt.Println(\"goes on\")")
 	p := open(t, "interrupt.ipynb")
 	p.command("notebook:run-cell")
-	p.await(time.Minute, "the cell's first word", "codes[0].outputArea.node.innerText.includes('begun')")
+	p.await(time.Minute, "the cell's first line", "codes[0].outputArea.node.innerText.includes('begun')")
 	pressed := time.Now()
-	p.click(`[data-command="notebook:interrupt-kernel"], [data-jp-item-name="interrupt"] button, [data-jp-item-name="interrupt"] jp-button`)
+	p.click(toolbarButton("interrupt"))
 	p.await(10*time.Second, "the end of the cell", "prompt(codes[0]) !== '[*]:'")
 	t.Logf("interrupted after %s", time.Since(pressed).Round(time.Millisecond))
 	p.screenshot("stopped")
@@ -77,18 +81,20 @@ func TestInterrupt(t *testing.T) {
 	p.await(time.Minute, "the next cell", "codes[1].outputArea.node.innerText.includes('goes on')")
 }
 
-// The restart button ends a cell in the middle; what was declared is gone, and the kernel answers again.
+// The restart button ends a running cell. Earlier declarations are gone, and the kernel answers
+// again.
 func TestRestart(t *testing.T) {
-	write(t, "restart.ipynb", "const told = 42", "%%\nfmt.Println(\"begun\")\ntime.Sleep(time.Hour)", "%%\nfmt.Println(told)", "%%\nfmt.Println(\"anew\")")
+	write(t, "restart.ipynb", "const declared = 42", "%%\nfmt.Println(\"begun\")\ntime.Sleep(time.Hour)",
+		"%%\nfmt.Println(declared)", "%%\nfmt.Println(\"anew\")")
 	p := open(t, "restart.ipynb")
 	p.command("notebook:run-cell")
 	p.await(time.Minute, "the declaration", "prompt(codes[0]) === '[1]:'")
 	eval[bool](p, "(panel.content.activeCellIndex = 1, true)")
 	p.command("notebook:run-cell")
-	p.await(time.Minute, "the cell's first word", "codes[1].outputArea.node.innerText.includes('begun')")
+	p.await(time.Minute, "the cell's first line", "codes[1].outputArea.node.innerText.includes('begun')")
 	before := eval[string](p, "panel.sessionContext.session.kernel.id")
 	pressed := time.Now()
-	p.click(`[data-command="notebook:restart-kernel"], [data-jp-item-name="restart"] button, [data-jp-item-name="restart"] jp-button`)
+	p.click(toolbarButton("restart"))
 	p.accept()
 	p.await(20*time.Second, "the end of the cell", "prompt(codes[1]) !== '[*]:'")
 	p.await(30*time.Second, "an idle kernel", "panel.sessionContext.session.kernel.status === 'idle'")
@@ -96,7 +102,7 @@ func TestRestart(t *testing.T) {
 	if after := eval[string](p, "panel.sessionContext.session.kernel.id"); after != before {
 		t.Errorf("kernel %s became %s", before, after)
 	}
-	for cell, want := range map[int]string{2: "undefined: told", 3: "anew"} {
+	for cell, want := range map[int]string{2: "undefined: declared", 3: "anew"} {
 		eval[bool](p, "(panel.content.activeCellIndex = "+string(rune('0'+cell))+", true)")
 		p.command("notebook:run-cell")
 		p.await(time.Minute, want, "codes["+string(rune('0'+cell))+"].outputArea.node.innerText.includes('"+want+"')")
@@ -104,7 +110,7 @@ func TestRestart(t *testing.T) {
 	p.screenshot("restarted")
 }
 
-// Completion offers what the kernel offers, magics among it, and code is coloured as Go.
+// The kernel lists its magics, and code is coloured as Go.
 func TestEditing(t *testing.T) {
 	write(t, "editing.ipynb", "%eqflow help", "func f() int { return 1 }")
 	p := open(t, "editing.ipynb")

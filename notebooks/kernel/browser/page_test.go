@@ -21,21 +21,24 @@ type page struct {
 	front front
 }
 
-// front is the path under which a front end shows notebooks.
+// front is the path at which a front end shows notebooks.
 type front string
 
-// The front ends, which one server has both.
+// The front ends. One server has both.
 const (
 	jupyterLab front = "/lab/tree/"
 	notebook7  front = "/notebooks/"
 )
 
-// find has the page's notebook panel as "panel": without a window no panel is ever the current one.
-const find = `const app = window.jupyterapp, panel = app && [...app.shell.widgets('main')].find(w => w.content && w.content.widgets);
-const codes = panel ? panel.content.widgets.filter(w => w.model.type === 'code' && w.model.sharedModel.source.trim()) : [];
+// find defines the page's notebook panel as "panel", its code cells as "codes", and the text of a
+// cell's prompt as the function "prompt". Without a window no panel is ever the current panel.
+const find = `const app = window.jupyterapp;
+const panel = app && [...app.shell.widgets('main')].find(w => w.content && w.content.widgets);
+const isCode = w => w.model.type === 'code' && w.model.sharedModel.source.trim();
+const codes = panel ? panel.content.widgets.filter(isCode) : [];
 const prompt = cell => cell.inputArea.promptNode ? cell.inputArea.promptNode.textContent : '';`
 
-// open shows a notebook in JupyterLab and waits until its kernel is ready.
+// open opens a notebook in JupyterLab and waits until its kernel is ready.
 func open(t *testing.T, notebook string) *page {
 	t.Helper()
 	return openIn(t, jupyterLab, notebook)
@@ -57,10 +60,10 @@ func openIn(t *testing.T, front front, notebook string) *page {
 	return p
 }
 
-// load goes to a notebook, anew if it is there already.
+// load opens a notebook in the page, again if the page shows it already.
 func (p *page) load(notebook string) {
 	p.t.Helper()
-	// "reset" forgets the panels of the last visit, which would come back beside this one.
+	// "reset" forgets the panels of the last visit, which would otherwise open beside this panel.
 	address := strings.Replace(desk.server.Address(notebook), string(jupyterLab), string(p.front), 1)
 	if err := chromedp.Do(p.ctx, chromedp.Navigate(address+"&reset")); err != nil {
 		p.t.Fatal(err)
@@ -69,7 +72,7 @@ func (p *page) load(notebook string) {
 	p.await(time.Minute, "an idle kernel", `panel.sessionContext.session?.kernel?.status === 'idle'`)
 }
 
-// eval is the value of a JavaScript expression, with panel, codes and prompt at hand.
+// eval returns the value of a JavaScript expression, which may use panel, codes and prompt.
 func eval[T any](p *page, expression string) T {
 	p.t.Helper()
 	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T]("(() => {"+find+" return ("+expression+"); })()"))
@@ -85,7 +88,8 @@ func (p *page) await(limit time.Duration, what, condition string) {
 	end := time.Now().Add(limit)
 	for !eval[bool](p, "!!("+condition+")") {
 		if time.Now().After(end) {
-			p.t.Fatalf("%s has not come after %s; cells are %v, the kernel is %s", what, limit, eval[[]string](p, "codes.map(prompt)"),
+			p.t.Fatalf("no sign of %s after %s; cells are %v, the kernel is %s",
+				what, limit, eval[[]string](p, "codes.map(prompt)"),
 				eval[string](p, "String(panel?.sessionContext?.session?.kernel?.status)"))
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -98,15 +102,21 @@ func (p *page) command(id string) {
 	eval[bool](p, fmt.Sprintf("(app.shell.activateById(panel.id), app.commands.execute('%s'), true)", id))
 }
 
-// accept presses the button of a question that is on the screen.
+// accept presses the accepting button of a dialog.
 func (p *page) accept() {
 	p.t.Helper()
 	const button = ".jp-Dialog button.jp-mod-accept"
-	p.await(10*time.Second, "a question", "document.querySelector('"+button+"')")
+	p.await(10*time.Second, "a dialog", "document.querySelector('"+button+"')")
 	p.click(button)
 }
 
-// click presses what a CSS selector finds, with the mouse.
+// toolbarButton returns the selector of a button in the toolbar of either front end.
+func toolbarButton(name string) string {
+	return fmt.Sprintf(`[data-command="notebook:%[1]s-kernel"], [data-jp-item-name="%[1]s"] button, `+
+		`[data-jp-item-name="%[1]s"] jp-button`, name)
+}
+
+// click presses an element with the mouse.
 func (p *page) click(selector string) {
 	p.t.Helper()
 	if err := chromedp.Do(p.ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
@@ -114,7 +124,7 @@ func (p *page) click(selector string) {
 	}
 }
 
-// runAll runs every cell and waits until the last has ended.
+// runAll runs all cells and waits until the last cell has ended.
 func (p *page) runAll(limit time.Duration) {
 	p.t.Helper()
 	p.command("notebook:run-all-cells")
@@ -126,7 +136,7 @@ func (p *page) runAll(limit time.Duration) {
 	p.noErrors()
 }
 
-// noErrors looks for tracebacks.
+// noErrors checks that no cell has failed.
 func (p *page) noErrors() {
 	p.t.Helper()
 	if wrong := eval[[]string](p, `codes.flatMap(c => c.model.outputs.toJSON()).filter(o => o.output_type === 'error').map(o => o.ename + ': ' + o.evalue)`); len(wrong) > 0 {
@@ -134,7 +144,8 @@ func (p *page) noErrors() {
 	}
 }
 
-// pictures scrolls through the notebook and returns how many images a reader sees; one that is broken or blank is an error.
+// pictures scrolls through the notebook and returns the number of visible images. A broken or blank
+// image is an error.
 func (p *page) pictures() int {
 	p.t.Helper()
 	seen := 0
@@ -151,13 +162,13 @@ func (p *page) pictures() int {
 	return seen
 }
 
-// text is everything that a cell with this source has put out, as plain text.
+// text returns the whole output of the cells whose source contains a text, as plain text.
 func (p *page) text(source string) string {
 	p.t.Helper()
 	return eval[string](p, fmt.Sprintf(`codes.filter(c => c.model.sharedModel.source.includes(%q)).map(c => c.outputArea.node.innerText).join('\n')`, source))
 }
 
-// screenshot keeps what is on the screen.
+// screenshot writes a picture of the screen to a file.
 func (p *page) screenshot(name string) {
 	p.t.Helper()
 	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())

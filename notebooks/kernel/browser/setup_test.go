@@ -16,7 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/lab"
 )
 
-// desk is what all tests share: a JupyterLab over copies of the notebooks, and a browser.
+// desk is shared by all tests: a JupyterLab over copies of the notebooks, and a browser.
 var desk struct {
 	environment lab.Environment
 	server      *lab.Server
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// withDesk sets everything up, runs the tests and clears up.
+// withDesk prepares the desk, runs the tests and closes the desk.
 func withDesk(run func() int) (int, error) {
 	ctx := context.Background()
 	root, err := gonb.FindRoot(".")
@@ -71,13 +71,13 @@ func withDesk(run func() int) (int, error) {
 	var closeBrowser context.CancelFunc
 	desk.browser, closeBrowser = chromedp.NewContext(allocator)
 	defer closeBrowser()
-	if err := chromedp.Do(desk.browser); err != nil { // the tests' tabs are this browser's
+	if err := chromedp.Do(desk.browser); err != nil { // the tests' tabs belong to this browser
 		return 1, fmt.Errorf("browser: Chromium does not start: %w; install it (Debian: apt-get install chromium)", err)
 	}
 	return run(), nil
 }
 
-// fresh copies the notebooks, as they are committed, and empties the folder of screenshots.
+// fresh copies the committed notebooks and empties the folder of screenshots.
 func fresh(from, to, screenshots string) error {
 	for _, dir := range []string{to, screenshots} {
 		if err := os.RemoveAll(dir); err != nil {
@@ -103,37 +103,41 @@ func fresh(from, to, screenshots string) error {
 	return nil
 }
 
-// quick shortens what the notebooks train.
+// quick shortens the trainings of the notebooks.
 const quick = "EQFLOW_QUICK=1"
 
-// classic is the front end that is not JupyterLab, at the version that belongs to the pinned one.
+// classic is the front end Notebook 7, at the version that belongs to the pinned JupyterLab.
 const classic = "notebook==7.6.1"
 
-// prepare makes a Python environment with JupyterLab, as "eqflow lab" does, and Notebook 7, and installs the kernel into it.
+// prepare makes a Python environment with JupyterLab, as "eqflow lab" does, and with Notebook 7. It
+// installs the kernel there.
 func prepare(ctx context.Context, root string) (lab.Environment, error) {
 	cache, err := gonb.CacheFolder()
 	if err != nil {
 		return lab.Environment{}, err
 	}
-	tell := func(text string) { fmt.Fprintln(os.Stderr, "browser:", text) }
-	environment, err := lab.Prepare(ctx, filepath.Join(cache, "browser"), tell)
+	report := func(text string) { fmt.Fprintln(os.Stderr, "browser:", text) }
+	environment, err := lab.Prepare(ctx, filepath.Join(cache, "browser"), report)
 	if err != nil {
 		return environment, err
 	}
 	if _, err := os.Stat(environment.Jupyter() + "-notebook"); err != nil {
-		tell("installing Notebook 7")
-		if err := run(root, nil, filepath.Join(environment.Prefix, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", classic); err != nil {
+		report("installing Notebook 7")
+		err := run(root, nil, filepath.Join(environment.Prefix, "bin", "python"), "-m", "pip", "install",
+			"--quiet", "--disable-pip-version-check", classic)
+		if err != nil {
 			return environment, err
 		}
 	}
-	tell("installing the kernel")
+	report("installing the kernel")
 	return environment, run(root, nil, "go", "run", "./cmd/eqflow", "kernel", "install", "--prefix", environment.Prefix)
 }
 
-// run runs a program in a folder, with further variables, and shows what it says.
+// run runs a program in a folder, with further environment variables, and shows its output.
 func run(folder string, env []string, program string, args ...string) error {
 	command := exec.Command(program, args...)
-	command.Dir, command.Env, command.Stdout, command.Stderr = folder, append(os.Environ(), env...), os.Stderr, os.Stderr
+	command.Dir, command.Env = folder, append(os.Environ(), env...)
+	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("browser: %s: %w", filepath.Base(program), err)
 	}

@@ -1,4 +1,6 @@
-// Package gonb runs GoNB, the Jupyter kernel for Go that everything here stands on: BuildToolchain compiles it from the versions
-// that go.mod pins, an Engine is one process of it on private sockets, and a Session sends it cells and hears what they publish.
-// Messages are Jupyter's own (wire.go). Nothing that an engine started outlives this process, however it ends (process_unix.go).
+// Package gonb runs GoNB, the Jupyter kernel for Go that executes all cells. BuildToolchain
+// compiles GoNB at the version that go.mod pins (toolchain.go). A Kernel is one GoNB process on
+// private sockets (kernel.go). A Client sends it cells and receives what the cells publish
+// (client.go), in Jupyter's own messages (wire.go). A kernel and everything that it started end
+// with this process, however this process ends (process_unix.go).
 package gonb

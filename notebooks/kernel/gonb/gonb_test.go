@@ -1,7 +1,9 @@
 package gonb
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +14,32 @@ import (
 	"time"
 )
 
-// An installed program, run anywhere, has cells compile against what it was built from.
+// A message that is written and read again is the same. A message with another key's signature is
+// refused.
+func TestMessagesRoundTrip(t *testing.T) {
+	sent := Message{
+		Identities: [][]byte{[]byte("front")}, Header: NewHeader("x", "execute_request"),
+		Content: map[string]any{"code": "1"}, Buffers: [][]byte{[]byte("raw")},
+	}
+	raw, err := Signer("key").Frames(sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, ok := Signer("key").Parse(raw.Frames)
+	if !ok || got.Header != sent.Header || got.Content["code"] != "1" ||
+		!bytes.Equal(got.Identities[0], sent.Identities[0]) || !bytes.Equal(got.Buffers[0], sent.Buffers[0]) {
+		t.Errorf("read %+v, %t", got, ok)
+	}
+	if _, ok := Signer("other").Parse(raw.Frames); ok {
+		t.Error("a wrong signature is accepted")
+	}
+	if text, err := json.Marshal(Header{}); err != nil || string(text) != "{}" {
+		t.Errorf("an absent header is %s, %v", text, err)
+	}
+}
+
+// Cells of an installed program compile against the code that the program was built from, whatever
+// the folder.
 func TestFindCodeOutsideAClone(t *testing.T) {
 	here, err := FindRoot(".")
 	if err != nil {
@@ -29,8 +56,9 @@ func TestFindRootOutsideAClone(t *testing.T) {
 	}
 }
 
-// GoNB starts gopls in a process group of its own: it must be told to end when nobody is connected any more.
-func TestGoplsIsToldToLeave(t *testing.T) {
+// GoNB starts gopls in a process group of its own. An option must end gopls after its last
+// connection.
+func TestGoplsIsStartedWithATimeout(t *testing.T) {
 	root, err := FindRoot(".")
 	if err != nil {
 		t.Fatal(err)
@@ -40,26 +68,28 @@ func TestGoplsIsToldToLeave(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	told := filepath.Join(dir, "told")
-	if err := os.WriteFile(filepath.Join(dir, "gopls"), []byte("#!/bin/sh\necho \"$@\" > "+told+"\n"), 0o700); err != nil {
+	record := filepath.Join(dir, "arguments")
+	script := "#!/bin/sh\necho \"$@\" > " + record + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "gopls"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	s, err := StartSession(context.Background(), tools, dir, nil)
+	c, err := Open(context.Background(), tools, dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer c.Close()
 	var arguments []byte
-	for end := time.Now().Add(10 * time.Second); len(arguments) == 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		arguments, _ = os.ReadFile(told)
+	end := time.Now().Add(10 * time.Second)
+	for ; len(arguments) == 0 && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		arguments, _ = os.ReadFile(record)
 	}
 	if !strings.HasPrefix(string(arguments), "-listen.timeout=20s -listen unix;") {
 		t.Errorf("gopls is started with %q", arguments)
 	}
 }
 
-// What a machine that went down left behind is removed, what lives is not.
+// The folder of a process that has ended is removed. The folder of a running process stays.
 func TestStaleFoldersAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -68,8 +98,10 @@ func TestStaleFoldersAreRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, owner := range map[string]int{"stale": gone.Process.Pid, "live": os.Getpid()} {
-		folder := filepath.Join(dir, engineFolders+name)
-		if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, ownerFile), []byte(fmt.Sprint(owner)), 0o600)); err != nil {
+		folder := filepath.Join(dir, kernelFolders+name)
+		number := []byte(fmt.Sprint(owner))
+		err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, ownerFile), number, 0o600))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

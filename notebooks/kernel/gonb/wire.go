@@ -13,9 +13,10 @@ import (
 	"github.com/go-zeromq/zmq4"
 )
 
-// Message is a Jupyter message (https://jupyter-client.readthedocs.io/en/stable/messaging.html, version 5.3).
+// Message is a Jupyter message, of version 5.3 of
+// https://jupyter-client.readthedocs.io/en/stable/messaging.html.
 type Message struct {
-	Identities [][]byte // routing prefix; of a published message its topic
+	Identities [][]byte // the routing prefix; for a published message, its topic
 	Header     Header
 	Parent     Header
 	Metadata   map[string]any
@@ -23,7 +24,7 @@ type Message struct {
 	Buffers    [][]byte
 }
 
-// Header says what a message is and whose.
+// Header identifies a message: its type, its sender and its time.
 type Header struct {
 	ID       string `json:"msg_id"`
 	Session  string `json:"session"`
@@ -33,12 +34,15 @@ type Header struct {
 	Version  string `json:"version"`
 }
 
-// NewHeader is the header of a message of our own.
+// NewHeader returns the header of a new message.
 func NewHeader(session, kind string) Header {
-	return Header{ID: RandomToken(), Session: session, Username: "eqflow", Date: time.Now().UTC().Format(time.RFC3339Nano), Type: kind, Version: "5.3"}
+	return Header{
+		ID: RandomToken(), Session: session, Username: "eqflow",
+		Date: time.Now().UTC().Format(time.RFC3339Nano), Type: kind, Version: "5.3",
+	}
 }
 
-// MarshalJSON writes a header that is not there, such as the parent of a request, as the empty object.
+// MarshalJSON writes an absent header, such as the parent of a request, as the empty object.
 func (h Header) MarshalJSON() ([]byte, error) {
 	if h == (Header{}) {
 		return []byte("{}"), nil
@@ -47,14 +51,15 @@ func (h Header) MarshalJSON() ([]byte, error) {
 	return json.Marshal(plain(h))
 }
 
-// RandomToken is a fresh identity or key.
+// RandomToken returns 128 random bits in hexadecimal, for a key or an identity.
 func RandomToken() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails
 	return hex.EncodeToString(b)
 }
 
-// Signer signs messages with a connection's key, by HMAC-SHA256. An empty key signs nothing, as Jupyter has it.
+// Signer signs messages with a connection's key, by HMAC-SHA256. An empty key signs nothing, as the
+// protocol demands.
 type Signer []byte
 
 func (k Signer) sign(parts [][]byte) string {
@@ -70,7 +75,7 @@ func (k Signer) sign(parts [][]byte) string {
 
 var delimiter = []byte("<IDS|MSG>")
 
-// Parse reads a message; ok is false if it is none, or its signature is wrong.
+// Parse reads a message. ok is false if the frames are no message or the signature is wrong.
 func (k Signer) Parse(frames [][]byte) (m Message, ok bool) {
 	for i, f := range frames {
 		if !bytes.Equal(f, delimiter) || len(frames) < i+6 {
@@ -84,7 +89,7 @@ func (k Signer) Parse(frames [][]byte) (m Message, ok bool) {
 	return Message{}, false
 }
 
-// Frames writes a message.
+// Frames writes a message, with its signature.
 func (k Signer) Frames(m Message) (zmq4.Msg, error) {
 	parts := make([][]byte, 4)
 	metadata := m.Metadata

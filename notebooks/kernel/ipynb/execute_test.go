@@ -23,13 +23,17 @@ var tools = sync.OnceValues(func() (gonb.Toolchain, error) {
 	return gonb.BuildToolchain(context.Background(), root, "")
 })
 
-func execute(t *testing.T, ctx context.Context, nb *ipynb.Notebook, progress func(cell, cells int, line string)) error {
+func execute(
+	t *testing.T, ctx context.Context, nb *ipynb.Notebook, progress func(cell, cells int, line string),
+) error {
 	t.Helper()
 	built, err := tools()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ipynb.Execute(ctx, nb, ipynb.Execution{Tools: built, Folder: t.TempDir(), Env: []string{"WORD=mellon"}, Progress: progress})
+	return ipynb.Execute(ctx, nb, ipynb.Execution{
+		Tools: built, Folder: t.TempDir(), Env: []string{"WORD=mellon"}, Progress: progress,
+	})
 }
 
 func output(c *ipynb.Cell) string {
@@ -48,15 +52,16 @@ func TestCellsShareDeclarationsAndSeeTheEnvironment(t *testing.T) {
 	nb.AddMarkdown("m", "# Words")
 	nb.AddCode("a", "func word() string { return os.Getenv(\"WORD\") }")
 	nb.AddCode("b", "%%\nfmt.Println(\"say\", word())")
-	var heard []string
-	if err := execute(t, context.Background(), nb, func(cell, cells int, line string) { heard = append(heard, line) }); err != nil {
+	var lines []string
+	err := execute(t, context.Background(), nb, func(_, _ int, line string) { lines = append(lines, line) })
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got := output(nb.CodeCells()[1]); got != "say mellon\n" {
 		t.Errorf("cell printed %q", got)
 	}
-	if !strings.Contains(strings.Join(heard, "|"), "say mellon") {
-		t.Errorf("progress heard %q", heard)
+	if !strings.Contains(strings.Join(lines, "|"), "say mellon") {
+		t.Errorf("progress reported %q", lines)
 	}
 }
 
@@ -77,7 +82,7 @@ func TestFailingCellEndsTheExecution(t *testing.T) {
 	}
 }
 
-// A cell that would go on for a minute ends soon after its context does, and what it printed is kept.
+// A cell that would run for a minute ends soon after its context, and its output is kept.
 func TestInterruptReachesTheCell(t *testing.T) {
 	nb := ipynb.New()
 	nb.AddCode("a", "%%\nfmt.Println(\"begun\")\ntime.Sleep(time.Minute)")
@@ -101,7 +106,7 @@ func TestInterruptReachesTheCell(t *testing.T) {
 	}
 }
 
-// A cell that does not end in its time is stopped, and is the one that the error shows.
+// A cell that exceeds its time limit is stopped, and the error shows this cell.
 func TestEndlessCellIsStopped(t *testing.T) {
 	nb := ipynb.New()
 	nb.AddCode("a", "%%\nfor {\n\ttime.Sleep(time.Second)\n}")
@@ -109,14 +114,16 @@ func TestEndlessCellIsStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = ipynb.Execute(context.Background(), nb, ipynb.Execution{Tools: built, Folder: t.TempDir(), CellLimit: 3 * time.Second})
+	err = ipynb.Execute(context.Background(), nb, ipynb.Execution{
+		Tools: built, Folder: t.TempDir(), CellLimit: 3 * time.Second,
+	})
 	var cell *ipynb.CellError
 	if !errors.As(err, &cell) || !strings.Contains(cell.Text, "3s") {
-		t.Fatalf("error is %v, want that of the cell", err)
+		t.Fatalf("error is %v, want a CellError with the limit", err)
 	}
 }
 
-func TestSessionLeavesNothingBehind(t *testing.T) {
+func TestExecutionLeavesNothingBehind(t *testing.T) {
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	nb := ipynb.New()
@@ -140,9 +147,30 @@ func TestSessionLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// Executing and writing change outputs alone: fields that the package does not know stay, and the form is Jupyter's.
+// Executing and writing change only the outputs: unknown fields stay, and the form is Jupyter's.
 func TestNotebookKeepsUnknownFields(t *testing.T) {
-	source := "{\n \"cells\": [\n  {\n   \"cell_type\": \"markdown\",\n   \"id\": \"x\",\n   \"metadata\": {\n    \"fancy\": [\n     1.50\n    ]\n   },\n   \"source\": [\n    \"text\"\n   ]\n  }\n ],\n \"metadata\": {\n  \"more\": \"ü <b>\"\n },\n \"nbformat\": 4,\n \"nbformat_minor\": 5\n}\n"
+	source := `{
+ "cells": [
+  {
+   "cell_type": "markdown",
+   "id": "x",
+   "metadata": {
+    "fancy": [
+     1.50
+    ]
+   },
+   "source": [
+    "text"
+   ]
+  }
+ ],
+ "metadata": {
+  "more": "ü <b>"
+ },
+ "nbformat": 4,
+ "nbformat_minor": 5
+}
+`
 	nb, err := ipynb.Decode(strings.NewReader(source))
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +185,8 @@ func TestNotebookKeepsUnknownFields(t *testing.T) {
 	}
 }
 
-// The committed notebooks begin with the cell that makes them run in any clone, and no cell is longer than the page.
+// Each committed notebook begins with the cell that makes it run in any clone, and no code cell has
+// more than 15 lines.
 func TestCommittedNotebooks(t *testing.T) {
 	paths, err := filepath.Glob("../../0*.ipynb")
 	if err != nil || len(paths) < 5 {

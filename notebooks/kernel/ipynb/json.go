@@ -10,8 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// writeJSON writes v as Python's json.dumps(v, sort_keys=True, indent=1, ensure_ascii=False) does, which is what
-// nbformat saves. encoding/json differs: it escapes U+2028 and has no way to keep Python's spacing of empty values.
+// writeJSON writes v in nbformat's form, which is that of Python's json.dumps(v, sort_keys=True,
+// indent=1, ensure_ascii=False). encoding/json differs: it escapes U+2028 and cannot reproduce
+// Python's spacing of empty values.
 func writeJSON(b *bytes.Buffer, v any, depth int) error {
 	switch t := v.(type) {
 	case nil:

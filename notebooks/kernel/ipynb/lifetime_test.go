@@ -13,7 +13,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
 )
 
-// A cell that asks for input gets an empty line, since nobody is there to type.
+// A cell that asks for input gets an empty line, since nobody can type.
 func TestInputIsAnsweredWithAnEmptyLine(t *testing.T) {
 	nb := ipynb.New()
 	nb.AddCode("a", "%with_inputs\n!read x; echo got:$x")
@@ -27,7 +27,8 @@ func TestInputIsAnsweredWithAnEmptyLine(t *testing.T) {
 	}
 }
 
-// A cell that still compiles when its context ends has no program to interrupt; it ends all the same once it has one.
+// A cell that still compiles when its context ends has no program to interrupt. Its program ends
+// all the same.
 func TestInterruptReachesACellThatCompiles(t *testing.T) {
 	nb := ipynb.New()
 	nb.AddCode("a", "%%\ntime.Sleep(time.Hour)")
@@ -41,19 +42,29 @@ func TestInterruptReachesACellThatCompiles(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error is %v, want context.Canceled", err)
 	}
-	// Below the ten seconds after which the kernel is killed; compiling takes under one.
+	// Below the 10 s after which the kernel is killed. Compiling takes under 1 s.
 	if took := time.Since(begun); took > 8*time.Second {
 		t.Errorf("the interrupt took %s", took)
 	}
 }
 
-// An update reaches the cell that shows the display, carriage returns overwrite, and a picture in HTML is kept.
+// An update changes the cell that shows the display, a carriage return overwrites its line, and a
+// picture in HTML is kept.
 func TestOutputsAreStoredAsTheyLastLooked(t *testing.T) {
 	nb := ipynb.New()
 	nb.AddCode("setup", ipynb.SetupCell)
-	nb.AddCode("a", "import \"github.com/janpfeifer/gonb/gonbui\"\n\n%%\ngonbui.UpdateHTML(\"one\", \"first\")\n"+
-		"gonbui.UpdateHTML(\"gone\", \"soon\")\ngonbui.UpdateHTML(\"gone\", \"\")\ngonbui.DisplayHTML(\"<img src='x.png'>\")\ngonbui.Sync()")
-	nb.AddCode("b", "%%\ngonbui.UpdateHTML(\"one\", \"last\")\ngonbui.Sync()\nfmt.Print(\"10 %\\r20 %\\n\")")
+	nb.AddCode("a", `import "github.com/janpfeifer/gonb/gonbui"
+
+%%
+gonbui.UpdateHTML("one", "first")
+gonbui.UpdateHTML("gone", "soon")
+gonbui.UpdateHTML("gone", "")
+gonbui.DisplayHTML("<img src='x.png'>")
+gonbui.Sync()`)
+	nb.AddCode("b", `%%
+gonbui.UpdateHTML("one", "last")
+gonbui.Sync()
+fmt.Print("10 %\r20 %\n")`)
 	built, err := tools()
 	if err != nil {
 		t.Fatal(err)
@@ -76,28 +87,32 @@ func TestOutputsAreStoredAsTheyLastLooked(t *testing.T) {
 	}
 }
 
-const helperVariable = "EQFLOW_TEST_KERNEL_HELPER"
+// childVariable names the file that a cell of the child process writes its process number into.
+const childVariable = "EQFLOW_TEST_KERNEL_CHILD"
 
-// TestHelperRunsForever is the process that TestNothingOutlivesAKilledProcess kills.
-func TestHelperRunsForever(t *testing.T) {
-	if os.Getenv(helperVariable) == "" {
+// TestChildRunsForever is the process that TestNothingOutlivesAKilledProcess kills.
+func TestChildRunsForever(t *testing.T) {
+	if os.Getenv(childVariable) == "" {
 		t.Skip("only as a child of TestNothingOutlivesAKilledProcess")
 	}
 	nb := ipynb.New()
-	nb.AddCode("a", "%%\nos.WriteFile(os.Getenv(\""+helperVariable+"\"), []byte(fmt.Sprint(os.Getpid())), 0o600)\ntime.Sleep(time.Hour)")
+	nb.AddCode("a", `%%
+os.WriteFile(os.Getenv("`+childVariable+`"), []byte(fmt.Sprint(os.Getpid())), 0o600)
+time.Sleep(time.Hour)`)
 	t.Fatal(execute(t, context.Background(), nb, nil))
 }
 
-// A process killed with no chance to clean up leaves neither GoNB, nor the cell's program, nor a folder behind.
+// A process that is killed without a chance to clean up leaves behind neither GoNB, nor the cell's
+// program, nor a folder.
 func TestNothingOutlivesAKilledProcess(t *testing.T) {
 	if _, err := tools(); err != nil {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
 	pidFile := filepath.Join(folder, "pid")
-	helper := exec.Command(os.Args[0], "-test.run=^TestHelperRunsForever$")
-	helper.Env = append(os.Environ(), helperVariable+"="+pidFile, "TMPDIR="+folder)
-	if err := helper.Start(); err != nil {
+	child := exec.Command(os.Args[0], "-test.run=^TestChildRunsForever$")
+	child.Env = append(os.Environ(), childVariable+"="+pidFile, "TMPDIR="+folder)
+	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
 	await := func(what string, reached func() bool) {
@@ -114,8 +129,8 @@ func TestNothingOutlivesAKilledProcess(t *testing.T) {
 		pid = string(text)
 		return pid != ""
 	})
-	_ = helper.Process.Kill()
-	_ = helper.Wait()
+	_ = child.Process.Kill()
+	_ = child.Wait()
 	await("the cell's program is gone", func() bool { return exec.Command("kill", "-0", pid).Run() != nil })
 	await("the session's folder is gone", func() bool {
 		left, _ := filepath.Glob(filepath.Join(folder, "eqflow-gonb-*"))

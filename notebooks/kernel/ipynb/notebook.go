@@ -1,5 +1,7 @@
-// Package ipynb reads, writes and executes Jupyter notebooks, without Jupyter and without Python: Load and Save keep the form
-// that Jupyter gives a file, and Execute runs a notebook's code cells in order through GoNB and stores their outputs in it.
+// Package ipynb reads, writes and executes Jupyter notebooks, without Jupyter and without Python.
+// Load and Save keep Jupyter's own file format (notebook.go, json.go). Execute runs a notebook's
+// code cells in order through GoNB (executor.go) and stores their outputs in the notebook
+// (outputs.go).
 package ipynb
 
 import (
@@ -15,23 +17,24 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-// The kernel's name in Jupyter's folders, and in its menus.
+// The kernel's names: SpecName in Jupyter's folders, SpecTitle in Jupyter's menus.
 const (
 	SpecName  = "eqflow"
 	SpecTitle = "eqflow (Go)"
 )
 
-// SetupCell is how each notebook of a clone begins: it points the cells' module at the checkout that the notebook
-// lies in, so that they compile against it without network. It runs alike here and in a plain GoNB kernel, because
-// GoNB sets GONB_DIR to the folder that the notebook was opened in and runs a line marked !* beside the cells' go.mod.
+// SetupCell is the first cell of each notebook of a clone. It points the cells' module at the clone
+// around the notebook, so that cells compile against the clone without network. The cell runs alike
+// here and in a plain GoNB kernel: GoNB sets GONB_DIR to the notebook's folder, and runs a line
+// marked !* in the folder of the cells' go.mod.
 const SetupCell = `!*root=$(dirname "$(go -C "$GONB_DIR" env GOMOD)") && cp "$root/go.mod" "$root/go.sum" . && \
   go mod edit -module=notebook -replace=` + gonb.Module + `="$root" -require=` + gonb.Module + `@v0.0.0
 %noautoget`
 
 // Notebook is a Jupyter notebook in nbformat 4.
 //
-// Fields that this package does not know are kept as they are. Encode writes the form that Jupyter itself writes
-// (sorted keys, one space of indent, a newline at the end), so that executing changes outputs and counts alone.
+// Unknown fields are kept unchanged. Encode writes Jupyter's own form (sorted keys, an indent of
+// one space, a final newline), so that an execution changes only outputs and counts.
 type Notebook struct {
 	Cells  []*Cell
 	fields map[string]any
@@ -56,14 +59,15 @@ func New() *Notebook {
 	}}
 }
 
-// AddMarkdown appends a markdown cell. Its id is unique in the notebook, of letters, digits, - and _.
+// AddMarkdown appends a markdown cell. Its id must be unique in the notebook and consists of
+// letters, digits, - and _.
 func (nb *Notebook) AddMarkdown(id, source string) {
 	nb.Cells = append(nb.Cells, &Cell{fields: map[string]any{
 		"cell_type": "markdown", "id": id, "metadata": map[string]any{}, "source": splitLines(source),
 	}})
 }
 
-// AddCode appends a code cell that has not run. Its id is as for AddMarkdown.
+// AddCode appends a code cell without outputs. The rules for its id are those of AddMarkdown.
 func (nb *Notebook) AddCode(id, source string) {
 	nb.Cells = append(nb.Cells, &Cell{fields: map[string]any{
 		"cell_type": "code", "id": id, "metadata": map[string]any{}, "source": splitLines(source),
@@ -71,7 +75,7 @@ func (nb *Notebook) AddCode(id, source string) {
 	}})
 }
 
-// Decode reads a notebook. It refuses what is not JSON and what is not nbformat 4.
+// Decode reads a notebook. The input must be JSON in nbformat 4.
 func Decode(r io.Reader) (*Notebook, error) {
 	decoder := json.NewDecoder(r)
 	decoder.UseNumber()
@@ -131,7 +135,7 @@ func Load(path string) (*Notebook, error) {
 	return nb, nil
 }
 
-// Save writes the notebook to path, whole or not at all.
+// Save writes the notebook to path, atomically.
 func (nb *Notebook) Save(path string) error {
 	data, err := nb.Encode()
 	if err != nil {
@@ -145,7 +149,7 @@ func (nb *Notebook) Save(path string) error {
 		return fmt.Errorf("kernel: cannot write the notebook: %w; free space or choose another folder", err)
 	}
 	if err := os.Rename(part, path); err != nil {
-		return fmt.Errorf("kernel: cannot write the notebook: %w; close what holds it open", err)
+		return fmt.Errorf("kernel: cannot write the notebook: %w; close the program that holds it open", err)
 	}
 	return nil
 }
@@ -166,7 +170,7 @@ func (nb *Notebook) SetMetadata(key string, value any) {
 	metadata[key] = value
 }
 
-// CodeCells returns the cells that an execution runs: code cells that are not blank.
+// CodeCells returns the cells that an execution runs: the code cells that are not blank.
 func (nb *Notebook) CodeCells() []*Cell {
 	var code []*Cell
 	for _, c := range nb.Cells {
@@ -186,19 +190,19 @@ func (nb *Notebook) ClearOutputs() {
 	}
 }
 
-// IsCode tells whether the cell holds code.
+// IsCode reports whether the cell holds code.
 func (c *Cell) IsCode() bool { return c.fields["cell_type"] == "code" }
 
-// Source is the cell's text, whichever way the file splits it.
+// Source returns the cell's text, however the file splits it into lines.
 func (c *Cell) Source() string { return joinText(c.fields["source"]) }
 
-// Outputs are the cell's outputs as nbformat describes them, maps of JSON's types.
+// Outputs returns the cell's outputs as nbformat describes them: maps of JSON's types.
 func (c *Cell) Outputs() []any {
 	outputs, _ := c.fields["outputs"].([]any)
 	return outputs
 }
 
-// setResult stores outputs and the execution count; a count of zero is written as null, not run.
+// setResult stores outputs and the execution count. A count of zero is written as null: not run.
 func (c *Cell) setResult(outputs []any, count int) {
 	if outputs == nil {
 		outputs = []any{}
@@ -210,7 +214,7 @@ func (c *Cell) setResult(outputs []any, count int) {
 	}
 }
 
-// joinText undoes nbformat's splitting of long texts into lists of lines.
+// joinText joins nbformat's lists of lines to texts.
 func joinText(v any) string {
 	switch t := v.(type) {
 	case string:
@@ -227,7 +231,7 @@ func joinText(v any) string {
 	return ""
 }
 
-// splitLines is nbformat's form of a text on disk: lines, each with its newline.
+// splitLines returns nbformat's form of a text on disk: lines, each with its newline.
 func splitLines(text string) []any {
 	lines := []any{}
 	for line := range strings.Lines(text) {

@@ -1,4 +1,5 @@
-// Package lab sets JupyterLab up in a Python environment of its own, and runs it over a folder of notebooks.
+// Package lab installs JupyterLab in a Python environment of its own (environment.go), and runs it
+// over a folder of notebooks (server.go).
 package lab
 
 import (
@@ -15,26 +16,28 @@ type Environment struct {
 	Prefix string // its folder, which kernels are installed below
 }
 
-// Jupyter is the path of its jupyter program.
+// Jupyter returns the path of the environment's jupyter program.
 func (e Environment) Jupyter() string { return filepath.Join(e.Prefix, "bin", "jupyter") }
 
-// overrides are JupyterLab's settings here: no question about news over the first notebook.
+// overrides are JupyterLab's settings: no question about news in front of the first notebook.
 const overrides = `{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
 `
 
-// requirements are what pip installs; the pins are those that the kernel is tested with, and the container's.
+// requirements are the packages that pip installs. The kernel is tested with these versions, and
+// the container has them too.
 var requirements = []string{"jupyterlab==4.6.2", "nbconvert==7.17.2"}
 
 var python = venv.Spec{
 	Name: "lab", What: "JupyterLab", Effort: "a minute or so", Requirements: requirements,
 	Finish: func(prefix string) error {
 		settings := filepath.Join(prefix, "share", "jupyter", "lab", "settings")
-		return errors.Join(os.MkdirAll(settings, 0o755), os.WriteFile(filepath.Join(settings, "overrides.json"), []byte(overrides), 0o644))
+		return errors.Join(os.MkdirAll(settings, 0o755),
+			os.WriteFile(filepath.Join(settings, "overrides.json"), []byte(overrides), 0o644))
 	},
 }
 
-// Prepare makes the environment in a folder, unless it is there. It needs python3 with venv, and pip's index the first time;
-// tell hears what takes long.
-func Prepare(ctx context.Context, folder string, tell func(text string)) (Environment, error) {
-	return Environment{Prefix: folder}, python.Prepare(ctx, folder, tell)
+// Prepare makes the environment in a folder, unless it exists. The first time it needs python3 with
+// venv, and pip's index. report is called before a step that takes long.
+func Prepare(ctx context.Context, folder string, report func(string)) (Environment, error) {
+	return Environment{Prefix: folder}, python.Prepare(ctx, folder, report)
 }

@@ -15,9 +15,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/lab"
 )
 
+// jupyterVariable is set where the test program is to act as jupyter.
 const jupyterVariable = "EQFLOW_TEST_JUPYTER"
 
-// TestMain is jupyter in the tests: it answers at the port that it was given, to those who know the token.
+// TestMain is also jupyter: it answers at the given port, to requests with the token.
 func TestMain(m *testing.M) {
 	if os.Getenv(jupyterVariable) == "" {
 		os.Exit(m.Run())
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-// environment is a Python environment whose jupyter is the given shell script.
+// environment makes a Python environment whose jupyter is the given shell script.
 func environment(t *testing.T, script string) lab.Environment {
 	t.Helper()
 	e := lab.Environment{Prefix: t.TempDir()}
@@ -50,14 +51,15 @@ func environment(t *testing.T, script string) lab.Environment {
 	return e
 }
 
-// A server answers with its token at an address of this machine, and is gone when it is closed.
+// A server answers requests with its token at an address of this machine, until it is closed.
 func TestServerStartsAndEnds(t *testing.T) {
 	e := environment(t, fmt.Sprintf(`exec env %s=1 %q "$@"`, jupyterVariable, os.Args[0]))
 	s, err := e.Start(context.Background(), lab.Options{Folder: t.TempDir(), Log: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := s.Address("01 a.ipynb"); !strings.HasPrefix(a, "http://127.0.0.1:") || !strings.Contains(a, "/lab/tree/01%20a.ipynb?token="+s.Token) {
+	a := s.Address("01 a.ipynb")
+	if !strings.HasPrefix(a, "http://127.0.0.1:") || !strings.Contains(a, "/lab/tree/01%20a.ipynb?token="+s.Token) {
 		t.Errorf("address is %s", a)
 	}
 	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/api/status?token=wrong", s.Port))
@@ -75,8 +77,9 @@ func TestServerStartsAndEnds(t *testing.T) {
 	}
 }
 
-func TestWhatCannotStartIsSaid(t *testing.T) {
-	if _, err := environment(t, "exit 3").Start(context.Background(), lab.Options{Folder: t.TempDir(), Log: io.Discard}); err == nil || !strings.Contains(err.Error(), "ended") {
+func TestFailingStarts(t *testing.T) {
+	ctx, o := context.Background(), lab.Options{Folder: t.TempDir(), Log: io.Discard}
+	if _, err := environment(t, "exit 3").Start(ctx, o); err == nil || !strings.Contains(err.Error(), "ended") {
 		t.Errorf("a server that ends at once gives %v", err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -84,12 +87,13 @@ func TestWhatCannotStartIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	taken := listener.Addr().(*net.TCPAddr).Port
-	if _, err := environment(t, "").Start(context.Background(), lab.Options{Folder: t.TempDir(), Port: taken, Log: io.Discard}); err == nil || !strings.Contains(err.Error(), "--port") {
+	o.Port = listener.Addr().(*net.TCPAddr).Port
+	if _, err := environment(t, "").Start(ctx, o); err == nil || !strings.Contains(err.Error(), "--port") {
 		t.Errorf("a taken port gives %v", err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := lab.Prepare(context.Background(), filepath.Join(t.TempDir(), "lab"), func(string) {}); err == nil || !strings.Contains(err.Error(), "python3") {
+	_, err = lab.Prepare(ctx, filepath.Join(t.TempDir(), "lab"), func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "python3") {
 		t.Errorf("without python3: %v", err)
 	}
 }

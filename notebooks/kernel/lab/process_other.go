@@ -4,6 +4,6 @@ package lab
 
 import "os/exec"
 
-func apart(*exec.Cmd) {}
+func ownGroup(*exec.Cmd) {}
 
 func stop(command *exec.Cmd, done chan error) { _ = command.Process.Kill() }

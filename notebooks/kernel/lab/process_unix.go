@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// apart puts a program into a process group of its own: Ctrl-C is for us, who end it in order.
-func apart(command *exec.Cmd) { command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// ownGroup puts a program into a process group of its own. Ctrl-C then reaches only this process,
+// which ends the program in order.
+func ownGroup(command *exec.Cmd) { command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// stop asks the program to end its kernels and itself, and kills what is left of its group after a while.
+// stop asks the program to end its kernels and itself. After the program's end, or after 10 s, it
+// kills the rest of the group.
 func stop(command *exec.Cmd, done chan error) {
 	_ = syscall.Kill(command.Process.Pid, syscall.SIGTERM)
 	select {

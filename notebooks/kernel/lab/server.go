@@ -14,27 +14,27 @@ import (
 	"time"
 )
 
-// Server is a running JupyterLab that listens on this machine alone.
+// Server is a running JupyterLab that listens only on this machine.
 type Server struct {
 	Port  int
 	Token string
-	done  chan error
+	done  chan error // holds the error of the process after its end
 	end   func()
 }
 
-// Options say what a server serves.
+// Options say what a server serves, and how.
 type Options struct {
 	Folder string    // of the notebooks
-	Port   int       // 0 for any that is free
+	Port   int       // 0 for any free port
 	Env    []string  // further variables, "NAME=value"
 	Args   []string  // further arguments of jupyter lab
-	Log    io.Writer // takes what it writes
+	Log    io.Writer // receives the output
 }
 
-// startLimit is how long a server gets until it answers; the first start compiles Python files.
+// startLimit is the time in which a server must answer. The first start compiles Python files.
 const startLimit = 2 * time.Minute
 
-// Start runs JupyterLab, and returns when it answers. Close ends it; so does the end of this process.
+// Start runs JupyterLab and returns when it answers. Close ends it.
 func (e Environment) Start(ctx context.Context, o Options) (*Server, error) {
 	port, err := freePort(o.Port)
 	if err != nil {
@@ -42,16 +42,17 @@ func (e Environment) Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{Port: port, Token: rand.Text(), done: make(chan error, 1)}
 	command := exec.Command(e.Jupyter(), append([]string{
-		"lab", "--no-browser", "--ip=127.0.0.1", fmt.Sprintf("--port=%d", port), "--ServerApp.port_retries=0", "--ServerApp.root_dir=" + o.Folder,
+		"lab", "--no-browser", "--ip=127.0.0.1", fmt.Sprintf("--port=%d", port),
+		"--ServerApp.port_retries=0", "--ServerApp.root_dir=" + o.Folder,
 	}, o.Args...)...)
 	if os.Geteuid() == 0 {
 		command.Args = append(command.Args, "--allow-root")
 	}
-	// By the environment: arguments are for everybody on this machine to read.
+	// The token goes into the environment, since every user of this machine can read arguments.
 	command.Env = append(append(os.Environ(), "JUPYTER_TOKEN="+s.Token, "VIRTUAL_ENV="+e.Prefix,
 		"PATH="+filepath.Join(e.Prefix, "bin")+string(os.PathListSeparator)+os.Getenv("PATH")), o.Env...)
 	command.Dir, command.Stdout, command.Stderr = o.Folder, o.Log, o.Log
-	apart(command)
+	ownGroup(command)
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("lab: cannot start JupyterLab: %w; remove %s and try again", err, e.Prefix)
 	}
@@ -82,7 +83,7 @@ func (s *Server) await(ctx context.Context) error {
 		select {
 		case err := <-s.done:
 			s.done <- err
-			return fmt.Errorf("lab: JupyterLab ended (%v) before it answered; its log says why", err)
+			return fmt.Errorf("lab: JupyterLab ended (%v) before it answered; see its log", err)
 		case <-ctx.Done():
 			return fmt.Errorf("lab: JupyterLab does not answer: %w", ctx.Err())
 		case <-time.After(200 * time.Millisecond):
@@ -90,7 +91,7 @@ func (s *Server) await(ctx context.Context) error {
 	}
 }
 
-// Address is where a browser finds a notebook, or the whole of JupyterLab for "", token included.
+// Address returns the address of a notebook or, for "", of JupyterLab, with the token.
 func (s *Server) Address(notebook string) string {
 	if notebook == "" {
 		return s.address("/lab", url.Values{})
@@ -100,10 +101,11 @@ func (s *Server) Address(notebook string) string {
 
 func (s *Server) address(path string, query url.Values) string {
 	query.Set("token", s.Token)
-	return (&url.URL{Scheme: "http", Host: fmt.Sprintf("127.0.0.1:%d", s.Port), Path: path, RawQuery: query.Encode()}).String()
+	host := fmt.Sprintf("127.0.0.1:%d", s.Port)
+	return (&url.URL{Scheme: "http", Host: host, Path: path, RawQuery: query.Encode()}).String()
 }
 
-// Wait returns when the server ends by itself, or ctx does.
+// Wait returns the error of a server that ends by itself, or nil when ctx ends.
 func (s *Server) Wait(ctx context.Context) error {
 	select {
 	case err := <-s.done:
@@ -117,11 +119,11 @@ func (s *Server) Wait(ctx context.Context) error {
 // Close ends the server and its kernels.
 func (s *Server) Close() { s.end() }
 
-// freePort checks the wanted port, or finds one for 0.
+// freePort checks that a port is free, or finds a free port if wanted is 0.
 func freePort(wanted int) (int, error) {
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", wanted))
 	if err != nil {
-		return 0, fmt.Errorf("lab: port %d is taken: %w; give another --port, or 0 for any", wanted, err)
+		return 0, fmt.Errorf("lab: port %d is taken: %w; give another --port, or 0 for any free port", wanted, err)
 	}
 	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port, nil

@@ -11,10 +11,11 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
-// deepest is how many folders below the notebook's models are looked for.
-const deepest = 6
+// maxDepth is the number of folder levels below a root that are searched for models.
+const maxDepth = 6
 
-// envOut names the folder that holds what notebooks make, as in package session; it may lie elsewhere.
+// envOut names the folder of everything that notebooks make, as in package session. It may lie
+// outside the working folder.
 const envOut = "EQFLOW_OUT"
 
 // Models lists the folders of models below the working folder and EQFLOW_OUT, with forward slashes.
@@ -34,7 +35,7 @@ func modelsBelow(root string) (found []string) {
 			return nil
 		}
 		below, _ := filepath.Rel(root, path)
-		if strings.Count(below, string(filepath.Separator)) > deepest || entry.Name() == ".git" {
+		if strings.Count(below, string(filepath.Separator)) > maxDepth || entry.Name() == ".git" {
 			return fs.SkipDir
 		}
 		if train.IsModel(path) {
@@ -46,7 +47,8 @@ func modelsBelow(root string) (found []string) {
 	return found
 }
 
-// Find is the folder of the model that is named by its path, or by the last parts of the path of one alone.
+// Find returns the folder of a model, given its path or the last parts of its path. These must be
+// unique.
 func Find(name string) (string, error) {
 	if train.IsModel(name) {
 		return name, nil
@@ -64,7 +66,8 @@ func Find(name string) (string, error) {
 	case len(found) > 1:
 		return "", fmt.Errorf("resident: %q may be %s; give more of its path", name, strings.Join(found, " or "))
 	case len(all) == 0:
-		return "", fmt.Errorf("resident: no model %q: there is none below this folder; Train with a Run{Folder: …} or a session keeps one", name)
+		return "", fmt.Errorf("resident: no model %q: there is none below this folder; "+
+			"Train with a Run{Folder: …} or a session keeps one", name)
 	}
 	return "", fmt.Errorf("resident: no model %q; there are %s", name, strings.Join(all, ", "))
 }

@@ -15,18 +15,21 @@ import (
 	"github.com/gomlx/compute"
 )
 
-// Host keeps a helper at a socket. The socket outlives a helper that dies: who asks then waits for the next.
+// Host keeps a helper running at a socket. The socket outlives a helper that dies: a query then
+// waits for the next helper.
 type Host struct {
 	socket string
 	stop   context.CancelFunc
 	ended  chan struct{}
 }
 
-// restEvery is how often a helper may be started, so that one which dies at once does not take the machine.
-const restEvery = time.Second
+// startInterval is the least time between two starts of a helper, so that a helper which dies at
+// once does not load the machine.
+const startInterval = time.Second
 
-// NewHost listens at a socket in an existing folder, which others must not be able to enter, and has the eqflow program answer
-// there: `eqflow kernel helper`. The helper ends with this process, however that ends.
+// NewHost listens at a socket and runs the helper there: `eqflow kernel helper` of the given
+// program. The socket's folder must exist, and other users must not have access to it. The helper
+// ends with this process, however this process ends.
 func NewHost(socket, program string) (*Host, error) {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
@@ -35,37 +38,43 @@ func NewHost(socket, program string) (*Host, error) {
 	file, err := listener.File()
 	if err != nil {
 		listener.Close()
-		return nil, fmt.Errorf("resident: a helper cannot be given the socket: %w", err)
+		return nil, fmt.Errorf("resident: the helper cannot be given the socket: %w", err)
 	}
 	log, err := os.Create(logOf(socket))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("resident: cannot write the helper's log: %w", err), file.Close(), listener.Close())
+		err = fmt.Errorf("resident: cannot write the helper's log: %w", err)
+		return nil, errors.Join(err, file.Close(), listener.Close())
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	h := &Host{socket: socket, stop: stop, ended: make(chan struct{})}
 	go func() {
 		defer close(h.ended)
-		for ctx.Err() == nil {
-			rested := time.After(restEvery)
-			if err := runHelper(ctx, program, file, log); ctx.Err() == nil {
-				fmt.Fprintln(log, "the helper ended:", err)
-			}
-			select {
-			case <-rested:
-			case <-ctx.Done():
-			}
-		}
+		keepHelper(ctx, program, file, log)
 		_, _, _ = file.Close(), listener.Close(), log.Close()
 	}()
 	return h, nil
 }
 
-// runHelper runs one helper until it ends, or ctx does.
+// keepHelper runs one helper after the other until ctx ends.
+func keepHelper(ctx context.Context, program string, socket, log *os.File) {
+	for ctx.Err() == nil {
+		next := time.After(startInterval)
+		if err := runHelper(ctx, program, socket, log); ctx.Err() == nil {
+			fmt.Fprintln(log, "the helper ended:", err)
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// runHelper runs one helper until it ends or ctx ends.
 func runHelper(ctx context.Context, program string, socket, log *os.File) error {
 	command := exec.CommandContext(ctx, program, "kernel", "helper")
 	command.ExtraFiles = []*os.File{socket}
 	command.Stdout, command.Stderr = log, log
-	if _, err := command.StdinPipe(); err != nil { // nothing is ever written: it closes with us
+	if _, err := command.StdinPipe(); err != nil { // never written: it closes when this process ends
 		return err
 	}
 	return command.Run()
@@ -77,11 +86,11 @@ func (h *Host) Close() {
 	<-h.ended
 }
 
-// ownHost is that of this process, for want of a kernel's.
+// ownHost starts the host of this process, which serves cells without a kernel's helper.
 var ownHost = sync.OnceValues(func() (*Host, error) {
 	folder, err := os.MkdirTemp("", "eqflow-resident-")
 	if err != nil {
-		return nil, fmt.Errorf("resident: no temporary folder: %w; set TMPDIR to one that can be written", err)
+		return nil, fmt.Errorf("resident: no temporary folder: %w; set TMPDIR to a writable folder", err)
 	}
 	program, err := findProgram(folder)
 	if err != nil {
@@ -90,8 +99,8 @@ var ownHost = sync.OnceValues(func() (*Host, error) {
 	return NewHost(filepath.Join(folder, "socket"), program)
 })
 
-// findProgram is the eqflow program that the kernel has told about, or that of the PATH, or one that is built for now, which
-// takes a few seconds, out of the clone that the working folder is in.
+// findProgram returns the eqflow program: the kernel's, or the one in the PATH. Without either it
+// builds the program into folder, from the clone around the working folder, in a few seconds.
 func findProgram(folder string) (string, error) {
 	if program := os.Getenv(EnvProgram); program != "" {
 		return program, nil
@@ -100,26 +109,32 @@ func findProgram(folder string) (string, error) {
 		return program, nil
 	}
 	program := filepath.Join(folder, "eqflow")
-	if said, err := exec.Command("go", "build", "-o", program, "github.com/eqflow/gonb-eqflow/cmd/eqflow").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("resident: there is no eqflow program to ask; run `go install ./cmd/eqflow` in the clone, or use its kernel (building it here: %w: %s)", err, said)
+	build := exec.Command("go", "build", "-o", program, "github.com/eqflow/gonb-eqflow/cmd/eqflow")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("resident: there is no eqflow program; run `go install ./cmd/eqflow` in the clone, "+
+			"or use its kernel (building it here: %w: %s)", err, out)
 	}
 	return program, nil
 }
 
-// socketFile is where a helper finds its socket: after the three that every process has.
+// socketFile is the number of the helper's socket among its open files, after the three standard
+// files.
 const socketFile = 3
 
-// Run is the helper: it answers at the socket that it was started with until the process that started it is gone.
+// Run is the helper's main function. It answers queries at the socket that it was started with,
+// until the process that started it has ended. open opens a backend by its spec.
 func Run(open func(spec string) (compute.Backend, error)) error {
 	file := os.NewFile(socketFile, "socket")
 	listener, err := net.FileListener(file)
 	if err != nil {
-		return fmt.Errorf("resident: no socket was handed over: %w; the kernel and programs that ask models start this, nobody else needs to", err)
+		return fmt.Errorf("resident: no socket was passed on: %w; "+
+			"only the kernel, and programs that query models, start this command", err)
 	}
 	_ = file.Close() // the listener has a copy
 	go serve(listener, open)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	socket := listener.Addr().String()
-	_, _, _ = os.Remove(socket), os.Remove(logOf(socket)), os.Remove(filepath.Dir(socket)) // unless it holds more
+	// The folder is removed only if it is empty.
+	_, _, _ = os.Remove(socket), os.Remove(logOf(socket)), os.Remove(filepath.Dir(socket))
 	return nil
 }

@@ -1,13 +1,19 @@
-// Package resident asks trained models without opening a backend. A cell of GoNB is a program that is linked, run and
-// forgotten: one that computes with XLA is linked to it and compiles its graphs anew. A helper process, which the kernel owns,
-// stays up instead and holds backend, compiled graphs and loaded models; the cell that asks it is light, and answered within a
-// second:
+// Package resident queries trained models without opening a backend. A cell of GoNB is a program
+// that is linked, run and ended. A cell that computes with XLA is linked with it and compiles its
+// graphs anew. Instead, a helper process that the kernel owns stays up and holds the backend, the
+// compiled graphs and the loaded models. A cell that queries the helper links little, and has its
+// answer within a second:
 //
 //	s := resident.Open("eqBG").Sample(20_000, 1)
 //	figure.MustShow(s)
 //
-// Without such a kernel, or with its helper away, the program that asks starts a helper of its own, which answers the same,
-// more slowly. It is the notebooks' edge: what fails panics, and the cell is red.
+// In a kernel without a helper, or after the helper's end, the cell starts a helper of its own,
+// which answers the same, more slowly.
+//
+// Model is the cell's side (resident.go), with its connection to the helper (client.go). Host keeps
+// a helper alive, and Run is the helper's main function (host.go); server answers its queries
+// (server.go). Find looks for models (find.go). The package is the notebooks' edge: a failure
+// panics, and the cell turns red.
 package resident
 
 import (
@@ -21,29 +27,32 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Model is a trained model in a folder, whom the helper speaks for. What is trained anew there is loaded anew.
+// Model is a trained model in a folder. The helper loads it, and loads it again after a new
+// training.
 type Model struct {
 	Folder string
 	ctx    context.Context
 	report func(done, total int)
 }
 
-// Open finds a model by its folder, or by the last parts of one's path below the working folder or EQFLOW_OUT, which no other
-// has: "eqBG", "springs/models/eqBG".
+// Open finds a model by its folder, or by the last parts of the folder's path if they are unique
+// below the working folder and EQFLOW_OUT: "eqBG", "springs/models/eqBG".
 func Open(name string) *Model {
 	return &Model{Folder: must(Find(name)), ctx: context.Background()}
 }
 
-// Watch lets ctx end later questions, and report, which may be nil, hear how many configurations are done.
+// Watch makes later queries end with ctx, and report their progress in configurations. report may
+// be nil.
 func (m *Model) Watch(ctx context.Context, report func(done, total int)) {
 	m.ctx, m.report = ctx, report
 }
 
-// Card is what is known of the model without computing.
+// Card returns the description of the model, which needs no computation.
 func (m *Model) Card() eqflow.Card { return must(eqflow.Describe(m.Folder)) }
 
-// Sample draws n configurations, the same for the same seed, as eqflow.Model.Sample does. Of a system of one's own, the cell
-// has the energy, by target.FromGraph, which the helper has not.
+// Sample draws n configurations as eqflow.Model.Sample does: the same seed gives the same
+// configurations. The energy of a system made by target.FromGraph is known in the cell and not in
+// the helper, so the cell weighs these samples itself.
 func (m *Model) Sample(n int, seed uint64) density.Samples {
 	s := ask[density.Samples](m, sample{n, seed})
 	if system := m.Card().Target; system.Kind == target.KindOwn {
@@ -52,41 +61,46 @@ func (m *Model) Sample(n int, seed uint64) density.Samples {
 	return s
 }
 
-// LogProb returns the log-density of each configuration under the model, in nats, with the flow solved in the given number of
-// steps (0: as trained).
+// LogProb returns the log-density of each configuration under the model, in nats. steps is the
+// number of solver steps; 0 means as trained.
 func (m *Model) LogProb(x particle.Batch, steps int) []float64 {
 	_, logProb := m.ToPrior(x, steps)
 	return logProb
 }
 
-// ToPrior maps configurations back to the prior and returns them with their log-density, in nats.
+// ToPrior maps configurations of the target to the prior and returns them with the log-density of
+// x, in nats.
 func (m *Model) ToPrior(x particle.Batch, steps int) (z particle.Batch, logProb []float64) {
-	a := ask[scored](m, toPrior{x, steps})
+	a := ask[mapped](m, toPrior{x, steps})
 	return a.X, a.LogProb
 }
 
-// FromPrior maps prior configurations to the target's and returns them with their log-density, in nats.
+// FromPrior maps configurations of the prior to the target and returns them with their log-density,
+// in nats.
 func (m *Model) FromPrior(z particle.Batch, steps int) (x particle.Batch, logProb []float64) {
-	a := ask[scored](m, fromPrior{z, steps})
+	a := ask[mapped](m, fromPrior{z, steps})
 	return a.X, a.LogProb
 }
 
-// Path returns the flow from prior configurations to the target's at the given number of frames, both ends included.
+// Path returns the flow from configurations of the prior to the target at the given number of
+// frames, both ends included.
 func (m *Model) Path(z particle.Batch, frames int) []particle.Batch {
 	return ask[[]particle.Batch](m, path{z, frames})
 }
 
-// PathToPrior returns the flow backwards, from the target's configurations to the prior's.
+// PathToPrior returns the flow in the other direction, from configurations of the target to the
+// prior.
 func (m *Model) PathToPrior(x particle.Batch, frames int) []particle.Batch {
 	return ask[[]particle.Batch](m, pathToPrior{x, frames})
 }
 
-// Evaluate judges the model on data, as eqflow.Model.Evaluate does, but for systems of one's own.
+// Evaluate judges the model on data as eqflow.Model.Evaluate does. It fails for a system made by
+// target.FromGraph.
 func (m *Model) Evaluate(data particle.Batch, e evaluate.Options) evaluate.Report {
 	return ask[evaluate.Report](m, evaluation{data, e})
 }
 
-// ask puts a question to the helper, whose answer is a T.
+// ask sends a query to the helper, whose answer is a T.
 func ask[T any](m *Model, what any) T { return must(m.ask(what)).(T) }
 
 func must[T any](v T, err error) T {
@@ -96,7 +110,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// What is asked, and the answers that are no type of eqflow.
+// The queries, and the answer that is not a type of eqflow.
 type (
 	sample struct {
 		N    int
@@ -119,17 +133,20 @@ type (
 		Frames int
 	}
 	evaluation struct {
-		Data particle.Batch
-		How  evaluate.Options
+		Data     particle.Batch
+		Settings evaluate.Options
 	}
-	scored struct {
+	mapped struct {
 		X       particle.Batch
 		LogProb []float64
 	}
 )
 
 func init() {
-	for _, v := range []any{sample{}, toPrior{}, fromPrior{}, path{}, pathToPrior{}, evaluation{}, scored{}, density.Samples{}, evaluate.Report{}, []particle.Batch{}} {
+	for _, v := range []any{
+		sample{}, toPrior{}, fromPrior{}, path{}, pathToPrior{}, evaluation{}, mapped{},
+		density.Samples{}, evaluate.Report{}, []particle.Batch{},
+	} {
 		gob.Register(v)
 	}
 }

@@ -31,13 +31,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// The environment of the processes that the tests start.
+// The environment variables of the processes that the tests start.
 const (
-	pidVariable   = "EQFLOW_TEST_HELPER_PID" // the file that a helper writes its number into
-	ownerVariable = "EQFLOW_TEST_OWNER"      // the model that TestOwner asks
+	pidVariable   = "EQFLOW_TEST_HELPER_PID" // the file that a helper writes its process number into
+	ownerVariable = "EQFLOW_TEST_OWNER"      // the model that TestOwner queries
 )
 
-// TestMain is the helper too, where it is called as one.
+// TestMain is also the helper, with the arguments of one.
 func TestMain(m *testing.M) {
 	if len(os.Args) != 3 || os.Args[1] != "kernel" || os.Args[2] != "helper" {
 		os.Exit(m.Run())
@@ -62,10 +62,11 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// kernel is a helper's owner for a test, and the folder that it works in. It returns the helper's number, once there is one.
-func kernel(t *testing.T) (pid func() int) {
+// startHost starts a host for a test, and makes a new working folder. pid waits for a helper and
+// returns its process number.
+func startHost(t *testing.T) (pid func() int) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "eqr-") // sockets want short paths
+	dir, err := os.MkdirTemp("", "eqr-") // sockets need short paths
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func await(t *testing.T, what string, reached func() bool) {
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// save puts an untrained model of three particles on springs into a folder.
+// save saves an untrained model of three particles on springs in a folder.
 func save(t *testing.T, folder string, seed uint64) *eqflow.Model {
 	t.Helper()
 	return saveOf(t, folder, target.Harmonic{N: 3, D: 2}, seed)
@@ -123,7 +124,7 @@ func saveOf(t *testing.T, folder string, system target.Target, seed uint64) *eqf
 	return m
 }
 
-func drawn(t *testing.T, m *eqflow.Model) density.Samples {
+func draw(t *testing.T, m *eqflow.Model) density.Samples {
 	t.Helper()
 	s, err := m.Sample(20, 7)
 	if err != nil {
@@ -132,32 +133,33 @@ func drawn(t *testing.T, m *eqflow.Model) density.Samples {
 	return s
 }
 
-// wrong returns what a cell that fails says.
-func wrong(do func()) (text string) {
+// failure returns the text of a panic.
+func failure(do func()) (text string) {
 	defer func() {
 		if r := recover(); r != nil {
 			text = fmt.Sprint(r)
 		}
 	}()
 	do()
-	return "nothing went wrong"
+	return "no panic"
 }
 
-// Whatever is asked, the helper answers as the model itself does, to many at once.
+// The helper answers every query as the model itself does, and several clients at once.
 func TestTheHelperAnswersAsTheModelDoes(t *testing.T) {
-	kernel(t)
+	startHost(t)
 	m := save(t, "deep/eqBG", 1)
-	want := drawn(t, m)
-	var askers sync.WaitGroup
+	want := draw(t, m)
+	var clients sync.WaitGroup
 	for range 4 {
-		askers.Go(func() {
+		clients.Go(func() {
 			got := Open("eqBG").Sample(20, 7)
-			if !slices.Equal(got.X.X, want.X.X) || !slices.Equal(got.LogQ, want.LogQ) || !slices.Equal(got.LogWeight, want.LogWeight) {
-				t.Errorf("samples have log q %v, the model's %v", got.LogQ, want.LogQ)
+			if !slices.Equal(got.X.X, want.X.X) || !slices.Equal(got.LogQ, want.LogQ) ||
+				!slices.Equal(got.LogWeight, want.LogWeight) {
+				t.Errorf("samples have log q %v, the model's are %v", got.LogQ, want.LogQ)
 			}
 		})
 	}
-	askers.Wait()
+	clients.Wait()
 	r := Open("eqBG")
 	if got := r.LogProb(want.X, 0); len(got) != 20 || got[0]-want.LogQ[0] > 1e-4 {
 		t.Errorf("log q is %v, was %v", got, want.LogQ)
@@ -170,10 +172,12 @@ func TestTheHelperAnswersAsTheModelDoes(t *testing.T) {
 			t.Fatalf("the path ends at %v, the flow at %v", frames[2].X, x.X)
 		}
 	}
-	report, err := m.Evaluate(want.X, evaluate.Options{Samples: 64})
-	// A collective variable crosses over as its expression.
-	rg := evaluate.Options{Samples: 64, Variables: []measure.Variable{{Name: "rg", Expression: "rg"}}}
-	if got := r.Evaluate(want.X, rg); err != nil || got.Check != report.Check || got.Weights != report.Weights || got.W2 != report.W2 || len(got.FreeEnergies) != 1 {
+	report, err := m.Evaluate(want.X, evaluate.Options{Samples: new(64)})
+	// A collective variable is sent as its expression.
+	rg := evaluate.Options{Samples: new(64), Variables: []measure.Variable{{Name: "rg", Expression: "rg"}}}
+	got := r.Evaluate(want.X, rg)
+	if err != nil || got.Check != report.Check || got.Weights != report.Weights || got.W2 != report.W2 ||
+		len(got.FreeEnergies) != 1 {
 		t.Errorf("the evaluation is %v, the model's %v, %v", got, report, err)
 	}
 	if r.Card().System != m.Target.Name() {
@@ -181,34 +185,35 @@ func TestTheHelperAnswersAsTheModelDoes(t *testing.T) {
 	}
 }
 
-// The cell has the energy of a system of its own, the helper the flow.
+// For a system made by target.FromGraph, the cell has the energy and the helper has the flow.
 func TestASystemOfOnesOwn(t *testing.T) {
-	kernel(t)
+	startHost(t)
 	springs := func(strength float64) *target.Own {
 		return target.MustFromGraph("springs", 3, 2, func(x *graph.Node) *graph.Node {
 			return graph.MulScalar(graph.ReduceSum(particle.SquaredPairDistances(x), -1), strength)
 		})
 	}
-	want := drawn(t, saveOf(t, "m", springs(1), 1))
+	want := draw(t, saveOf(t, "m", springs(1), 1))
 	if got := Open("m").Sample(20, 7); !slices.Equal(got.LogWeight, want.LogWeight) {
 		t.Errorf("log-weights are %v, the model's %v", got.LogWeight, want.LogWeight)
 	}
-	if said := wrong(func() { Open("m").Evaluate(want.X, evaluate.Options{}) }); !strings.Contains(said, "by a session") {
-		t.Errorf("of an evaluation: %s", said)
+	text := failure(func() { Open("m").Evaluate(want.X, evaluate.Options{}) })
+	if !strings.Contains(text, "by a session") {
+		t.Errorf("of an evaluation: %s", text)
 	}
 	springs(2)
-	if said := wrong(func() { Open("m").Sample(1, 1) }); !strings.Contains(said, "another energy") {
-		t.Errorf("with another energy: %s", said)
+	if text := failure(func() { Open("m").Sample(1, 1) }); !strings.Contains(text, "another energy") {
+		t.Errorf("with another energy: %s", text)
 	}
-	want = drawn(t, saveOf(t, "m", springs(2), 1))
+	want = draw(t, saveOf(t, "m", springs(2), 1))
 	if got := Open("m").Sample(20, 7); !slices.Equal(got.LogWeight, want.LogWeight) {
 		t.Errorf("of the new system log-weights are %v, the model's %v", got.LogWeight, want.LogWeight)
 	}
 }
 
-func TestAHelperThatDiesIsFollowedByAnother(t *testing.T) {
-	pid := kernel(t)
-	want := drawn(t, save(t, "m", 1))
+func TestAHelperThatDiesIsReplaced(t *testing.T) {
+	pid := startHost(t)
+	want := draw(t, save(t, "m", 1))
 	for range 2 {
 		first := pid()
 		if got := Open("m").Sample(20, 7); !slices.Equal(got.LogQ, want.LogQ) {
@@ -226,86 +231,88 @@ func TestAHelperThatDiesIsFollowedByAnother(t *testing.T) {
 	}
 }
 
-// A helper killed over a question is followed by another, who answers it. So many samples take longer than the time until
-// progress is told first.
-func TestAQuestionOutlivesItsHelper(t *testing.T) {
-	pid := kernel(t)
+// A helper that is killed during a query is followed by another helper, which answers the query. A
+// million samples take longer than the first report of progress.
+func TestAQueryOutlivesItsHelper(t *testing.T) {
+	pid := startHost(t)
 	save(t, "m", 1)
-	first, heard := pid(), false
+	first, killed := pid(), false
 	m := Open("m")
 	m.Watch(context.Background(), func(done, total int) {
-		if !heard {
-			heard = true
+		if !killed {
+			killed = true
 			_ = syscall.Kill(first, syscall.SIGKILL)
 		}
 	})
-	if got := m.Sample(1_000_000, 7); got.X.Len() != 1_000_000 || !heard || pid() == first {
-		t.Errorf("%d samples by the helper %d, once %d; progress heard: %t", got.X.Len(), pid(), first, heard)
+	if got := m.Sample(1_000_000, 7); got.X.Len() != 1_000_000 || !killed || pid() == first {
+		t.Errorf("%d samples by helper %d, at first %d; killed: %t", got.X.Len(), pid(), first, killed)
 	}
 }
 
 func TestAModelTrainedAnewIsLoadedAnew(t *testing.T) {
-	kernel(t)
+	startHost(t)
 	for seed := range uint64(3) {
-		want := drawn(t, save(t, "m", seed))
+		want := draw(t, save(t, "m", seed))
 		if got := Open("m").Sample(20, 7); !slices.Equal(got.LogQ, want.LogQ) {
 			t.Errorf("of the model of seed %d, log q is %v, want %v", seed, got.LogQ, want.LogQ)
 		}
 	}
 }
 
-// Who does not wait any more is free at once, and so is the helper, between two blocks.
-func TestAnAnswerThatIsNotWantedIsNotComputed(t *testing.T) {
-	kernel(t)
+// A client that stops waiting returns at once. The helper stops computing after the current block.
+func TestAnAbandonedQueryIsNotComputed(t *testing.T) {
+	startHost(t)
 	save(t, "m", 1)
 	ctx, stop := context.WithCancel(context.Background())
 	m := Open("m")
 	m.Watch(ctx, func(int, int) { stop() })
 	start := time.Now()
-	if said := wrong(func() { m.Sample(3_000_000, 1) }); !strings.Contains(said, "stopped") {
-		t.Errorf("a question that was given up says %q", said)
+	if text := failure(func() { m.Sample(3_000_000, 1) }); !strings.Contains(text, "stopped") {
+		t.Errorf("an abandoned query fails with %q", text)
 	}
 	Open("m").Sample(1, 1)
-	if took := time.Since(start); took > 30*time.Second { // three million take minutes
+	if took := time.Since(start); took > 30*time.Second { // three million samples take minutes
 		t.Errorf("the next answer came after %s", took)
 	}
 }
 
-func TestWhatGoesWrongIsSaid(t *testing.T) {
-	kernel(t)
-	if said := wrong(func() { Open("m") }); !strings.Contains(said, "none below this folder") {
-		t.Errorf("without models: %s", said)
+func TestFailures(t *testing.T) {
+	startHost(t)
+	if text := failure(func() { Open("m") }); !strings.Contains(text, "none below this folder") {
+		t.Errorf("without models: %s", text)
 	}
 	save(t, "a/m", 1)
 	save(t, "b/m", 1)
 	save(t, "damaged", 1)
-	if said := wrong(func() { Open("m") }); !strings.Contains(said, "a/m or b/m") {
-		t.Errorf("of two: %s", said)
+	if text := failure(func() { Open("m") }); !strings.Contains(text, "a/m or b/m") {
+		t.Errorf("of two: %s", text)
 	}
-	if said := wrong(func() { Open("n") }); !strings.Contains(said, "there are a/m, b/m") {
-		t.Errorf("of none: %s", said)
+	if text := failure(func() { Open("n") }); !strings.Contains(text, "there are a/m, b/m") {
+		t.Errorf("of none: %s", text)
 	}
 	if err := os.WriteFile(train.FileOf("damaged"), []byte("no archive"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if said := wrong(func() { Open("damaged").Sample(1, 1) }); !strings.Contains(said, "damaged") {
-		t.Errorf("a damaged model: %s", said)
+	if text := failure(func() { Open("damaged").Sample(1, 1) }); !strings.Contains(text, "damaged") {
+		t.Errorf("a damaged model: %s", text)
 	}
-	if said := wrong(func() { Open("a/m").LogProb(particle.NewBatch(1, 4, 2), 0) }); !strings.Contains(said, "do not fit") {
-		t.Errorf("a configuration of another system: %s", said)
+	other := particle.NewBatch(1, 4, 2)
+	if text := failure(func() { Open("a/m").LogProb(other, 0) }); !strings.Contains(text, "do not fit") {
+		t.Errorf("a configuration of another system: %s", text)
 	}
 	t.Run("backend", func(t *testing.T) {
 		t.Setenv(envBackend, "broken")
-		if said := wrong(func() { Open("a/m").Sample(1, 1) }); said != "no such backend" {
-			t.Errorf("a backend that does not open: %s", said)
+		if text := failure(func() { Open("a/m").Sample(1, 1) }); text != "no such backend" {
+			t.Errorf("a backend that does not open: %s", text)
 		}
 	})
 	if got := Open("a/m").Sample(1, 1); got.X.Len() != 1 {
-		t.Error("the helper answers no more")
+		t.Error("the helper does not answer any more")
 	}
 }
 
-// TestOwner is the process that TestNoHelperOutlivesItsOwner kills: one without a kernel, that asks.
+// TestOwner is the process that TestNoHelperOutlivesItsOwner kills: a process without a kernel that
+// queries a model.
 func TestOwner(t *testing.T) {
 	model := os.Getenv(ownerVariable)
 	if model == "" {
@@ -319,9 +326,10 @@ func TestNoHelperOutlivesItsOwner(t *testing.T) {
 	dir := t.TempDir()
 	save(t, filepath.Join(dir, "m"), 1)
 	owner := exec.Command(os.Args[0], "-test.run=^TestOwner$")
-	owner.Env = append(os.Environ(), ownerVariable+"="+filepath.Join(dir, "m"), pidVariable+"="+filepath.Join(dir, "pid"),
+	owner.Env = append(os.Environ(),
+		ownerVariable+"="+filepath.Join(dir, "m"), pidVariable+"="+filepath.Join(dir, "pid"),
 		EnvProgram+"="+os.Args[0], EnvSocket+"=", "TMPDIR="+dir)
-	said, err := owner.StdoutPipe()
+	out, err := owner.StdoutPipe()
 	if err == nil {
 		err = owner.Start()
 	}
@@ -329,7 +337,7 @@ func TestNoHelperOutlivesItsOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := make([]byte, len("drawn: 1"))
-	if _, err := said.Read(line); err != nil || string(line) != "drawn: 1" {
+	if _, err := out.Read(line); err != nil || string(line) != "drawn: 1" {
 		t.Errorf("the owner says %q, %v", line, err)
 	}
 	pid := readPID(t, filepath.Join(dir, "pid"))
@@ -342,7 +350,7 @@ func TestNoHelperOutlivesItsOwner(t *testing.T) {
 	})
 }
 
-// A helper cannot tell what xla calls its variable, without linking it.
+// The package repeats the name of xla's variable, since cells must not link xla.
 func TestNamesAgree(t *testing.T) {
 	if envBackend != xla.EnvBackend {
 		t.Errorf("%s is not %s", envBackend, xla.EnvBackend)

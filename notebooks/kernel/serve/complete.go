@@ -6,26 +6,27 @@ import (
 	"strings"
 )
 
-// complete answers a completion request in a line that names a magic; own is false for all others, which are GoNB's.
-func (p *proxy) complete(code string, cursor any) (content map[string]any, own bool) {
+// complete answers a completion request in a line that names a magic. ok is false for all other
+// lines, which GoNB completes.
+func complete(magics []Magic, code string, cursor any) (content map[string]any, ok bool) {
 	at, _ := cursor.(float64)
 	letters := []rune(code)
 	before := string(letters[:min(max(int(at), 0), len(letters))])
 	line := before[strings.LastIndex(before, "\n")+1:]
-	candidates, own := completions(p.launch.Magics, line)
-	if !own {
+	matches, ok := completions(magics, line)
+	if !ok {
 		return nil, false
 	}
 	word := line[strings.LastIndexAny(line, " \t")+1:]
 	return map[string]any{
-		"status": "ok", "matches": candidates, "metadata": map[string]any{},
+		"status": "ok", "matches": matches, "metadata": map[string]any{},
 		"cursor_start": len([]rune(before)) - len([]rune(word)), "cursor_end": len([]rune(before)),
 	}, true
 }
 
-// completions lists what may stand in the place of the last word of a line that begins with the magic word, or with its
-// first letters.
-func completions(all []Magic, line string) (candidates []string, own bool) {
+// completions lists the words that may replace the last word of a line. ok is false for a line that
+// does not begin with the magic word or its first letters.
+func completions(magics []Magic, line string) (matches []string, ok bool) {
 	words := strings.Fields(line)
 	if line == "" || line[0] != '%' || len(words) == 0 {
 		return nil, false
@@ -34,36 +35,44 @@ func completions(all []Magic, line string) (candidates []string, own bool) {
 		words = append(words, "")
 	}
 	last := words[len(words)-1]
-	switch {
-	case len(words) == 1:
+	if len(words) == 1 {
 		if len(last) < 2 || !strings.HasPrefix(magicWord, last) {
 			return nil, false
 		}
 		return []string{magicWord}, true
-	case words[0] != magicWord:
-		return nil, false
-	case len(words) == 2:
-		for _, m := range append(all[:len(all):len(all)], Magic{Name: "help"}) {
-			candidates = append(candidates, m.Name)
-		}
-	default:
-		for _, m := range all {
-			if m.Name == words[1] && m.Complete != nil {
-				candidates = m.Complete(words[2:])
-			}
-		}
 	}
-	matches := []string{}
-	for _, c := range candidates {
-		if strings.HasPrefix(c, last) {
-			matches = append(matches, c)
+	if words[0] != magicWord {
+		return nil, false
+	}
+	matches = []string{}
+	for _, candidate := range candidates(magics, words[1:]) {
+		if strings.HasPrefix(candidate, last) {
+			matches = append(matches, candidate)
 		}
 	}
 	return matches, true
 }
 
-// isComplete answers whether a console should run a cell or ask for another line: incomplete while a bracket, a string or a
-// comment is open, or the last token needs another.
+// candidates lists the words that can stand in the place of the last of the words after the magic
+// word.
+func candidates(magics []Magic, words []string) (all []string) {
+	if len(words) == 1 {
+		for _, m := range magics {
+			all = append(all, m.Name)
+		}
+		return append(all, "help")
+	}
+	for _, m := range magics {
+		if m.Name == words[0] && m.Complete != nil {
+			return m.Complete(words[1:])
+		}
+	}
+	return nil
+}
+
+// isComplete answers whether a console should run a cell or ask for another line. A cell is
+// incomplete while a bracket, a string or a comment is open, or while its last token needs another
+// one.
 func isComplete(code string) map[string]any {
 	lines := strings.Split(strings.TrimRight(code, " \t\n"), "\n")
 	if last := lines[len(lines)-1]; strings.HasPrefix(last, "%") || strings.HasPrefix(last, "!") {
@@ -89,14 +98,15 @@ func isComplete(code string) map[string]any {
 	return map[string]any{"status": "complete"}
 }
 
-// scan reads Go tokens: how many brackets are open at the end, whether something else is, and whether it cannot be Go.
+// scan reads Go tokens. depth is the number of brackets that are open at the end; open reports
+// whether a string, a comment or an expression is; wrong reports whether the source cannot be Go.
 func scan(source string) (depth int, open, wrong bool) {
 	files := token.NewFileSet()
 	file := files.AddFile("", files.Base(), len(source))
 	var s scanner.Scanner
 	s.Init(file, []byte(source), func(_ token.Position, message string) {
-		if strings.Contains(message, "not terminated") && !strings.Contains(message, "rune") && !strings.HasPrefix(message, "string") {
-			open = true // a raw string or a comment goes on in the next line
+		if continues(message) {
+			open = true
 		} else {
 			wrong = true
 		}
@@ -115,14 +125,21 @@ func scan(source string) (depth int, open, wrong bool) {
 			}
 		case token.SEMICOLON:
 			if text == "\n" {
-				continue // put in by the scanner
+				continue // inserted by the scanner
 			}
 		}
 		last = t
 	}
 }
 
-// needsMore tells whether no statement ends with a token.
+// continues reports whether an error of the scanner is about a raw string or a comment, which may
+// continue in the next line.
+func continues(message string) bool {
+	return strings.Contains(message, "not terminated") &&
+		!strings.Contains(message, "rune") && !strings.HasPrefix(message, "string")
+}
+
+// needsMore reports whether no statement ends with a token.
 func needsMore(t token.Token) bool {
 	switch t {
 	case token.INC, token.DEC, token.RPAREN, token.RBRACE, token.RBRACK, token.SEMICOLON, token.COLON:

@@ -1,4 +1,7 @@
-// Package serve is the kernel "eqflow (Go)" that Jupyter starts: Installation tells Jupyter about it (kernelspec.go), Run stands
-// between Jupyter's sockets (front.go) and a GoNB of its own (launch.go), and passes everything between the two (proxy.go), adding
-// the magics (magic.go) and their completion (complete.go).
+// Package serve is the kernel "eqflow (Go)" that Jupyter starts. Installation writes the kernelspec
+// that tells Jupyter about the kernel (kernelspec.go), and Find looks at what is installed
+// (installed.go). Run starts a GoNB of its own (run.go) and prepares it for cells (prepare.go).
+// Between Jupyter's sockets (front.go) and GoNB stands a proxy (proxy.go): it passes messages on,
+// answers some requests itself (requests.go), and adds the magics (magic.go) and their completion
+// (complete.go).
 package serve

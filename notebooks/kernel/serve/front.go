@@ -28,14 +28,15 @@ type connection struct {
 func readConnection(path string) (connection, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return connection{}, fmt.Errorf("kernel: cannot read Jupyter's connection file: %w; Jupyter starts this program, a person chooses it there", err)
+		return connection{}, fmt.Errorf("kernel: cannot read Jupyter's connection file: %w; "+
+			"Jupyter starts this program, choose the kernel there", err)
 	}
 	var c connection
 	if err := json.Unmarshal(text, &c); err != nil {
-		return c, fmt.Errorf("kernel: %s is no connection file: %w", path, err)
+		return c, fmt.Errorf("kernel: %s is not a connection file: %w", path, err)
 	}
 	if c.Scheme != "" && c.Scheme != "hmac-sha256" {
-		return c, fmt.Errorf("kernel: %s asks for signatures by %s; only hmac-sha256 is known", path, c.Scheme)
+		return c, fmt.Errorf("kernel: %s asks for signatures by %s; only hmac-sha256 is supported", path, c.Scheme)
 	}
 	return c, nil
 }
@@ -53,13 +54,13 @@ type outlet struct {
 	mu sync.Mutex
 }
 
-func (o *outlet) put(m zmq4.Msg) error {
+func (o *outlet) send(m zmq4.Msg) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.SendMulti(m)
 }
 
-// front are the five sockets that Jupyter talks to.
+// front holds the five sockets that Jupyter talks to.
 type front struct {
 	shell, control, stdin, iopub, heartbeat *outlet
 	key                                     gonb.Signer
@@ -69,15 +70,18 @@ type front struct {
 func listen(ctx context.Context, c connection) (*front, error) {
 	f := &front{key: gonb.Signer(c.Key)}
 	for _, s := range []struct {
-		at   **outlet
-		kind zmq4.Socket
-		port int
+		to     **outlet
+		socket zmq4.Socket
+		port   int
 	}{
-		{&f.shell, zmq4.NewRouter(ctx), c.Shell}, {&f.control, zmq4.NewRouter(ctx), c.Control},
-		{&f.stdin, zmq4.NewRouter(ctx), c.Stdin}, {&f.iopub, zmq4.NewPub(ctx), c.IOPub}, {&f.heartbeat, zmq4.NewRep(ctx), c.Heartbeat},
+		{&f.shell, zmq4.NewRouter(ctx), c.Shell},
+		{&f.control, zmq4.NewRouter(ctx), c.Control},
+		{&f.stdin, zmq4.NewRouter(ctx), c.Stdin},
+		{&f.iopub, zmq4.NewPub(ctx), c.IOPub},
+		{&f.heartbeat, zmq4.NewRep(ctx), c.Heartbeat},
 	} {
-		*s.at = &outlet{Socket: s.kind}
-		if err := s.kind.Listen(c.address(s.port)); err != nil {
+		*s.to = &outlet{Socket: s.socket}
+		if err := s.socket.Listen(c.address(s.port)); err != nil {
 			f.close()
 			return nil, fmt.Errorf("kernel: cannot listen at %s: %w; restart the kernel", c.address(s.port), err)
 		}
@@ -93,14 +97,14 @@ func (f *front) close() {
 	}
 }
 
-// beat answers heartbeats until the socket closes.
-func (f *front) beat() {
+// answerHeartbeats echoes heartbeats until the socket closes.
+func (f *front) answerHeartbeats() {
 	for {
 		m, err := f.heartbeat.Recv()
 		if err != nil {
 			return
 		}
-		if f.heartbeat.put(m) != nil {
+		if f.heartbeat.send(m) != nil {
 			return
 		}
 	}

@@ -15,14 +15,14 @@ import (
 
 // served is a kernel as Jupyter sees it.
 type served struct {
-	*gonb.Session
+	*gonb.Client
 	key    gonb.Signer
-	folder string // for temporary files of the kernel
+	folder string // the kernel's temporary files
 	count  any    // the number of the last cell
 	ended  chan error
 }
 
-// connectionFile writes what Jupyter would, for sockets in a folder of their own.
+// connectionFile writes Jupyter's connection file, for sockets in a folder of their own.
 func connectionFile(t testing.TB, dir string, key gonb.Signer) string {
 	t.Helper()
 	text, err := json.Marshal(map[string]any{
@@ -51,10 +51,11 @@ func builtTools(t testing.TB) (root string, tools gonb.Toolchain) {
 	return root, tools
 }
 
-// temporary is the folder for temporary files, before tests give their kernels others.
+// temporary is the folder for temporary files, read before tests set other folders for their
+// kernels.
 var temporary = os.TempDir()
 
-// shortTemp is a temporary folder with a path short enough for sockets.
+// shortTemp makes a temporary folder whose path is short enough for sockets.
 func shortTemp(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(temporary, "eqk-")
@@ -65,23 +66,26 @@ func shortTemp(t testing.TB) string {
 	return dir
 }
 
-// serve starts a kernel and connects to it. The cells compile against root, the checkout's own if it is empty.
+// serve starts a kernel and connects to it. The cells compile against root or, if root is empty,
+// against this clone.
 func serve(t testing.TB, root string, magics ...Magic) *served {
 	t.Helper()
 	here, tools := builtTools(t)
 	if root == "" {
 		root = here
 	}
-	dir := shortTemp(t)
+	dir, key := shortTemp(t), gonb.Signer(gonb.RandomToken())
 	t.Setenv("TMPDIR", dir)
-	key := gonb.Signer(gonb.RandomToken())
+	t.Setenv(resident.EnvSocket, "") // Run sets it in this process
 	k := &served{key: key, folder: dir, ended: make(chan error, 1)}
-	launch := Launch{Connection: connectionFile(t, dir, key), Root: root, Program: program, Tools: tools, Magics: magics, Version: "test"}
-	t.Setenv(resident.EnvSocket, "") // Run tells its own process
+	launch := Launch{
+		Connection: connectionFile(t, dir, key), Root: root, Program: program, Tools: tools, Magics: magics,
+		Version: "test",
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	go func() { k.ended <- Run(ctx, launch) }()
 	var err error
-	if k.Session, err = gonb.Connect(context.Background(), dir, key); err != nil {
+	if k.Client, err = gonb.Connect(context.Background(), dir, key); err != nil {
 		stop()
 		t.Fatal(err, <-k.ended)
 	}
@@ -97,32 +101,41 @@ func serve(t testing.TB, root string, magics ...Magic) *served {
 	return k
 }
 
-// cell runs code and returns what it showed, and whether it failed.
+// begin requests a cell and does not wait for it.
+func (k *served) begin(t testing.TB, code string) {
+	t.Helper()
+	request := map[string]any{"code": code, "silent": false, "store_history": true}
+	if _, err := k.Send(k.Shell, "execute_request", request); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// cell runs a cell and returns its output, the echo of its code, and its failure.
 func (k *served) cell(t testing.TB, code string) (shown, echo string, failure string) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 	out := ipynb.NewCollector()
-	_, err := k.Execute(ctx, code, gonb.Grace, func(m gonb.Message) {
+	_, err := k.Execute(ctx, code, func(m gonb.Message) {
 		if m.Header.Type == "execute_input" {
 			echo, k.count = text(m.Content["code"]), m.Content["execution_count"]
 		}
-		out.Take(m)
+		out.Collect(m)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.Failure != "" { // GoNB shows what the compiler says as HTML
-		everything, err := json.Marshal(out.Final())
+	if out.Failure != "" { // GoNB shows the compiler's errors as HTML
+		all, err := json.Marshal(out.Outputs())
 		if err != nil {
 			t.Fatal(err)
 		}
-		out.Failure += string(everything)
+		out.Failure += string(all)
 	}
-	return out.Streamed("stdout"), echo, out.Failure
+	return out.Stream("stdout"), echo, out.Failure
 }
 
-// ask sends a request on the shell socket and returns the content of its answer.
+// ask sends a request on the shell socket and returns the content of its reply.
 func (k *served) ask(t *testing.T, kind string, content map[string]any) map[string]any {
 	t.Helper()
 	id, err := k.Send(k.Shell, kind, content)

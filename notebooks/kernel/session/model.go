@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"path/filepath"
 
+	"github.com/gomlx/compute"
+
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
@@ -18,41 +20,72 @@ import (
 )
 
 func (s *Session) modelFolder(name string) string {
-	return filepath.Join(s.folder, modelsPart, part(name))
+	return filepath.Join(s.folder, modelsPart, checked(name))
 }
 
-// Train trains a generator, showing its learning curve as it grows, and keeps the model under a name. What has been trained
-// so already is taken up as it is, an interrupted training goes on where it stopped, and one whose system, flow, settings
-// or data have changed begins anew.
-func (s *Session) Train(name string, g eqflow.Generator, data train.Data, settings train.Settings) *eqflow.Model {
+// Train trains a generator, shows its learning curve as it grows, and keeps the model under a name.
+// A finished training is not repeated, and an interrupted training continues where it stopped. A
+// training whose system, flow, settings or data have changed starts anew.
+func (s *Session) Train(
+	name string, g eqflow.Generator, data train.Data, settings train.Settings,
+) *eqflow.Model {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	folder := s.modelFolder(name)
-	for {
-		m := must(eqflow.New(s.Backend(), g))
-		live := figure.NewLiveCurve("Training of " + name)
-		steps := 0
-		history, err := m.Train(ctx, data, train.Run{Settings: settings, Folder: folder, Report: func(p train.Progress) {
+	live := figure.NewLiveCurve("Training of " + name)
+	steps := 0
+	m, _, err := s.Fit(ctx, name, Training{
+		Backend: s.Backend(), Generator: g, Data: data, Settings: settings,
+		Report: func(p train.Progress) {
 			live.Point(p.Step, p.Steps, p.StepLoss, p.Validation, p.Left)
 			steps++
-		}})
-		if errors.Is(err, train.ErrOtherModel) {
-			if err := os.RemoveAll(folder); err != nil {
-				panic(err)
-			}
-			continue
+		},
+	})
+	must(m, err)
+	if steps > 0 {
+		if err := live.Done(); err != nil {
+			panic(err)
 		}
-		must(history, err)
-		if steps > 0 {
-			if err := live.Done(); err != nil {
-				panic(err)
+	}
+	return m
+}
+
+// Training is everything that a training depends on.
+type Training struct {
+	Backend   compute.Backend
+	Generator eqflow.Generator
+	Data      train.Data
+	Settings  train.Settings
+	From      string               // the model of this session whose parameters it starts from; "" for new parameters
+	Report    func(train.Progress) // called after every step
+}
+
+// Fit trains a generator as Train does, without a learning curve and on a backend of its own.
+// Several trainings may run at once, under different names.
+func (s *Session) Fit(ctx context.Context, name string, t Training) (*eqflow.Model, train.History, error) {
+	folder := s.modelFolder(name)
+	for {
+		m, err := eqflow.New(t.Backend, t.Generator)
+		if err != nil {
+			return nil, train.History{}, err
+		}
+		if t.From != "" {
+			if err := m.StartFrom(s.modelFolder(t.From)); err != nil {
+				return nil, train.History{}, err
 			}
 		}
-		return m
+		history, err := m.Train(ctx, t.Data, train.Run{Settings: t.Settings, Folder: folder, Report: t.Report})
+		if !errors.Is(err, train.ErrOtherModel) {
+			return m, history, err
+		}
+		// The folder's model was trained otherwise.
+		if err := os.RemoveAll(folder); err != nil {
+			return nil, train.History{}, err
+		}
 	}
 }
 
-// Model returns what Train has kept under a name. A model of a system of one's own needs target.FromGraph first.
+// Model returns the model that Train has kept under a name. For a system made by target.FromGraph,
+// call that first.
 func (s *Session) Model(name string) *eqflow.Model {
 	folder := s.modelFolder(name)
 	if !train.IsModel(folder) {
@@ -62,7 +95,7 @@ func (s *Session) Model(name string) *eqflow.Model {
 	return must(m, err)
 }
 
-// Card is what is known of a model without computing.
+// Card returns the description of a model, which needs no computation.
 func (s *Session) Card(name string) eqflow.Card { return must(eqflow.Describe(s.modelFolder(name))) }
 
 // Evaluate judges a model and keeps the report on its card.
@@ -79,9 +112,9 @@ func (s *Session) Sample(name string, n int, seed uint64) density.Samples {
 	return must(s.Model(name).Sample(n, seed))
 }
 
-// Export draws n configurations from a model and writes them to files, by their extensions: .npz with log q, energies and
-// log-weights for NumPy, .xyz with the same for OVITO, VMD and ASE, .npy with the configurations alone. Files that are there
-// are replaced.
+// Export draws n configurations from a model and writes them to files, in the format of each file's
+// extension: .npz with log q, energies and log-weights for NumPy, .xyz with the same for OVITO, VMD
+// and ASE, .npy with only the configurations. It replaces existing files.
 func (s *Session) Export(name string, n int, seed uint64, paths ...string) density.Samples {
 	m := s.Model(name)
 	samples := must(m.Sample(n, seed))

@@ -1,44 +1,40 @@
-// Package session keeps what a notebook makes by name: models, data sets and results. GoNB runs every cell in a process of
-// its own; with a session a cell takes up in one line what an earlier one has made, also after a restart of the kernel:
+// Package session keeps models, data sets and results of a notebook by name. GoNB runs every cell
+// in a process of its own. With a session, one line of a cell continues with the work of earlier
+// cells, also after a restart of the kernel:
 //
 //	s := session.Open("morse")
 //	x := s.Equilibrium("train", own, 10_000, 1)
-//	m := s.Train("eqBG", eqflow.Generator{Target: own}, train.Data{Train: x}, train.Settings{Steps: 2000})
+//	generator, settings := eqflow.Generator{Target: own}, train.Settings{Steps: 2000}
+//	m := s.Train("eqBG", generator, train.Data{Train: x}, settings)
 //
-// Written again in the next cell, the same lines compute nothing; session.Open("morse").Model("eqBG") is shorter still. It is
-// the notebooks' edge: what fails panics, and the cell is red.
+// The same lines in the next cell compute nothing. session.Open("morse").Model("eqBG") is shorter
+// still.
+//
+// A session is a folder (session.go) of data sets (data.go), models (model.go) and results
+// (results.go). The package is the notebooks' edge: a failure panics, and the cell turns red.
 package session
 
 import (
 	"cmp"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
-	"github.com/eqflow/gonb-eqflow/eqflow/figure"
-	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
 // The environment of a session.
 const (
-	EnvOut   = "EQFLOW_OUT"   // the folder that holds the sessions; "work" beside the notebook where it is not set
-	EnvQuick = "EQFLOW_QUICK" // "1" for short training, to see that everything works
+	EnvOut   = "EQFLOW_OUT"   // the folder of everything that notebooks make; by default "work" beside the notebook
+	EnvQuick = "EQFLOW_QUICK" // "1" for short training, to check that everything works
 )
 
-// The parts of a session's folder.
+// The subfolders of a session.
 const (
 	modelsPart  = "models"
 	dataPart    = "data"
@@ -48,22 +44,31 @@ const (
 // Session is a folder of models, data and results.
 type Session struct {
 	folder string
-	opened *xla.Opened // on first use
+	opened *xla.Opened // nil until the first use
 }
 
-// Open takes up the session of that name, or begins it.
+// Open continues the session of that name, or begins it.
 func Open(name string) *Session {
-	return &Session{folder: filepath.Join(Root(), part(name))}
+	return &Session{folder: filepath.Join(Root(), checked(name))}
 }
 
-// Root is the folder of all sessions.
-func Root() string { return filepath.Join(cmp.Or(os.Getenv(EnvOut), "work"), "session") }
+// At continues the session in a folder, or begins it. opened is the backend that the session
+// computes on; nil means the best available.
+func At(folder string, opened *xla.Opened) *Session {
+	return &Session{folder: folder, opened: opened}
+}
 
-// Folder is where the session is kept.
+// Out returns the folder of everything that notebooks make.
+func Out() string { return cmp.Or(os.Getenv(EnvOut), "work") }
+
+// Root returns the folder of the sessions that Open opens.
+func Root() string { return filepath.Join(Out(), "session") }
+
+// Folder returns the session's folder.
 func (s *Session) Folder() string { return s.folder }
 
-// part refuses a name that would lead out of its folder.
-func part(name string) string {
+// checked panics for a name that would lead out of its folder.
+func checked(name string) string {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		panic(fmt.Errorf("session: %q is no name; give one word, without slashes", name))
 	}
@@ -77,7 +82,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// Backend is what the session computes on: the best there is, or what EQFLOW_BACKEND says. It stays open until the cell ends.
+// Backend returns the backend that the session computes on: the one that EQFLOW_BACKEND names, or
+// else the best available. It stays open until the cell ends.
 func (s *Session) Backend() compute.Backend { return s.open().Backend }
 
 func (s *Session) open() *xla.Opened {
@@ -87,10 +93,14 @@ func (s *Session) open() *xla.Opened {
 	return s.opened
 }
 
-// Steps is how long to train: full, or quick where EQFLOW_QUICK asks for that, and a twentieth on the Go backend, which is an
-// order of magnitude slower than XLA.
+// Quick reports whether EQFLOW_QUICK asks for short training.
+func Quick() bool { return os.Getenv(EnvQuick) == "1" }
+
+// Steps returns the number of training steps: full, or quick if EQFLOW_QUICK asks for short
+// training. On the Go backend, which is slower than XLA by an order of magnitude, it is a
+// twentieth, and at least 20.
 func (s *Session) Steps(full, quick int) int {
-	if os.Getenv(EnvQuick) == "1" {
+	if Quick() {
 		full = quick
 	}
 	if s.open().Kind == xla.Go {
@@ -99,109 +109,13 @@ func (s *Session) Steps(full, quick int) int {
 	return full
 }
 
-// Computes tells what computes, and why, without the paths of this machine.
+// Computes describes the backend and the reason for its choice, without the paths of this machine.
 func (s *Session) Computes() string {
 	o := s.open()
 	return strings.ReplaceAll(o.String(), o.Plugin, filepath.Base(o.Plugin))
 }
 
-func (s *Session) dataPath(name string) string {
-	return filepath.Join(s.folder, dataPart, part(name)+".npz")
-}
-
-// Keep puts a data set under a name, in the place of an earlier one.
-func (s *Session) Keep(name string, set dataset.Set) {
-	path := s.dataPath(name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), dataset.Write(path, set, true)); err != nil {
-		panic(err)
-	}
-}
-
-// Set returns what Keep has put under a name.
-func (s *Session) Set(name string) dataset.Set {
-	set, err := dataset.Read(s.dataPath(name), 0, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("session: no data %q; there are %s", name, s.listed(dataPart))
-	}
-	return must(set, err)
-}
-
-// Data returns the configurations of a data set.
-func (s *Session) Data(name string) particle.Batch { return s.Set(name).Batch }
-
-// Import reads n particles in d dimensions from a .npy, .npz or .xyz of the user's own, removes the means, and keeps them
-// under a name. n or d of 0 is taken from the file.
-func (s *Session) Import(name, path string, n, d int) particle.Batch {
-	set := must(dataset.Read(path, n, d))
-	set.Batch.RemoveMean()
-	set.Manifest.CreatedBy = "imported from " + filepath.Base(path)
-	s.Keep(name, set)
-	return set.Batch
-}
-
-// recipe is what equilibrium configurations are made of; another one makes them anew.
-type recipe struct {
-	N       int    `json:"n"`
-	Sampler string `json:"sampler"`
-}
-
-// Equilibrium returns n configurations of independent chains of t, drawn with mcmc's default recipe when they are first
-// asked for, and again when n, seed or the system have changed.
-func (s *Session) Equilibrium(name string, t target.Target, n int, seed uint64) particle.Batch {
-	spec := must(json.Marshal(must(target.SpecOf(t))))
-	settings := must(json.Marshal(recipe{n, string(mcmc.Auto)}))
-	if set, err := dataset.Read(s.dataPath(name), t.Particles(), t.Dim()); err == nil &&
-		same(set.Manifest.Spec, spec) && same(set.Manifest.Settings, settings) && set.Manifest.Seed == seed {
-		return set.Batch
-	}
-	bar := figure.NewProgress("sampling "+name, 0)
-	b, info, err := mcmc.Equilibrium(context.Background(), t, n, mcmc.Auto, seed, func(done, total int) { bar.Update(done, "of %d", total) })
-	must(b, err)
-	bar.Done("%d configurations, acceptance %.0f %%", b.Len(), 100*info.Acceptance())
-	s.Keep(name, dataset.Set{Batch: b, Manifest: dataset.Manifest{System: t.Name(), Spec: spec, Seed: seed, Settings: settings, CreatedBy: "mcmc.Equilibrium"}})
-	return b
-}
-
-// same compares JSON texts, however files have laid them out.
-func same(a, b json.RawMessage) bool {
-	var x, y any
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
-		return false
-	}
-	return slices.Equal(must(json.Marshal(x)), must(json.Marshal(y)))
-}
-
-// Put keeps a result, anything that JSON can hold, under a name.
-func (s *Session) Put(name string, v any) {
-	text := must(json.MarshalIndent(v, "", " "))
-	path := filepath.Join(s.folder, resultsPart, part(name)+".json")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, append(text, '\n'), 0o644)); err != nil {
-		panic(fmt.Errorf("session: cannot keep %q: %w; choose another folder with %s", name, err, EnvOut))
-	}
-}
-
-// Get returns what Put has kept: session.Get[[]float64](s, "energies").
-func Get[T any](s *Session, name string) T {
-	var v T
-	text, err := os.ReadFile(filepath.Join(s.folder, resultsPart, part(name)+".json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		panic(fmt.Errorf("session: no result %q; there are %s", name, s.listed(resultsPart)))
-	}
-	if err := errors.Join(err, json.Unmarshal(text, &v)); err != nil {
-		panic(fmt.Errorf("session: the result %q is not %T: %w", name, v, err))
-	}
-	return v
-}
-
-// listed names what a part of the session holds.
-func (s *Session) listed(part string) string {
-	names := s.names(part)
-	if len(names) == 0 {
-		return "none in " + s.folder
-	}
-	return strings.Join(names, ", ")
-}
-
+// names lists the entries of a subfolder, without extensions.
 func (s *Session) names(part string) []string {
 	entries, _ := os.ReadDir(filepath.Join(s.folder, part))
 	var names []string
@@ -213,24 +127,25 @@ func (s *Session) names(part string) []string {
 	return names
 }
 
-// Rows list what the session keeps, so that figure.Show(s) tells where one is.
+// listed returns the entries of a subfolder as a text for error messages.
+func (s *Session) listed(part string) string {
+	names := s.names(part)
+	if len(names) == 0 {
+		return "none in " + s.folder
+	}
+	return strings.Join(names, ", ")
+}
+
+// Rows lists everything that the session keeps, as the rows of a table for figure.Show(s).
 func (s *Session) Rows() [][]string {
 	var rows [][]string
 	for _, name := range s.names(modelsPart) {
-		c, err := eqflow.Describe(s.modelFolder(name))
-		if err != nil {
-			rows = append(rows, []string{"model", name, oneLine(err)})
-			continue
-		}
-		about := fmt.Sprintf("%s of %s, %d steps", c.Flow, c.System, c.Steps)
-		if c.Report != nil {
-			about += fmt.Sprintf(", NLL %.3f", c.Report.NLL4)
-		}
-		rows = append(rows, []string{"model", name, about})
+		rows = append(rows, []string{"model", name, s.describeModel(name)})
 	}
 	for _, name := range s.names(dataPart) {
 		set, err := dataset.Read(s.dataPath(name), 0, 0)
-		about := fmt.Sprintf("%d configurations of %d particles in %d dimensions", set.Batch.Len(), set.Batch.N, set.Batch.D)
+		b := set.Batch
+		about := fmt.Sprintf("%d configurations of %d particles in %d dimensions", b.Len(), b.N, b.D)
 		if err != nil {
 			about = oneLine(err)
 		}
@@ -240,6 +155,18 @@ func (s *Session) Rows() [][]string {
 		rows = append(rows, []string{"result", name, ""})
 	}
 	return rows
+}
+
+func (s *Session) describeModel(name string) string {
+	c, err := eqflow.Describe(s.modelFolder(name))
+	if err != nil {
+		return oneLine(err)
+	}
+	about := fmt.Sprintf("%s of %s, %d steps", c.Flow, c.System, c.Steps)
+	if c.Report != nil {
+		about += fmt.Sprintf(", NLL %.3f", c.Report.NLL4)
+	}
+	return about
 }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -3,6 +3,7 @@ package session_test
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// notebook makes an empty folder the notebook's, computing in plain Go.
+// notebook makes an empty folder the working folder, and the Go backend the default.
 func notebook(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv(session.EnvOut, "")
@@ -31,7 +32,7 @@ func notebook(t *testing.T) {
 	t.Setenv(figure.FiguresEnv, "figures")
 }
 
-// trap is a system of one's own: three particles on springs.
+// trap is a system made by target.FromGraph: three particles on springs.
 func trap(strength float64) *target.Own {
 	return target.MustFromGraph("trap", 3, 2, func(x *graph.Node) *graph.Node {
 		return graph.MulScalar(graph.ReduceSum(particle.SquaredPairDistances(x), -1), strength/6)
@@ -39,21 +40,22 @@ func trap(strength float64) *target.Own {
 }
 
 func small(t target.Target) eqflow.Generator {
-	return eqflow.Generator{Target: t, Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 4, TimeCentres: 2}, Steps: 2}}
+	field := dynamics.RadialBasis{Centres: 4, TimeCentres: 2}
+	return eqflow.Generator{Target: t, Flow: flow.Continuous{Field: field, Steps: 2}}
 }
 
-// wrong returns what a cell that fails says.
-func wrong(do func()) (text string) {
+// failure returns the text of a panic.
+func failure(do func()) (text string) {
 	defer func() {
 		if r := recover(); r != nil {
 			text = fmt.Sprint(r)
 		}
 	}()
 	do()
-	return "nothing went wrong"
+	return "no panic"
 }
 
-func TestASecondCellGoesOnWhereTheFirstStopped(t *testing.T) {
+func TestASecondCellContinuesTheFirst(t *testing.T) {
 	notebook(t)
 	settings := train.Settings{Steps: 6, Batch: 8, ValidateEvery: 2}
 	cell := func(system target.Target, settings train.Settings) (*eqflow.Model, particle.Batch) {
@@ -62,10 +64,10 @@ func TestASecondCellGoesOnWhereTheFirstStopped(t *testing.T) {
 		return s.Train("eqBG", small(system), train.Data{Train: x}, settings), x
 	}
 	first, x := cell(trap(1), settings)
-	written := modified(t, "work/session/springs/models/eqBG/model.npz")
-	drawn := modified(t, "work/session/springs/data/train.npz")
+	const modelFile, dataFile = "work/session/springs/models/eqBG/model.npz", "work/session/springs/data/train.npz"
+	written, drawn := modified(t, modelFile), modified(t, dataFile)
 	again, y := cell(trap(1), settings)
-	if written != modified(t, "work/session/springs/models/eqBG/model.npz") || drawn != modified(t, "work/session/springs/data/train.npz") {
+	if written != modified(t, modelFile) || drawn != modified(t, dataFile) {
 		t.Error("the same cell computed again")
 	}
 	if !slices.Equal(x.X, y.X) {
@@ -80,11 +82,12 @@ func TestASecondCellGoesOnWhereTheFirstStopped(t *testing.T) {
 	if session.Open("springs").Card("eqBG").Settings.Seed != 5 {
 		t.Error("other settings did not train anew")
 	}
-	if said := wrong(func() { trap(2); session.Open("springs").Model("eqBG") }); !strings.Contains(said, "another energy") {
-		t.Errorf("a model of another energy: %s", said)
+	text := failure(func() { trap(2); session.Open("springs").Model("eqBG") })
+	if !strings.Contains(text, "another energy") {
+		t.Errorf("a model of another energy: %s", text)
 	}
 	cell(trap(2), settings)
-	if modified(t, "work/session/springs/data/train.npz") == drawn {
+	if modified(t, dataFile) == drawn {
 		t.Error("another energy kept the old data")
 	}
 }
@@ -112,13 +115,13 @@ func TestEvaluationIsKeptOnTheCard(t *testing.T) {
 	s := session.Open("dw4")
 	x := s.Equilibrium("x", target.Harmonic{N: 3, D: 2}, 32, 1)
 	s.Train("m", small(target.Harmonic{N: 3, D: 2}), train.Data{Train: x}, train.Settings{Steps: 2, Batch: 8})
-	r := s.Evaluate("m", x, evaluate.Options{Samples: 32})
+	r := s.Evaluate("m", x, evaluate.Options{Samples: new(32)})
 	if card := session.Open("dw4").Card("m"); card.Report == nil || card.Report.NLL != r.NLL {
 		t.Errorf("the card has %v, the evaluation %v", card.Report, r)
 	}
 }
 
-// What is exported comes back with its numbers, and whoever reads it gets the system with it.
+// Exported samples read back with the same numbers and with their system.
 func TestExportedSamplesReadBack(t *testing.T) {
 	notebook(t)
 	s := session.Open("dw4")
@@ -133,11 +136,11 @@ func TestExportedSamplesReadBack(t *testing.T) {
 		if !slices.Equal(set.Batch.X, samples.X.X) {
 			t.Errorf("%s holds other configurations", path)
 		}
-		if path == "drawn.npy" { // which has room for nothing else
+		if path == "drawn.npy" { // the format holds only the configurations
 			continue
 		}
-		if set.Manifest.System != "harmonic3x2" || set.Manifest.Seed != 3 || len(set.Arrays) != 3 {
-			t.Errorf("%s is of the system %q with seed %d and has %d arrays", path, set.Manifest.System, set.Manifest.Seed, len(set.Arrays))
+		if m := set.Manifest; m.System != "harmonic3x2" || m.Seed != 3 || len(set.Arrays) != 3 {
+			t.Errorf("%s is of the system %q with seed %d and has %d arrays", path, m.System, m.Seed, len(set.Arrays))
 		}
 	}
 }
@@ -170,18 +173,21 @@ func TestDataAndResultsByName(t *testing.T) {
 	if got := session.Get[[]float64](later, "numbers"); !slices.Equal(got, []float64{1, 2.5}) {
 		t.Errorf("the result came back as %v", got)
 	}
-	if rows := later.Rows(); len(rows) != 2 || rows[0][1] != "own" || rows[0][2] != "2 configurations of 2 particles in 2 dimensions" || rows[1][1] != "numbers" {
+	want := [][]string{
+		{"data", "own", "2 configurations of 2 particles in 2 dimensions"}, {"result", "numbers", ""},
+	}
+	if rows := later.Rows(); !reflect.DeepEqual(rows, want) {
 		t.Errorf("the session keeps %v", rows)
 	}
-	for says, do := range map[string]func(){
+	for want, do := range map[string]func(){
 		"there are own":     func() { later.Data("theirs") },
 		"there are numbers": func() { session.Get[int](later, "n") },
 		"is not int":        func() { session.Get[int](later, "numbers") },
 		"no model":          func() { later.Model("m") },
 		"is no name":        func() { session.Open("../x") },
 	} {
-		if said := wrong(do); !strings.Contains(said, says) {
-			t.Errorf("%q instead of %q", said, says)
+		if text := failure(do); !strings.Contains(text, want) {
+			t.Errorf("%q instead of %q", text, want)
 		}
 	}
 }

@@ -4,7 +4,7 @@ package serve
 
 import "testing"
 
-// Twenty kernels in a row start, answer and end.
+// Twenty kernels in a row start, run a cell and end.
 func TestTwentyStarts(t *testing.T) {
 	for range 20 {
 		t.Run("start", func(t *testing.T) {

@@ -17,18 +17,19 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// helperVariable names the file that a helper writes its process number into.
-const helperVariable = "EQFLOW_TEST_HELPER"
+// residentVariable names the file that a resident helper writes its process number into.
+const residentVariable = "EQFLOW_TEST_RESIDENT"
 
-// program stands for eqflow where a kernel starts its helper: the tests' own, see TestMain.
+// program stands for the eqflow program that a kernel starts as its resident helper. It is the test
+// program itself (TestMain).
 var program = os.Args[0]
 
-// TestMain is the resident helper too, where it is called as one.
+// TestMain is also the resident helper, with the arguments of one.
 func TestMain(m *testing.M) {
 	if len(os.Args) != 3 || os.Args[1] != "kernel" || os.Args[2] != "helper" {
 		os.Exit(m.Run())
 	}
-	if file := os.Getenv(helperVariable); file != "" {
+	if file := os.Getenv(residentVariable); file != "" {
 		if err := os.WriteFile(file, fmt.Append(nil, os.Getpid()), 0o600); err != nil {
 			panic(err)
 		}
@@ -45,7 +46,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// saveModel puts an untrained generator of DW4 into a folder.
+// saveModel saves an untrained generator of DW4 in a folder.
 func saveModel(t testing.TB, folder string, f flow.Config) {
 	t.Helper()
 	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{Target: target.DW4(), Flow: f})
@@ -57,15 +58,18 @@ func saveModel(t testing.TB, folder string, f flow.Config) {
 	}
 }
 
-// A cell asks the kernel's helper for what a model draws, also after the helper was killed.
+// A cell draws from a model through the kernel's resident helper, also after that helper was
+// killed.
 func TestCellsAskTheHelper(t *testing.T) {
 	folder := t.TempDir()
-	saveModel(t, filepath.Join(folder, "eqBG"), flow.Continuous{Field: dynamics.RadialBasis{Centres: 4, TimeCentres: 2}, Steps: 2})
+	pidFile := filepath.Join(folder, "pid")
+	small := flow.Continuous{Field: dynamics.RadialBasis{Centres: 4, TimeCentres: 2}, Steps: 2}
+	saveModel(t, filepath.Join(folder, "eqBG"), small)
 	t.Setenv("EQFLOW_BACKEND", xla.Go)
-	t.Setenv(helperVariable, filepath.Join(folder, "helper"))
+	t.Setenv(residentVariable, pidFile)
 	k := serve(t, "")
 	ask := fmt.Sprintf("%%%%\nfmt.Print(resident.Open(%q).Sample(3, 1).X.Len())", filepath.Join(folder, "eqBG"))
-	for _, cell := range []string{ask, "!kill -KILL $(cat " + filepath.Join(folder, "helper") + ")\n" + ask} {
+	for _, cell := range []string{ask, "!kill -KILL $(cat " + pidFile + ")\n" + ask} {
 		if got, _, failure := k.cell(t, cell); got != "3" {
 			t.Errorf("%s\nshows %q, %s", cell, got, failure)
 		}

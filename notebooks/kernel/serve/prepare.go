@@ -1,0 +1,118 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
+)
+
+// imports are the packages that every cell can use without an import. Nothing else is prepared,
+// since every cell links all declarations of earlier cells.
+var imports = []string{
+	"eqflow", "eqflow/dataset", "eqflow/dynamics", "eqflow/figure", "eqflow/flow", "eqflow/mcmc", "eqflow/ode",
+	"eqflow/particle", "eqflow/prior", "eqflow/stats", "eqflow/target", "notebooks/kernel/resident",
+	"notebooks/kernel/session", "xla",
+}
+
+// prepare connects to the kernel and prepares it. The error is shown to the user in every cell.
+func (l Launch) prepare(ctx context.Context, kernel *gonb.Kernel) error {
+	client, err := kernel.Connect(ctx)
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, kernel.Log())
+	}
+	defer client.Channels.Close()
+	return prepare(ctx, client, l.Root)
+}
+
+// prepare points the cells' module at root, without network, and runs the cell that imports the
+// packages.
+func prepare(ctx context.Context, client *gonb.Client, root string) error {
+	if err := setModule(ctx, client.Dir(), root); err != nil {
+		return err
+	}
+	if err := checkImports(root); err != nil {
+		return err
+	}
+	var cell strings.Builder
+	cell.WriteString("%noautoget\nimport (\n")
+	for _, path := range imports {
+		fmt.Fprintf(&cell, "\t%q\n", gonb.Module+"/"+path)
+	}
+	cell.WriteString(")")
+	return runCell(ctx, client, cell.String())
+}
+
+// runCell runs a cell and returns its failure as an error.
+func runCell(ctx context.Context, client *gonb.Client, code string) error {
+	out := ipynb.NewCollector()
+	if _, err := client.Execute(ctx, code, out.Collect); err != nil {
+		return err
+	}
+	if out.Failure != "" {
+		return errors.New(out.Failure)
+	}
+	return nil
+}
+
+// setModule copies root's go.mod to the module of the cells in GoNB's folder dir, and puts root in
+// the place of the module eqflow.
+func setModule(ctx context.Context, dir, root string) error {
+	folders, err := filepath.Glob(filepath.Join(dir, "gonb_*"))
+	if err != nil || len(folders) != 1 {
+		return fmt.Errorf("kernel: GoNB has made %d folders for its cells, not one; restart the kernel", len(folders))
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			return fmt.Errorf("kernel: the code that cells compile against has moved: %w; "+
+				"run `eqflow kernel install` in its clone", err)
+		}
+		if err := os.WriteFile(filepath.Join(folders[0], name), text, 0o644); err != nil {
+			return fmt.Errorf("kernel: cannot write the cells' %s: %w", name, err)
+		}
+	}
+	_, err = gonb.GoCommand(ctx, folders[0], "mod", "edit", "-module=notebook",
+		"-replace="+gonb.Module+"="+root, "-require="+gonb.Module+"@v0.0.0")
+	return err
+}
+
+// checkImports checks that root holds the packages that this program imports into every cell.
+func checkImports(root string) error {
+	for _, path := range imports {
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(path))); err != nil {
+			return fmt.Errorf("kernel: this program and the code that cells compile against differ in version: "+
+				"%s has no %s; run `eqflow kernel install` again", root, path)
+		}
+	}
+	return nil
+}
+
+// warmCell links everything that the cells of a notebook usually link.
+const warmCell = `%%
+opened, err := xla.Open(xla.Auto)
+if err != nil {
+	panic(err)
+}
+opened.Close()
+_, _ = eqflow.Generator{Target: target.DW4(), Flow: flow.Continuous{}}, figure.Axes{}`
+
+// Warm fills Go's build cache with the packages that cells link, built with the cells' flags, so
+// that the first cell of the first notebook starts at once. On a fresh machine it takes a minute or
+// two.
+func Warm(ctx context.Context, tools gonb.Toolchain, root string) error {
+	client, err := gonb.Open(ctx, tools, root, nil)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := prepare(ctx, client, root); err != nil {
+		return err
+	}
+	return runCell(ctx, client, warmCell)
+}

@@ -1,0 +1,153 @@
+package serve
+
+import (
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+)
+
+// shellRequest handles the front end's requests, and answers those that GoNB does not.
+func (p *proxy) shellRequest(m *gonb.Message, _ *outlet) (pass, changed bool) {
+	switch m.Header.Type {
+	case "execute_request":
+		return p.executeRequest(m)
+	case "complete_request":
+		content, ok := complete(p.launch.Magics, text(m.Content["code"]), m.Content["cursor_pos"])
+		if ok {
+			p.reply(m, "complete_reply", content)
+		}
+		return !ok, false
+	case "is_complete_request":
+		p.reply(m, "is_complete_reply", isComplete(text(m.Content["code"])))
+		return false, false
+	case "history_request":
+		p.reply(m, "history_reply", map[string]any{"status": "ok", "history": []any{}})
+		return false, false
+	}
+	return true, false
+}
+
+// reply answers a request on the shell socket. The protocol demands that the kernel is busy
+// meanwhile.
+func (p *proxy) reply(m *gonb.Message, kind string, content map[string]any) {
+	p.setStatus(m, "busy")
+	p.answer(p.shell, m, kind, content)
+	p.setStatus(m, "idle")
+}
+
+// executeRequest extracts and runs the magics of a cell. It refuses all cells if the preparation of
+// the kernel has failed.
+func (p *proxy) executeRequest(m *gonb.Message) (pass, changed bool) {
+	if p.broken != nil {
+		p.refuse(m)
+		return false, false
+	}
+	code := text(m.Content["code"])
+	rest, lines := extractMagics(code)
+	if len(lines) == 0 {
+		return true, false
+	}
+	c := &cell{code: code, out: &Output{}}
+	for _, line := range lines {
+		if c.failure = runMagic(p.back.Life, p.launch.Magics, line.words, c.out); c.failure != nil {
+			break
+		}
+		if c.out.line != "" {
+			rest[line.index], c.out.line = c.out.line, ""
+		}
+	}
+	if c.failure != nil {
+		rest = nil // a cell whose magic failed does not run
+	}
+	p.mu.Lock()
+	p.cells[m.Header.ID] = c
+	p.mu.Unlock()
+	m.Content["code"] = strings.Join(rest, "\n")
+	return true, true
+}
+
+// refuse answers a cell with the reason for which this kernel cannot run cells.
+func (p *proxy) refuse(m *gonb.Message) {
+	p.mu.Lock()
+	p.refused++
+	count := p.refused
+	p.mu.Unlock()
+	failure := errorContent(p.broken)
+	failure["ename"] = "eqflow: the kernel could not be prepared"
+	failure["traceback"] = append(strings.Split(p.broken.Error(), "\n"), "",
+		"`eqflow kernel status` in a terminal shows the broken part; repair it, then restart the kernel.")
+	reply := map[string]any{"status": "error", "execution_count": count}
+	maps.Copy(reply, failure)
+	p.setStatus(m, "busy")
+	p.answer(p.iopub, m, "execute_input", map[string]any{"code": m.Content["code"], "execution_count": count})
+	p.answer(p.iopub, m, "error", failure)
+	p.answer(p.shell, m, "execute_reply", reply)
+	p.setStatus(m, "idle")
+}
+
+func errorContent(err error) map[string]any {
+	return map[string]any{"ename": "eqflow", "evalue": err.Error(), "traceback": strings.Split(err.Error(), "\n")}
+}
+
+// controlRequest repeats an interrupt until it has reached the cell, and guarantees that a shutdown
+// is answered.
+func (p *proxy) controlRequest(m *gonb.Message, to *outlet) (pass, changed bool) {
+	switch m.Header.Type {
+	case "interrupt_request":
+		p.mu.Lock()
+		running := p.running
+		p.mu.Unlock()
+		if running != "" {
+			go p.interruptUntilIdle(running, to)
+		}
+	case "shutdown_request":
+		request := *m
+		p.mu.Lock()
+		p.shutdown = &request
+		p.mu.Unlock()
+		time.AfterFunc(shutdownLimit, func() { p.answerShutdown(&request) }) // for a GoNB that hangs
+	}
+	return true, false
+}
+
+// shutdownLimit is the time in which GoNB must answer a shutdown.
+const shutdownLimit = 2 * time.Second
+
+// answerShutdown answers a shutdown that GoNB has not answered.
+func (p *proxy) answerShutdown(request *gonb.Message) {
+	p.end.Do(func() {
+		content := map[string]any{"status": "ok", "restart": request.Content["restart"]}
+		p.answer(p.control, request, "shutdown_reply", content)
+		close(p.ended)
+	})
+}
+
+// controlReply notes GoNB's answer to a shutdown. A reply without identities answers an interrupt
+// of this proxy, and is dropped.
+func (p *proxy) controlReply(m *gonb.Message, _ *outlet) (pass, changed bool) {
+	if m.Header.Type == "shutdown_reply" {
+		defer p.end.Do(func() { time.AfterFunc(delivery/2, func() { close(p.ended) }) })
+	}
+	return len(m.Identities) > 0, false
+}
+
+// interruptUntilIdle repeats an interrupt, since a cell that still compiles has no program to
+// interrupt.
+func (p *proxy) interruptUntilIdle(request string, to *outlet) {
+	for until := time.Now().Add(gonb.Grace); time.Now().Before(until); {
+		time.Sleep(gonb.InterruptEvery)
+		p.mu.Lock()
+		runs := p.running == request
+		p.mu.Unlock()
+		if !runs {
+			return
+		}
+		header := gonb.NewHeader(gonb.RandomToken(), "interrupt_request")
+		raw, err := p.key.Frames(gonb.Message{Header: header, Content: map[string]any{}})
+		if err != nil || to.send(raw) != nil {
+			return
+		}
+	}
+}

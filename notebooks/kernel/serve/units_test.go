@@ -1,0 +1,93 @@
+package serve
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+)
+
+func TestIsComplete(t *testing.T) {
+	for code, want := range map[string]string{
+		"x := 1": "complete", "func f() {\n\treturn\n}": "complete", "%eqflow models": "complete", "!ls": "complete",
+		"func f() {": "incomplete", "x := []int{1,": "incomplete", "s := `open": "incomplete", "/* open": "incomplete",
+		"x +": "incomplete", "!ls \\": "incomplete", "f(": "incomplete", "i++": "complete",
+		"x)": "invalid", "s := \"open": "invalid",
+	} {
+		if got := isComplete(code)["status"]; got != want {
+			t.Errorf("%q is %v, want %s", code, got, want)
+		}
+	}
+}
+
+// Lines keep their numbers when magics are extracted. Cells in other languages stay unchanged.
+func TestExtractMagics(t *testing.T) {
+	rest, magics := extractMagics("x := 1\n%eqflow show a b\ny := 2")
+	if strings.Join(rest, "|") != "x := 1||y := 2" || len(magics) != 1 ||
+		strings.Join(magics[0].words, " ") != "show a b" || magics[0].index != 1 {
+		t.Errorf("rest %q, magics %v", rest, magics)
+	}
+	for _, code := range []string{"%%script bash\n%eqflow models", "x := `\n  %eqflow`", "%eqflowers"} {
+		if _, magics := extractMagics(code); len(magics) != 0 {
+			t.Errorf("%q has magics %v", code, magics)
+		}
+	}
+}
+
+func TestKernelspec(t *testing.T) {
+	prefix := t.TempDir()
+	here, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := Installation{Prefix: prefix, Binary: here, Root: prefix, Tools: gonb.Toolchain{Dir: prefix}, Backend: "go"}
+	folder, err := i.Install()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"} {
+		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Setenv("JUPYTER_DATA_DIR", t.TempDir())
+	found, err := Find(prefix)
+	if err != nil || len(found) != 1 || found[0].Binary != here || found[0].Backend != "go" {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	if broken := strings.Join(found[0].Broken, "; "); strings.Count(broken, "install the kernel again") != 3 {
+		t.Errorf("a kernelspec without code, gonb and goimports is reported as: %s", broken)
+	}
+	if _, found, err := Uninstall(prefix); !found || err != nil {
+		t.Errorf("uninstall: %t, %v", found, err)
+	}
+	if _, found, err := Uninstall(prefix); found || err != nil {
+		t.Errorf("uninstall twice: %t, %v", found, err)
+	}
+}
+
+// A kernelspec without a layout is broken only if its program is another program than this one.
+func TestKernelspecOfAnotherLayout(t *testing.T) {
+	prefix := t.TempDir()
+	here, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := Installation{Prefix: prefix, Binary: here, Root: prefix}.Install()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "kernel.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := strings.ReplaceAll(string(text), layoutKey, "older")
+	for binary, want := range map[string]bool{here: false, filepath.Join(prefix, "eqflow"): true} {
+		i := inspect(folder, []byte(strings.ReplaceAll(old, here, binary)), nil)
+		if got := strings.Contains(strings.Join(i.Broken, "; "), "another version"); got != want {
+			t.Errorf("an older kernelspec of %s is broken: %v", binary, i.Broken)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+func (s *Session) dataPath(name string) string {
+	return filepath.Join(s.folder, dataPart, checked(name)+".npz")
+}
+
+// Keep stores a data set under a name, in the place of an earlier data set.
+func (s *Session) Keep(name string, set dataset.Set) {
+	path := s.dataPath(name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), dataset.Write(path, set, true)); err != nil {
+		panic(err)
+	}
+}
+
+// Set returns the data set that Keep has stored under a name.
+func (s *Session) Set(name string) dataset.Set {
+	set, err := dataset.Read(s.dataPath(name), 0, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("session: no data %q; there are %s", name, s.listed(dataPart))
+	}
+	return must(set, err)
+}
+
+// Data returns the configurations of a data set.
+func (s *Session) Data(name string) particle.Batch { return s.Set(name).Batch }
+
+// Import reads n particles in d dimensions from the user's own .npy, .npz or .xyz file, removes the
+// means, and keeps the configurations under a name. An n or d of 0 is read from the file.
+func (s *Session) Import(name, path string, n, d int) particle.Batch {
+	set := must(dataset.Read(path, n, d))
+	set.Batch.RemoveMean()
+	set.Manifest.CreatedBy = "imported from " + filepath.Base(path)
+	s.Keep(name, set)
+	return set.Batch
+}
+
+// Recipe identifies how configurations are drawn. Another recipe, system or seed draws them anew.
+type Recipe struct {
+	N       int    `json:"n"`
+	Sampler string `json:"sampler"`
+}
+
+// Equilibrium returns n configurations of independent chains of t, drawn with mcmc's default
+// sampler. They are drawn at the first call, and again after a change of n, seed or the system.
+func (s *Session) Equilibrium(name string, t target.Target, n int, seed uint64) particle.Batch {
+	return s.EquilibriumBy(mcmc.Auto, name, t, n, seed)
+}
+
+// EquilibriumBy is Equilibrium with a given sampler.
+func (s *Session) EquilibriumBy(
+	sampler mcmc.Sampler, name string, t target.Target, n int, seed uint64,
+) particle.Batch {
+	recipe := Recipe{n, string(sampler)}
+	return s.Drawn(name, t, seed, recipe, func(report func(done, total int)) (particle.Batch, mcmc.Info, error) {
+		return mcmc.Equilibrium(context.Background(), t, n, sampler, seed, report)
+	})
+}
+
+// Drawn returns configurations of t that draw makes. They are drawn at the first call, and again
+// after a change of seed, the system or recipe, which must hold everything else that draw depends
+// on.
+func (s *Session) Drawn(
+	name string, t target.Target, seed uint64, recipe any,
+	draw func(report func(done, total int)) (particle.Batch, mcmc.Info, error),
+) particle.Batch {
+	spec := must(json.Marshal(must(target.SpecOf(t))))
+	settings := must(json.Marshal(recipe))
+	if set, err := dataset.Read(s.dataPath(name), t.Particles(), t.Dim()); err == nil &&
+		sameJSON(set.Manifest.Spec, spec) && sameJSON(set.Manifest.Settings, settings) && set.Manifest.Seed == seed {
+		return set.Batch
+	}
+	bar := figure.NewProgress("sampling "+name, 0)
+	b, info, err := draw(func(done, total int) { bar.Update(done, "of %d", total) })
+	must(b, err)
+	bar.Done("%d configurations, acceptance %.0f %%", b.Len(), 100*info.Acceptance())
+	s.Keep(name, dataset.Set{Batch: b, Manifest: dataset.Manifest{
+		System: t.Name(), Spec: spec, Seed: seed, Settings: settings, CreatedBy: "mcmc.Equilibrium",
+	}})
+	return b
+}
+
+// sameJSON reports whether two JSON texts are equal, apart from white space and the order of keys.
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return false
+	}
+	return slices.Equal(must(json.Marshal(x)), must(json.Marshal(y)))
+}

@@ -1,0 +1,78 @@
+package protocol
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+)
+
+// Spread is a number over seeds.
+type Spread struct{ Values []float64 }
+
+// Over evaluates f for every trained generator of the given name.
+func Over(all []Trained, name string, f func(Trained) float64) Spread {
+	var s Spread
+	for _, t := range all {
+		if t.Name == name {
+			s.Values = append(s.Values, f(t))
+		}
+	}
+	return s
+}
+
+// Mean returns the mean over seeds.
+func (s Spread) Mean() float64 {
+	total := 0.0
+	for _, v := range s.Values {
+		total += v
+	}
+	return total / float64(len(s.Values))
+}
+
+// Max returns the largest value over seeds, −∞ for none.
+func (s Spread) Max() float64 {
+	m := math.Inf(-1)
+	for _, v := range s.Values {
+		m = max(m, v)
+	}
+	return m
+}
+
+// Min returns the smallest value over seeds, +∞ for none.
+func (s Spread) Min() float64 {
+	m := math.Inf(1)
+	for _, v := range s.Values {
+		m = min(m, v)
+	}
+	return m
+}
+
+// String returns "mean [min, max]" or, for one seed, its value.
+func (s Spread) String() string {
+	if len(s.Values) == 1 {
+		return number(s.Values[0])
+	}
+	return fmt.Sprintf("%s [%s, %s]", number(s.Mean()), number(s.Min()), number(s.Max()))
+}
+
+// rounded returns the mean with the given number of decimals.
+func (s Spread) rounded(decimals int) string { return strconv.FormatFloat(s.Mean(), 'f', decimals, 64) }
+
+func number(v float64) string {
+	if math.Abs(v) >= 1e4 {
+		return fmt.Sprintf("%.2g", v)
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+// NLL returns a generator's NLL on configurations, in nats, at four times its solver's steps, which
+// is the most accurate value of the check.
+func NLL(t Trained, x particle.Batch) float64 { return must(t.CheckNLL(x, false)).NLL4 }
+
+// Drift returns the largest change of the NLL at two and at four times the solver's steps, in nats.
+func Drift(t Trained, x particle.Batch) float64 {
+	c := must(t.CheckNLL(x, false))
+	return max(math.Abs(c.NLL2-c.NLL), math.Abs(c.NLL4-c.NLL))
+}
