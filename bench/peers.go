@@ -16,14 +16,14 @@ import (
 //go:embed peers/*.py floor/*
 var programs embed.FS
 
-// Peers lists what eqflow can be measured against.
+// Peers lists the programs that eqflow can be measured against.
 var Peers = []string{"floor", "go", "jax", "torch"}
 
-// python is a peer that is written in Python.
+// python is a peer written in Python.
 type python struct {
-	name, suffix string // in the table; of its programs' names
+	name, suffix string // name in the table, and suffix of the programs' names
 	venv.Spec
-	flows []string // that it has programs for
+	flows []string // that the peer has programs for
 }
 
 var pythons = map[string]python{
@@ -31,16 +31,18 @@ var pythons = map[string]python{
 		Name: "bench", What: "JAX", Effort: "half a minute or so", Requirements: []string{"jax==0.10.2"},
 	}, Flows},
 	"torch": {"PyTorch", "torch", venv.Spec{
-		Name: "bench", What: "PyTorch", Effort: "some minutes, for it brings 3 GB of CUDA along", Requirements: []string{"torch==2.8.0", "numpy==2.4.6"},
+		Name: "bench", What: "PyTorch", Effort: "some minutes, since it comes with 3 GB of CUDA",
+		Requirements: []string{"torch==2.8.0", "numpy==2.4.6"},
 	}, []string{"kernel"}},
 }
 
-// mostForPlain bounds the pairs of a batch that the Go backend and the plain variants, which nobody would run at size, are asked
-// for.
+// mostForPlain bounds the pairs of particles in a batch for the Go backend and the plain variants,
+// which nobody would run on large problems.
 const mostForPlain = 8192
 
-// contenders makes the contenders of a peer in a folder for their programs; cache is where Python environments stay.
-func contenders(ctx context.Context, peer, folder, cache string, tell func(string)) ([]contender, error) {
+// contenders returns the contenders of a peer, whose programs are in the folder. cache is the
+// folder of the Python environments.
+func contenders(ctx context.Context, peer, folder, cache string, report func(string)) ([]contender, error) {
 	switch peer {
 	case "floor":
 		return floor(ctx, folder)
@@ -51,7 +53,7 @@ func contenders(ctx context.Context, peer, folder, cache string, tell func(strin
 	}
 	p := pythons[peer]
 	home := filepath.Join(cache, p.suffix)
-	if err := p.Prepare(ctx, home, tell); err != nil {
+	if err := p.Prepare(ctx, home, report); err != nil {
 		return nil, err
 	}
 	tuned, plain := p.contender(home, folder, "tuned"), p.contender(home, folder, "plain")
@@ -61,7 +63,7 @@ func contenders(ctx context.Context, peer, folder, cache string, tell func(strin
 	return []contender{tuned, plain}, nil
 }
 
-// pairs is how many pairs of particles a batch has.
+// pairs returns the number of pairs of particles in a batch.
 func (c Case) pairs() int {
 	n := particles(c.System)
 	return c.Batch * n * (n - 1) / 2
