@@ -13,7 +13,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// The test binary is eqflow's contender too, as the program is.
+// The test binary is also eqflow's contender, like the program.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == ServeCommand {
 		if err := Serve(context.Background(), os.Args[2], os.Stdin, os.Stdout); err != nil {
@@ -34,7 +34,7 @@ func plan(t *testing.T, system, work, backend string, peers ...string) Plan {
 	return Plan{Cases: cases, Peers: peers, Backend: backend, Seconds: 0.05, Rounds: 2}
 }
 
-// eqflow and the floor compute what the reference says, and are timed in turns.
+// The results of eqflow and of the floor agree with the reference, and both are timed.
 func TestContendersAgreeWithTheReference(t *testing.T) {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("the C floor is compiled by gcc, which is not in the PATH")
@@ -46,41 +46,48 @@ func TestContendersAgreeWithTheReference(t *testing.T) {
 		}
 		for _, row := range result.Rows {
 			t.Logf("%s: %s %.3g ms, error %.2g in %s", work, row.Contender, row.Fastest, row.Error, row.Where)
-			if row.Note != "" || !(row.Error > 0 && row.Error <= limit) || row.Calls < 2 || row.Fastest > row.Median || !(row.Ratio > 0 && row.Floor > 0) {
+			right := row.Note == "" && row.Error > 0 && row.Error <= limit
+			timed := row.Calls >= 2 && row.Fastest <= row.Median && row.Ratio > 0 && row.Floor > 0
+			if !right || !timed {
 				t.Errorf("%s: %+v", work, row)
 			}
 		}
 	}
 }
 
-// A contender that computes something else, or nothing, is not timed, and says why.
+// A contender with wrong results, or none, is not timed, and its row has the reason.
 func TestWrongContendersAreNotTimed(t *testing.T) {
 	p := plan(t, "dw4:64", "likelihood", xla.Go)
 	given, err := readReference("kernel", "dw4")
 	if err != nil {
 		t.Fatal(err)
 	}
-	says := func(text string) contender {
-		return contender{name: "fake", can: func(Case) bool { return true }, command: func(ctx context.Context, _ request, _ problem) (*exec.Cmd, []byte, error) {
+	script := func(text string) contender {
+		command := func(ctx context.Context, _ request, _ problem) (*exec.Cmd, []byte, error) {
 			return exec.CommandContext(ctx, "sh", "-c", text), nil, nil
-		}}
+		}
+		return contender{name: "fake", can: func(Case) bool { return true }, command: command}
 	}
 	for text, want := range map[string]string{
 		`echo '{"values":{"log_p":[1,2]}}'; cat`: "wrong: log_p",
 		`echo no such module >&2; exit 1`:        "failed: no such module",
 		`exit 0`:                                 "failed: it ended without an answer",
 	} {
-		e := p.enter(context.Background(), says(text), p.Cases[0], given, "")
+		e := p.enter(context.Background(), script(text), p.Cases[0], given, "")
 		if e.process != nil || !strings.HasPrefix(e.row.Note, want) {
 			t.Errorf("%s: note %q, want %q", text, e.row.Note, want)
 		}
 	}
 }
 
-// What is judged is every result: each one spoilt by itself is noticed.
-func TestJudgeNoticesEveryResult(t *testing.T) {
+// Every result is judged: the judge finds an error in any one of them.
+func TestJudgeFindsAnErrorInAnyResult(t *testing.T) {
 	for c, results := range map[Case]int{
-		{Train, "kernel", "lj13", 64, 20}: 6, {Matching, "kernel", "lj55", 16, 20}: 6, {Sample, "kernel", "dw4", 1024, 20}: 2, {Likelihood, "kernel", "dw4", 64, 20}: 1, {Matching, "egnn", "lj13", 64, 20}: 43,
+		{Train, "kernel", "lj13", 64, 20}:     6,
+		{Matching, "kernel", "lj55", 16, 20}:  6,
+		{Sample, "kernel", "dw4", 1024, 20}:   2,
+		{Likelihood, "kernel", "dw4", 64, 20}: 1,
+		{Matching, "egnn", "lj13", 64, 20}:    43,
 	} {
 		p, err := readReference(c.Flow, c.System)
 		if err != nil {
@@ -91,11 +98,11 @@ func TestJudgeNoticesEveryResult(t *testing.T) {
 			t.Errorf("%s: error %g of the reference itself, %d results, want %d", c, e, len(got), results)
 		}
 		for name, values := range got {
-			spoilt := append([]float64(nil), values...)
-			spoilt[len(spoilt)-1] += 2 * limit * norm(values)
-			got[name] = spoilt
+			wrong := append([]float64(nil), values...)
+			wrong[len(wrong)-1] += 2 * limit * norm(values)
+			got[name] = wrong
 			if e, where := p.judge(c, got); e <= limit || where != name {
-				t.Errorf("%s: %s spoilt, and the judge says %g in %q", c, name, e, where)
+				t.Errorf("%s: with an error in %s, the judge finds %g in %q", c, name, e, where)
 			}
 			got[name] = values
 		}
@@ -110,7 +117,7 @@ func norm(v []float64) float64 {
 	return math.Sqrt(square)
 }
 
-func TestCasesSayWhatTheyDoNotKnow(t *testing.T) {
+func TestUnknownCasesAreRefused(t *testing.T) {
 	all, err := Cases(nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -121,17 +128,24 @@ func TestCasesSayWhatTheyDoNotKnow(t *testing.T) {
 		}
 	}
 	for _, wrong := range []struct{ systems, works, flows []string }{
-		{[]string{"dw5"}, nil, nil}, {[]string{"dw4:100"}, nil, nil}, {nil, []string{"training"}, nil}, {nil, nil, []string{"mlp"}}, {nil, []string{"train"}, []string{"egnn"}},
+		{[]string{"dw5"}, nil, nil},
+		{[]string{"dw4:100"}, nil, nil},
+		{nil, []string{"training"}, nil},
+		{nil, nil, []string{"mlp"}},
+		{nil, []string{"train"}, []string{"egnn"}},
 	} {
 		if cases, err := Cases(wrong.systems, wrong.works, wrong.flows); err == nil {
-			t.Errorf("%v makes %v", wrong, cases)
+			t.Errorf("%v gives the cases %v", wrong, cases)
 		}
 	}
 }
 
-// What is written is read again, and put together.
-func TestResultsAreKept(t *testing.T) {
-	row := Row{Case: Case{Train, "kernel", "dw4", 256, 20}, Contender: ownName, Fastest: 10, Median: 11, Ratio: 1, Samples: 25600, Error: 1e-6}
+// Results are written in every format, read back and joined.
+func TestResultsAreWrittenAndRead(t *testing.T) {
+	row := Row{
+		Case: Case{Train, "kernel", "dw4", 256, 20}, Contender: ownName,
+		Fastest: 10, Median: 11, Ratio: 1, Samples: 25600, Error: 1e-6,
+	}
 	peer := row
 	peer.Contender, peer.Fastest, peer.Ratio = "JAX, tuned", 20, 2
 	r := Result{Machine: thisMachine(), Rows: []Row{row, peer}}

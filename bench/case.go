@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,10 +10,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/spelling"
 )
 
-// Work is what contenders are timed at.
+// Work is a kind of work that contenders are timed at.
 type Work string
 
-// The works.
+// The kinds of work.
 const (
 	Train      Work = "train"      // one step of training by likelihood: solve, gradient, Adam
 	Sample     Work = "sample"     // prior draws through the flow, with their log-density
@@ -20,23 +21,23 @@ const (
 	Matching   Work = "matching"   // one step of training by flow matching
 )
 
-// Works lists all of them.
+// Works lists all kinds of work, in the order of the table.
 var Works = []Work{Train, Sample, Likelihood, Matching}
 
-// Growth and Quality are works of their own kind: Plan.Growth and Plan.Race.
+// Growth and Quality name two measurements without cases: Plan.Growth and Plan.Race.
 const (
 	Growth  = "growth"
 	Quality = "quality"
 )
 
-// Flows lists the fields that there are peers for.
+// Flows lists the fields that peers implement.
 var Flows = []string{"kernel", "egnn"}
 
-// Case is a piece of work that is measured.
+// Case is one piece of work to be measured.
 type Case struct {
 	Work   Work   `json:"work"`
 	Flow   string `json:"flow"`   // "kernel" or "egnn"
-	System string `json:"system"` // as target.Parse takes it
+	System string `json:"system"` // a name for target.Parse
 	Batch  int    `json:"batch"`
 	Steps  int    `json:"steps"` // of RK4
 }
@@ -47,16 +48,17 @@ func (c Case) String() string {
 
 const usualSteps = 20
 
-// batches are those that the references have, by flow and system.
+// batches are the sizes for which the references have results, by flow and system.
 var batches = map[string]map[string][]int{
 	"kernel": {"dw4": {64, 256, 1024}, "lj13": {64, 256}, "lj55": {16}},
 	"egnn":   {"dw4": {64, 256, 1024}, "lj13": {64}},
 }
 
-// systems in the order of the table.
+// systems lists the systems in the order of the table.
 var systems = []string{"dw4", "lj13", "lj55"}
 
-// Cases lists what is to be measured: the systems as NAME or NAME:BATCH, the works and the flows; nothing means all of them.
+// Cases lists the cases of the given systems (as NAME or NAME:BATCH), works and flows. An empty
+// list stands for all.
 func Cases(systems, works, flows []string) ([]Case, error) {
 	chosen, err := choose(systems)
 	if err != nil {
@@ -80,13 +82,14 @@ func Cases(systems, works, flows []string) ([]Case, error) {
 		}
 	}
 	if len(out) == 0 && !slices.Contains(works, Growth) && !slices.Contains(works, Quality) {
-		return nil, fmt.Errorf("nothing is left to measure; the EGNN is not trained by likelihood, nor solved on lj13")
+		return nil, errors.New("no case is left to measure; " +
+			"the EGNN is neither trained by likelihood nor solved on lj13")
 	}
 	return out, nil
 }
 
-// sensible leaves out what nobody would do: the EGNN trains by flow matching, and its exact divergence takes minutes on LJ13.
-// One batch shows what its solves cost.
+// sensible reports whether anybody would do such work. The EGNN is trained by flow matching only,
+// and its exact divergence takes minutes on LJ13. One batch of DW4 shows the cost of its solves.
 func sensible(flow string, work Work, s sized) bool {
 	return flow == "kernel" || work == Matching || work != Train && s == sized{"dw4", 256}
 }
@@ -99,22 +102,23 @@ type sized struct {
 
 func (s sized) of(flow string) bool { return slices.Contains(batches[flow][s.system], s.batch) }
 
-// choose reads NAME and NAME:BATCH.
+// choose parses systems given as NAME or NAME:BATCH.
 func choose(wanted []string) ([]sized, error) {
 	if len(wanted) == 0 {
 		wanted = systems
 	}
 	var out []sized
 	for _, text := range wanted {
-		name, batch, one := strings.Cut(strings.ToLower(text), ":")
+		name, batch, single := strings.Cut(strings.ToLower(text), ":")
 		if err := known("--systems", []string{name}, systems); err != nil {
 			return nil, err
 		}
 		all := batches["kernel"][name]
-		if one {
+		if single {
 			b, err := strconv.Atoi(batch)
 			if err != nil || !slices.Contains(all, b) {
-				return nil, fmt.Errorf("--systems %s: there is a reference for the batches %v alone", text, all)
+				return nil, fmt.Errorf("--systems %s: there are references for the batches %v only; choose one",
+					text, all)
 			}
 			all = []int{b}
 		}
@@ -125,11 +129,12 @@ func choose(wanted []string) ([]sized, error) {
 	return out, nil
 }
 
+// among reports whether a name is wanted. An empty list stands for all names.
 func among(wanted []string, name string) bool {
 	return len(wanted) == 0 || slices.Contains(wanted, name)
 }
 
-// known returns an error for the first word that is none of those there are.
+// known returns an error for the first word that is not in the list.
 func known(flag string, words, all []string) error {
 	for _, word := range words {
 		if slices.Contains(all, word) {
@@ -139,7 +144,7 @@ func known(flag string, words, all []string) error {
 		if near := spelling.Nearest(word, all); near != "" {
 			meant = fmt.Sprintf("did you mean %s? ", near)
 		}
-		return fmt.Errorf("%s %s: %sthere is %s", flag, word, meant, strings.Join(all, ", "))
+		return fmt.Errorf("%s %s is unknown; %sthe choices are %s", flag, word, meant, strings.Join(all, ", "))
 	}
 	return nil
 }

@@ -16,39 +16,39 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 )
 
-// request is what a contender is started with, in JSON.
+// request tells a contender its work, in JSON.
 type request struct {
 	Case
-	Variant string `json:"variant"` // of the program: "plain", "tuned", or the backend of eqflow
+	Variant string `json:"variant"` // of the program: "plain", "tuned", or the backend for eqflow
 	// Engine computes eqflow's flow.
 	Engine  engine.Kind `json:"engine,omitempty"`
-	Problem string      `json:"problem"` // path of the problem's arrays
-	// Training asks for a whole run in place of the case's work.
+	Problem string      `json:"problem"` // path of the file with the problem's arrays
+	// Training asks for a whole training run instead of the case's work.
 	Training *trainingRequest `json:"training,omitempty"`
 }
 
-// answer is what a contender says when it is ready.
+// answer has the results of a contender that is ready to be timed.
 type answer struct {
 	Version string               `json:"version"`
-	Setting string               `json:"setting"`   // what it chose for itself, in words
+	Setting string               `json:"setting"`   // the settings that it chose, in words
 	Compile float64              `json:"compile_s"` // seconds of the first call
 	Values  map[string][]float64 `json:"values"`
-	// Snapshots are those of a whole run, after which nothing is repeated.
+	// Snapshots are the parameters during a whole training run. No work is repeated after it.
 	Snapshots []snapshot `json:"snapshots,omitempty"`
 }
 
-// times are those of the calls in a round, in milliseconds.
+// times are the times of the calls in a round, in milliseconds.
 type times struct {
 	Wall []float64 `json:"wall_ms"`
 	CPU  []float64 `json:"cpu_ms"`
 }
 
-// contender is a program that can do the work of cases.
+// contender is a program that does the work of cases.
 type contender struct {
 	name string // in the table
-	// can tells whether it does this work.
+	// can reports whether the contender does this work.
 	can func(Case) bool
-	// command makes the process for a request; input is what it is told before the rounds.
+	// command returns the process for a request, and the input that it needs before the rounds.
 	command func(ctx context.Context, r request, p problem) (command *exec.Cmd, input []byte, err error)
 }
 
@@ -57,18 +57,18 @@ type process struct {
 	command *exec.Cmd
 	in      io.WriteCloser
 	out     *json.Decoder
-	said    *bytes.Buffer
+	stderr  *bytes.Buffer
 	answer  answer
 }
 
-// start runs the contender until it has answered.
+// start starts the contender and waits for its answer.
 func (c contender) start(ctx context.Context, what request, p problem) (*process, error) {
 	command, input, err := c.command(ctx, what, p)
 	if err != nil {
 		return nil, err
 	}
-	r := &process{command: command, said: &bytes.Buffer{}}
-	command.Stderr = r.said
+	r := &process{command: command, stderr: &bytes.Buffer{}}
+	command.Stderr = r.stderr
 	if r.in, err = command.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (c contender) start(ctx context.Context, what request, p problem) (*process
 	return r, nil
 }
 
-// round lets the contender repeat its work for some seconds.
+// round has the contender repeat its work for some seconds.
 func (r *process) round(ctx context.Context, seconds float64) (times, error) {
 	var t times
 	_, err := fmt.Fprintf(r.in, "go %g\n", seconds)
@@ -102,30 +102,30 @@ func (r *process) round(ctx context.Context, seconds float64) (times, error) {
 	return t, nil
 }
 
-// failed ends a process that did not answer, and says its last words.
+// failed ends a process that did not answer. The error is the last line of its standard error.
 func (r *process) failed(ctx context.Context, err error) error {
 	r.close()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	lines := strings.Split(strings.TrimSpace(r.said.String()), "\n")
+	lines := strings.Split(strings.TrimSpace(r.stderr.String()), "\n")
 	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
 		return errors.New(last)
 	}
 	return fmt.Errorf("it ended without an answer: %w", err)
 }
 
-// patience is how long a process may take to end once nobody listens to it.
+// patience is how long a process may take to end after its input is closed.
 const patience = 5 * time.Second
 
 func (r *process) close() {
 	r.in.Close()
 	kill := time.AfterFunc(patience, func() { r.command.Process.Kill() })
 	defer kill.Stop()
-	_ = r.command.Wait() // it has answered, or its last words say why not
+	_ = r.command.Wait() // the answer, or standard error, has already been read
 }
 
-// memory is the most that the process has had in memory, in MiB; 0 where the system does not tell.
+// memory returns the peak memory of the process in MiB, 0 where the system does not report it.
 func (r *process) memory() float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.command.Process.Pid))
 	if err != nil {

@@ -9,24 +9,26 @@ import (
 	"strings"
 )
 
-// endings are those of the files that a result is written to.
+// endings are the formats in which a result is written.
 var endings = []string{".json", ".md", ".png"}
 
 // Writable returns an error if a result cannot be written to a file of this name.
 func Writable(path string) error {
 	if end := filepath.Ext(path); !slices.Contains(endings, end) {
-		return fmt.Errorf("%s: the name must end with one of %s", path, strings.Join(endings, ", "))
+		return fmt.Errorf("%s: the format is unknown; let the name end with one of %s",
+			path, strings.Join(endings, ", "))
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s: there is no folder %s", path, filepath.Dir(path))
+		return fmt.Errorf("%s: there is no folder %s; create it", path, filepath.Dir(path))
 	}
 	return nil
 }
 
-// KnownPeers returns an error for a peer that there is none of.
+// KnownPeers returns an error for the first name that is not a peer's.
 func KnownPeers(names []string) error { return known("--peers", names, Peers) }
 
-// Write writes the result as the file's ending says: JSON, a table in Markdown, or a picture.
+// Write writes the result in the format of the file's ending: JSON, tables in Markdown, or a
+// picture.
 func (r Result) Write(path string) error {
 	var data []byte
 	var err error
@@ -47,7 +49,7 @@ func (r Result) Write(path string) error {
 	return nil
 }
 
-// Join puts results of one machine together.
+// Join joins results that were measured on one machine.
 func Join(parts []Result) Result {
 	var all Result
 	for _, one := range parts {
@@ -57,7 +59,8 @@ func Join(parts []Result) Result {
 	return all
 }
 
-// Read puts the results of earlier runs on one machine together.
+// Read reads the results of earlier runs and joins them. It returns an error if they are from
+// different machines.
 func Read(paths []string) (Result, error) {
 	var parts []Result
 	for k, path := range paths {
@@ -67,10 +70,11 @@ func Read(paths []string) (Result, error) {
 		}
 		var one Result
 		if err := json.Unmarshal(data, &one); err != nil || len(one.Tables()) == 0 {
-			return one, fmt.Errorf("%s is no result of eqflow bench", path)
+			return one, fmt.Errorf("%s is not a result of eqflow bench; give a .json file that it wrote", path)
 		}
 		if k > 0 && one.Machine != parts[0].Machine {
-			return one, fmt.Errorf("%s and %s were measured on different machines", paths[0], path)
+			return one, fmt.Errorf("%s and %s were measured on different machines; show them one by one",
+				paths[0], path)
 		}
 		parts = append(parts, one)
 	}

@@ -13,14 +13,15 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// axis is a size along which cost is followed.
+// axis is a size along which cost is measured.
 type axis struct {
 	name  string // "batch", "particles", "solver steps"
 	cases []Case
 	at    func(Case) float64
 }
 
-// axes are the curves of a training step: by the batch and the solver's steps on DW4, by the particles in space.
+// axes returns the axes along which a training step is measured: the batch and the solver's steps
+// on DW4, and the number of particles in space.
 func axes() []axis {
 	batch := axis{name: "batch", at: func(c Case) float64 { return float64(c.Batch) }}
 	for b := 64; b <= 4096; b *= 2 {
@@ -37,14 +38,14 @@ func axes() []axis {
 	return []axis{batch, n, steps}
 }
 
-// particles reads the number in a system's name.
+// particles returns the number in a system's name.
 func particles(system string) int {
 	n, _ := strconv.Atoi(strings.TrimLeft(system, "dwlj"))
 	return n
 }
 
-// synthetic makes the problem of a case that there is no reference for: configurations of DW4 and their like, or the first
-// particles of LJ55's, over and over.
+// synthetic makes a problem for a case without a reference. Its configurations are those of DW4, or
+// the first particles of those of LJ55, repeated as often as needed.
 func synthetic(c Case) (problem, error) {
 	n, like := particles(c.System), "dw4"
 	if strings.HasPrefix(c.System, "lj") {
@@ -69,7 +70,8 @@ func synthetic(c Case) (problem, error) {
 	return newProblem(append(out, dataset.Float32("t", t))), nil
 }
 
-// some takes the first n particles of each configuration, until there are enough.
+// some returns count configurations of the first n particles each. It starts over when the problem
+// has no more.
 func (p problem) some(name string, n, count int) particle.Batch {
 	all := particle.Batch{X: p.values(name), N: p.n, D: p.d}
 	out := particle.NewBatch(count, n, p.d)
@@ -79,7 +81,8 @@ func (p problem) some(name string, n, count int) particle.Batch {
 	return out.RemoveMean()
 }
 
-// Curve is how a contender's cost grows along an axis: processor time, which counts the work wherever it is done.
+// Curve is the growth of a contender's cost along an axis. The cost is processor time, which counts
+// the work of all cores.
 type Curve struct {
 	Axis      string    `json:"axis"`
 	Contender string    `json:"contender"`
@@ -90,7 +93,7 @@ type Curve struct {
 	Last      float64   `json:"last"`     // between the last two
 }
 
-// Growth measures the curves. The plan's cases do not count.
+// Growth measures the curves. It ignores the plan's cases.
 func (p Plan) Growth(ctx context.Context) (Result, error) {
 	p.unjudged, p.Cases = true, nil
 	all := axes()
@@ -139,7 +142,7 @@ func (c Curve) fitted() Curve {
 	return c
 }
 
-// exponent is the slope of ln y by ln x, by least squares.
+// exponent returns the slope of ln y against ln x, by least squares.
 func exponent(x, y []float64) float64 {
 	n, mx, my := float64(len(x)), 0.0, 0.0
 	for k := range x {
@@ -153,29 +156,35 @@ func exponent(x, y []float64) float64 {
 	return top / bottom
 }
 
-// growthTable is the curves in figures.
+// growthTable returns the curves as numbers.
 func growthTable(curves []Curve) figure.Table {
 	t := figure.Table{Headers: []string{"along", "contender", "from", "to", "CPU ms", "exponent", "first", "last"}}
+	two := func(v float64) string { return fmt.Sprintf("%.2f", v) }
 	for _, c := range curves {
 		last := len(c.At) - 1
 		t.Rows = append(t.Rows, []string{c.Axis, c.Contender, fmt.Sprint(c.At[0]), fmt.Sprint(c.At[last]),
-			digits(c.Cost[0]) + " … " + digits(c.Cost[last]), fmt.Sprintf("%.2f", c.Exponent), fmt.Sprintf("%.2f", c.First), fmt.Sprintf("%.2f", c.Last)})
+			digits(c.Cost[0]) + " … " + digits(c.Cost[last]), two(c.Exponent), two(c.First), two(c.Last)})
 	}
 	return t
 }
 
-// growthPicture draws the curves, one panel an axis, with the exponents in the legend.
+// growthPicture draws the curves, one panel for each axis, with the exponents in the legend.
 func growthPicture(curves []Curve) figure.Figure {
 	var panels []figure.Figure
 	for _, a := range axes() {
 		var series []figure.Series
 		for _, c := range curves {
 			if c.Axis == a.name {
-				series = append(series, figure.Series{Name: fmt.Sprintf("%s: %.2f", c.Contender, c.Exponent), X: c.At, Y: c.Cost, Style: figure.Joined})
+				name := fmt.Sprintf("%s: %.2f", c.Contender, c.Exponent)
+				series = append(series, figure.Series{Name: name, X: c.At, Y: c.Cost, Style: figure.Joined})
 			}
 		}
 		if series != nil {
-			panels = append(panels, figure.Lines(figure.Axes{Title: "A training step, by " + a.name, X: a.name, Y: "CPU time / ms", LogX: true, LogY: true, Height: 760}, series...))
+			axes := figure.Axes{
+				Title: "A training step, by " + a.name, X: a.name, Y: "CPU time / ms",
+				LogX: true, LogY: true, Height: 760,
+			}
+			panels = append(panels, figure.Lines(axes, series...))
 		}
 	}
 	return figure.Grid("How the cost of a training step grows", len(panels), panels...)

@@ -23,10 +23,11 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// ServeCommand is the name of the program's command that calls Serve.
+// ServeCommand is the name of the program's hidden command that calls Serve.
 const ServeCommand = "bench-contender"
 
-// eqflowOn is this very program as a contender, in a process of its own on a backend, with a choice of engine.
+// eqflowOn returns this program as a contender, in a process of its own, on a backend, with a
+// choice of engine.
 func eqflowOn(backend string, kind engine.Kind, name string) contender {
 	return contender{
 		name: name,
@@ -43,19 +44,20 @@ func eqflowOn(backend string, kind engine.Kind, name string) contender {
 	}
 }
 
-// job is a piece of work that is ready to be repeated.
+// job is work that is ready to be repeated.
 type job struct {
-	once    func() error
-	compile float64
-	engine  string // that computes
-	values  map[string][]float64
+	call    func() error         // does the work and waits for its end
+	compile float64              // seconds of the first call
+	engine  string               // that computes
+	values  map[string][]float64 // results for the judge
 }
 
-// Serve is the contender's side of eqflow: it prepares the work of a request in JSON, answers, and repeats it as in says.
+// Serve is eqflow's side of the protocol. It prepares the work of a request in JSON, answers on
+// out, and repeats the work as in asks.
 func Serve(ctx context.Context, text string, in io.Reader, out io.Writer) error {
 	var r request
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		return fmt.Errorf("bench: the request is not understood: %w", err)
+		return fmt.Errorf("bench: the request is not valid JSON: %w", err)
 	}
 	backend, err := xla.Open(r.Variant)
 	if err != nil {
@@ -80,16 +82,17 @@ func Serve(ctx context.Context, text string, in io.Reader, out io.Writer) error 
 	if err != nil {
 		return err
 	}
-	ready := answer{Version: runtime.Version(), Setting: j.engine + ", " + backend.Kind + " backend", Compile: j.compile, Values: j.values}
+	setting := j.engine + ", " + backend.Kind + " backend"
+	ready := answer{Version: runtime.Version(), Setting: setting, Compile: j.compile, Values: j.values}
 	if err := answers.Encode(ready); err != nil {
 		return err
 	}
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		var seconds float64
 		if _, err := fmt.Sscanf(lines.Text(), "go %g", &seconds); err != nil {
-			return fmt.Errorf("bench: %q is no order", lines.Text())
+			return fmt.Errorf("bench: the order %q is unknown; send \"go SECONDS\"", lines.Text())
 		}
-		t, err := repeat(j.once, seconds)
+		t, err := repeat(j.call, seconds)
 		if err != nil {
 			return err
 		}
@@ -100,12 +103,12 @@ func Serve(ctx context.Context, text string, in io.Reader, out io.Writer) error 
 	return nil
 }
 
-// repeat does the work for some seconds, once at least.
-func repeat(once func() error, seconds float64) (times, error) {
+// repeat does the work for some seconds, at least once.
+func repeat(call func() error, seconds float64) (times, error) {
 	var t times
 	for begin := time.Now(); len(t.Wall) == 0 || time.Since(begin).Seconds() < seconds; {
 		wall, cpu := time.Now(), processorTime()
-		if err := once(); err != nil {
+		if err := call(); err != nil {
 			return t, err
 		}
 		t.Wall = append(t.Wall, float64(time.Since(wall))/1e6)
@@ -114,14 +117,16 @@ func repeat(once func() error, seconds float64) (times, error) {
 	return t, nil
 }
 
-// prepare compiles a case's work and does it once.
+// prepare compiles the work of a case and does it once.
 func prepare(ctx context.Context, backend *xla.Opened, r request, p problem) (job, error) {
 	c := r.Case
 	system, err := target.Parse(c.System)
 	if err != nil {
 		return job{}, err
 	}
-	model, err := eqflow.New(backend.Backend, eqflow.Generator{Target: system, Flow: config(c.Flow, c.Steps), Engine: r.Engine})
+	model, err := eqflow.New(backend.Backend, eqflow.Generator{
+		Target: system, Flow: config(c.Flow, c.Steps), Engine: r.Engine,
+	})
 	if err != nil {
 		return job{}, err
 	}
@@ -141,7 +146,7 @@ func prepare(ctx context.Context, backend *xla.Opened, r request, p problem) (jo
 	return j, err
 }
 
-// config is a flow by its name.
+// config returns a flow by its name.
 func config(name string, steps int) flow.Continuous {
 	c := flow.Continuous{Steps: steps}
 	if name == "egnn" {
@@ -150,14 +155,15 @@ func config(name string, steps int) flow.Continuous {
 	return c
 }
 
-// sampling is Model.Sample: prior draws, configurations, log q, and what the peers leave out, energies and weights.
+// sampling measures Model.Sample: prior draws, configurations and log q, and also energies and
+// weights, which the peers omit.
 func sampling(model *eqflow.Model, c Case, p problem) (j job, err error) {
 	draws := rand.New(rand.NewPCG(1, 2))
-	j.once = func() error {
+	j.call = func() error {
 		_, err := model.Sample(c.Batch, draws.Uint64())
 		return err
 	}
-	if j.compile, err = seconds(j.once); err != nil {
+	if j.compile, err = seconds(j.call); err != nil {
 		return j, err
 	}
 	x, logQ, err := model.FromPrior(p.configurations("z", c.Batch), 0)
@@ -165,32 +171,35 @@ func sampling(model *eqflow.Model, c Case, p problem) (j job, err error) {
 	return j, err
 }
 
-// scoring is Model.LogProb.
+// scoring measures Model.LogProb.
 func scoring(model *eqflow.Model, c Case, p problem) (j job, err error) {
 	x := p.configurations("data", c.Batch)
 	var logP []float64
-	j.once = func() (err error) {
+	j.call = func() (err error) {
 		logP, err = model.LogProb(x, 0)
 		return err
 	}
-	j.compile, err = seconds(j.once)
+	j.compile, err = seconds(j.call)
 	j.values = map[string][]float64{"log_p": logP}
 	return j, err
 }
 
-func seconds(once func() error) (float64, error) {
+// seconds returns how long a call takes.
+func seconds(call func() error) (float64, error) {
 	begin := time.Now()
-	err := once()
+	err := call()
 	return time.Since(begin).Seconds(), err
 }
 
-// training is Model.Train: whole steps as a user's run takes them, with the batch's draw, the bound on the gradient and the
-// moving average of the parameters.
+// training measures Model.Train: the steps of a user's run, with the draw of the batch, the bound
+// on the gradient and the moving average of the parameters.
 func training(ctx context.Context, model *eqflow.Model, c Case, p problem) (job, error) {
 	objective := map[Work]train.Objective{Train: train.Likelihood{}, Matching: train.Matching{}}[c.Work]
 	settings := train.Settings{
-		Objective: objective, Steps: 1 << 40, Batch: c.Batch, Clip: 1e9, // never in force: the peers have none
-		LearningRate: 1e-6, FinalRate: 1, WarmUp: 1, // so small that the problem stays what it was, however long the measurement
+		Objective: objective, Steps: 1 << 40, Batch: c.Batch,
+		Clip: 1e9, // never reached: the peers do not clip
+		// The rate is so small that the parameters hardly change, however long the measurement.
+		LearningRate: 1e-6, FinalRate: 1, WarmUp: 1,
 	}
 	x := p.configurations("data", c.Batch)
 	j := job{values: map[string][]float64{}}
@@ -200,21 +209,24 @@ func training(ctx context.Context, model *eqflow.Model, c Case, p problem) (job,
 			return j, err
 		}
 	}
-	stepped := startTraining(ctx, model, x, settings)
+	step := startTraining(ctx, model, x, settings)
 	var first float64
 	var err error
-	if j.compile, err = seconds(func() (err error) { first, err = stepped(); return err }); err != nil {
+	if j.compile, err = seconds(func() (err error) { first, err = step(); return err }); err != nil {
 		return j, err
 	}
-	if c.Work == Train { // matching draws priors and times of its own
+	if c.Work == Train { // matching draws its own prior samples and times
 		j.values["loss"] = []float64{first}
 	}
-	j.once = func() error { _, err := stepped(); return err }
+	j.call = func() error { _, err := step(); return err }
 	return j, nil
 }
 
-// gradients are the loss at the problem's inputs and its gradient by each parameter, for the judge.
-func gradients(model *eqflow.Model, s train.Settings, x particle.Batch, c Case, p problem) (map[string][]float64, error) {
+// gradients returns the loss at the problem's inputs and its gradient by each parameter, for the
+// judge.
+func gradients(
+	model *eqflow.Model, s train.Settings, x particle.Batch, c Case, p problem,
+) (map[string][]float64, error) {
 	inputs := engine.Inputs{X: x, Z: p.configurations("z", c.Batch), T: p.values("t")[:c.Batch]}
 	loss, gradient, err := model.Loss(s, inputs)
 	values := map[string][]float64{"loss": {loss}}

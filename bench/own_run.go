@@ -13,7 +13,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// trainWhole is eqflow's side of a race: Model.Train with a folder, whose checkpoints are copied.
+// trainWhole is eqflow's side of a race: it runs Model.Train in a folder and copies the
+// checkpoints.
 func trainWhole(ctx context.Context, backend *xla.Opened, r request, given problem) (answer, error) {
 	var out answer
 	what := r.Training
@@ -24,35 +25,38 @@ func trainWhole(ctx context.Context, backend *xla.Opened, r request, given probl
 	work := filepath.Join(what.Folder, "work")
 	s := Race{Flow: r.Flow, Recipe: Recipe{what.Optimizer, what.Steps, what.Every}}.settings()
 	s.Seed, s.CheckpointEvery = uint64(what.Seed), what.Every
-	var seen []Look
+	var looks []Look
 	var failed error
-	keep := func(step int) {
+	copyCheckpoint := func(step int) {
 		path := filepath.Join(what.Folder, fmt.Sprintf("%d.npz", step))
 		failed = copyFile(path, filepath.Join(work, "checkpoint.npz"))
-		out.Snapshots = append(out.Snapshots, snapshot{seen[len(seen)-1], path})
+		out.Snapshots = append(out.Snapshots, snapshot{looks[len(looks)-1], path})
 	}
 	data := particle.Batch{X: given.values("data"), N: given.n, D: given.d}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	_, err = model.Train(ctx, train.Data{Train: data}, train.Run{Settings: s, Folder: work, Report: func(p train.Progress) {
-		if p.Step%what.Every == 1 && len(seen) > 0 {
-			if keep(p.Step - 1); failed != nil {
+	report := func(p train.Progress) {
+		if p.Step%what.Every == 1 && len(looks) > 0 {
+			if copyCheckpoint(p.Step - 1); failed != nil {
 				cancel()
 			}
 		}
 		if p.Step%what.Every == 0 || p.Step == p.Steps {
-			seen = append(seen, Look{Step: p.Step, Seconds: float64(time.Now().UnixNano())/1e9 - what.Begun, CPU: processorTime().Seconds()})
+			elapsed := float64(time.Now().UnixNano())/1e9 - what.Begun
+			looks = append(looks, Look{Step: p.Step, Seconds: elapsed, CPU: processorTime().Seconds()})
 		}
-	}})
+	}
+	run := train.Run{Settings: s, Folder: work, Report: report}
+	_, err = model.Train(ctx, train.Data{Train: data}, run)
 	if failed != nil || err != nil {
-		return out, fmt.Errorf("bench: the run failed: %w %w", err, failed)
+		return out, fmt.Errorf("bench: the training run failed: %w %w", err, failed)
 	}
 	final, err := model.Export()
 	if err != nil {
 		return out, err
 	}
 	path := filepath.Join(what.Folder, "final.npz")
-	out.Snapshots = append(out.Snapshots, snapshot{seen[len(seen)-1], path})
+	out.Snapshots = append(out.Snapshots, snapshot{looks[len(looks)-1], path})
 	return out, dataset.WriteArrays(path, final, true)
 }
 

@@ -16,11 +16,11 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// The parts of what eqflow bench times, for benchstat:
+// The benchmarks of this file time the parts of eqflow bench, for benchstat:
 //
 //	go test ./bench -run xxx -bench . -count 10 > new.txt && benchstat old.txt new.txt
 
-// BenchmarkWork is each work as a user calls it.
+// BenchmarkWork times each kind of work as a user calls it.
 func BenchmarkWork(b *testing.B) {
 	cases, err := Cases([]string{"dw4:256", "lj13:64"}, nil, nil)
 	if err != nil {
@@ -37,7 +37,7 @@ func BenchmarkWork(b *testing.B) {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				if err := j.once(); err != nil {
+				if err := j.call(); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -46,16 +46,17 @@ func BenchmarkWork(b *testing.B) {
 	}
 }
 
-// BenchmarkField is one evaluation of a field: velocity and divergence. A solve has eighty.
+// BenchmarkField times one evaluation of a field, velocity and divergence. A solve has eighty.
 func BenchmarkField(b *testing.B) {
 	const n, d, batch = 4, 2, 256
 	for _, name := range Flows {
 		b.Run(fmt.Sprintf("%s/dw4_%d", name, batch), func(b *testing.B) {
-			exec, err := model.NewExec(xlatest.Open(b).Backend, model.NewStore(), func(scope *model.Scope, x, t *Node) []*Node {
+			graph := func(scope *model.Scope, x, t *Node) []*Node {
 				f := config(name, usualSteps).Bind(scope.At("flow"), x.Graph(), flow.System{N: n, D: d}).(flow.Partial)
 				v, div := f.At(t, x)
 				return []*Node{v, div}
-			})
+			}
+			exec, err := model.NewExec(xlatest.Open(b).Backend, model.NewStore(), graph)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -71,7 +72,8 @@ func BenchmarkField(b *testing.B) {
 	}
 }
 
-// BenchmarkHost is what eqflow does in plain Go beside the compiled graphs, for 1024 configurations.
+// BenchmarkHost times what eqflow does in plain Go beside the compiled graphs, for 1024
+// configurations.
 func BenchmarkHost(b *testing.B) {
 	const batch = 1024
 	for _, system := range []target.Target{target.DW4(), target.LJ13()} {

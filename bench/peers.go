@@ -17,14 +17,14 @@ import (
 //go:embed peers/*.py floor/*
 var programs embed.FS
 
-// Peers lists what eqflow can be measured against.
+// Peers lists the programs that eqflow can be measured against.
 var Peers = []string{"floor", "graphs", "go", "jax", "torch"}
 
-// python is a peer that is written in Python.
+// python is a peer written in Python.
 type python struct {
-	name, suffix string // in the table; of its programs' names
+	name, suffix string // name in the table, and suffix of the programs' names
 	venv.Spec
-	flows []string // that it has programs for
+	flows []string // that the peer has programs for
 }
 
 var pythons = map[string]python{
@@ -32,15 +32,16 @@ var pythons = map[string]python{
 		Name: "bench", What: "JAX", Effort: "half a minute or so", Requirements: []string{"jax==0.10.2"},
 	}, Flows},
 	"torch": {"PyTorch", "torch", venv.Spec{
-		Name: "bench", What: "PyTorch", Effort: "some minutes, for it brings 3 GB of CUDA along", Requirements: []string{"torch==2.8.0", "numpy==2.4.6"},
+		Name: "bench", What: "PyTorch", Effort: "some minutes, since it comes with 3 GB of CUDA",
+		Requirements: []string{"torch==2.8.0", "numpy==2.4.6"},
 	}, []string{"kernel"}},
 }
 
-// mostForPlain bounds the pairs of a batch that the Go backend and the plain variants, which nobody would run at size, are asked
-// for.
+// mostForPlain bounds the pairs of particles in a batch for the Go backend and the plain variants,
+// which nobody would run on large problems.
 const mostForPlain = 8192
 
-// peer makes the contenders of a peer, in a folder for their programs.
+// peer returns the contenders of a peer, whose programs are in the folder.
 func (plan Plan) peer(ctx context.Context, peer, folder string) ([]contender, error) {
 	switch peer {
 	case "graphs":
@@ -54,7 +55,7 @@ func (plan Plan) peer(ctx context.Context, peer, folder string) ([]contender, er
 	}
 	p := pythons[peer]
 	home := filepath.Join(plan.Cache, p.suffix)
-	if err := p.Prepare(ctx, home, plan.tell); err != nil {
+	if err := p.Prepare(ctx, home, plan.report); err != nil {
 		return nil, err
 	}
 	tuned, plain := p.contender(home, folder, "tuned"), p.contender(home, folder, "plain")
@@ -64,7 +65,7 @@ func (plan Plan) peer(ctx context.Context, peer, folder string) ([]contender, er
 	return []contender{tuned, plain}, nil
 }
 
-// pairs is how many pairs of particles a batch has.
+// pairs returns the number of pairs of particles in a batch.
 func (c Case) pairs() int {
 	n := particles(c.System)
 	return c.Batch * n * (n - 1) / 2

@@ -9,8 +9,9 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 )
 
-// Picture draws the processor time of all contenders' calls, which depends least on what else the machine does, a panel for each
-// flow and work; or how cost grows; or the way to a good generator.
+// Picture draws the result. Rows give one panel for each flow and work, with the processor time of
+// each contender's calls, which depends least on what else the machine does. Curves and training
+// runs have pictures of their own.
 func (r Result) Picture() figure.Figure {
 	if r.Curves != nil {
 		return growthPicture(r.Curves)
@@ -18,7 +19,7 @@ func (r Result) Picture() figure.Figure {
 	if r.Runs != nil {
 		return racePicture(r.Runs)
 	}
-	var names []string // one colour each, whichever of them a panel has
+	var names []string // a contender has the same colour in all panels
 	for _, row := range r.Rows {
 		if !slices.Contains(names, row.Contender) {
 			names = append(names, row.Contender)
@@ -35,7 +36,7 @@ func (r Result) Picture() figure.Figure {
 	return figure.Grid("Processor time of each contender", min(2, len(panels)), panels...)
 }
 
-// of takes the rows of a flow's work.
+// of returns the rows of a flow and a kind of work.
 func (r Result) of(flow string, work Work) []Row {
 	var out []Row
 	for _, row := range r.Rows {
@@ -46,7 +47,8 @@ func (r Result) of(flow string, work Work) []Row {
 	return out
 }
 
-// panel draws the cases of one work as groups of bars; a bar is missing where there is no contender.
+// panel draws the cases of one kind of work as groups of bars. Contenders without a time have no
+// bar.
 func panel(title string, names []string, rows []Row) figure.Figure {
 	var labels []string
 	for _, row := range rows {
@@ -69,11 +71,15 @@ func panel(title string, names []string, rows []Row) figure.Figure {
 
 func caseLabel(c Case) string { return fmt.Sprintf("%s, %d", strings.ToUpper(c.System), c.Batch) }
 
-// racePicture draws quality against time: one curve a run, one colour a contender.
+// racePicture draws quality against time, with one curve for each run and one colour for each
+// contender.
 func racePicture(runs []TrainingRun) figure.Figure {
 	var series []figure.Series
 	var names []string
-	axes := figure.Axes{Title: "From data to a good generator", X: "seconds since the process began", Y: "NLL of test data / nats", LogX: true, YMarks: []figure.Mark{{At: goalNLL, Label: "good"}}}
+	axes := figure.Axes{
+		Title: "From data to a good generator", X: "seconds since the process began", Y: "NLL of test data / nats",
+		LogX: true, YMarks: []figure.Mark{{At: goalNLL, Label: "good"}},
+	}
 	if runs[0].Flow == "egnn" {
 		axes.Y, axes.YMarks = "ESS", []figure.Mark{{At: goalESS, Label: "good"}}
 	}

@@ -15,14 +15,14 @@ import (
 //go:embed reference/*.npz
 var references embed.FS
 
-// problem is what the contenders of a case are given: parameters, data, prior draws and flow times, with what every work
-// computes from them in float64 (peers/reference.py).
+// problem has the inputs of a case's contenders: parameters, data, prior draws and flow times. It
+// also has the results of every kind of work in float64 (peers/reference.py).
 type problem struct {
 	dataset.Arrays
 	n, d int
 }
 
-// referenceName is the file of a system's reference for a flow.
+// referenceName returns the file name of the reference for a flow on a system.
 func referenceName(flow, system string) string {
 	name := strings.ToUpper(system)
 	if flow != "kernel" {
@@ -50,29 +50,29 @@ func newProblem(arrays dataset.Arrays) problem {
 	return problem{arrays, int(s[0]), int(s[1])}
 }
 
-// write puts the problem where contenders read it, and returns the path.
+// write writes the problem to a file for the contenders and returns its path.
 func (p problem) write(folder, name string) (string, error) {
 	path := filepath.Join(folder, name)
 	return path, dataset.WriteArrays(path, p.Arrays, true)
 }
 
-// values returns an array by name, nil where there is none.
+// values returns an array by name, nil if there is none.
 func (p problem) values(name string) []float64 {
 	a, _ := p.Get(name)
 	return a.Float64s()
 }
 
-// configurations returns the first of data or z.
+// configurations returns the first configurations of "data" or "z".
 func (p problem) configurations(name string, count int) particle.Batch {
 	return particle.Batch{X: p.values(name)[:count*p.n*p.d], N: p.n, D: p.d}
 }
 
-// limit is the relative error beyond which a contender counts as wrong. Float32 leaves up to 3e-5 in the gradients by the
-// widths, which are sums of terms that nearly cancel.
+// limit is the relative error above which a contender counts as wrong. In float32 the gradients by
+// the widths are off by up to 3e-5, since they are sums of terms that nearly cancel.
 const limit = 1e-4
 
-// judge returns the largest relative error ‖a − b‖/‖b‖ among what a contender computed, and where it is. An array that is
-// missing or of another length is an error without bound.
+// judge returns the largest relative error ‖a − b‖/‖b‖ among a contender's results, and the name of
+// that result. The error of an array that is missing or has the wrong length is infinite.
 func (p problem) judge(c Case, got map[string][]float64) (worst float64, where string) {
 	wanted := p.wanted(c)
 	if len(wanted) == 0 {
@@ -95,20 +95,20 @@ func (p problem) judge(c Case, got map[string][]float64) (worst float64, where s
 	return worst, where
 }
 
-// wanted is what a case's contenders must compute.
+// wanted returns the results that the contenders of a case must compute.
 func (p problem) wanted(c Case) map[string][]float64 {
 	out := map[string][]float64{}
-	take := func(name string, each int) {
+	add := func(name string, each int) {
 		if all := p.values(name); len(all) >= c.Batch*each {
 			out[name] = all[:c.Batch*each]
 		}
 	}
 	switch c.Work {
 	case Sample:
-		take("x", p.n*p.d)
-		take("log_q", 1)
+		add("x", p.n*p.d)
+		add("log_q", 1)
 	case Likelihood:
-		take("log_p", 1)
+		add("log_p", 1)
 	default:
 		after := fmt.Sprintf("_%d", c.Batch)
 		for _, a := range p.Arrays {
@@ -124,16 +124,17 @@ func (p problem) wanted(c Case) map[string][]float64 {
 	return out
 }
 
-// isProbed tells whether the reference keeps projections of a gradient in place of the gradient itself.
+// isProbed reports whether the reference has projections of a gradient instead of the gradient
+// itself.
 func (p problem) isProbed(c Case, name string) bool {
 	_, ok := p.Get(fmt.Sprintf("%s_probe_%s_%d", c.Work, name, c.Batch))
 	return ok
 }
 
-// probes is how many projections stand for a gradient that is too long to keep.
+// probes is the number of projections that stand for a gradient too long to store.
 const probes = 8
 
-// project takes the products of a gradient with the directions that peers/egnn_reference.py uses.
+// project returns the products of a gradient with the directions of peers/egnn_reference.py.
 func project(v []float64) []float64 {
 	out := make([]float64, probes)
 	for k := range out {
@@ -144,7 +145,7 @@ func project(v []float64) []float64 {
 	return out
 }
 
-// relative is ‖a − b‖/‖b‖.
+// relative returns ‖a − b‖/‖b‖.
 func relative(a, b []float64) float64 {
 	top, bottom := 0.0, 0.0
 	for i := range b {

@@ -4,4 +4,5 @@ package bench
 
 import "time"
 
+// processorTime is not measured on this system.
 func processorTime() time.Duration { return 0 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// processorTime is what this process has had of all processors.
+// processorTime returns the processor time that this process has used on all cores.
 func processorTime() time.Duration {
 	var used syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {

@@ -9,36 +9,41 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
-// Race is the time from data to a good generator of DW4: training runs of the same recipe, from the same parameters, on the same
-// data, judged by one referee off the clock.
+// Race measures the time from data to a good generator of DW4. Contenders train by the same recipe,
+// from the same parameters, on the same data. One referee judges them off the clock.
 type Race struct {
 	Flow  string
 	Seeds int
 	Recipe
-	// Usual, where there is one, is what peers are also raced by: what is commonly done.
+	// Usual is a common recipe by which peers train in addition, if it is not nil.
 	Usual *Recipe
 }
 
-// Recipe is how a racer trains; batches, learning rate and the rest are eqflow's defaults for the flow.
+// Recipe is how a contender trains. Batches, learning rate and the rest are eqflow's defaults for
+// the flow.
 type Recipe struct {
 	Optimizer train.Optimizer
-	Steps     int // of training, which the learning rate's schedule ends with
+	Steps     int // of training, over which the learning rate decays
 	Every     int // steps between looks
 }
 
-// Races are those of each flow: the kernel field by likelihood to an NLL, the EGNN by flow matching to an ESS.
+// Races has the race of each flow: the kernel field by likelihood to an NLL, the EGNN by flow
+// matching to an ESS.
 var Races = map[string]Race{
 	"kernel": {Flow: "kernel", Seeds: 3, Recipe: Recipe{train.Adam, 4500, 150}},
-	"egnn":   {Flow: "egnn", Seeds: 3, Recipe: Recipe{train.Muon, 2000, 250}, Usual: &Recipe{train.Adam, 8000, 500}},
+	"egnn": {
+		Flow: "egnn", Seeds: 3, Recipe: Recipe{train.Muon, 2000, 250}, Usual: &Recipe{train.Adam, 8000, 500},
+	},
 }
 
-// goals are what counts as good: an NLL of test data, in nats and with four times the solver's steps, or an ESS.
+// A generator is good at an NLL of test data, in nats and with four times the solver's steps, or at
+// an ESS.
 const (
 	goalNLL = 8.10
 	goalESS = 0.90
 )
 
-// The sizes of the data that are trained on, of those that are judged by, and of the samples that give an ESS.
+// The sizes of the training data of each flow, of the test data, and of the samples for an ESS.
 const (
 	kernelData   = 10_000
 	egnnData     = 100_000
@@ -46,10 +51,10 @@ const (
 	refereeDraws = 2000
 )
 
-// Look is the quality of a run at a moment.
+// Look is the quality of a training run after some steps.
 type Look struct {
 	Step    int     `json:"step"`
-	Seconds float64 `json:"seconds"`       // since the process began, looks left out
+	Seconds float64 `json:"seconds"`       // since the process began, without the looks
 	CPU     float64 `json:"cpu_s"`         // processor time of the process until then, over all cores
 	NLL     float64 `json:"nll,omitempty"` // of test data, with four times the solver's steps
 	ESS     float64 `json:"ess,omitempty"`
@@ -67,7 +72,7 @@ type TrainingRun struct {
 	Looks     []Look  `json:"looks"`
 }
 
-// trainingRequest is what a contender is told of a run.
+// trainingRequest tells a contender about a training run.
 type trainingRequest struct {
 	Steps   int     `json:"steps"`
 	Every   int     `json:"every"`
@@ -82,7 +87,7 @@ type trainingRequest struct {
 	Optimizer train.Optimizer `json:"optimizer"`
 }
 
-// snapshot is where a contender's parameters of a moment are.
+// snapshot has the file of a contender's parameters after some steps.
 type snapshot struct {
 	Look
 	Path string `json:"path"`
@@ -96,7 +101,8 @@ func (r Race) settings() train.Settings {
 	return s.WithDefaults()
 }
 
-// Race measures all contenders of a flow, seed by seed. What was measured before an error is in the result.
+// Race measures all contenders of a flow, seed by seed. On an error the result has the runs that
+// ended before it.
 func (p Plan) Race(ctx context.Context, r Race) (Result, error) {
 	runs, err := p.race(ctx, r)
 	return Result{Machine: thisMachine(), Runs: runs}, err
@@ -137,8 +143,10 @@ func (p Plan) race(ctx context.Context, r Race) ([]TrainingRun, error) {
 	return out, nil
 }
 
-// raceRecipes lets a contender train by the race's recipe, and a peer by the usual one too.
-func (p Plan) raceRecipes(ctx context.Context, one contender, r Race, seed int, folder, file string, judge *referee) (out []TrainingRun, err error) {
+// raceRecipes has a contender train by the race's recipe, and a peer by the usual recipe too.
+func (p Plan) raceRecipes(
+	ctx context.Context, one contender, r Race, seed int, folder, file string, judge *referee,
+) (out []TrainingRun, err error) {
 	recipes := []Recipe{r.Recipe}
 	if r.Usual != nil && one.name != ownName {
 		recipes = append(recipes, *r.Usual)
@@ -148,7 +156,7 @@ func (p Plan) raceRecipes(ctx context.Context, one contender, r Race, seed int, 
 		if r.Recipe = recipe; k > 0 {
 			one.name = fmt.Sprintf("%s, %s", name, recipe.Optimizer)
 		}
-		p.tell(fmt.Sprintf("seed %d of %d, %s trains for %d steps", seed, r.Seeds, one.name, r.Steps))
+		p.report(fmt.Sprintf("seed %d of %d, %s trains for %d steps", seed, r.Seeds, one.name, r.Steps))
 		run, err := p.raceOne(ctx, one, r, seed, folder, file, judge)
 		if err != nil {
 			return out, err
@@ -158,31 +166,36 @@ func (p Plan) raceRecipes(ctx context.Context, one contender, r Race, seed int, 
 	return out, nil
 }
 
-// races tells whether a contender has a program for whole runs.
+// races reports whether a contender has a program for whole training runs.
 func (c contender) races(flow string) bool {
 	return c.name == ownName || c.name == "JAX, tuned" || c.name == "PyTorch, tuned" && flow == "kernel"
 }
 
-func (p Plan) raceOne(ctx context.Context, one contender, r Race, seed int, folder, file string, judge *referee) (TrainingRun, error) {
+// raceOne has a contender train from one seed, and judges the snapshots.
+func (p Plan) raceOne(
+	ctx context.Context, one contender, r Race, seed int, folder, file string, judge *referee,
+) (TrainingRun, error) {
 	run := TrainingRun{Flow: r.Flow, Contender: one.name, Seed: seed}
-	kept, err := os.MkdirTemp(folder, "run-")
+	snapshots, err := os.MkdirTemp(folder, "run-")
 	if err != nil {
 		return run, err
 	}
-	defer os.RemoveAll(kept)
+	defer os.RemoveAll(snapshots)
 	s := r.settings()
-	what := request{Case: Case{Train, r.Flow, "dw4", s.Batch, usualSteps}, Problem: file, Training: &trainingRequest{
-		Steps: s.Steps, Every: r.Every, Seed: seed, Folder: kept, Rate: s.LearningRate, WarmUp: s.WarmUp, Clip: s.Clip, Average: *s.Average,
-		Begun: float64(time.Now().UnixNano()) / 1e9, Optimizer: s.Optimizer,
-	}}
-	process, err := one.start(ctx, what, problem{})
+	training := trainingRequest{
+		Steps: s.Steps, Every: r.Every, Seed: seed, Folder: snapshots, Optimizer: s.Optimizer,
+		Rate: s.LearningRate, WarmUp: s.WarmUp, Clip: s.Clip, Average: *s.Average,
+		Begun: float64(time.Now().UnixNano()) / 1e9,
+	}
+	c := Case{Train, r.Flow, "dw4", s.Batch, usualSteps}
+	process, err := one.start(ctx, request{Case: c, Problem: file, Training: &training}, problem{})
 	if err != nil {
 		return run, err
 	}
 	defer process.close()
 	for _, snapshot := range process.answer.Snapshots {
 		look := snapshot.Look
-		p.tell(fmt.Sprintf("seed %d of %d, judging %s at step %d", seed, r.Seeds, one.name, look.Step))
+		p.report(fmt.Sprintf("seed %d of %d, judging %s at step %d", seed, r.Seeds, one.name, look.Step))
 		if err := judge.look(snapshot.Path, r.Flow, &look); err != nil {
 			return run, err
 		}
@@ -194,6 +207,7 @@ func (p Plan) raceOne(ctx context.Context, one contender, r Race, seed int, fold
 	return run, nil
 }
 
+// good reports whether a generator has reached the goal.
 func good(flow string, l Look) bool {
 	if flow == "egnn" {
 		return l.ESS >= goalESS
@@ -201,7 +215,7 @@ func good(flow string, l Look) bool {
 	return l.NLL <= goalNLL
 }
 
-// quality is what a flow is judged by.
+// quality returns the number by which a flow is judged.
 func (l Look) quality(flow string) float64 {
 	if flow == "egnn" {
 		return l.ESS

@@ -10,10 +10,12 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// A race looks at the contender's parameters as often as it was told, on a clock that goes on, and training helps.
+// A race judges the parameters after the steps that the recipe names. Time advances from look to
+// look, and the NLL falls.
 func TestRaceLooksAndJudges(t *testing.T) {
 	xlatest.Open(t)
-	result, err := Plan{Backend: xla.CPU}.Race(context.Background(), Race{Flow: "kernel", Seeds: 1, Recipe: Recipe{train.Adam, 30, 12}})
+	race := Race{Flow: "kernel", Seeds: 1, Recipe: Recipe{train.Adam, 30, 12}}
+	result, err := Plan{Backend: xla.CPU}.Race(context.Background(), race)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,8 +24,9 @@ func TestRaceLooksAndJudges(t *testing.T) {
 		t.Fatalf("%+v", result.Runs)
 	}
 	for k, step := range []int{12, 24, 30} {
-		if run.Looks[k].Step != step || k > 0 && (run.Looks[k].Seconds <= run.Looks[k-1].Seconds || run.Looks[k].NLL >= run.Looks[k-1].NLL) {
-			t.Errorf("look %d: %+v after %+v", k, run.Looks[k], run.Looks[max(0, k-1)])
+		look, before := run.Looks[k], run.Looks[max(0, k-1)]
+		if look.Step != step || k > 0 && (look.Seconds <= before.Seconds || look.NLL >= before.NLL) {
+			t.Errorf("look %d: %+v after %+v", k, look, before)
 		}
 	}
 	if run.Goal != 0 || run.Looks[2].NLL < goalNLL {
@@ -31,10 +34,11 @@ func TestRaceLooksAndJudges(t *testing.T) {
 	}
 }
 
-// Power laws have their exponent, and bends show at the ends.
+// The fit finds the exponent of a power law. For a curve that bends, the exponents at the two ends
+// differ.
 func TestExponents(t *testing.T) {
 	var rows []Row
-	seen := map[Case]bool{} // as Growth measures them: each once
+	seen := map[Case]bool{} // Growth measures a case once, even if two axes have it
 	for _, a := range axes() {
 		for _, c := range a.cases {
 			if seen[c] {
@@ -42,7 +46,9 @@ func TestExponents(t *testing.T) {
 			}
 			seen[c] = true
 			size := float64(c.Batch * c.Steps * particles(c.System))
-			rows = append(rows, Row{Case: c, Contender: ownName, CPU: 3 * math.Pow(size, 1.5)}, Row{Case: c, Contender: floorName, CPU: 100 + size/100})
+			rows = append(rows,
+				Row{Case: c, Contender: ownName, CPU: 3 * math.Pow(size, 1.5)},
+				Row{Case: c, Contender: floorName, CPU: 100 + size/100})
 		}
 	}
 	found := curves(axes(), rows)
@@ -50,8 +56,11 @@ func TestExponents(t *testing.T) {
 		t.Fatalf("%d curves", len(found))
 	}
 	for _, c := range found {
-		power := c.Contender == ownName
-		if power && math.Abs(c.Exponent-1.5)+math.Abs(c.First-1.5)+math.Abs(c.Last-1.5) > 1e-6 || !power && !(c.First < c.Exponent && c.Exponent < c.Last) {
+		right := c.First < c.Exponent && c.Exponent < c.Last
+		if c.Contender == ownName { // a power law
+			right = math.Abs(c.Exponent-1.5)+math.Abs(c.First-1.5)+math.Abs(c.Last-1.5) <= 1e-6
+		}
+		if !right {
 			t.Errorf("%+v", c)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// referee judges parameters that anybody trained.
+// referee judges the parameters of all contenders.
 type referee struct {
 	backend *xla.Opened
 	model   *eqflow.Model
@@ -43,10 +43,11 @@ func newReferee(ctx context.Context, backend string, r Race) (*referee, error) {
 }
 
 func newModel(backend *xla.Opened, flow string, seed uint64, kind engine.Kind) (*eqflow.Model, error) {
-	return eqflow.New(backend.Backend, eqflow.Generator{Target: target.DW4(), Flow: config(flow, usualSteps), Seed: seed, Engine: kind})
+	generator := eqflow.Generator{Target: target.DW4(), Flow: config(flow, usualSteps), Seed: seed, Engine: kind}
+	return eqflow.New(backend.Backend, generator)
 }
 
-// problem writes the data with the parameters that all contenders start from.
+// problem writes the data and the parameters from which all contenders start.
 func (j *referee) problem(folder string, r Race, seed uint64) (string, error) {
 	start, err := newModel(j.backend, r.Flow, seed, engine.Auto)
 	if err != nil {
@@ -61,7 +62,7 @@ func (j *referee) problem(folder string, r Race, seed uint64) (string, error) {
 	return newProblem(arrays).write(folder, "problem.npz")
 }
 
-// look fills in what the parameters in a file are worth.
+// look judges the parameters in a file and fills in their NLL or ESS.
 func (j *referee) look(path, flow string, l *Look) error {
 	arrays, err := dataset.ReadArrays(path)
 	if err != nil {
@@ -81,7 +82,8 @@ func (j *referee) look(path, flow string, l *Look) error {
 	return err
 }
 
-// averaged takes the moving averages out of a checkpoint of eqflow's; others' files hold nothing else.
+// averaged returns the moving averages of the parameters: a part of eqflow's checkpoints, and all
+// of the peers' files.
 func averaged(arrays dataset.Arrays) dataset.Arrays {
 	var out dataset.Arrays
 	for _, a := range arrays {

@@ -11,7 +11,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 )
 
-// Plan says what is measured, and how long.
+// Plan says what is measured and for how long.
 type Plan struct {
 	Cases   []Case
 	Peers   []string    // of Peers
@@ -19,14 +19,14 @@ type Plan struct {
 	Engine  engine.Kind // eqflow's; nothing means engine.Auto
 	Seconds float64     // of every contender in every case, spread over Rounds
 	Rounds  int
-	Cache   string // the folder where the peers' Python environments stay
-	// Tell hears what goes on. It may be nil.
-	Tell func(text string)
-	// unjudged takes cases without a reference: nothing says whether their contenders are right.
+	Cache   string // folder of the peers' Python environments
+	// Report receives a line about each stage of the measurement. It may be nil.
+	Report func(text string)
+	// unjudged admits cases without a reference, whose results are not checked.
 	unjudged bool
 }
 
-// Row is what a contender did in a case.
+// Row is the result of a contender in a case.
 type Row struct {
 	Case
 	Contender string  `json:"contender"`
@@ -37,12 +37,12 @@ type Row struct {
 	CPU       float64 `json:"cpu_ms"` // processor time of a call, over all cores: the median
 	Calls     int     `json:"calls"`
 	Compile   float64 `json:"compile_s"`
-	Memory    float64 `json:"memory_mib"` // at most, of the process
+	Memory    float64 `json:"memory_mib"` // peak of the process
 	Samples   float64 `json:"samples_per_s"`
-	Error     float64 `json:"error"`           // relative, the largest of its results against float64
-	Where     string  `json:"where,omitempty"` // the result that has it
-	Ratio     float64 `json:"ratio"`           // of the fastest calls: how many times as long as eqflow's
-	Floor     float64 `json:"above_floor"`     // how many times as long as the floor's; 0 where there is none
+	Error     float64 `json:"error"`           // relative to float64, the largest of all results
+	Where     string  `json:"where,omitempty"` // the result with that error
+	Ratio     float64 `json:"ratio"`           // the fastest call's time over eqflow's
+	Floor     float64 `json:"above_floor"`     // the fastest call's time over the floor's; 0 without a floor
 	Note      string  `json:"note,omitempty"`  // why it was not timed
 }
 
@@ -54,7 +54,7 @@ type Result struct {
 	Runs    []TrainingRun `json:"runs,omitempty"`
 }
 
-// Machine is where the run was.
+// Machine describes the machine of a run.
 type Machine struct {
 	Processor string `json:"processor"`
 	Cores     int    `json:"cores"`
@@ -63,7 +63,8 @@ type Machine struct {
 }
 
 func thisMachine() Machine {
-	m := Machine{Processor: "unknown", Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
+	system := runtime.GOOS + "/" + runtime.GOARCH
+	m := Machine{Processor: "unknown", Cores: runtime.NumCPU(), System: system, Go: runtime.Version()}
 	text, _ := os.ReadFile("/proc/cpuinfo") // only Linux has it
 	for line := range strings.Lines(string(text)) {
 		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
@@ -74,8 +75,8 @@ func thisMachine() Machine {
 	return m
 }
 
-// Run measures case by case. A contender that fails or is wrong has a note in place of times; where eqflow itself is, the
-// error says so after everything else was measured.
+// Run measures case by case. A contender that fails or is wrong has a note instead of times. If
+// that contender is eqflow, Run returns an error after it has measured everything else.
 func (p Plan) Run(ctx context.Context) (Result, error) {
 	result := Result{Machine: thisMachine()}
 	folder, err := os.MkdirTemp("", "eqflow-bench-")
@@ -104,13 +105,13 @@ func (p Plan) Run(ctx context.Context) (Result, error) {
 	return result, nil
 }
 
-func (p Plan) tell(text string) {
-	if p.Tell != nil {
-		p.Tell(text)
+func (p Plan) report(text string) {
+	if p.Report != nil {
+		p.Report(text)
 	}
 }
 
-// contenders makes eqflow, first, and those of the peers.
+// contenders returns eqflow, which is first, and the contenders of the peers.
 func (p Plan) contenders(ctx context.Context, folder string) ([]contender, error) {
 	if err := unpack(folder); err != nil {
 		return nil, fmt.Errorf("bench: the peers' programs cannot be written: %w", err)
@@ -129,17 +130,17 @@ func (p Plan) contenders(ctx context.Context, folder string) ([]contender, error
 	return all, nil
 }
 
-// ownName is eqflow's in the table.
+// ownName names eqflow in the table.
 const ownName = "eqflow"
 
-// entrant is a contender in a case, with what is known of it so far.
+// entrant is a contender in a case, with its results so far.
 type entrant struct {
 	*process
 	row   Row
 	times times
 }
 
-// measure lets all contenders of a case take turns.
+// measure times all contenders of a case in turns.
 func (p Plan) measure(ctx context.Context, folder, label string, c Case, all []contender) ([]Row, error) {
 	given, err := p.problem(c)
 	if err != nil {
@@ -159,7 +160,7 @@ func (p Plan) measure(ctx context.Context, folder, label string, c Case, all []c
 		if !one.can(c) {
 			continue
 		}
-		p.tell(label + ", preparing " + one.name)
+		p.report(label + ", preparing " + one.name)
 		e := p.enter(ctx, one, c, given, file)
 		entrants = append(entrants, e)
 		if ctx.Err() != nil {
@@ -179,7 +180,7 @@ func (p Plan) problem(c Case) (problem, error) {
 	return readReference(c.Flow, c.System)
 }
 
-// enter starts a contender and judges it.
+// enter starts a contender and judges its results.
 func (p Plan) enter(ctx context.Context, one contender, c Case, given problem, file string) *entrant {
 	e := &entrant{row: Row{Case: c, Contender: one.name}}
 	r, err := one.start(ctx, request{Case: c, Problem: file}, given)
@@ -189,7 +190,7 @@ func (p Plan) enter(ctx context.Context, one contender, c Case, given problem, f
 	}
 	e.row.Version, e.row.Setting, e.row.Compile = r.answer.Version, r.answer.Setting, r.answer.Compile
 	if one.name == floorName {
-		e.row.Compile = 0 // gcc had done it
+		e.row.Compile = 0 // gcc compiled it before
 	}
 	if !p.unjudged {
 		if e.row.Error, e.row.Where = given.judge(c, r.answer.Values); !(e.row.Error <= limit) {
@@ -217,12 +218,12 @@ func (p Plan) turns(ctx context.Context, label string, entrants []*entrant) erro
 			if e.process == nil {
 				continue
 			}
-			p.tell(fmt.Sprintf("%s, round %d of %d, %s", label, round+1, p.Rounds, e.row.Contender))
+			p.report(fmt.Sprintf("%s, round %d of %d, %s", label, round+1, p.Rounds, e.row.Contender))
 			t, err := e.round(ctx, p.Seconds/float64(p.Rounds))
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err != nil { // it was ended with the error
+			if err != nil { // the error has ended the process
 				e.row.Note, e.process = "failed: "+err.Error(), nil
 				continue
 			}
@@ -233,14 +234,15 @@ func (p Plan) turns(ctx context.Context, label string, entrants []*entrant) erro
 	return nil
 }
 
-// rows sums up, with eqflow's row first and the ratios to it and to the floor.
+// rows returns the rows of the entrants, with the ratios to eqflow and to the floor.
 func rows(entrants []*entrant) []Row {
 	var out []Row
 	own, floor := 0.0, 0.0
 	for _, e := range entrants {
 		r := e.row
 		if r.Note == "" {
-			r.Fastest, r.Median, r.CPU, r.Calls = slices.Min(e.times.Wall), median(e.times.Wall), median(e.times.CPU), len(e.times.Wall)
+			r.Fastest, r.Median = slices.Min(e.times.Wall), median(e.times.Wall)
+			r.CPU, r.Calls = median(e.times.CPU), len(e.times.Wall)
 			r.Samples = float64(r.Batch) / r.Fastest * 1e3
 		}
 		switch r.Contender {

@@ -8,21 +8,24 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
-// startTraining begins a run that waits before every step; what it returns lets one step happen and returns its loss.
-func startTraining(ctx context.Context, model *eqflow.Model, x particle.Batch, s train.Settings) func() (float64, error) {
+// startTraining starts a training run that waits before every step. It returns a function that lets
+// one step happen and returns the step's loss.
+func startTraining(
+	ctx context.Context, model *eqflow.Model, x particle.Batch, s train.Settings,
+) (step func() (float64, error)) {
 	proceed, losses, ended := make(chan struct{}), make(chan float64), make(chan error, 1)
-	waiting := func() {
+	wait := func() {
 		select {
 		case <-proceed:
 		case <-ctx.Done():
 		}
 	}
 	go func() {
-		waiting()
+		wait()
 		_, err := model.Train(ctx, train.Data{Train: x}, train.Run{Settings: s, Report: func(p train.Progress) {
 			select {
 			case losses <- p.StepLoss:
-				waiting()
+				wait()
 			case <-ctx.Done():
 			}
 		}})

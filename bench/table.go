@@ -9,12 +9,17 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 )
 
-// workNames are the works in words.
-var workNames = map[Work]string{Train: "training step", Sample: "sampling", Likelihood: "log-density", Matching: "flow-matching step"}
+// workNames names the kinds of work in the tables.
+var workNames = map[Work]string{
+	Train: "training step", Sample: "sampling", Likelihood: "log-density", Matching: "flow-matching step",
+}
 
-var headers = []string{"work", "flow", "system", "batch", "contender", "fastest ms", "median ms", "CPU ms", "× eqflow", "× floor", "compile s", "MiB", "samples/s", "error"}
+var headers = []string{
+	"work", "flow", "system", "batch", "contender", "fastest ms", "median ms", "CPU ms", "× eqflow", "× floor",
+	"compile s", "MiB", "samples/s", "error",
+}
 
-// Tables are the result for people.
+// Tables returns the result as tables.
 func (r Result) Tables() []figure.Table {
 	var out []figure.Table
 	if r.Rows != nil {
@@ -29,7 +34,7 @@ func (r Result) Tables() []figure.Table {
 	return out
 }
 
-// table has one line a contender, the case's name on its first.
+// table has one line for each contender. Only the first line of a case has the case's name.
 func (r Result) table() figure.Table {
 	t := figure.Table{Headers: headers}
 	var last Case
@@ -48,11 +53,12 @@ func (r Row) cells(first bool) []string {
 	if r.Note != "" {
 		return append(cells, "–", "–", "–", "–", "–", "–", "–", "–", r.Note)
 	}
-	return append(cells, digits(r.Fastest), digits(r.Median), digits(r.CPU), number("%.2f", r.Ratio), number("%.2f", r.Floor),
+	return append(cells, digits(r.Fastest), digits(r.Median), digits(r.CPU),
+		number("%.2f", r.Ratio), number("%.2f", r.Floor),
 		number("%.2f", r.Compile), number("%.0f", r.Memory), rate(r.Samples), number("%.1e", r.Error))
 }
 
-// number is a value in a format, a dash where there is none.
+// number formats a value. Zero, which stands for no value, gives a dash.
 func number(format string, v float64) string {
 	if v == 0 {
 		return "–"
@@ -60,7 +66,7 @@ func number(format string, v float64) string {
 	return fmt.Sprintf(format, v)
 }
 
-// digits writes milliseconds with three digits.
+// digits formats milliseconds with three digits.
 func digits(v float64) string {
 	switch {
 	case v >= 100:
@@ -71,6 +77,7 @@ func digits(v float64) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
+// rate formats samples per second.
 func rate(v float64) string {
 	switch {
 	case v >= 999_500:
@@ -82,9 +89,12 @@ func rate(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
-// runTable has one line a run, and the ratio to eqflow's of the same seed.
+// runTable has one line for each run, with the ratios to eqflow's run from the same seed.
 func runTable(runs []TrainingRun) figure.Table {
-	t := figure.Table{Headers: []string{"flow", "goal", "contender", "seed", "to the goal s", "× eqflow", "CPU s", "× eqflow", "at step", "whole run s", "at its end"}}
+	t := figure.Table{Headers: []string{
+		"flow", "goal", "contender", "seed", "to the goal s", "× eqflow", "CPU s", "× eqflow", "at step",
+		"whole run s", "at its end",
+	}}
 	own := map[string]TrainingRun{}
 	for _, run := range runs {
 		key := fmt.Sprint(run.Flow, run.Seed)
@@ -104,13 +114,15 @@ func runTable(runs []TrainingRun) figure.Table {
 		if run.Goal > 0 {
 			at = fmt.Sprint(run.At)
 		}
-		t.Rows = append(t.Rows, []string{run.Flow, goal, run.Contender, fmt.Sprint(run.Seed), number("%.1f", run.Goal), number("%.2f", ratio),
-			number("%.1f", run.GoalCPU), number("%.2f", ratioCPU), at, number("%.1f", run.Total), end})
+		t.Rows = append(t.Rows, []string{
+			run.Flow, goal, run.Contender, fmt.Sprint(run.Seed), number("%.1f", run.Goal), number("%.2f", ratio),
+			number("%.1f", run.GoalCPU), number("%.2f", ratioCPU), at, number("%.1f", run.Total), end,
+		})
 	}
 	return t
 }
 
-// Legend says what the contenders are, and where it was.
+// Legend names the machine, and the contenders' versions.
 func (r Result) Legend() string {
 	var lines []string
 	seen := map[string]bool{}
@@ -120,10 +132,11 @@ func (r Result) Legend() string {
 			lines = append(lines, fmt.Sprintf("; %s: %s", row.Contender, row.Version))
 		}
 	}
-	return fmt.Sprintf("%s, %d cores, %s, %s%s.", r.Machine.Processor, r.Machine.Cores, r.Machine.System, r.Machine.Go, strings.Join(lines, ""))
+	m := r.Machine
+	return fmt.Sprintf("%s, %d cores, %s, %s%s.", m.Processor, m.Cores, m.System, m.Go, strings.Join(lines, ""))
 }
 
-// Markdown is the tables for a README.
+// Markdown returns the tables and the legend for a README.
 func (r Result) Markdown() string {
 	var b strings.Builder
 	line := func(cells []string) { b.WriteString("| " + strings.Join(cells, " | ") + " |\n") }

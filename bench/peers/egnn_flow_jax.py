@@ -1,9 +1,12 @@
-"""JAX peer: the EGNN flow, RK4, float32, the twin of eqflow's field (dynamics.EGNN) under the same names of parameters.
+"""JAX peer: the EGNN flow with RK4 in float32. The field and its parameter names are those of
+dynamics.EGNN in eqflow.
 
 The divergence is exact, by forward-mode differentiation along the (n-1)·D mean-free directions.
 
-variant plain: what one would write first, a vmap over configurations and the trace of a full Jacobian in all n·D coordinates.
-variant tuned: the directions at once beside the batch, in the best of several chunkings.
+variant plain: the obvious program, a vmap over configurations and the trace of a full Jacobian in
+    all n·D coordinates.
+variant tuned: all directions at once, as an axis beside the batch, in the best of several
+    chunkings.
 """
 import sys
 from functools import partial
@@ -11,7 +14,7 @@ import numpy as np, jax, jax.numpy as jnp
 from jax_work import Flow
 from protocol import EPSILON, TINY, Request
 
-MIDDLE = 3.0  # what edges' distances are measured from
+MIDDLE = 3.0  # subtracted from all distances
 
 
 def mean_free_basis(n, D):
@@ -21,7 +24,7 @@ def mean_free_basis(n, D):
 
 
 def others(n):
-    """Indices [n, n-1] of each particle's others."""
+    """Indices [n, n-1] of the other particles, for each particle."""
     return (np.arange(n)[:, None] + np.arange(1, n)) % n
 
 
@@ -36,7 +39,8 @@ def velocity(p, x, t):  # x [..., n, D], t [...] -> [..., n, D]
         d = jnp.sqrt((r * r).sum(-1, keepdims=True) + EPSILON)
         now = d - MIDDLE
         start = now if start is None else start
-        edge = (h @ q("to") + q("edge_bias"))[..., :, None, :] + (h @ q("from"))[..., neighbours, :] + now * q("distance") + start * q("start")
+        edge = (h @ q("to") + q("edge_bias"))[..., :, None, :] + (h @ q("from"))[..., neighbours, :]
+        edge = edge + now * q("distance") + start * q("start")
         m = silu(silu(edge) @ q("message") + q("message_bias"))
         strength = silu(m @ q("pull") + q("pull_bias")) @ q("strength")
         y = y + (r / (d + 1) * strength).sum(-2)
@@ -48,11 +52,14 @@ def velocity(p, x, t):  # x [..., n, D], t [...] -> [..., n, D]
 
 def tuned_field(p, x, t, basis):
     """Velocity and divergence, all directions at once."""
-    v, along = jax.vmap(lambda u: jax.jvp(lambda x: velocity(p, x, t), (x,), (jnp.broadcast_to(u, x.shape),)), out_axes=(None, 0))(basis)
+    derivative = lambda u: jax.jvp(lambda x: velocity(p, x, t), (x,), (jnp.broadcast_to(u, x.shape),))
+    v, along = jax.vmap(derivative, out_axes=(None, 0))(basis)
     return v, (along * basis[:, None]).sum((0, 2, 3))
 
 
 def plain_field(p, x, t, basis):
+    """Velocity and divergence, with a full Jacobian for each configuration."""
+
     def one(x, t):
         f = lambda flat: velocity(p, flat.reshape(x.shape), t).reshape(-1)
         return f(x.reshape(-1)).reshape(x.shape), jnp.trace(jax.jacfwd(f)(x.reshape(-1)))

@@ -1,10 +1,12 @@
-"""Writes the EGNN's reference problems: parameters, configurations, and what every work computes from them, in float64.
+"""Writes the EGNN's reference problems: parameters, configurations, and the results of every kind
+of work in float64.
 
     python egnn_reference.py REFERENCE_FOLDER
 
-Written at one configuration, as the definition has it, edge by edge; divergence and gradients are those of automatic
-differentiation of the whole. Data, prior draws and times are those of the kernel field's references. A gradient has 88 000
-numbers: kept are its products with eight directions for each parameter.
+The field is written for one configuration, edge by edge, as in its definition. The divergence and
+all gradients are by automatic differentiation. Data, prior draws and times are those of the kernel
+field's references. A gradient has 88 000 numbers, so the file has its products with eight
+directions for each parameter array.
 """
 import math, os, sys
 import numpy as np, jax, jax.numpy as jnp
@@ -17,7 +19,7 @@ BATCHES = {"DW4": (64, 256, 1024), "LJ13": (64,)}
 
 
 def draw():
-    """Parameters on a coarse grid, which packs well."""
+    """Parameters on a coarse grid, which compresses well."""
     rng, h, out = np.random.default_rng(11), HIDDEN, {}
 
     def weights(name, rows, columns, fan, scale=1.0):
@@ -55,13 +57,14 @@ def velocity(p, x, t):  # one configuration [n, D]
     for k in range(LAYERS):
         q = {name[len(f"layer_{k}_") :]: w for name, w in p.items() if name.startswith(f"layer_{k}_")}
         now = every(lambda i, j: distance(y, i, j))
-        edge = h[i] @ q["to"] + h[j] @ q["from"] + (now - MIDDLE)[:, None] * q["distance"] + start[:, None] * q["start"] + q["edge_bias"]
+        edge = h[i] @ q["to"] + h[j] @ q["from"] + (now - MIDDLE)[:, None] * q["distance"]
+        edge = edge + start[:, None] * q["start"] + q["edge_bias"]
         m = silu(silu(edge) @ q["message"] + q["message_bias"])
         strength = silu(m @ q["pull"] + q["pull_bias"]) @ q["strength"]
         y = y + jax.ops.segment_sum((y[i] - y[j]) / (now + 1)[:, None] * strength, i, n)
         if k < LAYERS - 1:
-            heard = jax.ops.segment_sum(m, i, n)
-            h = h + silu(h @ q["own"] + heard @ q["heard"] + q["update_bias"]) @ q["update"] + q["update_out_bias"]
+            incoming = jax.ops.segment_sum(m, i, n)
+            h = h + silu(h @ q["own"] + incoming @ q["heard"] + q["update_bias"]) @ q["update"] + q["update_out_bias"]
     v = y - x
     return v - v.mean(0)
 
@@ -71,7 +74,7 @@ def field(p, x, t):
     return velocity(p, x, t), jnp.trace(J.reshape(x.size, x.size))
 
 
-def solve(p, x, t0, t1):  # -> the end, log|det|
+def solve(p, x, t0, t1):  # -> x(t1), log|det|
     h = (t1 - t0) / STEPS
 
     def step(carry, i):
@@ -105,12 +108,15 @@ def matching(p, x, z, t):
 
 
 def probe(g):
+    """The products of a gradient with PROBES fixed directions."""
     i = np.arange(1, g.size + 1)
     return np.array([(np.asarray(g).ravel() * np.cos(1.7 * (k + 1) * i)).sum() for k in range(PROBES)])
 
 
 def matching_results(p, x, z, t, sizes):
-    """The mean loss of the first configurations, and the probes of its gradient, for each size."""
+    """For each size, the mean loss of so many configurations, and the products of its gradient with
+    the directions.
+    """
     total = jax.jit(jax.value_and_grad(lambda p, x, z, t: jax.vmap(matching, (None, 0, 0, 0))(p, x, z, t).sum()))
     loss, grads, out, at = 0.0, {k: np.zeros(v.shape) for k, v in p.items()}, {}, 0
     for size in sizes:

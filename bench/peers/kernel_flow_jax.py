@@ -1,7 +1,9 @@
-"""JAX peer: the kernel field's flow, RK4, pairs i<j, time RBFs folded into the weights, float32, Adam inside the step.
+"""JAX peer: the flow of the kernel field with RK4 in float32. It sums over pairs i<j and folds the
+time RBFs into the weights.
 
-variant plain: what one would write first (autodiff through lax.scan).
-variant tuned: layout [K, pairs·batch], a hand-written derivative of the RBF sums, the batch in the best of several chunkings.
+variant plain: the obvious program, automatic differentiation through lax.scan.
+variant tuned: arrays [K, pairs·batch], a hand-written derivative of the RBF sums, and the best of
+    several chunkings.
 """
 import sys
 import numpy as np, jax, jax.numpy as jnp
@@ -31,7 +33,9 @@ def fold(p, ts):
 
 
 def tables(p, inverse):
-    """The six moment weights [2 STEPS + 1, K, 6] at the times that RK4 visits, the constant, the inverse widths [K]."""
+    """The six moment weights [2 STEPS + 1, K, 6] and the constant at the times of RK4's stages, and
+    the inverse widths [K].
+    """
     ts = jnp.arange(2 * STEPS + 1, dtype=jnp.float32) / (2 * STEPS)
     sign, ts = (-1.0, 1 - ts) if inverse else (1.0, ts)
     W, c0 = fold(p, ts)
@@ -99,7 +103,7 @@ def integrate(p, x, inverse):  # x [b, n·D] -> y, log|det dy/dx|, penalty [b]
     return X.transpose(2, 0, 1).reshape(b, n * D), ld, pen
 
 
-def matching_loss(p, batch):  # every configuration at its own time: no tables
+def matching_loss(p, batch):  # every configuration has its own time, so there are no tables
     x, z, t = batch
     at = ((1 - t)[:, None] * z + t[:, None] * x).reshape(-1, n, D).transpose(1, 2, 0)
     r, _, d = pairs_of(at)

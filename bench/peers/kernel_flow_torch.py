@@ -1,8 +1,10 @@
-"""PyTorch peer: the kernel field's flow, RK4, float32, eager, Adam inside the step, with the best number of threads.
+"""PyTorch peer: the flow of the kernel field with RK4 in float32, eager, with the best number of
+threads.
 
-variant plain: ordered pairs through broadcasting and plain autograd, as bgflow's KernelDynamics works.
-variant tuned: pairs i<j, time RBFs folded into the weights, one matrix product for six sums, hand-written derivative, the
-exponential's argument clamped at -80 (this version's exp is five times slower far below zero), the best chunking.
+variant plain: ordered pairs by broadcasting, and plain autograd, like bgflow's KernelDynamics.
+variant tuned: pairs i<j, time RBFs folded into the weights, one matrix product for six sums, a
+    hand-written derivative, and the best chunking. The argument of the exponential is clamped at
+    -80, since this version's exp is five times slower far below zero.
 """
 import math, os, sys
 from functools import partial
@@ -21,7 +23,7 @@ off_diagonal = 1.0 - torch.eye(n)
 
 
 class Moments(torch.autograd.Function):
-    """Q = R M with R[i,k] = exp(-((d_i - mu_k) ig_k)^2); keeps only R."""
+    """Q = R M with R[i,k] = exp(-((d_i - mu_k) ig_k)^2). Only R is kept besides the inputs."""
 
     @staticmethod
     def forward(ctx, d, ig, M):
@@ -56,7 +58,7 @@ def tuned_field(p, sign, ts):
     c, one = -2 * ig * ig, torch.ones_like(W)
     M = torch.stack((one, W, c * one, c * mu * one, W * c, W * c * mu), 2).unbind(0)
 
-    def field(s, x):  # x [b, n, D] is carried as [n, D·b] inside
+    def field(s, x):  # x [b, n, D]; the arrays inside are [n, D·b]
         b = x.shape[0]
         r = (A @ x.permute(1, 2, 0).reshape(n, D * b)).view(P, D, b)
         square = (r * r).sum(1)
@@ -118,11 +120,12 @@ def likelihood_loss(x):
     return (PENALTY * pen - log_prior(z) - ld).sum() / B
 
 
-def matching_loss(x, z, t):  # every configuration at its own time: no tables
+def matching_loss(x, z, t):  # every configuration has its own time, so there are no tables
     at = torch.lerp(z, x, t.unsqueeze(1)).view(-1, n, D).permute(1, 2, 0)
     r = (A @ at.reshape(n, -1)).view(P, D, -1)
     d = ((r * r).sum(1) + EPSILON).sqrt()
-    R = torch.exp((-(((d.unsqueeze(0) - mu.view(K, 1, 1)) * torch.exp(params["neg_log_gammas"]).view(K, 1, 1)) ** 2)).clamp_min(-80.0))
+    u = (d.unsqueeze(0) - mu.view(K, 1, 1)) * torch.exp(params["neg_log_gammas"]).view(K, 1, 1)
+    R = torch.exp((-(u**2)).clamp_min(-80.0))
     W, c0 = fold(params, t)
     phi = (W.unsqueeze(1) * R).sum(0) / (EPSILON + R.sum(0)) + c0
     v = (A.t() @ (r * phi.unsqueeze(1)).view(P, -1)).view(n * D, -1).t()
@@ -140,15 +143,16 @@ def backward(loss, batch, chunks):
 
 def stepper(loss, batch, setting):
     threads, chunks = setting
-    adam = torch.optim.Adam(params.values(), lr=1e-6)  # the problem stays what it was, however long the measurement
+    # The rate is so small that the parameters hardly change, however long the measurement.
+    adam = torch.optim.Adam(params.values(), lr=1e-6)
 
-    def once():
+    def call():
         torch.set_num_threads(threads)
         adam.zero_grad()
         backward(loss, batch, chunks)
         adam.step()
 
-    return once
+    return call
 
 
 @torch.no_grad()
@@ -171,11 +175,11 @@ def draw(chunks):
 def repeat(work, setting):
     threads, chunks = setting
 
-    def once():
+    def call():
         torch.set_num_threads(threads)
         work(chunks)
 
-    return once
+    return call
 
 
 def main():
@@ -183,17 +187,20 @@ def main():
     counts = chunkings(B, P) if req.variant == "tuned" else [1]
     settings = [(threads, chunks) for threads in sorted({1, len(os.sched_getaffinity(0))}) for chunks in counts]
     if req.work in ("train", "matching"):
-        loss, batch = (likelihood_loss, (x,)) if req.work == "train" else (matching_loss, (x, z, torch.from_numpy(req.problem["t"][:B].copy())))
+        loss, batch = likelihood_loss, (x,)
+        if req.work == "matching":
+            loss, batch = matching_loss, (x, z, torch.from_numpy(req.problem["t"][:B].copy()))
         value = backward(loss, batch, 1)
         values = {"loss": [value]} | {"grad_" + k: v.grad.numpy().copy() for k, v in params.items()}
-        best, once, compile_s = fastest(settings, partial(stepper, loss, batch))
+        best, call, compile_s = fastest(settings, partial(stepper, loss, batch))
     elif req.work == "sample":
         values = dict(zip(("x", "log_q"), push(z, 1)))
-        best, once, compile_s = fastest(settings, partial(repeat, draw))
+        best, call, compile_s = fastest(settings, partial(repeat, draw))
     else:
         values = {"log_p": log_p(x, 1)}
-        best, once, compile_s = fastest(settings, partial(repeat, partial(log_p, x)))
-    serve(once, version=torch.__version__, setting=f"{best[0]} threads, {best[1]} chunks", values=values, compile_s=compile_s)
+        best, call, compile_s = fastest(settings, partial(repeat, partial(log_p, x)))
+    setting = f"{best[0]} threads, {best[1]} chunks"
+    serve(call, version=torch.__version__, setting=setting, values=values, compile_s=compile_s)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Writes the reference problems: parameters, configurations, and what every work computes from them, in float64.
+"""Writes the reference problems: parameters, configurations, and the results of every kind of work
+in float64.
 
     python reference.py FLOW_TESTDATA LJ55_CONFIGURATIONS.npz OUT_FOLDER [SYSTEM ...]
 
-The field is written as its definition has it, at one configuration: ordered pairs, no folded tables, the slope and all
-gradients by automatic differentiation. So it shares no formula beyond the definition with the programs that it judges.
+The field is written for one configuration, as in its definition, with ordered pairs and without
+tables. The slope and all gradients are by automatic differentiation. So the definition is the only
+formula that it shares with the programs that it judges.
 """
 import math, os, sys
 import numpy as np, jax, jax.numpy as jnp
@@ -35,7 +37,7 @@ def field(p, x, t):  # x [n, D] -> velocity [n, D], divergence
     return v, (other * (square / d * slope + D * value)).sum()
 
 
-def solve(p, x, t0, t1):  # -> the end, log|det|, penalty
+def solve(p, x, t0, t1):  # -> x(t1), log|det|, penalty
     h = (t1 - t0) / STEPS
 
     def step(carry, i):
@@ -77,7 +79,7 @@ def matching(p, x, z, t):
 def check_divergence(p, x):
     n, D = x.shape
     J = jax.jacfwd(lambda x: field(p, x, 0.3)[0])(x).reshape(n * D, n * D)
-    assert abs(jnp.trace(J) - field(p, x, 0.3)[1]) < 1e-10, "the field's divergence is not its Jacobian's trace"
+    assert abs(jnp.trace(J) - field(p, x, 0.3)[1]) < 1e-10, "the field's divergence is not the trace of its Jacobian"
 
 
 def mean_free(x):
@@ -114,4 +116,5 @@ for system in wanted or BATCHES:
     data = np.load(lj55)["x"] if system == "LJ55" else like["data"]
     result = problem(system, parameters, data)
     np.savez_compressed(os.path.join(folder, system + ".npz"), **result)
-    print(system, "NLL", -result["log_p"].mean(), "log q", result["log_q"].mean(), "loss", {b: result[f"train_loss_{b}"][0] for b in BATCHES[system]})
+    losses = {b: result[f"train_loss_{b}"][0] for b in BATCHES[system]}
+    print(system, "NLL", -result["log_p"].mean(), "log q", result["log_q"].mean(), "loss", losses)

@@ -1,5 +1,8 @@
-"""JAX peer for a whole training run: the tuned kernel field by likelihood with the stages' penalty, or the EGNN by flow
-matching, with the same recipe as eqflow's: batches, learning rate, bound on the gradient, moving average of the parameters."""
+"""JAX peer for a whole training run: the tuned kernel field by likelihood with the penalty, or the
+EGNN by flow matching.
+
+Batches, learning rate, bound on the gradient and moving average of the parameters are eqflow's.
+"""
 import sys
 from functools import partial
 import jax, jax.numpy as jnp
@@ -20,8 +23,8 @@ else:
 start, move = OPTIMIZERS[run.optimizer]
 
 
-def given(x, key):
-    """What the loss looks at: the data, and for flow matching prior draws and stratified times."""
+def inputs(x, key):
+    """The inputs of the loss: data, and for flow matching also prior draws and stratified times."""
     if req.flow == "kernel":
         return (x,)
     a, b = jax.random.split(key)
@@ -32,7 +35,7 @@ def given(x, key):
 
 @partial(jax.jit, donate_argnums=(0, 1, 2))
 def step(p, average, state, key, x, rate, decay):
-    value, g = value_and_grad(loss, chunks, p, given(x, key))
+    value, g = value_and_grad(loss, chunks, p, inputs(x, key))
     size = jnp.sqrt(sum((a * a).sum() for a in jax.tree.leaves(g)))
     g = jax.tree.map(lambda a: a * jnp.minimum(1.0, run.clip / (size + 1e-12)), g)
     p, state = move(rate, p, state, g)
@@ -41,8 +44,9 @@ def step(p, average, state, key, x, rate, decay):
 
 p, average, state = jax.tree.map(jnp.copy, params), jax.tree.map(jnp.copy, params), start(params)
 for k, x in run.batches():
-    p, average, state, value = step(p, average, state, jax.random.key(run.seed * 1_000_003 + k), x, run.rate(k), run.decay(k))
+    key = jax.random.key(run.seed * 1_000_003 + k)
+    p, average, state, value = step(p, average, state, key, x, run.rate(k), run.decay(k))
     if run.due(k):
         value.block_until_ready()
-        run.keep(k, average)
+        run.save(k, average)
 run.done(jax.__version__)

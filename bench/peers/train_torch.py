@@ -1,5 +1,8 @@
-"""PyTorch peer for a whole training run: the tuned kernel field by likelihood with the stages' penalty, Adam with eqflow's
-schedule; the best number of threads and chunks, which are found before the clock runs."""
+"""PyTorch peer for a whole training run: the tuned kernel field by likelihood with the penalty.
+
+The optimiser is Adam with eqflow's schedule. The program finds the best number of threads and
+chunks off the clock.
+"""
 import os, sys, time
 from functools import partial
 import torch
@@ -10,8 +13,10 @@ req = Request(sys.argv[1])
 run = Training(req)
 start = {k: v.detach().clone() for k, v in peer.params.items()}
 begun = time.time(), time.process_time()
-settings = [(threads, chunks) for threads in sorted({1, len(os.sched_getaffinity(0))}) for chunks in chunkings(req.batch, peer.P)]
-(threads, chunks), _, _ = fastest(settings, partial(peer.stepper, peer.likelihood_loss, (torch.from_numpy(run.data[: req.batch]),)))
+counts = sorted({1, len(os.sched_getaffinity(0))})
+settings = [(threads, chunks) for threads in counts for chunks in chunkings(req.batch, peer.P)]
+first = (torch.from_numpy(run.data[: req.batch]),)
+(threads, chunks), _, _ = fastest(settings, partial(peer.stepper, peer.likelihood_loss, first))
 run.pause(*begun)
 with torch.no_grad():
     for name, v in peer.params.items():
@@ -30,5 +35,5 @@ for k, x in run.batches():
         for name, v in peer.params.items():
             average[name].lerp_(v, 1 - run.decay(k))
     if run.due(k):
-        run.keep(k, average)
+        run.save(k, average)
 run.done(torch.__version__)

@@ -125,7 +125,7 @@ func (o *benchOptions) measure(cmd *cobra.Command, plan bench.Plan) (bench.Resul
 	}
 	line := newStatus(cmd.ErrOrStderr(), "bench")
 	defer line.clear()
-	plan.Cache, plan.Tell = filepath.Join(cache, "bench"), func(text string) { line.show("%s", text) }
+	plan.Cache, plan.Report = filepath.Join(cache, "bench"), func(text string) { line.show("%s", text) }
 	return o.works(cmd.Context(), plan)
 }
 

@@ -7,9 +7,9 @@ import (
 )
 
 // edgeGeometry describes the edges for positions y [n, d, batch], and the time. Arrays on edges are
-// [n, n, batch, …]: element [j, i] is particle i's edge to j. The elements with i = j, where r = û
-// = 0, keep the broadcasts plain. Every dual on edges has one direction, written δ in OneHop:
-// particle i of the edge moves along r_ij.
+// [n, n, batch, …]: element [j, i] is particle i's edge to j. On the diagonal i = j the offset is
+// zero; its elements keep the broadcasts plain. Every dual on edges has one direction, written δ in
+// OneHop: particle i of the edge moves along r_ij.
 type edgeGeometry struct {
 	offset        *Node   // r_ij [n, n, d, batch]
 	unit          []*Node // û_ij by coordinate, each [n, n, batch]

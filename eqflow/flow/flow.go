@@ -1,4 +1,23 @@
-// Package flow holds bijections between the prior's space and configurations: continuous flows and coupling flows.
+// Package flow provides bijections between the prior's space and configurations.
+//
+// # Which flow when
+//
+//   - Continuous solves the differential equation of a vector field from package dynamics. It has
+//     the field's symmetries, and it is what equivariant generators are made of. Its map and
+//     log-determinant have the solver's error, which Image.Penalty measures.
+//   - Coupling is a RealNVP, in closed form and without symmetries but translation. It is for
+//     comparison.
+//
+// # Which file first
+//
+// flow.go has the interfaces: a Config is plain data, and its Bind makes a Bijection in a graph.
+// coupling.go is the shorter implementation. continuous.go chooses how a field is solved (from
+// tables, in a loop, or unrolled), and probed.go estimates log-determinants from probes. Package
+// flowtest tests any bijection. The test in torus_test.go is a worked example of another space, a
+// periodic box.
+//
+// A flow of one's own is a type with Validate and Bind, and a bound type with Forward and Inverse.
+// A field of one's own is less work: see package dynamics.
 package flow
 
 import (
@@ -8,13 +27,15 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 )
 
-// System is what a flow needs to know of the target: particles, dimensions, seed and type of the parameters.
+// System is what a flow must know of the physical system: particles, dimensions, relabellings, and
+// the parameters' seed and type.
 type System = dynamics.System
 
 // Config describes a bijection. It is plain data; Bind makes the maths.
 type Config interface {
+	// Validate returns an error that names the first setting out of range.
 	Validate() error
-	// Bind creates the variables in scope, or reads them where they exist, once for a graph.
+	// Bind creates the variables in scope, or reads existing ones. It is called once for a graph.
 	Bind(scope *model.Scope, g *Graph, system System) Bijection
 }
 
@@ -26,30 +47,39 @@ type Bijection interface {
 	Inverse(x *Node) Image
 }
 
-// Image is a mapped configuration with the log-determinant of the map that was just applied.
+// Image is a mapped configuration with the log-determinant of the map that was applied.
 type Image struct {
 	X      *Node // [batch, n, d]
 	LogDet *Node // log|det ∂X/∂input| on the mean-free subspace [batch]
-	// Error is the standard error of LogDet [batch] where that is a mean over several random probes; nil where it is not.
+	// Error is the standard error of LogDet [batch] where LogDet is a mean over several random
+	// probes, nil elsewhere.
 	Error *Node
-	// Penalty grows with the error of the map itself [batch]: the solver's for continuous flows, zero for coupling flows.
+	// Penalty grows with the error of the map itself [batch]. It is the solver's estimate for
+	// continuous flows, and zero for coupling flows.
 	Penalty *Node
 }
 
-// Partial is a bijection that is built up over flow time, so that it can also be followed part of the way.
+// Partial is a bijection that evolves with the flow time, and so can be followed over a part of the
+// time.
 type Partial interface {
 	Bijection
-	// At returns the velocity [batch, n, d] and its divergence [batch] at x [batch, n, d] and times t [batch].
+	// At returns the velocity [batch, n, d] and its divergence [batch] at x [batch, n, d] and times
+	// t [batch].
 	At(t, x *Node) (v, div *Node)
 }
 
-// Probed is a bijection whose log-determinants can be estimated rather than computed.
+// Probed is a bijection whose log-determinants can be estimated instead of computed.
 type Probed interface {
 	Partial
-	// Along returns the same map with its divergence estimated by the mean of p·(∂v/∂x)p over probes p [batch, probes, n, d],
-	// which are fixed along each path (Grathwohl et al., arXiv:1810.01367). The K probes of a configuration are to be √F times
-	// orthonormal, in random directions of the F = (n−1)·d dimensions of the mean-free subspace: draws without replacement from a
-	// frame over which the mean is exact, so that the variance of the estimate is (1/K − 1/F) times that of one product.
-	// Gradients end at the estimate where the flow is solved in a loop.
+	// Along returns the same map with the divergence estimated by the mean of p·(∂v/∂x)p over
+	// probes p [batch, probes, n, d], which stay fixed along each path (Grathwohl et al.,
+	// arXiv:1810.01367).
+	//
+	// The K probes of a configuration must be √F times orthonormal vectors in random directions of
+	// the mean-free subspace, which has F = (n−1)·d dimensions. F such probes give the exact
+	// divergence. K < F probes give an unbiased estimate with variance (1/K − 1/F) times the
+	// variance of a single product.
+	//
+	// No gradient passes through the estimate where the flow is solved in a loop.
 	Along(probes *Node) Partial
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// A field that is solved in a loop, chunk by chunk, goes where the unrolled solve takes it.
-func TestLoopsGoWhereUnrolledSolvesGo(t *testing.T) {
+// A solve in a loop, chunk by chunk, gives the results of the unrolled solve.
+func TestLoopsAgreeWithUnrolledSolves(t *testing.T) {
 	x := prior.MeanFree{N: 4, D: 2}.Sample(rand.New(rand.NewPCG(6, 6)), 6)
 	types := particle.Relabelling{Types: []int{0, 1, 1, 0}}
 	for name, field := range map[string]dynamics.Config{
@@ -27,10 +27,12 @@ func TestLoopsGoWhereUnrolledSolvesGo(t *testing.T) {
 		"onehop": dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1, Guard: 1},
 	} {
 		solve := func(config flow.Continuous) [][]float64 {
-			exec, err := model.NewExec(xlatest.Open(t).Backend, model.NewStore(), func(scope *model.Scope, x *Node) []*Node {
-				image := config.Bind(scope.At("flow"), x.Graph(), flow.System{N: 4, D: 2, Relabelling: types, Seed: 2, DType: dtypes.Float64}).Inverse(x)
+			system := flow.System{N: 4, D: 2, Relabelling: types, Seed: 2, DType: dtypes.Float64}
+			build := func(scope *model.Scope, x *Node) []*Node {
+				image := config.Bind(scope.At("flow"), x.Graph(), system).Inverse(x)
 				return []*Node{image.X, image.LogDet, image.Penalty}
-			})
+			}
+			exec, err := model.NewExec(xlatest.Open(t).Backend, model.NewStore(), build)
 			if err != nil {
 				t.Fatal(err)
 			}

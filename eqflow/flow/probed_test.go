@@ -19,7 +19,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// probesOf are the first columns of the mean-free basis [count][n·d], at the length of probes.
+// probesOf returns the first columns of the mean-free basis as probes of length √((n−1)·d)
+// [count][n·d].
 func probesOf(count, n, d int) [][]float64 {
 	basis := particle.MeanFreeBasis(n, d)
 	out := make([][]float64, count)
@@ -31,8 +32,11 @@ func probesOf(count, n, d int) [][]float64 {
 	return out
 }
 
-// solveAlong maps configurations back with the divergence from the first columns of the basis; none gives the exact one.
-func solveAlong(t *testing.T, backend *xla.Opened, config flow.Continuous, x particle.Batch, count int) (z, logDet, err []float64) {
+// solveAlong maps configurations to the prior. The divergence is estimated from count probes, the
+// first columns of the basis; it is exact for a count of 0.
+func solveAlong(
+	t *testing.T, backend *xla.Opened, config flow.Continuous, x particle.Batch, count int,
+) (z, logDet, err []float64) {
 	t.Helper()
 	exec, failed := model.NewExec(backend.Backend, model.NewStore(), func(scope *model.Scope, x *Node) []*Node {
 		g, n, d := x.Graph(), x.Shape().Dimensions[1], x.Shape().Dimensions[2]
@@ -60,6 +64,7 @@ func solveAlong(t *testing.T, backend *xla.Opened, config flow.Continuous, x par
 	return tensors.MustCopyFlatData[float64](out[0]), tensors.MustCopyFlatData[float64](out[1]), err
 }
 
+// alike fails the test if got and want differ by more than rounding.
 func alike(t *testing.T, what string, got, want []float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -72,22 +77,22 @@ func alike(t *testing.T, what string, got, want []float64) {
 	}
 }
 
-// All orthogonal probes give the exact log-determinant, and know that nothing is left open.
-func TestWholeFrameIsExact(t *testing.T) {
+// A full set of orthogonal probes gives the exact log-determinant, with a standard error of zero.
+func TestFullSetOfProbesIsExact(t *testing.T) {
 	x := prior.MeanFree{N: 4, D: 2}.Sample(rand.New(rand.NewPCG(6, 6)), 6)
 	for name, field := range map[string]dynamics.Config{
 		"egnn": dynamics.EGNN{Layers: 2, Hidden: 8}, "mlp": dynamics.MLP{Hidden: 8},
 	} {
 		config := flow.Continuous{Field: field, Solver: ode.Midpoint, Steps: 2}
 		z, logDet, _ := solveAlong(t, xlatest.OpenGo(t), config, x, 0)
-		allZ, all, open := solveAlong(t, xlatest.OpenGo(t), config, x, 6)
+		allZ, all, stdErr := solveAlong(t, xlatest.OpenGo(t), config, x, 6)
 		alike(t, name+": configurations", allZ, z)
 		alike(t, name+": log-determinants", all, logDet)
-		alike(t, name+": errors", open, make([]float64, x.Len()))
+		alike(t, name+": errors", stdErr, make([]float64, x.Len()))
 	}
 }
 
-// In a loop, chunk by chunk, probes give what they give in the unrolled solve of the Go backend.
+// In a loop, chunk by chunk, probes give the results of the unrolled solve on the Go backend.
 func TestProbesInLoops(t *testing.T) {
 	x := prior.MeanFree{N: 4, D: 2}.Sample(rand.New(rand.NewPCG(6, 6)), 6)
 	config := flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Solver: ode.Midpoint, Steps: 2, Chunks: 3}
@@ -100,14 +105,15 @@ func TestProbesInLoops(t *testing.T) {
 	}
 }
 
-// Of two probes the error is half their difference, less what a frame of six leaves open: √(1/2 − 1/6) of the deviation.
+// The standard error from two of six probes is √(1/2 − 1/6) times the standard deviation of the
+// two, which is |a − b|/√2.
 func TestErrorOfTwoProbes(t *testing.T) {
 	x := prior.MeanFree{N: 4, D: 2}.Sample(rand.New(rand.NewPCG(6, 6)), 3)
 	config := flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 2}
 	_, one, none := solveAlong(t, xlatest.OpenGo(t), config, x, 1)
 	_, mean, err := solveAlong(t, xlatest.OpenGo(t), config, x, 2)
 	if none != nil {
-		t.Errorf("one probe tells an error of %v", none)
+		t.Errorf("one probe has a standard error, %v", none)
 	}
 	want := make([]float64, len(mean))
 	for i := range want {

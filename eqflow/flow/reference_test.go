@@ -19,12 +19,13 @@ import (
 
 var parameterNames = []string{"weights", "bias", "importance", "neg_log_gammas", "neg_log_gammas_time"}
 
-// problem is a stored NLL with its gradient, computed in float64 by an independent program.
+// problem is a stored NLL and its gradient, computed in float64 by an independent program.
 type problem struct {
 	arrays dataset.Arrays
 	n, d   int
 }
 
+// load reads a problem for n particles in d dimensions.
 func load(t testing.TB, file string, n, d int) problem {
 	t.Helper()
 	arrays, err := dataset.ReadArrays("testdata/" + file)
@@ -79,8 +80,11 @@ func flat(t *tensors.Tensor) []float64 {
 	return out
 }
 
-// lossAndGradients returns the mean NLL plus weight times the mean penalty, and its gradient by each parameter and by x.
-func lossAndGradients(t testing.TB, backend *xla.Opened, store *model.Store, c flow.Continuous, weight float64, x *tensors.Tensor) [][]float64 {
+// lossAndGradients returns the mean NLL plus weight times the mean penalty, then its gradient by x,
+// then its gradient by each parameter.
+func lossAndGradients(
+	t testing.TB, backend *xla.Opened, store *model.Store, c flow.Continuous, weight float64, x *tensors.Tensor,
+) [][]float64 {
 	t.Helper()
 	n, d := x.Shape().Dimensions[1], x.Shape().Dimensions[2]
 	exec, err := model.NewExec(backend.Backend, store, func(scope *model.Scope, x *Node) []*Node {
@@ -109,8 +113,8 @@ func lossAndGradients(t testing.TB, backend *xla.Opened, store *model.Store, c f
 	return out
 }
 
-// The reference was computed in float64 by programs of other authors' making; float32 must reach it to rounding, on both
-// backends, whatever the chunks.
+// Loss and gradients agree with references that other authors' programs computed in float64. The
+// differences must be float32's rounding, on both backends.
 func TestReferenceProblems(t *testing.T) {
 	for _, system := range []struct {
 		file string
@@ -120,13 +124,16 @@ func TestReferenceProblems(t *testing.T) {
 			p := load(t, system.file, system.n, system.d)
 			batch := int(p.get(t, "batch")[0])
 			xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
-				got := lossAndGradients(t, backend, p.store(t, dtypes.Float32), flow.Continuous{Field: dynamics.RadialBasis{PublishedSlope: true}}, 0, p.batch(t, batch, dtypes.Float32))
+				published := flow.Continuous{Field: dynamics.RadialBasis{PublishedSlope: true}}
+				store, x := p.store(t, dtypes.Float32), p.batch(t, batch, dtypes.Float32)
+				got := lossAndGradients(t, backend, store, published, 0, x)
 				nll := p.get(t, "nll")[0]
 				if e := math.Abs(got[0][0]-nll) / math.Abs(nll); !(e < 4e-6) {
 					t.Errorf("NLL %.7f, want %.7f: relative error %.2g", got[0][0], nll, e)
 				}
 				for k, name := range parameterNames {
 					bound := 1e-6
+					// The gradients by the widths are sums of terms that nearly cancel.
 					if name == "neg_log_gammas" || name == "neg_log_gammas_time" {
 						bound = 3e-5
 					}
@@ -141,7 +148,7 @@ func TestReferenceProblems(t *testing.T) {
 	}
 }
 
-// relative is ‖a − b‖/‖b‖.
+// relative returns ‖a − b‖/‖b‖.
 func relative(a, b []float64) float64 {
 	top, bottom := 0.0, 0.0
 	for i := range b {
@@ -151,7 +158,8 @@ func relative(a, b []float64) float64 {
 	return math.Sqrt(top / bottom)
 }
 
-// The loop's hand-written adjoint against the graph's own derivative of the unrolled solve, in float64, with the penalty.
+// The loop's hand-written adjoint agrees with the automatic derivative of the unrolled solve, in
+// float64, penalty included.
 func TestAdjointIsTheDerivativeOfTheUnrolledSolve(t *testing.T) {
 	backend := xlatest.Open(t)
 	p := load(t, "reference_DW4.npz", 4, 2)
@@ -159,7 +167,8 @@ func TestAdjointIsTheDerivativeOfTheUnrolledSolve(t *testing.T) {
 	unrolled := flow.Continuous{Steps: 3, Unrolled: true}
 	want := lossAndGradients(t, backend, p.store(t, dtypes.Float64), unrolled, 0.7, x)
 	for _, chunks := range []int{1, 3} {
-		got := lossAndGradients(t, backend, p.store(t, dtypes.Float64), flow.Continuous{Steps: 3, Chunks: chunks}, 0.7, x)
+		looped := flow.Continuous{Steps: 3, Chunks: chunks}
+		got := lossAndGradients(t, backend, p.store(t, dtypes.Float64), looped, 0.7, x)
 		for k := range want {
 			if e := relative(got[k], want[k]); !(e < 1e-10) {
 				t.Errorf("%d chunks: output %d differs by %.2g", chunks, k, e)

@@ -17,14 +17,15 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// logProbs returns log q, in float64, of configurations under a flow whose parameters are far from their start: its fresh
-// ones would nearly make it the identity, which has every symmetry.
+// logProbs returns log q of configurations, in float64, under a flow with perturbed parameters.
+// With its initial parameters a flow is nearly the identity, which has every symmetry.
 func logProbs(t *testing.T, config flow.Config, r particle.Relabelling, batches ...particle.Batch) [][]float64 {
 	t.Helper()
 	p := prior.MeanFree{N: batches[0].N, D: batches[0].D}
 	store := model.NewStore()
+	system := flow.System{N: p.N, D: p.D, Relabelling: r, Seed: 2, DType: dtypes.Float64}
 	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, store, func(scope *model.Scope, x *Node) *Node {
-		image := config.Bind(scope.At("flow"), x.Graph(), flow.System{N: p.N, D: p.D, Relabelling: r, Seed: 2, DType: dtypes.Float64}).Inverse(x)
+		image := config.Bind(scope.At("flow"), x.Graph(), system).Inverse(x)
 		return Add(p.LogProb(image.X), image.LogDet)
 	})
 	if err != nil {
@@ -55,7 +56,8 @@ func logProbs(t *testing.T, config flow.Config, r particle.Relabelling, batches 
 	return out
 }
 
-// Where particles are not all alike, relabellings that the system has leave the density, and others do not.
+// Where particles are not all alike, the density is invariant under the relabellings of the system,
+// and changes under others.
 func TestDensityKeepsTheRelabellingsOfTheSystem(t *testing.T) {
 	x := prior.MeanFree{N: 4, D: 3}.Sample(rand.New(rand.NewPCG(2, 9)), 5)
 	relabelled := func(perm []int) particle.Batch {
@@ -67,19 +69,21 @@ func TestDensityKeepsTheRelabellingsOfTheSystem(t *testing.T) {
 	}
 	swapped, mixed := []int{2, 3, 0, 1}, []int{1, 0, 2, 3}
 	backwards, halfway := []int{3, 2, 1, 0}, []int{3, 1, 2, 0}
+	twoTypes, chain := particle.Relabelling{Types: []int{0, 1, 0, 1}}, particle.Relabelling{Chain: true}
 	for _, c := range []struct {
 		name          string
-		config        flow.Config
+		field         dynamics.Config
 		r             particle.Relabelling
 		keeps, breaks []int
 	}{
-		{"kernel of two types", flow.Continuous{Field: dynamics.RadialBasis{Centres: 12}, Steps: 4}, particle.Relabelling{Types: []int{0, 1, 0, 1}}, swapped, mixed},
-		{"kernel of a chain", flow.Continuous{Field: dynamics.RadialBasis{Centres: 12}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
-		{"egnn of two types", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, particle.Relabelling{Types: []int{0, 1, 0, 1}}, swapped, mixed},
-		{"onehop of a chain", flow.Continuous{Field: dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
-		{"egnn of a chain", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, particle.Relabelling{Chain: true}, backwards, halfway},
+		{"kernel of two types", dynamics.RadialBasis{Centres: 12}, twoTypes, swapped, mixed},
+		{"kernel of a chain", dynamics.RadialBasis{Centres: 12}, chain, backwards, halfway},
+		{"egnn of two types", dynamics.EGNN{Layers: 2, Hidden: 8}, twoTypes, swapped, mixed},
+		{"onehop of a chain", dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2}, chain, backwards, halfway},
+		{"egnn of a chain", dynamics.EGNN{Layers: 2, Hidden: 8}, chain, backwards, halfway},
 	} {
-		logQ := logProbs(t, c.config, c.r, x, relabelled(c.keeps), relabelled(c.breaks))
+		config := flow.Continuous{Field: c.field, Steps: 4}
+		logQ := logProbs(t, config, c.r, x, relabelled(c.keeps), relabelled(c.breaks))
 		kept, broken := 0.0, 0.0
 		for i := range logQ[0] {
 			kept, broken = max(kept, math.Abs(logQ[1][i]-logQ[0][i])), max(broken, math.Abs(logQ[2][i]-logQ[0][i]))
@@ -90,8 +94,8 @@ func TestDensityKeepsTheRelabellingsOfTheSystem(t *testing.T) {
 	}
 }
 
-// The flows of equivariant fields give a configuration and its turned, reflected and relabelled copies one density; the others
-// do not.
+// The density of an equivariant field's flow is invariant under rotation, reflection and
+// relabelling. The densities of other flows are not.
 func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
 	x := prior.MeanFree{N: 4, D: 2}.Sample(rng, 5)
@@ -108,7 +112,8 @@ func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
 		moved(func(x []float64) { particle.Rotate(x, []float64{-1, 0, 0, 1}, 2) }),
 		moved(func(x []float64) { copy(x, particle.Relabel(x, 2, []int{3, 0, 1, 2})) }),
 	}
-	what := []string{"", "turned", "reflected", "relabelled"}
+	onehop := dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1}
+	copies := []string{"", "rotated", "reflected", "relabelled"}
 	for _, c := range []struct {
 		name      string
 		config    flow.Config
@@ -116,7 +121,7 @@ func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
 	}{
 		{"kernel", flow.Continuous{Field: dynamics.RadialBasis{Centres: 12}, Steps: 4}, true},
 		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 4}, true},
-		{"onehop", flow.Continuous{Field: dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1}, Steps: 4}, true},
+		{"onehop", flow.Continuous{Field: onehop, Steps: 4}, true},
 		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 4}, false},
 		{"coupling", flow.Coupling{Blocks: 4, Hidden: 8}, false},
 	} {
@@ -127,7 +132,7 @@ func TestDensityInheritsTheFieldsSymmetry(t *testing.T) {
 				change = max(change, math.Abs(logQ[k][i]-logQ[0][i]))
 			}
 			if c.symmetric != (change < 1e-11) || !c.symmetric && change < 1e-2 {
-				t.Errorf("%s: log q of %s configurations changes by %g", c.name, what[k], change)
+				t.Errorf("%s: log q of %s configurations changes by %g", c.name, copies[k], change)
 			}
 		}
 	}

@@ -18,12 +18,14 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// A worked example of a periodic box: soft discs in a square whose opposite edges are joined. Its space is the torus, all n·d
-// coordinates of it: the prior is uniform, and no centre of mass is removed, for a torus has none. What is the flow's comes from
-// the packages as it is: a field, which needs displacements that know the box, and flow.Continuous, which takes any field. What
-// is the space's is here: displacements, prior, sampler, and the paths of flow matching.
+// This file is a worked example of a periodic box: soft discs in a square whose opposite edges are
+// joined. The space is the torus with all its n·d coordinates. The prior is uniform, and no centre
+// of mass is removed, since a torus has none. The flow is flow.Continuous, which takes any field;
+// the field here has displacements that respect the box. The displacements, the prior, the sampler
+// and the paths of flow matching belong to the space, and are in this file.
 
-// box is a square with soft discs, u = Σ_{i<j} ½ stiffness (1 − r/diameter)² where r < diameter, by the nearest images.
+// box is a square with soft discs, u = Σ_{i<j} ½ stiffness (1 − r/diameter)² over pairs with r <
+// diameter, where r is the distance of the nearest images.
 type box struct {
 	n                         int
 	side, diameter, stiffness float64
@@ -31,7 +33,7 @@ type box struct {
 
 const inPlane = 2
 
-// nearest is the shortest of the displacements that lead from one point to the images of another.
+// nearest returns the shortest of the displacements to a point and its images.
 func (b box) nearest(dx float64) float64 { return dx - b.side*math.Round(dx/b.side) }
 
 func (b box) energy(x []float64) float64 {
@@ -42,7 +44,7 @@ func (b box) energy(x []float64) float64 {
 	return u
 }
 
-// energyOf is the energy of the pairs of particle i.
+// energyOf returns the energy of the pairs of particle i.
 func (b box) energyOf(x []float64, i int) float64 {
 	u := 0.0
 	for j := range b.n {
@@ -53,7 +55,7 @@ func (b box) energyOf(x []float64, i int) float64 {
 	return u
 }
 
-// uniform draws from the prior.
+// uniform returns draws from the prior.
 func (b box) uniform(rng *rand.Rand, count int) particle.Batch {
 	x := particle.NewBatch(count, b.n, inPlane)
 	for k := range x.X {
@@ -62,10 +64,11 @@ func (b box) uniform(rng *rand.Rand, count int) particle.Batch {
 	return x
 }
 
-// logPrior is the uniform density, in nats.
+// logPrior returns the log-density of the prior, in nats.
 func (b box) logPrior() float64 { return -float64(b.n*inPlane) * math.Log(b.side) }
 
-// chain samples the target by Metropolis moves of single particles, and keeps a configuration every so many sweeps.
+// chain samples the target by Metropolis moves of single particles. It returns one configuration
+// after every `sweeps` sweeps.
 func (b box) chain(rng *rand.Rand, count, sweeps int) particle.Batch {
 	out, at := particle.NewBatch(count, b.n, inPlane), b.uniform(rng, 1).X
 	for k := range count {
@@ -82,11 +85,13 @@ func (b box) chain(rng *rand.Rand, count, sweeps int) particle.Batch {
 	return out
 }
 
-// torusField is v_i = Σ_j s_ij φ(ρ²_ij, t), equivariant under the translations and the relabellings of the torus. The displacements
-// s = (L/2π) sin(2πΔ/L) and the squared chords ρ² = Σ (L/π)² sin²(πΔ/L) are those of the plane close by, and smooth all around.
-// φ is linear in the weights [times·chords]: Gaussians of the time by Gaussians of ρ².
+// torusField is v_i = Σ_j s_ij φ(ρ²_ij, t), equivariant under translations of the torus and
+// relabelling. The displacements s = (L/2π) sin(2πΔ/L) and the squared chords ρ² = Σ (L/π)²
+// sin²(πΔ/L) are smooth on the torus, and approach the plane's at short distances. φ is linear in
+// the weights [times·chords], whose basis functions are products of a Gaussian of the time and a
+// Gaussian of ρ².
 //
-// With ∇ρ² = 2s the divergence is Σ_{i≠j} [φ Σ_c cos(2πΔ_c/L) + 2 |s|² ∂φ/∂ρ²].
+// Since ∇ρ² = 2s, the divergence is Σ_{i≠j} [φ Σ_c cos(2πΔ_c/L) + 2 |s|² ∂φ/∂ρ²].
 type torusField struct {
 	box
 	weights []float64
@@ -94,12 +99,13 @@ type torusField struct {
 
 const chords, times, timeWidth = 12, 5, 0.25
 
-// chordAt is the centre of a Gaussian of ρ², and how wide they all are.
+// chordAt returns the centre and the width of the k-th Gaussian of ρ².
 func (b box) chordAt(k int) (centre, width float64) {
 	width = 0.6 * b.diameter * b.diameter / 4
 	return float64(k) * width, width
 }
 
+// timeAt returns the centre of the m-th Gaussian of the time.
 func timeAt(m int) float64 { return float64(m) / (times - 1) }
 
 func (f torusField) Validate() error { return nil }
@@ -109,7 +115,8 @@ func (f torusField) Bind(*model.Scope, *Graph, dynamics.System) dynamics.Field {
 func (f torusField) At(t, x *Node) (v, div *Node) {
 	delta := MulScalar(particle.Displacements(x), 2*math.Pi/f.side)
 	s := MulScalar(Sin(delta), f.side/(2*math.Pi))
-	chord := MulScalar(ReduceSum(OneMinus(Cos(delta)), -1), f.side*f.side/(2*math.Pi*math.Pi)) // 2 sin²(α/2) = 1 − cos α
+	// 2 sin²(α/2) = 1 − cos α
+	chord := MulScalar(ReduceSum(OneMinus(Cos(delta)), -1), f.side*f.side/(2*math.Pi*math.Pi))
 	phi, slope := f.phi(t, chord)
 	v = ReduceSum(Mul(s, ExpandAxes(phi, -1)), 2)
 	perPair := Add(Mul(phi, ReduceSum(Cos(delta), -1)), MulScalar(Mul(slope, ReduceSum(Mul(s, s), -1)), 2))
@@ -134,7 +141,7 @@ func (f torusField) phi(t, chord *Node) (phi, slope *Node) {
 	return phi, slope
 }
 
-// features are ∂v/∂weights at one configuration [n·d][times·chords], in plain Go.
+// features returns ∂v/∂weights at one configuration [n·d][times·chords], in plain Go.
 func (b box) features(t float64, x []float64) [][]float64 {
 	out := make([][]float64, len(x))
 	for i := range out {
@@ -158,9 +165,10 @@ func (b box) features(t float64, x []float64) [][]float64 {
 	return out
 }
 
-// match is flow matching on the torus: geodesics x_t = z + t u, u the nearest images' displacements from prior draws to data, less
-// their mean, which moves the whole box and leaves the target's density as it is. The field is linear in its weights, so that
-// the least squares have a closed form.
+// match trains the field by flow matching on the torus. Its paths are geodesics x_t = z + t u,
+// where u are the displacements from prior draws to the nearest images of data, less their mean: a
+// translation of all particles does not change the target's density. The field is linear in its
+// weights, so the least squares have a closed form.
 func (b box) match(rng *rand.Rand, data particle.Batch) torusField {
 	size := times * chords
 	normal, right := mat.NewSymDense(size, nil), mat.NewVecDense(size, nil)
@@ -186,12 +194,12 @@ func (b box) match(rng *rand.Rand, data particle.Batch) torusField {
 	var factors mat.Cholesky
 	weights := mat.NewVecDense(size, nil)
 	if !factors.Factorize(normal) || factors.SolveVecTo(weights, right) != nil {
-		panic("the features are not independent")
+		panic("the features are linearly dependent")
 	}
 	return torusField{b, weights.RawVector().Data}
 }
 
-// onTorus runs a graph of the field at configurations, in float64.
+// onTorus evaluates a graph at configurations, in float64.
 func onTorus(t *testing.T, x particle.Batch, build func(x *Node) []*Node) (out [][]float64) {
 	t.Helper()
 	exec, err := NewExec(xlatest.OpenGo(t).Backend, build)
@@ -208,7 +216,8 @@ func onTorus(t *testing.T, x particle.Batch, build func(x *Node) []*Node) (out [
 	return out
 }
 
-// The field's divergence is its Jacobian's trace, it does what the features say, and it sees the box's images as one.
+// The divergence is the Jacobian's trace, the velocity is linear in the features, and both are the
+// same for all images of a configuration.
 func TestTorusField(t *testing.T) {
 	b, rng := box{n: 4, side: 3, diameter: 1, stiffness: 10}, rand.New(rand.NewPCG(1, 1))
 	f := torusField{b, make([]float64, times*chords)}
@@ -220,7 +229,8 @@ func TestTorusField(t *testing.T) {
 		return onTorus(t, x, func(x *Node) []*Node {
 			at := BroadcastToDims(ConstAsDType(x.Graph(), x.DType(), 0.3), x.Shape().Dimensions[0])
 			v, div := f.At(at, x)
-			return []*Node{v, div, dynamics.ExactDivergence(func(x *Node) *Node { v, _ := f.At(at, x); return v }, x)}
+			exact := dynamics.ExactDivergence(func(x *Node) *Node { v, _ := f.At(at, x); return v }, x)
+			return []*Node{v, div, exact}
 		})
 	}
 	out := evaluate(x)
@@ -236,13 +246,13 @@ func TestTorusField(t *testing.T) {
 	for k := range image.X {
 		image.X[k] += b.side * float64(rng.IntN(5)-2)
 	}
-	again := evaluate(image)
-	alike(t, "velocity of an image", again[0], out[0])
-	alike(t, "divergence of an image", again[1], out[1])
+	moved := evaluate(image)
+	alike(t, "velocity of an image", moved[0], out[0])
+	alike(t, "divergence of an image", moved[1], out[1])
 }
 
-// The trained flow takes the uniform prior to where the discs hardly overlap, and its weights give the log Z that plain
-// averaging over the box gives, from several times the effective share of the draws.
+// The weights of the trained flow's samples give the log Z of plain averaging over the box. Their
+// ESS is several times the ESS of the plain average, as a fraction of the draws.
 func TestFlowOnTheTorus(t *testing.T) {
 	b, rng := box{n: 5, side: 3.2, diameter: 1.3, stiffness: 30}, rand.New(rand.NewPCG(2, 2))
 	plain := make([]float64, 200_000)
@@ -252,20 +262,23 @@ func TestFlowOnTheTorus(t *testing.T) {
 	config := flow.Continuous{Field: b.match(rng, b.chain(rng, 4000, 20)), Steps: 10}
 	z := b.uniform(rng, 2000)
 	out := onTorus(t, z, func(z *Node) []*Node {
-		image := config.Bind(model.NewStore().RootScope(), z.Graph(), flow.System{N: b.n, D: inPlane, DType: dtypes.Float64}).Forward(z)
+		system := flow.System{N: b.n, D: inPlane, DType: dtypes.Float64}
+		image := config.Bind(model.NewStore().RootScope(), z.Graph(), system).Forward(z)
 		return []*Node{image.X, image.LogDet}
 	})
 	x, logW := particle.Batch{X: out[0], N: b.n, D: inPlane}, make([]float64, z.Len())
 	for i := range logW {
 		logW[i] = -b.energy(x.At(i)) - (b.logPrior() - out[1][i])
 	}
-	want, got := stats.LogZ(plain, stats.Bootstrap{Resamples: 50}), stats.LogZ(logW, stats.Bootstrap{Resamples: 50})
+	resample := stats.Bootstrap{Resamples: 50}
+	want, got := stats.LogZ(plain, resample), stats.LogZ(logW, resample)
 	before, after := stats.KishESS(plain)/float64(len(plain)), stats.KishESS(logW)/float64(len(logW))
-	t.Logf("log Z %.4f ± %.4f by the flow, %.4f ± %.4f over the box; ESS %.1f %% and %.1f %%", got.Value, got.Error, want.Value, want.Error, 100*after, 100*before)
+	t.Logf("log Z %.4f ± %.4f by the flow, %.4f ± %.4f over the box", got.Value, got.Error, want.Value, want.Error)
+	t.Logf("ESS %.1f %% by the flow, %.1f %% over the box", 100*after, 100*before)
 	if math.Abs(got.Value-want.Value) > 5*math.Hypot(got.Error, want.Error) {
 		t.Errorf("log Z is %g ± %g, want %g ± %g", got.Value, got.Error, want.Value, want.Error)
 	}
 	if !(after > 3*before) {
-		t.Errorf("the ESS is %.3f of the draws, and was %.3f", after, before)
+		t.Errorf("the ESS is %.3f of the draws, and %.3f without the flow", after, before)
 	}
 }

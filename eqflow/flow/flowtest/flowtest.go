@@ -1,5 +1,6 @@
-// Package flowtest is what every bijection must pass: its inverse undoes it, its log-determinants are those of its Jacobian,
-// and it stays on the mean-free subspace.
+// Package flowtest tests what every bijection must satisfy: the inverse undoes the map, the
+// log-determinants are those of the numerical Jacobian, and the map stays on the mean-free
+// subspace.
 package flowtest
 
 import (
@@ -20,8 +21,9 @@ import (
 
 const n, d, batch = 3, 2, 4
 
-// Run tests the bijection that config describes, in float64. tolerance bounds the error of the round trip and of the
-// log-determinants: rounding for maps in closed form, the solver's error for continuous flows.
+// Run tests the bijection that config describes, in float64 and with perturbed parameters, on 4
+// configurations of 3 particles in the plane. tolerance bounds the error of the round trip and of
+// the log-determinants: rounding for maps in closed form, the solver's error for continuous flows.
 func Run(t *testing.T, backend *xla.Opened, config flow.Config, tolerance float64) {
 	t.Helper()
 	if err := config.Validate(); err != nil {
@@ -30,47 +32,55 @@ func Run(t *testing.T, backend *xla.Opened, config flow.Config, tolerance float6
 	store := model.NewStore()
 	forward := compile(t, backend, store, config, flow.Bijection.Forward)
 	inverse := compile(t, backend, store, config, flow.Bijection.Inverse)
-	z := draw(3)
+	z := meanFreeDraws(3)
 	x, logDet := forward(z)
 	back, logDetBack := inverse(x)
 	for i := range z {
 		if e := math.Abs(back[i] - z[i]); !(e < tolerance) {
-			t.Fatalf("round trip misses coordinate %d by %g", i, e)
+			t.Fatalf("the round trip changes coordinate %d by %g", i, e)
 		}
 	}
 	for b := range batch {
 		if e := math.Abs(logDet[b] + logDetBack[b]); !(e < tolerance) {
-			t.Errorf("log-determinants of map and inverse add up to %g", e)
+			t.Errorf("the log-determinants of the map and its inverse add up to %g, want 0", e)
 		}
 		if mean := x[b*n*d] + x[b*n*d+d] + x[b*n*d+2*d]; math.Abs(mean) > 1e-9 {
-			t.Errorf("centre of mass moved by %g", mean)
+			t.Errorf("the map moves the centre of mass by %g", mean)
 		}
 	}
 	numeric := jacobianLogDet(forward, z)
 	for b := range batch {
 		if e := math.Abs(logDet[b] - numeric[b]); !(e < tolerance+1e-6) {
-			t.Errorf("log-determinant %g, by differences %g", logDet[b], numeric[b])
+			t.Errorf("the log-determinant is %g, want %g by central differences", logDet[b], numeric[b])
 		}
 	}
-	again, _ := forward(z)
+	repeated, _ := forward(z)
 	for i := range x {
-		if again[i] != x[i] {
-			t.Fatal("the same input gave another output")
+		if repeated[i] != x[i] {
+			t.Fatal("the same input gives another output the second time")
 		}
 	}
 }
 
+// mapping maps a batch of configurations and returns the log-determinants of the map.
 type mapping func(x []float64) (y, logDet []float64)
 
-func compile(t *testing.T, backend *xla.Opened, store *model.Store, config flow.Config, apply func(flow.Bijection, *graph.Node) flow.Image) mapping {
-	exec, err := model.NewExec(backend.Backend, store, func(scope *model.Scope, x *graph.Node) []*graph.Node {
-		image := apply(config.Bind(scope.At("flow"), x.Graph(), flow.System{N: n, D: d, Seed: 7, DType: dtypes.Float64}), x)
+// compile compiles one direction of the bijection.
+func compile(
+	t *testing.T, backend *xla.Opened, store *model.Store, config flow.Config,
+	direction func(flow.Bijection, *graph.Node) flow.Image,
+) mapping {
+	t.Helper()
+	build := func(scope *model.Scope, x *graph.Node) []*graph.Node {
+		system := flow.System{N: n, D: d, Seed: 7, DType: dtypes.Float64}
+		image := direction(config.Bind(scope.At("flow"), x.Graph(), system), x)
 		return []*graph.Node{image.X, image.LogDet}
-	})
+	}
+	exec, err := model.NewExec(backend.Backend, store, build)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stir(t, exec, store)
+	perturb(t, exec, store)
 	return func(x []float64) ([]float64, []float64) {
 		out, err := exec.Call(tensors.FromFlatDataAndDimensions(append([]float64(nil), x...), batch, n, d))
 		if err != nil {
@@ -80,12 +90,14 @@ func compile(t *testing.T, backend *xla.Opened, store *model.Store, config flow.
 	}
 }
 
-// stir moves the parameters of a fresh store away from their start, where many flows are nearly the identity.
-func stir(t *testing.T, exec *model.Exec, store *model.Store) {
+// perturb moves the parameters of a fresh store away from their initial values, where many flows
+// are nearly the identity.
+func perturb(t *testing.T, exec *model.Exec, store *model.Store) {
+	t.Helper()
 	if store.NumVariables() > 0 {
 		return
 	}
-	if _, err := exec.Call(tensors.FromFlatDataAndDimensions(draw(1), batch, n, d)); err != nil {
+	if _, err := exec.Call(tensors.FromFlatDataAndDimensions(meanFreeDraws(1), batch, n, d)); err != nil {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(5, 5))
@@ -100,8 +112,8 @@ func stir(t *testing.T, exec *model.Exec, store *model.Store) {
 	}
 }
 
-// draw makes mean-free configurations.
-func draw(seed uint64) []float64 {
+// meanFreeDraws returns normal draws, less their means.
+func meanFreeDraws(seed uint64) []float64 {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	b := particle.NewBatch(batch, n, d)
 	for i := range b.X {
@@ -110,7 +122,8 @@ func draw(seed uint64) []float64 {
 	return b.RemoveMean().X
 }
 
-// jacobianLogDet is log|det Uᵀ J U| by central differences along the basis U of the mean-free subspace.
+// jacobianLogDet returns log|det Uᵀ J U| by central differences along the basis U of the mean-free
+// subspace.
 func jacobianLogDet(apply mapping, z []float64) []float64 {
 	const h = 1e-5
 	basis := particle.MeanFreeBasis(n, d)
