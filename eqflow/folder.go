@@ -18,7 +18,7 @@ func (m *Model) Save(folder string) error { return m.subject().Save(folder) }
 // Load reads a trained model from its folder, or, from the folder of an unfinished training, its last checkpoint. Auto chooses
 // the engine.
 func Load(backend compute.Backend, folder string) (*Model, train.History, error) {
-	return LoadWith(backend, folder, engine.Auto)
+	return LoadWith(backend, folder, engine.Default())
 }
 
 // LoadWith is Load with a choice of engine.

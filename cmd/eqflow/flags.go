@@ -36,7 +36,7 @@ func (c *computeFlags) add(cmd *cobra.Command) {
 
 // addEngineFlag gives a command the flag --engine.
 func addEngineFlag(cmd *cobra.Command, kind *string) {
-	cmd.Flags().StringVar(kind, "engine", string(engine.Auto),
+	cmd.Flags().StringVar(kind, "engine", string(engine.Default()),
 		"what computes the flow: auto (the fastest), graph (the backend's graphs) or host (C for egnn, Go for kernel; "+
 			"onehop, mlp and realnvp run on graphs alone)")
 }

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -92,6 +94,12 @@ const (
 // Kinds lists the kinds.
 var Kinds = []Kind{Auto, Graphs, Host}
 
+// EnvEngine is the environment variable that chooses the kind where a program leaves it open.
+const EnvEngine = "EQFLOW_ENGINE"
+
+// Default is the kind that EnvEngine names, Auto where the variable is empty.
+func Default() Kind { return cmp.Or(Kind(os.Getenv(EnvEngine)), Auto) }
+
 // engines lists the engines, the fastest first. An engine's constructor returns an error that says why the engine does not
 // compute the flow. otherwise is the engine that it hands on to.
 var engines = []struct {
@@ -110,7 +118,7 @@ var ErrChoice = errors.New("eqflow: this engine does not compute this flow")
 // New chooses the engine of a flow, and creates the flow's parameters where they do not exist.
 func New(kind Kind, f Flow) (Engine, error) {
 	if kind == "" {
-		kind = Auto
+		kind = Default()
 	}
 	if !slices.Contains(Kinds, kind) {
 		return nil, fmt.Errorf("%w: there is no engine %q; use one of %v", ErrChoice, kind, Kinds)

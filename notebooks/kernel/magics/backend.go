@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/serve"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// backend shows the candidates, as `eqflow xla` does. With an argument it sets the variable by
-// which cells choose their backend.
+// backend shows the candidates, and what computes each flow, as `eqflow xla` does. With an argument
+// it sets the variable by which cells choose their backend, and with a second one that by which they
+// choose their engine.
 func backend(binary string) func(context.Context, []string, *serve.Output) error {
 	chosen := os.Getenv(xla.EnvBackend)
 	return func(ctx context.Context, args []string, out *serve.Output) error {
@@ -23,9 +26,12 @@ func backend(binary string) func(context.Context, []string, *serve.Output) error
 			text, err := inspect(ctx, binary, chosen)
 			out.Print(string(text))
 			return err
-		case 1:
+		case 1, 2:
 		default:
-			return fmt.Errorf("%d backends named; give one", len(args))
+			return fmt.Errorf("%d words; give a backend, and an engine if you choose one", len(args))
+		}
+		if len(args) == 2 && !slices.Contains(engine.Kinds, engine.Kind(args[1])) {
+			return fmt.Errorf("there is no engine %q; use one of %v", args[1], engine.Kinds)
 		}
 		text, err := inspect(ctx, binary, args[0], "--json")
 		if err != nil {
@@ -42,7 +48,12 @@ func backend(binary string) func(context.Context, []string, *serve.Output) error
 		}
 		chosen = args[0]
 		out.Print(fmt.Sprintf("the next cells compute with %s: %s\n", found.Auto.Kind, found.Auto.Why))
-		out.Replace("%env " + xla.EnvBackend + "=" + chosen)
+		code := "%env " + xla.EnvBackend + "=" + chosen
+		if len(args) == 2 {
+			out.Print(fmt.Sprintf("their flows are computed by the engine %s\n", args[1]))
+			code += "\n%env " + engine.EnvEngine + "=" + args[1]
+		}
+		out.Replace(code)
 		return nil
 	}
 }

@@ -12,7 +12,7 @@ import (
 // process of its own. cache is eqflow's folder in the user's cache.
 func All(binary, cache string) []serve.Magic {
 	return []serve.Magic{
-		{Name: "backend", Usage: "[auto|cpu|cuda|go]", Run: backend(binary),
+		{Name: "backend", Usage: "[auto|cpu|cuda|go] [auto|graph|host]", Run: backend(binary),
 			Help:     "the backend that computes, and why; or the backend for the next cells",
 			Complete: func([]string) []string { return []string{xla.Auto, xla.CPU, xla.CUDA, xla.Go} }},
 		{Name: "gpu", Run: gpu, Help: "NVIDIA devices and their memory"},

@@ -15,9 +15,9 @@ import (
 // imports are the packages that every cell can use without an import. Nothing else is prepared,
 // since every cell links all declarations of earlier cells.
 var imports = []string{
-	"eqflow", "eqflow/dataset", "eqflow/dynamics", "eqflow/figure", "eqflow/flow", "eqflow/mcmc", "eqflow/ode",
-	"eqflow/particle", "eqflow/prior", "eqflow/stats", "eqflow/target", "notebooks/kernel/resident",
-	"notebooks/kernel/session", "xla",
+	"eqflow", "eqflow/dataset", "eqflow/density", "eqflow/dynamics", "eqflow/engine", "eqflow/evaluate", "eqflow/figure",
+	"eqflow/flow", "eqflow/mcmc", "eqflow/ode", "eqflow/particle", "eqflow/prior", "eqflow/stats", "eqflow/target",
+	"eqflow/train", "notebooks/kernel/resident", "notebooks/kernel/session", "xla",
 }
 
 // prepare connects to the kernel and prepares it. The error is shown to the user in every cell.
@@ -100,7 +100,7 @@ if err != nil {
 	panic(err)
 }
 opened.Close()
-_, _ = eqflow.Generator{Target: target.DW4(), Flow: flow.Continuous{}}, figure.Axes{}`
+_, _, _ = eqflow.Generator{Target: target.DW4(), Flow: flow.Continuous{}}, train.Settings{}, figure.Axes{}`
 
 // Warm fills Go's build cache with the packages that cells link, built with the cells' flags, so
 // that the first cell of the first notebook starts at once. On a fresh machine it takes a minute or
