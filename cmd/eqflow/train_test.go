@@ -137,7 +137,7 @@ func TestTrainSampleWrongInput(t *testing.T) {
 		"train --system dw4 --objective energy --data x.npz --out " + dir:                  "would not look at x.npz",
 		"train --system dw4 --flow glow --data " + other + " --out " + dir:                 "no flow",
 		"train --system dw4 --objective annealed --flow realnvp --backend go --out " + dir: "continuous flow",
-		"train --system dw4 --objective energy --forces --out " + dir:                      "flow matching",
+		"train --system dw4 --objective energy --forces --out " + dir:                      "flow-matching",
 		"train --system dw4 --objective energy --early-stop --out " + dir:                  "--validation",
 		"train --system lj13 --data " + other + " --out " + dir:                            other,
 		"train --from " + dir + " --flow egnn --data x --out " + dir:                       "leave --flow out",
