@@ -4,30 +4,63 @@ import (
 	"cmp"
 	"math"
 	"math/rand/v2"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // Bootstrap estimates standard errors by drawing the samples again, with replacement. The zero
 // value is ready to use.
+//
+// More than a thousand samples are drawn in a thousand blocks of neighbours. A block counts as one
+// sample. The cost is then one pass over the samples, whatever their number. For independent
+// samples the errors are those of single draws, to within their own noise. For correlated samples,
+// such as the steps of one chain, the errors by blocks are the more honest ones.
 type Bootstrap struct {
 	Resamples int // default 200
 	Seed      uint64
 }
 
-// errors returns the standard deviations of k statistics over the resamples of n samples.
-//
-// statistic receives the number of times [n] that each sample was drawn and writes its values [k].
-// Values that are not finite are ignored, such as those of a class that is absent from a resample.
-// A statistic with fewer than two finite values has the error +Inf.
-func (b Bootstrap) errors(n, k int, statistic func(times, out []float64)) []float64 {
+// mostBlocks is the number of blocks of many samples.
+const mostBlocks = 1000
+
+// statistic is a function of sums over samples.
+type statistic struct {
+	terms int                         // sums
+	add   func(i int, sums []float64) // adds sample i
+	value func(sums, out []float64)   // writes the values
+}
+
+// blockSums returns the sums of each block [blocks][terms].
+func (s statistic) blockSums(n int) [][]float64 {
+	count := min(n, mostBlocks)
+	blocks, numbers := make([][]float64, count), make([]float64, count*s.terms)
+	for k := range blocks {
+		blocks[k] = numbers[k*s.terms : (k+1)*s.terms]
+		for i := k * n / count; i < (k+1)*n/count; i++ {
+			s.add(i, blocks[k])
+		}
+	}
+	return blocks
+}
+
+// errors returns the standard deviations of k values of a statistic over the resamples of n
+// samples. It ignores values that are not finite, such as those of a class that is absent from a
+// resample. A value with fewer than two finite resamples has the error +Inf.
+func (b Bootstrap) errors(n, k int, s statistic) []float64 {
+	blocks := s.blockSums(n)
 	rng := rand.New(rand.NewPCG(b.Seed, uint64(n)))
-	times, out := make([]float64, n), make([]float64, k)
+	times, sums, out := make([]float64, len(blocks)), make([]float64, s.terms), make([]float64, k)
 	moments := make([]runningMoments, k)
 	for range cmp.Or(b.Resamples, 200) {
 		clear(times)
-		for range n {
-			times[rng.IntN(n)]++
+		for range blocks {
+			times[rng.IntN(len(blocks))]++
 		}
-		statistic(times, out)
+		clear(sums)
+		for j, t := range times {
+			floats.AddScaled(sums, t, blocks[j])
+		}
+		s.value(sums, out)
 		for i, v := range out {
 			moments[i].add(v)
 		}

@@ -12,7 +12,7 @@ import (
 // total, so the populations may sum to less than 1. A nil logW means equal weights.
 func Populations(classes []int, k int, logW []float64, boot Bootstrap) []Estimate {
 	w := weightsOrEqual(logW, len(classes))
-	return boot.estimates(len(classes), k, func(times, out []float64) { populations(out, classes, w, times) })
+	return boot.estimates(len(classes), k, populations(classes, k, w))
 }
 
 // FreeEnergies returns −ln p in kT for the population p of each of k classes, with bootstrap
@@ -20,43 +20,43 @@ func Populations(classes []int, k int, logW []float64, boot Bootstrap) []Estimat
 // Populations.
 func FreeEnergies(classes []int, k int, logW []float64, boot Bootstrap) []Estimate {
 	w := weightsOrEqual(logW, len(classes))
-	return boot.estimates(len(classes), k, func(times, out []float64) {
-		populations(out, classes, w, times)
+	s := populations(classes, k, w)
+	return boot.estimates(len(classes), k, statistic{terms: s.terms, add: s.add, value: func(sums, out []float64) {
+		s.value(sums, out)
 		for c := range out {
 			out[c] = -math.Log(out[c])
 		}
-	})
+	}})
 }
 
-// estimates returns the k values of a statistic of n samples, each counted once, with bootstrap
-// errors.
-func (b Bootstrap) estimates(n, k int, statistic func(times, out []float64)) []Estimate {
-	once, values := make([]float64, n), make([]float64, k)
-	for i := range once {
-		once[i] = 1
+// estimates returns the k values of a statistic of n samples with bootstrap errors.
+func (b Bootstrap) estimates(n, k int, s statistic) []Estimate {
+	sums, values, out := make([]float64, s.terms), make([]float64, k), make([]Estimate, k)
+	for i := range n {
+		s.add(i, sums)
 	}
-	statistic(once, values)
-	out := make([]Estimate, k)
-	for c, e := range b.errors(n, k, statistic) {
+	s.value(sums, values)
+	for c, e := range b.errors(n, k, s) {
 		out[c] = Estimate{values[c], e}
 	}
 	return out
 }
 
-// populations writes the population of each class. Sample i has the weight w[i] and occurs times[i]
-// times.
-func populations(out []float64, classes []int, w, times []float64) {
-	clear(out)
-	total := 0.0
-	for i, c := range classes {
-		weight := w[i] * times[i]
-		total += weight
-		if c >= 0 {
-			out[c] += weight
-		}
-	}
-	for c := range out {
-		out[c] /= total
+// populations is the population of each class of samples with weights w. The last sum is the total.
+func populations(classes []int, k int, w []float64) statistic {
+	return statistic{
+		terms: k + 1,
+		add: func(i int, sums []float64) {
+			sums[k] += w[i]
+			if c := classes[i]; c >= 0 {
+				sums[c] += w[i]
+			}
+		},
+		value: func(sums, out []float64) {
+			for c := range out {
+				out[c] = sums[c] / sums[k]
+			}
+		},
 	}
 }
 

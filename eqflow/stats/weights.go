@@ -61,12 +61,13 @@ func KishESS(logW []float64) float64 {
 // error.
 func LogZ(logW []float64, boot Bootstrap) Estimate {
 	w := Weights(logW)
-	errors := boot.errors(len(w), 1, func(times, out []float64) {
-		mean := 0.0
-		for i, t := range times {
-			mean += t * w[i]
-		}
-		out[0] = math.Log(mean)
+	errors := boot.errors(len(w), 1, statistic{
+		terms: 2,
+		add: func(i int, sums []float64) {
+			sums[0] += w[i]
+			sums[1]++ // blocks differ in length
+		},
+		value: func(sums, out []float64) { out[0] = math.Log(sums[0]) - math.Log(sums[1]/float64(len(w))) },
 	})
 	return Estimate{LogMeanExp(logW), errors[0]}
 }
@@ -79,13 +80,13 @@ func Mean(values, logW []float64, boot Bootstrap) Estimate {
 	for i, v := range values {
 		mean += w[i] * v
 	}
-	errors := boot.errors(len(values), 1, func(times, out []float64) {
-		sum, total := 0.0, 0.0
-		for i, t := range times {
-			sum += t * w[i] * values[i]
-			total += t * w[i]
-		}
-		out[0] = sum / total
+	errors := boot.errors(len(values), 1, statistic{
+		terms: 2,
+		add: func(i int, sums []float64) {
+			sums[0] += w[i] * values[i]
+			sums[1] += w[i]
+		},
+		value: func(sums, out []float64) { out[0] = sums[0] / sums[1] },
 	})
 	return Estimate{mean, errors[0]}
 }
