@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -164,14 +163,4 @@ func (o *benchOptions) show(out io.Writer, result bench.Result) error {
 	}
 	fmt.Fprintln(out, result.Legend())
 	return nil
-}
-
-// newContenderCommand is eqflow's side of the benchmark, a process of its own.
-func newContenderCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: bench.ServeCommand, Hidden: true, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return bench.Serve(cmd.Context(), args[0], os.Stdin, cmd.OutOrStdout())
-		},
-	}
 }

@@ -5,12 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +14,6 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
@@ -156,70 +151,6 @@ func sampleWithProgress(ctx context.Context, t target.Target, plan mcmc.Plan) (p
 	return mcmc.Run(ctx, t, plan.Move, plan.Start, plan.Settings)
 }
 
-// mcmcSummary is the result of "eqflow mcmc".
-type mcmcSummary struct {
-	System         string         `json:"system"`
-	Spec           target.Spec    `json:"spec"`
-	N              int            `json:"n"`
-	Complete       bool           `json:"complete"` // false where Ctrl-C came first
-	Seed           uint64         `json:"seed"`
-	Out            string         `json:"out"`
-	Sampler        string         `json:"sampler"`
-	Chains         int            `json:"chains"`
-	Burn           int            `json:"burn"`
-	Thin           int            `json:"thin"`
-	Acceptance     float64        `json:"acceptance"`
-	SwapAcceptance float64        `json:"swap_acceptance,omitempty"`
-	StepLength     float64        `json:"step_length"`
-	MeanEnergy     stats.Estimate `json:"mean_energy"`
-	Virial         stats.Estimate `json:"virial"`
-	VirialExact    int            `json:"virial_exact"`
-	// LongPairShares is the share of configurations with k = 0, 1, … pairs beyond the barrier; pair wells only.
-	LongPairShares []float64 `json:"long_pair_shares,omitempty"`
-	Seconds        float64   `json:"seconds"`
-
-	energies []float64
-}
-
-// summarise measures samples of which each run of keep comes from one chain: only chains count as independent.
-func summarise(t target.Target, batch particle.Batch, keep int) mcmcSummary {
-	u, virial := make([]float64, batch.Len()), make([]float64, batch.Len())
-	forces := make([]float64, batch.N*batch.D)
-	for i := range u {
-		u[i] = t.EnergyForces(batch.At(i), forces)
-		for k, x := range batch.At(i) {
-			virial[i] -= x * forces[k]
-		}
-	}
-	s := mcmcSummary{
-		System: t.Name(), N: batch.Len(), VirialExact: target.DegreesOfFreedom(t), energies: u,
-		MeanEnergy: chainEstimate(u, keep), Virial: chainEstimate(virial, keep),
-	}
-	if wells, ok := t.(target.PairWells); ok {
-		s.LongPairShares = target.LongPairShares(batch, wells.Cutoff())
-	}
-	return s
-}
-
-// chainEstimate is the mean of all values with an error from the means of runs of keep.
-func chainEstimate(values []float64, keep int) stats.Estimate {
-	var means []float64
-	for chain := range slices.Chunk(values, keep) {
-		sum := 0.0
-		for _, v := range chain {
-			sum += v
-		}
-		means = append(means, sum/float64(len(chain)))
-	}
-	estimate := stats.Mean(means, nil, stats.Bootstrap{})
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	estimate.Value = sum / float64(len(values))
-	return estimate
-}
-
 // write stores the samples with their energies and origin.
 func (o *mcmcOptions) write(t target.Target, batch particle.Batch, summary mcmcSummary) error {
 	spec, err := json.Marshal(summary.Spec)
@@ -246,116 +177,4 @@ func (o *mcmcOptions) write(t target.Target, batch particle.Batch, summary mcmcS
 		return err
 	}
 	return nil
-}
-
-// show prints the summary for people or scripts.
-func (s mcmcSummary) show(out io.Writer, asJSON bool) error {
-	if asJSON {
-		return writeJSON(out, s)
-	}
-	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	state := ""
-	if !s.Complete {
-		state = " (stopped early)"
-	}
-	fmt.Fprintf(table, "file\t%s: %d configurations of %s%s\n", s.Out, s.N, s.System, state)
-	fmt.Fprintf(table, "chains\t%d, burn-in %d, every %d steps\n", s.Chains, s.Burn, s.Thin)
-	fmt.Fprintf(table, "acceptance\t%.1f %%, step length %.3g\n", 100*s.Acceptance, s.StepLength)
-	if s.SwapAcceptance > 0 {
-		fmt.Fprintf(table, "exchanges\t%.1f %%\n", 100*s.SwapAcceptance)
-	}
-	fmt.Fprintf(table, "mean energy\t%.3f ± %.3f kT\n", s.MeanEnergy.Value, s.MeanEnergy.Error)
-	fmt.Fprintf(table, "virial\t%.2f ± %.2f, exact %d\n", s.Virial.Value, s.Virial.Error, s.VirialExact)
-	for k, share := range s.LongPairShares {
-		if share > 0 {
-			fmt.Fprintf(table, "%d long pairs\t%.4f\n", k, share)
-		}
-	}
-	return table.Flush()
-}
-
-// checkOutput refuses a file that could not be written in the end, before work is put into it.
-func checkOutput(path string, force bool) error {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".npz", ".npy", ".xyz", ".extxyz":
-	default:
-		return inputErrorf("%s: not a kind of file that can be written; name it .npz, .npy or .xyz", path)
-	}
-	if info, err := os.Stat(path); err == nil && (info.IsDir() || !force) {
-		return inputErrorf("%s exists; give another name, or --force to replace the file", path)
-	}
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return inputErrorf("%s: its folder does not exist; make it with mkdir -p %s", path, filepath.Dir(path))
-	}
-	return nil
-}
-
-// systemFlags name a system: by name, by settings file, and single constants by flags of their own.
-type systemFlags struct {
-	name, spec, convention string
-	constants              map[string]*float64
-}
-
-// add gives a command the flags.
-func (s *systemFlags) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&s.name, "system", "", "the system's `name`: "+strings.Join(target.Names(), ", ")+", such as dw4, lj13, chain5")
-	flags.StringVar(&s.spec, "spec", "", "a settings `file` (JSON) in place of --system")
-	flags.StringVar(&s.convention, "convention", "", "Lennard-Jones and its mixtures: ordered (each pair twice) or pairs (each once)")
-	s.constants = map[string]*float64{}
-	for name, help := range target.ConstantHelp() {
-		s.constants[name] = flags.Float64(flagOf(name), 0, help)
-	}
-}
-
-// flagOf is the flag of a constant.
-func flagOf(constant string) string { return strings.ReplaceAll(constant, "_", "-") }
-
-// given tells whether any of the flags is.
-func (s *systemFlags) given(cmd *cobra.Command) bool {
-	given := s.name != "" || s.spec != "" || s.convention != ""
-	for name := range s.constants {
-		given = given || cmd.Flags().Changed(flagOf(name))
-	}
-	return given
-}
-
-// target is the system that the flags name, and its spec with all constants.
-func (s *systemFlags) target(cmd *cobra.Command) (target.Target, target.Spec, error) {
-	spec, err := s.named()
-	if err != nil {
-		return nil, spec, err
-	}
-	for name, value := range s.constants {
-		if cmd.Flags().Changed(flagOf(name)) {
-			if spec.Constants == nil {
-				spec.Constants = map[string]float64{}
-			}
-			spec.Constants[name] = *value
-		}
-	}
-	if s.convention != "" {
-		spec.Convention = target.Convention(s.convention)
-	}
-	t, err := target.FromSpec(spec)
-	if err != nil {
-		return nil, spec, err
-	}
-	spec, err = target.SpecOf(t)
-	return t, spec, err
-}
-
-// named is the spec before single constants change it.
-func (s *systemFlags) named() (target.Spec, error) {
-	if (s.name == "") == (s.spec == "") {
-		return target.Spec{}, errors.New("give the system either by --system NAME, such as dw4, or by --spec FILE")
-	}
-	if s.spec != "" {
-		return target.ReadSpec(s.spec)
-	}
-	t, err := target.Parse(s.name)
-	if err != nil {
-		return target.Spec{}, err
-	}
-	return target.SpecOf(t)
 }

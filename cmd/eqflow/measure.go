@@ -3,14 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
@@ -128,31 +126,4 @@ func (o *measureOptions) target(cmd *cobra.Command, paths ...string) (target.Tar
 		return target.FromSpec(spec)
 	}
 	return nil, fmt.Errorf("no file says what system it is of; give --system NAME, such as dw4")
-}
-
-// readSample reads configurations with their energies, and log-weights where the file has them.
-func readSample(t target.Target, path string) (measure.Sample, error) {
-	batch, err := readFor(t, path)
-	if err != nil {
-		return measure.Sample{}, err
-	}
-	set, err := dataset.Read(path, t.Particles(), t.Dim())
-	if err != nil {
-		return measure.Sample{}, err
-	}
-	s := measure.Sample{X: batch, Energy: energiesOf(t, batch)}
-	if w, ok := set.Arrays.Get("log_w"); ok && len(w.F64) == batch.Len() {
-		s.LogWeight = w.F64
-	}
-	return s, nil
-}
-
-func energiesOf(t target.Target, batch particle.Batch) []float64 {
-	u := make([]float64, batch.Len())
-	for i := range u {
-		if u[i] = t.EnergyForces(batch.At(i), nil); math.IsNaN(u[i]) {
-			u[i] = math.Inf(1)
-		}
-	}
-	return u
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -99,24 +97,4 @@ func showMerged(out io.Writer, s campaign.Summary) {
 func showScores(out io.Writer, w *campaign.Whole, c evaluate.Check) {
 	fmt.Fprintf(out, "scores   %d of %s in %d shards\ndensity  %s\nNLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\nverdict  %s: %s\n",
 		w.Total, w.Target.Name(), w.Of, density.NoiseOf(nil, nil).Describe(w.Method), c.NLL, c.Error, c.NLL2, c.NLL4, verdict(c.Trustworthy), c.Why)
-}
-
-// checkNpz refuses a name under which a shard, or a whole, could not be kept with all that belongs to it.
-func checkNpz(path string) error {
-	if strings.ToLower(filepath.Ext(path)) != ".npz" {
-		return inputErrorf("--out %s: name it .npz, which alone has room for all of it", path)
-	}
-	return nil
-}
-
-// keptShard tells whether a job is done already, and says so.
-func keptShard(cmd *cobra.Command, j campaign.Job, path string, force bool) (bool, error) {
-	if force {
-		return false, nil
-	}
-	done, err := j.Done(path)
-	if done {
-		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s is there already and is kept; --force draws it anew\n", path)
-	}
-	return done, err
 }

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/xla"
+)
+
+// addBackendFlag gives a command the flag --backend.
+func addBackendFlag(cmd *cobra.Command, spec *string) {
+	cmd.Flags().StringVar(spec, "backend", xla.Auto, "what compiles graphs: auto, cuda, cpu, go, or the `path` of a PJRT plugin")
+}
+
+// computeFlags are --backend, --engine and --devices: what computes a model.
+type computeFlags struct {
+	backend, engine string
+	devices         int
+}
+
+// add gives a command the flags.
+func (c *computeFlags) add(cmd *cobra.Command) {
+	addBackendFlag(cmd, &c.backend)
+	addEngineFlag(cmd, &c.engine)
+	cmd.Flags().IntVar(&c.devices, "devices", 1,
+		"how many of the backend's devices share every batch; on the CPU, to try it out, as many as you ask for")
+}
+
+// addEngineFlag gives a command the flag --engine.
+func addEngineFlag(cmd *cobra.Command, kind *string) {
+	cmd.Flags().StringVar(kind, "engine", string(engine.Auto),
+		"what computes the flow: auto (the fastest), graph (the backend's graphs) or host (C for egnn, Go for kernel; "+
+			"onehop, mlp and realnvp run on graphs alone)")
+}
+
+// check refuses an engine that does not exist.
+func (c computeFlags) check() error {
+	if !slices.Contains(engine.Kinds, engine.Kind(c.engine)) {
+		return inputErrorf("--engine %q: give auto, graph or host", c.engine)
+	}
+	return nil
+}
+
+// load opens the backend and the model of a folder. The caller closes the backend through done.
+func (c computeFlags) load(cmd *cobra.Command, folder string) (model *eqflow.Model, done func(), err error) {
+	if err := c.check(); err != nil {
+		return nil, nil, err
+	}
+	backend, err := openBackend(cmd, c.backend, c.devices)
+	if err != nil {
+		return nil, nil, err
+	}
+	if model, _, err = eqflow.LoadWith(backend.Backend, folder, engine.Kind(c.engine)); err == nil {
+		err = model.Share(c.devices)
+	}
+	if err != nil {
+		backend.Close()
+		return nil, nil, modelError(err)
+	}
+	return model, backend.Close, context.Cause(cmd.Context())
+}
+
+// openBackend opens what --backend asked for and says on stderr which one it is and why. The caller closes it.
+func openBackend(cmd *cobra.Command, spec string, devices int) (*xla.Opened, error) {
+	o, err := xla.OpenDevices(spec, devices)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: computing with", o)
+	return o, nil
+}
