@@ -16,12 +16,12 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// checkOutput refuses a file that could not be written in the end, before work is put into it.
+// checkOutput refuses a file that cannot be written, before the work for it begins.
 func checkOutput(path string, force bool) error {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".npz", ".npy", ".xyz", ".extxyz":
 	default:
-		return inputErrorf("%s: not a kind of file that can be written; name it .npz, .npy or .xyz", path)
+		return inputErrorf("%s: eqflow cannot write this kind of file; name it .npz, .npy or .xyz", path)
 	}
 	if info, err := os.Stat(path); err == nil && (info.IsDir() || !force) {
 		return inputErrorf("%s exists; give another name, or --force to replace the file", path)
@@ -32,27 +32,27 @@ func checkOutput(path string, force bool) error {
 	return nil
 }
 
-// checkNpz refuses a name under which a shard, or a whole, could not be kept with all that belongs to it.
+// checkNpz refuses a file that is not an .npz. A shard and a whole campaign have several arrays.
 func checkNpz(path string) error {
 	if strings.ToLower(filepath.Ext(path)) != ".npz" {
-		return inputErrorf("--out %s: name it .npz, which alone has room for all of it", path)
+		return inputErrorf("--out %s: name it .npz; no other kind of file holds all arrays", path)
 	}
 	return nil
 }
 
-// keptShard tells whether a job is done already, and says so.
+// keptShard reports whether a file holds a job's work already, and tells the user if it does.
 func keptShard(cmd *cobra.Command, j campaign.Job, path string, force bool) (bool, error) {
 	if force {
 		return false, nil
 	}
 	done, err := j.Done(path)
 	if done {
-		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s is there already and is kept; --force draws it anew\n", path)
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s exists and is kept; --force replaces it\n", path)
 	}
 	return done, err
 }
 
-// readSample reads configurations with their energies, and log-weights where the file has them.
+// readSample reads configurations with their energies, and with log-weights if the file has them.
 func readSample(t target.Target, path string) (measure.Sample, error) {
 	batch, err := readFor(t, path)
 	if err != nil {
@@ -62,17 +62,18 @@ func readSample(t target.Target, path string) (measure.Sample, error) {
 	if err != nil {
 		return measure.Sample{}, err
 	}
-	s := measure.Sample{X: batch, Energy: energiesOf(t, batch)}
+	s := measure.Sample{X: batch, Energy: energiesWithoutNaN(t, batch)}
 	if w, ok := set.Arrays.Get("log_w"); ok && len(w.F64) == batch.Len() {
 		s.LogWeight = w.F64
 	}
 	return s, nil
 }
 
-func energiesOf(t target.Target, batch particle.Batch) []float64 {
-	u := make([]float64, batch.Len())
+// energiesWithoutNaN returns u [batch], with +Inf in place of NaN: such a configuration has no weight.
+func energiesWithoutNaN(t target.Target, batch particle.Batch) []float64 {
+	u := target.Energies(t, batch)
 	for i := range u {
-		if u[i] = t.EnergyForces(batch.At(i), nil); math.IsNaN(u[i]) {
+		if math.IsNaN(u[i]) {
 			u[i] = math.Inf(1)
 		}
 	}

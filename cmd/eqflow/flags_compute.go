@@ -12,11 +12,6 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// addBackendFlag gives a command the flag --backend.
-func addBackendFlag(cmd *cobra.Command, spec *string) {
-	cmd.Flags().StringVar(spec, "backend", xla.Auto, "what compiles graphs: auto, cuda, cpu, go, or the `path` of a PJRT plugin")
-}
-
 // computeFlags are --backend, --engine and --devices: what computes a model.
 type computeFlags struct {
 	backend, engine string
@@ -28,14 +23,20 @@ func (c *computeFlags) add(cmd *cobra.Command) {
 	addBackendFlag(cmd, &c.backend)
 	addEngineFlag(cmd, &c.engine)
 	cmd.Flags().IntVar(&c.devices, "devices", 1,
-		"how many of the backend's devices share every batch; on the CPU, to try it out, as many as you ask for")
+		"number of the backend's devices that share every batch; a CPU acts as any number of devices, for trials")
+}
+
+// addBackendFlag gives a command the flag --backend.
+func addBackendFlag(cmd *cobra.Command, spec *string) {
+	cmd.Flags().StringVar(spec, "backend", xla.Auto,
+		"what compiles graphs: auto, cuda, cpu, go, or the `path` of a PJRT plugin")
 }
 
 // addEngineFlag gives a command the flag --engine.
 func addEngineFlag(cmd *cobra.Command, kind *string) {
 	cmd.Flags().StringVar(kind, "engine", string(engine.Auto),
-		"what computes the flow: auto (the fastest), graph (the backend's graphs) or host (C for egnn, Go for kernel; "+
-			"onehop, mlp and realnvp run on graphs alone)")
+		"the `engine` that computes the flow: auto (the fastest), graph (graphs that the backend compiles) or host "+
+			"(Go for kernel, C for egnn; onehop, mlp and realnvp run on graphs alone)")
 }
 
 // check refuses an engine that does not exist.
@@ -46,7 +47,7 @@ func (c computeFlags) check() error {
 	return nil
 }
 
-// load opens the backend and the model of a folder. The caller closes the backend through done.
+// load opens the backend and the model in a folder. The caller closes the backend by calling done.
 func (c computeFlags) load(cmd *cobra.Command, folder string) (model *eqflow.Model, done func(), err error) {
 	if err := c.check(); err != nil {
 		return nil, nil, err
@@ -65,7 +66,8 @@ func (c computeFlags) load(cmd *cobra.Command, folder string) (model *eqflow.Mod
 	return model, backend.Close, context.Cause(cmd.Context())
 }
 
-// openBackend opens what --backend asked for and says on stderr which one it is and why. The caller closes it.
+// openBackend opens the backend of --backend. It says on stderr which backend that is, and why. The
+// caller closes the backend.
 func openBackend(cmd *cobra.Command, spec string, devices int) (*xla.Opened, error) {
 	o, err := xla.OpenDevices(spec, devices)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// systemFlags name a system: by name, by settings file, and single constants by flags of their own.
+// systemFlags choose a system: by its name or by a settings file. Single constants have flags of
+// their own.
 type systemFlags struct {
 	name, spec, convention string
 	constants              map[string]*float64
@@ -18,19 +19,21 @@ type systemFlags struct {
 // add gives a command the flags.
 func (s *systemFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&s.name, "system", "", "the system's `name`: "+strings.Join(target.Names(), ", ")+", such as dw4, lj13, chain5")
+	flags.StringVar(&s.name, "system", "",
+		"the system's `name`: "+strings.Join(target.Names(), ", ")+", such as dw4, lj13, chain5")
 	flags.StringVar(&s.spec, "spec", "", "a settings `file` (JSON) in place of --system")
-	flags.StringVar(&s.convention, "convention", "", "Lennard-Jones and its mixtures: ordered (each pair twice) or pairs (each once)")
+	flags.StringVar(&s.convention, "convention", "",
+		"`sum` over pairs of Lennard-Jones systems and their mixtures: ordered (each pair twice) or pairs (each pair once)")
 	s.constants = map[string]*float64{}
 	for name, help := range target.ConstantHelp() {
 		s.constants[name] = flags.Float64(flagOf(name), 0, help)
 	}
 }
 
-// flagOf is the flag of a constant.
+// flagOf is the name of a constant's flag.
 func flagOf(constant string) string { return strings.ReplaceAll(constant, "_", "-") }
 
-// given tells whether any of the flags is.
+// given reports whether any of the flags is given.
 func (s *systemFlags) given(cmd *cobra.Command) bool {
 	given := s.name != "" || s.spec != "" || s.convention != ""
 	for name := range s.constants {
@@ -39,9 +42,9 @@ func (s *systemFlags) given(cmd *cobra.Command) bool {
 	return given
 }
 
-// target is the system that the flags name, and its spec with all constants.
+// target returns the system that the flags choose, and its spec with all constants.
 func (s *systemFlags) target(cmd *cobra.Command) (target.Target, target.Spec, error) {
-	spec, err := s.named()
+	spec, err := s.base()
 	if err != nil {
 		return nil, spec, err
 	}
@@ -64,8 +67,8 @@ func (s *systemFlags) target(cmd *cobra.Command) (target.Target, target.Spec, er
 	return t, spec, err
 }
 
-// named is the spec before single constants change it.
-func (s *systemFlags) named() (target.Spec, error) {
+// base is the spec of --system or --spec, before the flags of single constants change it.
+func (s *systemFlags) base() (target.Spec, error) {
 	if (s.name == "") == (s.spec == "") {
 		return target.Spec{}, errors.New("give the system either by --system NAME, such as dw4, or by --spec FILE")
 	}

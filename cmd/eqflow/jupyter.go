@@ -12,7 +12,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// openOrInstall opens what was asked for, and installs the CPU plugin first if it is what auto lacks. The caller closes it.
+// The commands kernel, lab and reproduce share these steps of setting a machine up.
+
+// openOrInstall opens a backend. If that is auto and no XLA is there, it installs the CPU plugin
+// first. The caller closes the backend.
 func openOrInstall(ctx context.Context, stderr io.Writer, spec string) (*xla.Opened, error) {
 	opened, err := xla.Open(spec)
 	if err != nil {
@@ -35,7 +38,8 @@ func openOrInstall(ctx context.Context, stderr io.Writer, spec string) (*xla.Ope
 	return opened, nil
 }
 
-// installKernel builds what the kernel needs, warms the build cache and writes the kernelspec.
+// installKernel builds what the kernel needs, fills the build cache and writes the kernelspec. It
+// returns the folder of the kernelspec.
 func installKernel(ctx context.Context, stderr io.Writer, prefix, backend string) (folder string, err error) {
 	root, err := gonb.FindCode(".")
 	if err != nil {
@@ -62,7 +66,7 @@ func installKernel(ctx context.Context, stderr io.Writer, prefix, backend string
 	if i.Binary, err = serve.CopyBinary(cache); err != nil {
 		return "", err
 	}
-	stop := line.tick("compiling what cells use, a minute or two the first time")
+	stop := line.tick("compiling the packages that cells use; the first time takes a minute or two")
 	err = serve.Warm(ctx, i.Tools, root)
 	stop()
 	if err != nil {

@@ -10,36 +10,50 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const kernelHelp = `The notebook kernel "eqflow (Go)": GoNB with eqflow ready in every cell. Install it once, then pick
-it in JupyterLab, Notebook or VS Code.`
+const kernelHelp = `The notebook kernel "eqflow (Go)" is GoNB with eqflow ready in every cell. Install it once, then
+choose it in JupyterLab, Notebook or VS Code.`
 
+const kernelExamples = `  eqflow kernel install
+  eqflow kernel install --sys-prefix   # into the active Python environment
+  eqflow kernel status`
+
+// newKernelCommand groups the commands of the notebook kernel.
 func newKernelCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "kernel", Short: "Install the notebook kernel, and see what it is", Long: kernelHelp,
-		Example: "  eqflow kernel install\n  eqflow kernel install --sys-prefix   # into the active Python environment\n  eqflow kernel status",
+		Use:     "kernel",
+		Short:   "Install the notebook kernel, and show its state",
+		Long:    kernelHelp,
+		Example: kernelExamples,
 		Args:    noArguments,
 	}
-	cmd.AddCommand(newKernelInstallCommand(), newKernelUninstallCommand(), newKernelStatusCommand(), newKernelRunCommand(), newKernelHelperCommand())
+	cmd.AddCommand(
+		newKernelInstallCommand(),
+		newKernelUninstallCommand(),
+		newKernelStatusCommand(),
+		newKernelRunCommand(),
+		newKernelResidentCommand(),
+	)
 	return cmd
 }
 
-// place is where a kernelspec goes.
-type place struct {
+// kernelPlace says where a kernelspec goes.
+type kernelPlace struct {
 	user, sys bool
 	prefix    string
 }
 
-func (p *place) add(cmd *cobra.Command) {
+// add gives a command the flags.
+func (p *kernelPlace) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&p.user, "user", false, "for this user (the default)")
 	cmd.Flags().BoolVar(&p.sys, "sys-prefix", false, "for the active Python environment")
 	cmd.Flags().StringVar(&p.prefix, "prefix", "", "for the Python environment in this `folder`")
 }
 
-// find returns the prefix, empty for the user's own folder.
-func (p *place) find(ctx context.Context) (string, error) {
+// find returns the prefix. It is empty for the user's own folder.
+func (p *kernelPlace) find(ctx context.Context) (string, error) {
 	switch {
 	case p.user && (p.sys || p.prefix != "") || p.sys && p.prefix != "":
-		return "", inputErrorf("--user, --sys-prefix and --prefix say different places; give one of them")
+		return "", inputErrorf("--user, --sys-prefix and --prefix name different places; give one of them")
 	case p.prefix != "":
 		return filepath.Abs(p.prefix)
 	case !p.sys:

@@ -8,16 +8,21 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
 )
 
-const kernelInstallHelp = `Builds GoNB and goimports as go.mod pins them, compiles what cells use, and tells Jupyter about the
-kernel "eqflow (Go)". Cells then compile against the clone that it is run in, elsewhere against the
-code that this program was built from. It needs no network once the modules are there; the first
-time takes a minute or two. Run it again after that code has moved or changed its versions.`
+const kernelInstallHelp = `Builds GoNB and goimports in the versions of go.mod, compiles the packages that cells use, and
+registers the kernel "eqflow (Go)" with Jupyter. In a clone, cells compile against that clone.
+Elsewhere they compile against the code from which this program was built. No network is needed once
+the Go modules are on the machine. The first time takes a minute or two. Run the command again after
+the code has moved or its versions have changed.`
 
+// newKernelInstallCommand installs the kernel for Jupyter.
 func newKernelInstallCommand() *cobra.Command {
-	var where place
+	var where kernelPlace
 	var backend string
 	cmd := &cobra.Command{
-		Use: "install", Short: "Install the kernel for Jupyter", Long: kernelInstallHelp, Args: noArguments,
+		Use:   "install",
+		Short: "Install the kernel for Jupyter",
+		Long:  kernelInstallHelp,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			prefix, err := where.find(cmd.Context())
 			if err != nil {
@@ -27,7 +32,8 @@ func newKernelInstallCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "kernel   %s, in %s\nnext     jupyter lab, and pick it\n", ipynb.SpecTitle, folder)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "kernel   %s, in %s\nnext     jupyter lab, and choose it\n",
+				ipynb.SpecTitle, folder)
 			return err
 		},
 	}

@@ -11,10 +11,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// newKernelHelperCommand is what the kernel starts.
-func newKernelHelperCommand() *cobra.Command {
+// newKernelResidentCommand answers the cells of a kernel. The kernel starts this command.
+func newKernelResidentCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "helper", Short: "Answer the cells of a kernel; the kernel calls this", Args: noArguments, Hidden: true,
+		Use:    "helper",
+		Short:  "Answer the cells of a kernel; the kernel calls this",
+		Args:   noArguments,
+		Hidden: true,
 		RunE: func(*cobra.Command, []string) error {
 			return resident.Run(func(spec string) (compute.Backend, error) {
 				opened, err := xla.Open(spec)

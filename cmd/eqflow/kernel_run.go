@@ -10,10 +10,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/serve"
 )
 
-// newKernelRunCommand is what Jupyter starts.
+// newKernelRunCommand serves a kernel. Jupyter starts this command.
 func newKernelRunCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "run CONNECTION_FILE", Short: "Serve a kernel; Jupyter calls this", Args: cobra.ExactArgs(1), Hidden: true,
+		Use:    "run CONNECTION_FILE",
+		Short:  "Serve a kernel; Jupyter calls this",
+		Args:   cobra.ExactArgs(1),
+		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := serve.FromEnvironment(args[0], version())
 			if err != nil {

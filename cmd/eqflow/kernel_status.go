@@ -12,10 +12,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
+// newKernelStatusCommand shows the installed kernels.
 func newKernelStatusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show where the kernel is installed, and what is broken", Args: noArguments,
+		Use:   "status",
+		Short: "Show where the kernel is installed, and what is broken",
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var prefixes []string
 			if prefix, err := sysPrefix(cmd.Context()); err == nil {
@@ -44,17 +47,20 @@ func newKernelStatusCommand() *cobra.Command {
 	return cmd
 }
 
-const noGopls = "none, and no completion of Go in cells; go install golang.org/x/tools/gopls@latest brings it"
+const noGopls = "none, so cells do not complete Go; go install golang.org/x/tools/gopls@latest installs it"
 
+// showKernels prints the installed kernels. It returns an error if one is broken.
 func showKernels(out io.Writer, found []serve.Installed) error {
 	if len(found) == 0 {
-		_, err := fmt.Fprintln(out, "no kernel is installed for this user or the active Python environment; run eqflow kernel install in a clone")
+		_, err := fmt.Fprintln(out, "no kernel is installed for this user or the active Python environment; "+
+			"run eqflow kernel install in a clone")
 		return err
 	}
 	for _, k := range found {
 		fmt.Fprintf(out, "kernel   %s, in %s\n", ipynb.SpecTitle, k.Folder)
 		if k.Binary != "" {
-			fmt.Fprintf(out, "program  %s\ncode     %s\nGoNB     %s, in %s\nbackend  %s\ngopls    %s\n", k.Binary, k.Root, k.Version, k.Tools, k.Computes, cmp.Or(k.Gopls, noGopls))
+			fmt.Fprintf(out, "program  %s\ncode     %s\nGoNB     %s, in %s\nbackend  %s\ngopls    %s\n",
+				k.Binary, k.Root, k.Version, k.Tools, k.Computes, cmp.Or(k.Gopls, noGopls))
 		}
 		for _, what := range k.Broken {
 			fmt.Fprintf(out, "BROKEN   %s\n", what)

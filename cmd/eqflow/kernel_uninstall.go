@@ -8,10 +8,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/serve"
 )
 
+// newKernelUninstallCommand removes the kernel from Jupyter.
 func newKernelUninstallCommand() *cobra.Command {
-	var where place
+	var where kernelPlace
 	cmd := &cobra.Command{
-		Use: "uninstall", Short: "Remove the kernel from Jupyter", Args: noArguments,
+		Use:   "uninstall",
+		Short: "Remove the kernel from Jupyter",
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			prefix, err := where.find(cmd.Context())
 			if err != nil {
@@ -22,7 +25,7 @@ func newKernelUninstallCommand() *cobra.Command {
 				return err
 			}
 			if !found {
-				return inputErrorf("no kernel is installed in %s; `eqflow kernel status` shows where one is", folder)
+				return inputErrorf("no kernel is installed in %s; `eqflow kernel status` shows where kernels are", folder)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "removed ", folder)
 			return err

@@ -1,4 +1,10 @@
-// Command eqflow trains and judges equivariant Boltzmann generators, and reproduces arXiv:1910.00753.
+// Command eqflow trains and judges equivariant Boltzmann generators, and reproduces
+// arXiv:1910.00753.
+//
+// main.go runs one command line and root.go lists the commands. Every command has a file of its
+// own, named after it. Files that several commands share are commandline.go (mistakes in the command
+// line), exit.go (exit codes), flags_*.go (groups of flags), files.go (files of configurations),
+// json.go, jupyter.go (what the Jupyter commands share), progress.go and status.go.
 package main
 
 import (
@@ -18,11 +24,12 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run executes one command line and returns the exit code, having printed an error as one line on stderr.
+// run executes one command line and returns the exit code. It prints an error as one line on
+// stderr.
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := interruptible(stderr)
 	defer stop()
-	started, out := false, &sink{Writer: stdout}
+	started, out := false, &checkedWriter{Writer: stdout}
 	root := newRootCommand(&started)
 	root.SetArgs(args)
 	root.SetOut(out)
@@ -44,21 +51,23 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return exitCode(err)
 }
 
-// sink remembers the first failure to write, such as that of a full disk: prints need not look for it one by one.
-type sink struct {
+// checkedWriter records the first write that fails, for example on a full disk. Commands then need
+// not check every print.
+type checkedWriter struct {
 	io.Writer
 	err error
 }
 
-func (s *sink) Write(text []byte) (int, error) {
-	n, err := s.Writer.Write(text)
-	if s.err == nil {
-		s.err = err
+func (w *checkedWriter) Write(text []byte) (int, error) {
+	n, err := w.Writer.Write(text)
+	if w.err == nil {
+		w.err = err
 	}
 	return n, err
 }
 
-// execute runs the command and turns a panic, GoMLX's way to report an error inside a graph, into an error.
+// execute runs the command. It turns a panic, by which GoMLX reports an error inside a graph, into
+// an error.
 func execute(ctx context.Context, root *cobra.Command) (command *cobra.Command, err error) {
 	command = root
 	defer func() {
@@ -73,7 +82,8 @@ func execute(ctx context.Context, root *cobra.Command) (command *cobra.Command, 
 	return root.ExecuteContextC(ctx)
 }
 
-// interruptible returns a context that the first Ctrl-C cancels, for a clean stop; the second one kills.
+// interruptible returns a context that the first Ctrl-C cancels, for a clean stop. The second Ctrl-C
+// kills the process.
 func interruptible(stderr io.Writer) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -82,7 +92,7 @@ func interruptible(stderr io.Writer) (context.Context, context.CancelFunc) {
 		select {
 		case <-signals:
 			fmt.Fprintln(stderr, "\neqflow: stopping cleanly; press Ctrl-C again to stop at once")
-			signal.Stop(signals) // back to the system's way, which ends the process
+			signal.Stop(signals) // the next signal ends the process, as the system has it
 			cancel()
 		case <-ctx.Done():
 			signal.Stop(signals)

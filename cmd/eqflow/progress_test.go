@@ -32,7 +32,7 @@ func TestProgressInFile(t *testing.T) {
 	for i := range int64(1001) {
 		p.Set(i)
 	}
-	p.told = time.Now().Add(-plainInterval)
+	p.printed = time.Now().Add(-plainInterval)
 	p.Set(1000)
 	p.Describe("sampled")
 	p.Finish()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,17 +17,21 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-const reproduceHelp = `Reproduces the experiments of arXiv:1910.00753: executes the notebooks of this clone through
-GoNB, without Jupyter, and prints every claim with its target and what was measured.
+const reproduceHelp = `Reproduces the experiments of arXiv:1910.00753. The command executes the notebooks of this clone
+through GoNB, without Jupyter, and prints every claim with its target and the measured value.
 
-It builds GoNB, installs the XLA CPU plugin if it is missing and can be had (else it computes
-on the Go backend, with smaller settings), and leaves in the output folder the executed
-notebooks, figures/, results.json, and work/ with data and trained models. What is done already
-is not done again: run the same command after an interrupt, and it goes on.
+It builds GoNB, and installs the XLA CPU plugin if it is missing. Where the plugin cannot be had, it
+computes on the Go backend with smaller settings. The output folder receives the executed notebooks,
+figures/, results.json, and work/ with data and trained models. After an interrupt, run the same
+command again: it goes on, and does not repeat finished work.
 
-The full run takes about 25 minutes on two cores with XLA; --quick, with one seed and short
-training, under 5. A claim that does not hold is printed as such; the exit code is 1 if a cell
+The full run takes about 25 minutes on two cores with XLA. With --quick (one seed and short training)
+it takes under 5 minutes. The table marks claims that do not hold. The exit code is 1 if a cell
 fails, and with --strict also if a claim does not hold.`
+
+const reproduceExamples = `  eqflow reproduce
+  eqflow reproduce --quick
+  eqflow reproduce --only 03,04 --out out/again`
 
 // reproduction is one run of the command.
 type reproduction struct {
@@ -37,18 +42,19 @@ type reproduction struct {
 	root      string
 	tools     gonb.Toolchain
 	computing string // the backend, in words
-	smaller   bool   // settings, for the Go backend
+	smaller   bool   // smaller settings, for the Go backend
 	executed  []executed
 	stderr    io.Writer
 }
 
+// newReproduceCommand executes the notebooks and checks their claims.
 func newReproduceCommand() *cobra.Command {
 	var r reproduction
 	cmd := &cobra.Command{
 		Use:     "reproduce",
 		Short:   "Reproduce the paper's experiments in notebooks, and check its claims",
 		Long:    reproduceHelp,
-		Example: "  eqflow reproduce\n  eqflow reproduce --quick\n  eqflow reproduce --only 03,04 --out out/again",
+		Example: reproduceExamples,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r.stderr = cmd.ErrOrStderr()
@@ -59,8 +65,9 @@ func newReproduceCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.BoolVar(&r.quick, "quick", false, "one seed and short training, to see that everything works")
 	flags.StringVar(&r.out, "out", "", "the output `folder` (default out/full or out/quick in the clone)")
-	flags.StringSliceVar(&r.only, "only", nil, "run only the notebooks with these `numbers`, such as 03,04; from 06 on they are beyond the paper")
-	flags.BoolVar(&r.force, "force", false, "execute also the notebooks that are done")
+	flags.StringSliceVar(&r.only, "only", nil,
+		"execute only the notebooks with these `numbers`, such as 03,04; from 06 on they go beyond the paper")
+	flags.BoolVar(&r.force, "force", false, "execute the finished notebooks again")
 	flags.BoolVar(&r.strict, "strict", false, "exit with 1 if a claim does not hold")
 	return cmd
 }
@@ -82,15 +89,13 @@ func (r *reproduction) run(ctx context.Context, stdout io.Writer) error {
 	return r.summarise(stdout, time.Since(start))
 }
 
-// prepare finds the clone, the backend, GoNB and the notebooks.
+// prepare finds the clone, the notebooks and the backend, and builds GoNB.
 func (r *reproduction) prepare(ctx context.Context) (names []string, err error) {
 	if r.root, err = gonb.FindRoot("."); err != nil {
 		return nil, asInput(err)
 	}
-	if r.out == "" {
-		r.out = filepath.Join(r.root, "out", map[bool]string{false: "full", true: "quick"}[r.quick])
-	}
-	if r.out, err = filepath.Abs(r.out); err != nil {
+	kind := map[bool]string{false: "full", true: "quick"}[r.quick]
+	if r.out, err = filepath.Abs(cmp.Or(r.out, filepath.Join(r.root, "out", kind))); err != nil {
 		return nil, err
 	}
 	if names, err = r.names(); err != nil {
@@ -106,16 +111,17 @@ func (r *reproduction) prepare(ctx context.Context) (names []string, err error) 
 	return names, os.MkdirAll(filepath.Join(r.out, "figures"), 0o755)
 }
 
-// paper are the notebooks of the paper's experiments; --only takes any others too.
-const paper = "0[1-5]-*.ipynb"
+// paperNotebooks match the notebooks of the paper's experiments; --only accepts others too.
+const paperNotebooks = "0[1-5]-*.ipynb"
 
-// names lists the notebooks to run.
+// names lists the notebooks to execute.
 func (r *reproduction) names() ([]string, error) {
-	pattern := paper
+	pattern := paperNotebooks
 	if len(r.only) > 0 {
 		pattern = "[0-9][0-9]-*.ipynb"
 	}
-	paths, err := filepath.Glob(filepath.Join(r.root, "notebooks", pattern))
+	folder := filepath.Join(r.root, "notebooks")
+	paths, err := filepath.Glob(filepath.Join(folder, pattern))
 	if err != nil {
 		return nil, err
 	}
@@ -126,31 +132,35 @@ func (r *reproduction) names() ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, inputErrorf("no notebook with the numbers %v in %s; see notebooks/README.md", r.only, filepath.Join(r.root, "notebooks"))
+		return nil, inputErrorf("no notebook in %s has a number of %v; see notebooks/README.md", folder, r.only)
 	}
 	return names, nil
 }
 
-// ensureBackend opens what was asked for, and notes what it is.
+// ensureBackend opens the backend of --backend and records its description.
 func (r *reproduction) ensureBackend(ctx context.Context) error {
 	opened, err := openOrInstall(ctx, r.stderr, r.backend)
 	if err != nil {
 		return err
 	}
-	// Without the plugin's path, which says nothing to others and much about this machine.
-	r.computing, r.smaller = strings.ReplaceAll(opened.String(), opened.Plugin, filepath.Base(opened.Plugin)), !opened.IsXLA()
+	r.computing, r.smaller = opened.String(), !opened.IsXLA()
+	if opened.Plugin != "" { // without its folder, which belongs to this machine alone
+		r.computing = strings.ReplaceAll(r.computing, opened.Plugin, filepath.Base(opened.Plugin))
+	}
 	if r.smaller {
-		fmt.Fprintln(r.stderr, "eqflow: the Go backend is slower by an order of magnitude: training is cut to a twentieth, and claims will not hold")
+		fmt.Fprintln(r.stderr, "eqflow: the Go backend is slower by an order of magnitude: "+
+			"training is cut to a twentieth, and claims will not hold")
 	}
 	opened.Close()
 	return nil
 }
 
-// summarise gathers the claims, prints them and writes results.json.
+// summarise reads the claims, prints them and writes results.json.
 func (r *reproduction) summarise(stdout io.Writer, took time.Duration) error {
 	all := results{
-		Quick: r.quick, Smaller: r.smaller, Backend: r.computing, Versions: versions(), Seconds: took.Seconds(), Notebooks: r.executed,
+		Quick: r.quick, Smaller: r.smaller, Backend: r.computing, Versions: versions(),
 		Machine: machine{runtime.GOOS, runtime.GOARCH, runtime.NumCPU()},
+		Seconds: took.Seconds(), Notebooks: r.executed,
 	}
 	if err := all.readClaims(filepath.Join(r.out, "work", "claims")); err != nil {
 		return err
@@ -159,12 +169,13 @@ func (r *reproduction) summarise(stdout io.Writer, took time.Duration) error {
 	if err := all.write(filepath.Join(r.out, "results.json")); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "\n%d of %d claims held, in %s. Notebooks, figures and results.json are in %s\n", all.Held, all.Claimed, took.Round(time.Second), r.out)
+	fmt.Fprintf(stdout, "\n%d of %d claims hold, after %s. Notebooks, figures and results.json are in %s\n",
+		all.Held, all.Claimed, took.Round(time.Second), r.out)
 	if r.smaller || r.quick {
 		fmt.Fprintln(stdout, "Training was short, to see that everything works: the numbers are not those of the full run.")
 	}
 	if r.strict && all.Held < all.Claimed {
-		return fmt.Errorf("%d claims did not hold", all.Claimed-all.Held)
+		return fmt.Errorf("%d claims do not hold", all.Claimed-all.Held)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/resident"
@@ -17,13 +18,14 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// mark is kept beside a finished notebook: what it was executed with, and how long it took.
-type mark struct {
-	Stamp   string  `json:"stamp"`
+// executionRecord is written beside a finished notebook.
+type executionRecord struct {
+	Stamp   string  `json:"stamp"` // what the notebook was executed with
 	Seconds float64 `json:"seconds"`
 }
 
-// notebook executes one notebook into the output folder, unless that is done.
+// notebook executes one notebook into the output folder, unless it has been executed there with the
+// same stamp.
 func (r *reproduction) notebook(ctx context.Context, name, place string, plan *schedule) (executed, error) {
 	nb, err := ipynb.Load(filepath.Join(r.root, "notebooks", name))
 	if err != nil {
@@ -33,14 +35,14 @@ func (r *reproduction) notebook(ctx context.Context, name, place string, plan *s
 	if err != nil {
 		return executed{}, err
 	}
-	done := filepath.Join(r.out, "work", "done", name+".json")
-	var earlier mark
-	if text, err := os.ReadFile(done); err == nil && json.Unmarshal(text, &earlier) == nil && earlier.Stamp == stamp && !r.force {
+	path := filepath.Join(r.out, "work", "done", name+".json")
+	if earlier, ok := readRecord(path); ok && earlier.Stamp == stamp && !r.force {
 		fmt.Fprintf(r.stderr, "eqflow: %s is done (%s)\n", name, place)
 		return executed{name, earlier.Seconds, true}, nil
 	}
-	// What an earlier version of the notebook claimed is no longer claimed.
-	if err := removeIfThere(filepath.Join(r.out, "work", "claims", name[:2]+".json")); err != nil {
+	// The claims of an earlier version of the notebook are no longer made.
+	claims := filepath.Join(r.out, "work", "claims", name[:2]+".json")
+	if err := os.Remove(claims); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return executed{}, err
 	}
 	start := time.Now()
@@ -48,14 +50,22 @@ func (r *reproduction) notebook(ctx context.Context, name, place string, plan *s
 		return executed{}, err
 	}
 	seconds := time.Since(start).Seconds()
-	text, err := json.Marshal(mark{stamp, seconds})
+	text, err := json.Marshal(executionRecord{stamp, seconds})
 	if err != nil {
 		return executed{}, err
 	}
-	return executed{name, seconds, false}, errors.Join(os.MkdirAll(filepath.Dir(done), 0o755), os.WriteFile(done, text, 0o644))
+	err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text, 0o644))
+	return executed{name, seconds, false}, err
 }
 
-// execute runs a notebook's cells, telling how far they are, and writes it with its outputs, also if a cell fails.
+// readRecord reads the record of an earlier execution. It returns false if there is none.
+func readRecord(path string) (r executionRecord, ok bool) {
+	text, err := os.ReadFile(path)
+	return r, err == nil && json.Unmarshal(text, &r) == nil
+}
+
+// execute runs the cells of a notebook and shows their progress. It writes the notebook with its
+// outputs, also if a cell fails.
 func (r *reproduction) execute(ctx context.Context, nb *ipynb.Notebook, name, place string, plan *schedule) error {
 	line := newStatus(r.stderr, fmt.Sprintf("%s (%s)", strings.TrimSuffix(name, ".ipynb"), place))
 	start := time.Now()
@@ -66,30 +76,26 @@ func (r *reproduction) execute(ctx context.Context, nb *ipynb.Notebook, name, pl
 		},
 	})
 	line.end("%s", time.Since(start).Round(time.Second))
-	err = errors.Join(err, nb.Save(filepath.Join(r.out, name)))
+	path := filepath.Join(r.out, name)
+	err = errors.Join(err, nb.Save(path))
 	var cell *ipynb.CellError
 	if errors.As(err, &cell) {
 		fmt.Fprintf(r.stderr, "eqflow: %s, %v\n", name, cell)
-		return fmt.Errorf("%s failed in cell %d; the notebook so far is %s", name, cell.Cell, filepath.Join(r.out, name))
+		return fmt.Errorf("%s fails in cell %d; %s has the outputs so far", name, cell.Cell, path)
 	}
 	return err
 }
 
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
+// environment is what the processes of the cells find in their environment.
 func (r *reproduction) environment() []string {
 	quick := ""
 	if r.quick {
 		quick = "1"
 	}
 	env := []string{
-		protocol.EnvOut + "=" + filepath.Join(r.out, "work"), protocol.EnvQuick + "=" + quick,
-		"EQFLOW_FIGURES=" + filepath.Join(r.out, "figures"),
+		protocol.EnvOut + "=" + filepath.Join(r.out, "work"),
+		protocol.EnvQuick + "=" + quick,
+		figure.FiguresEnv + "=" + filepath.Join(r.out, "figures"),
 	}
 	if r.backend != xla.Auto {
 		env = append(env, xla.EnvBackend+"="+r.backend)
@@ -100,7 +106,8 @@ func (r *reproduction) environment() []string {
 	return env
 }
 
-// stamp identifies what a notebook was executed with: its cells, the code of this clone, and the settings.
+// stamp identifies what a notebook is executed with: its cells, the code of this clone, and the
+// settings.
 func (r *reproduction) stamp(nb *ipynb.Notebook) (string, error) {
 	source, err := gonb.SourceHash(r.root)
 	if err != nil {
