@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,21 +18,23 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-const mcmcHelp = `Draws configurations from a system's Boltzmann distribution by Markov chains, on all
-cores: many independent chains from far-apart starts, whose first steps are thrown away
-and set the step length. The same seed gives the same file on any number of cores.
+const mcmcHelp = `Draws configurations from a system's Boltzmann distribution by Markov chains, on all cores. Many
+independent chains start far apart. Their first steps set the step length and are discarded. The
+same seed gives the same file on any number of cores.
 
-Systems: dw4 (four particles in the plane, every pair in a double well), lj13 and lj55
-(Lennard-Jones clusters; lj13-pairs counts each pair once), lj8+5 (eight particles of one type
-and five of another), chain5 (a polymer of five beads with bonds, angles and torsions), and in
-general dwN, ljN, ljN-pairs, ljA+B, chainN and harmonicNxD. Constants keep the named system's
-values where the flags below give no others, or come from a file:
-{"kind": "double-well", "n": 5, "d": 2, "constants": {"kt": 2}}
-{"kind": "lennard-jones-mixture", "types": [8, 5], "d": 3, "constants": {"rm_bb": 0.7}}
+Systems:
+  dw4          four particles in the plane; every pair is in a double well
+  lj13, lj55   Lennard-Jones clusters; lj13-pairs counts each pair once
+  lj8+5        a cluster of eight particles of one type and five of another
+  chain5       a polymer of five beads with bonds, angles and torsions
+In general: dwN, ljN, ljN-pairs, ljA+B, chainN and harmonicNxD. Flags change single constants of the
+named system. A file can give them too, for --spec:
+  {"kind": "double-well", "n": 5, "d": 2, "constants": {"kt": 2}}
+  {"kind": "lennard-jones-mixture", "types": [8, 5], "d": 3, "constants": {"rm_bb": 0.7}}
 
-The file is .npz (arrays x [n, particles, dimensions], u and a manifest), .npy or .xyz.
-The summary shows the virial beside its exact value, (particles-1)*dimensions: far from
-it, the chains were too short. Ctrl-C keeps what is finished.`
+The output is .npz (arrays x [n, particles, dimensions], u and a manifest), .npy or .xyz. The
+summary shows the virial beside its exact value, (particles-1)*dimensions. If the two are far apart,
+the chains are too short. Ctrl-C keeps the finished configurations.`
 
 const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
   eqflow mcmc --system dw4 --kt 2 -n 1000 --out warm.xyz
@@ -39,7 +42,7 @@ const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
   eqflow mcmc --system lj13 -n 1000 --sampler tempering --out lj13.npz --json
   eqflow mcmc --spec five.json -n 1000 --out five.npz`
 
-// largestSet bounds the coordinates of one run, 16 GB of them: beyond lies a slip of the hand.
+// largestSet bounds the number of coordinates of one run, at 16 GB. A larger number is a typing error.
 const largestSet = 1 << 31
 
 // mcmcOptions are the flags of "eqflow mcmc".
@@ -53,7 +56,7 @@ type mcmcOptions struct {
 	chains, burn, thin int
 }
 
-// newMcmcCommand draws equilibrium samples.
+// newMcmcCommand draws equilibrium samples by Markov chains.
 func newMcmcCommand() *cobra.Command {
 	var o mcmcOptions
 	cmd := &cobra.Command{
@@ -66,18 +69,16 @@ func newMcmcCommand() *cobra.Command {
 	}
 	o.system.add(cmd)
 	flags := cmd.Flags()
-	flags.IntVarP(&o.n, "samples", "n", 1000, "how many configurations")
-	flags.Uint64Var(&o.seed, "seed", 0, "seed: the same one gives the same file")
+	flags.IntVarP(&o.n, "samples", "n", 1000, "number of configurations")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of the chains")
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
-	flags.StringVar(&o.sampler, "sampler", string(mcmc.Auto), "auto, metropolis, mala or tempering")
-	flags.IntVar(&o.chains, "chains", 0, "independent chains (0: a good number)")
-	flags.IntVar(&o.burn, "burn", 0, "steps of each chain before the first configuration is kept (0: enough)")
-	flags.IntVar(&o.thin, "thin", 0, "steps between kept configurations of a chain (0: enough)")
+	flags.StringVar(&o.sampler, "sampler", string(mcmc.Auto), "the `sampler`: auto, metropolis, mala or tempering")
+	flags.IntVar(&o.chains, "chains", 0, "number of independent chains (0: chosen for the system)")
+	flags.IntVar(&o.burn, "burn", 0, "steps of each chain before its first kept configuration (0: chosen for the system)")
+	flags.IntVar(&o.thin, "thin", 0, "steps between kept configurations of a chain (0: chosen for the system)")
 	addJSONFlag(cmd, &o.asJSON)
-	if err := cmd.MarkFlagRequired("out"); err != nil {
-		panic(err)
-	}
+	require(cmd, "out")
 	return cmd
 }
 
@@ -104,8 +105,7 @@ func (o *mcmcOptions) run(cmd *cobra.Command) error {
 	summary := summarise(t, batch, plan.Settings.Keep)
 	summary.Spec, summary.Seed, summary.Out, summary.Sampler = spec, o.seed, o.out, o.sampler
 	summary.Complete = err == nil
-	summary.Chains, summary.Burn, summary.Thin = info.ChainsStarted, plan.Settings.Burn, plan.Settings.Thin
-	summary.Acceptance, summary.SwapAcceptance, summary.StepLength = info.Acceptance(), info.SwapAcceptance(), info.Scale()
+	summary.addRun(plan.Settings, info)
 	summary.Seconds = time.Since(began).Seconds()
 	if err := o.write(t, batch, summary); err != nil {
 		return err
@@ -116,10 +116,11 @@ func (o *mcmcOptions) run(cmd *cobra.Command) error {
 	return err
 }
 
-// plan is the default recipe, changed where flags say so.
+// plan is the default plan for the system, with the changes that the flags ask for.
 func (o *mcmcOptions) plan(t target.Target) (mcmc.Plan, error) {
 	if o.chains < 0 || o.burn < 0 || o.thin < 0 {
-		return mcmc.Plan{}, fmt.Errorf("%d chains, burn %d, thin %d; give numbers that are not negative", o.chains, o.burn, o.thin)
+		return mcmc.Plan{}, fmt.Errorf("--chains %d, --burn %d, --thin %d; give numbers that are not negative",
+			o.chains, o.burn, o.thin)
 	}
 	if o.n > largestSet/(t.Particles()*t.Dim()) {
 		return mcmc.Plan{}, fmt.Errorf("%d configurations of %s do not fit into memory; ask for fewer", o.n, t.Name())
@@ -133,16 +134,11 @@ func (o *mcmcOptions) plan(t target.Target) (mcmc.Plan, error) {
 		s.Chains = min(o.chains, o.n)
 		s.Keep = (o.n + s.Chains - 1) / s.Chains
 	}
-	if o.burn > 0 {
-		s.Burn = o.burn
-	}
-	if o.thin > 0 {
-		s.Thin = o.thin
-	}
+	s.Burn, s.Thin = cmp.Or(o.burn, s.Burn), cmp.Or(o.thin, s.Thin)
 	return plan, nil
 }
 
-// sampleWithProgress runs a plan and shows on stderr how far it is.
+// sampleWithProgress runs a plan and shows its progress on stderr.
 func sampleWithProgress(ctx context.Context, t target.Target, plan mcmc.Plan) (particle.Batch, mcmc.Info, error) {
 	s := plan.Settings
 	bar := newProgress(int64(s.Chains)*int64(s.Burn+s.Keep*s.Thin), "steps of "+t.Name())
@@ -151,7 +147,7 @@ func sampleWithProgress(ctx context.Context, t target.Target, plan mcmc.Plan) (p
 	return mcmc.Run(ctx, t, plan.Move, plan.Start, plan.Settings)
 }
 
-// write stores the samples with their energies and origin.
+// write writes the samples with their energies and their origin.
 func (o *mcmcOptions) write(t target.Target, batch particle.Batch, summary mcmcSummary) error {
 	spec, err := json.Marshal(summary.Spec)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -16,7 +17,7 @@ type mcmcSummary struct {
 	System         string         `json:"system"`
 	Spec           target.Spec    `json:"spec"`
 	N              int            `json:"n"`
-	Complete       bool           `json:"complete"` // false where Ctrl-C came first
+	Complete       bool           `json:"complete"` // false if Ctrl-C stopped the chains
 	Seed           uint64         `json:"seed"`
 	Out            string         `json:"out"`
 	Sampler        string         `json:"sampler"`
@@ -29,26 +30,21 @@ type mcmcSummary struct {
 	MeanEnergy     stats.Estimate `json:"mean_energy"`
 	Virial         stats.Estimate `json:"virial"`
 	VirialExact    int            `json:"virial_exact"`
-	// LongPairShares is the share of configurations with k = 0, 1, … pairs beyond the barrier; pair wells only.
+	// LongPairShares are the shares of configurations with k = 0, 1, … pairs beyond the barrier. Only
+	// systems of pair wells have them.
 	LongPairShares []float64 `json:"long_pair_shares,omitempty"`
 	Seconds        float64   `json:"seconds"`
 
 	energies []float64
 }
 
-// summarise measures samples of which each run of keep comes from one chain: only chains count as independent.
+// summarise measures samples. Each run of keep samples comes from one chain, and only chains count as
+// independent.
 func summarise(t target.Target, batch particle.Batch, keep int) mcmcSummary {
-	u, virial := make([]float64, batch.Len()), make([]float64, batch.Len())
-	forces := make([]float64, batch.N*batch.D)
-	for i := range u {
-		u[i] = t.EnergyForces(batch.At(i), forces)
-		for k, x := range batch.At(i) {
-			virial[i] -= x * forces[k]
-		}
-	}
+	u, virials := target.EnergiesVirials(t, batch)
 	s := mcmcSummary{
 		System: t.Name(), N: batch.Len(), VirialExact: target.DegreesOfFreedom(t), energies: u,
-		MeanEnergy: chainEstimate(u, keep), Virial: chainEstimate(virial, keep),
+		MeanEnergy: chainEstimate(u, keep), Virial: chainEstimate(virials, keep),
 	}
 	if wells, ok := t.(target.PairWells); ok {
 		s.LongPairShares = target.LongPairShares(batch, wells.Cutoff())
@@ -56,26 +52,33 @@ func summarise(t target.Target, batch particle.Batch, keep int) mcmcSummary {
 	return s
 }
 
-// chainEstimate is the mean of all values with an error from the means of runs of keep.
+// addRun adds how the chains ran.
+func (s *mcmcSummary) addRun(settings mcmc.Settings, info mcmc.Info) {
+	s.Chains, s.Burn, s.Thin = info.ChainsStarted, settings.Burn, settings.Thin
+	s.Acceptance, s.SwapAcceptance, s.StepLength = info.Acceptance(), info.SwapAcceptance(), info.Scale()
+}
+
+// chainEstimate is the mean of all values. Its error comes from the means of the chains, which are the
+// runs of keep values.
 func chainEstimate(values []float64, keep int) stats.Estimate {
 	var means []float64
 	for chain := range slices.Chunk(values, keep) {
-		sum := 0.0
-		for _, v := range chain {
-			sum += v
-		}
-		means = append(means, sum/float64(len(chain)))
+		means = append(means, average(chain))
 	}
 	estimate := stats.Mean(means, nil, stats.Bootstrap{})
+	estimate.Value = average(values)
+	return estimate
+}
+
+func average(values []float64) float64 {
 	sum := 0.0
 	for _, v := range values {
 		sum += v
 	}
-	estimate.Value = sum / float64(len(values))
-	return estimate
+	return sum / float64(len(values))
 }
 
-// show prints the summary for people or scripts.
+// show prints the summary as a table, or as JSON.
 func (s mcmcSummary) show(out io.Writer, asJSON bool) error {
 	if asJSON {
 		return writeJSON(out, s)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -11,18 +12,24 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-const xlaHelp = `Lists the backends that this machine can compute with: XLA on an NVIDIA device (cuda), XLA
-on the CPU (cpu), and plain Go (go), which is always there. Each plugin that is found is
-loaded and opened; the table shows its path, the version of its PJRT interface and its
-devices, and below it why a candidate cannot be used. The last line is what commands
-compute with unless --backend says otherwise. Nothing is downloaded.`
+const xlaHelp = `Lists the backends of this machine: XLA on an NVIDIA device (cuda), XLA on the CPU (cpu), and plain
+Go (go), which always works. The command loads and opens every plugin that it finds. The table shows
+the plugin's path, the version of its PJRT interface and its devices. Reasons why a plugin cannot be
+used follow the table. The last line names the backend of commands without --backend. Nothing is
+downloaded.
+
+A backend compiles and runs graphs. One-hop, MLP and RealNVP flows (onehop, mlp, realnvp) run on
+graphs alone. The kernel field has code in Go and the EGNN code in C, which run on the host without
+graphs. --engine auto, the default, chooses this code where it can: with one device, with a backend
+on the CPU, and for particles of one type; the C code needs an x86 processor with AVX2 and a build
+with cgo. Otherwise, and with --engine graph, these two flows run on graphs too.`
 
 // newXLACommand lists backends; its subcommand installs plugins.
 func newXLACommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "xla",
-		Short:   "Show which backends there are, and install XLA",
+		Short:   "List the backends, and install XLA",
 		Long:    xlaHelp,
 		Example: "  eqflow xla\n  eqflow xla --json\n  eqflow xla install",
 		Args:    noArguments,
@@ -41,13 +48,14 @@ type backends struct {
 	Auto       choice          `json:"auto"`
 }
 
-// choice is what "auto" opens, or why it does not.
+// choice is the backend that "auto" opens, or why it opens none.
 type choice struct {
 	Kind   string `json:"kind"`
 	Plugin string `json:"plugin"`
 	Why    string `json:"why"`
 }
 
+// showBackends prints the backends, as a table or as JSON.
 func showBackends(out io.Writer, asJSON bool) error {
 	found := backends{Candidates: xla.Probe()}
 	verdict := ""
@@ -67,7 +75,7 @@ func showBackends(out io.Writer, asJSON bool) error {
 	return err
 }
 
-// writeCandidates prints the table, and below it the reasons, which are too long for a column.
+// writeCandidates prints the table. The reasons are too long for a column and follow below.
 func writeCandidates(out io.Writer, candidates []xla.Candidate) error {
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "BACKEND\tUSABLE\tPJRT\tDEVICES\tPLUGIN\tFOUND BY")
@@ -78,7 +86,8 @@ func writeCandidates(out io.Writer, candidates []xla.Candidate) error {
 			usable = "no"
 			reasons = append(reasons, strings.TrimPrefix(c.Path+": ", ": ")+c.Why)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Kind, usable, dash(c.Version), deviceSummary(c.Devices), dash(c.Path), dash(c.Source))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Kind, usable, cmp.Or(c.Version, "-"),
+			deviceSummary(c.Devices), cmp.Or(c.Path, "-"), cmp.Or(c.Source, "-"))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -91,18 +100,11 @@ func writeCandidates(out io.Writer, candidates []xla.Candidate) error {
 	return nil
 }
 
-// deviceSummary is the number of devices and the first one's name.
+// deviceSummary is the number of devices and the name of the first one.
 func deviceSummary(devices []string) string {
 	if len(devices) == 0 {
 		return "-"
 	}
 	name, _, _ := strings.Cut(devices[0], " [processId")
 	return fmt.Sprintf("%d: %s%s", len(devices), name, strings.Repeat(", …", min(len(devices)-1, 1)))
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }

@@ -8,19 +8,24 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-const xlaInstallHelp = `Brings the plugin that XLA needs into the cache folder of the user (eqflow/pjrt in
-XDG_CACHE_HOME, ~/.cache where that is not set): cpu (66 MB to download, 259 MB unpacked;
-the default), or cuda12, cuda13 for NVIDIA devices. The file is downloaded with pip,
-compared with a known SHA-256 and put in place as a whole. A plugin that is already
-there is left alone. Without pip or network, fetch the wheel elsewhere and use --wheel.`
+const xlaInstallHelp = `Installs the plugin that XLA needs into the user's cache folder: eqflow/pjrt in XDG_CACHE_HOME, or in
+~/.cache if that is not set. The plugins are cpu (the default; 66 MB to download, 259 MB unpacked),
+and cuda12 and cuda13 for NVIDIA devices. pip downloads the file. Its SHA-256 must be the known one
+before the plugin is put in place, as a whole. An installed plugin is left alone. Without pip or
+network, fetch the wheel elsewhere and use --wheel.`
 
+const xlaInstallExamples = `  eqflow xla install
+  eqflow xla install cuda13
+  eqflow xla install cpu --wheel xla_cpu_pjrt-0.0.1-py3-none-manylinux_2_27_x86_64.whl`
+
+// newXLAInstallCommand installs a plugin.
 func newXLAInstallCommand() *cobra.Command {
 	var options xla.InstallOptions
 	cmd := &cobra.Command{
 		Use:       "install [cpu|cuda12|cuda13]",
 		Short:     "Download and install the plugin that XLA needs",
 		Long:      xlaInstallHelp,
-		Example:   "  eqflow xla install\n  eqflow xla install cuda13\n  eqflow xla install cpu --wheel xla_cpu_pjrt-0.0.1-py3-none-manylinux_2_27_x86_64.whl",
+		Example:   xlaInstallExamples,
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: []string{xla.InstallCPU, xla.InstallCUDA12, xla.InstallCUDA13},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -31,11 +36,11 @@ func newXLAInstallCommand() *cobra.Command {
 			return installPlugin(cmd, kind, options)
 		},
 	}
-	cmd.Flags().StringVar(&options.Wheel, "wheel", "", "install from this `file` rather than from the network")
+	cmd.Flags().StringVar(&options.Wheel, "wheel", "", "install from this `file`, not from the network")
 	return cmd
 }
 
-// installPlugin installs and then opens the plugin: only that shows that this machine can use it.
+// installPlugin installs the plugin and opens it, to check that this machine can use it.
 func installPlugin(cmd *cobra.Command, kind string, options xla.InstallOptions) error {
 	stages := &stageProgress{}
 	options.Progress = stages.set
@@ -54,7 +59,7 @@ func installPlugin(cmd *cobra.Command, kind string, options xla.InstallOptions) 
 	}
 	o, err := xla.Open(installed.Path)
 	if err != nil {
-		return fmt.Errorf("the plugin is installed, but does not work: %w", err)
+		return fmt.Errorf("the plugin is installed but does not work: %w", err)
 	}
 	defer o.Close()
 	fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: it works: XLA %s, PJRT %s\n", o.Kind, o.Version)
