@@ -15,10 +15,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-const benchHelp = `Measures eqflow and other programs at the same work, in turns, and prints one table. Its columns are:
-the fastest and the median call; the processor time of a call over all cores (CPU); the fastest call
-in multiples of eqflow's (× eqflow) and of the floor's (× floor); the time of the first call, which
-compiles; the largest memory; and the largest relative error against a reference in float64. A
+const benchHelp = `Measures eqflow and other programs at the same work, in turns, and prints one table. Its columns
+are: the fastest and the median call; the processor time of a call over all cores (CPU); the fastest
+call in multiples of eqflow's (× eqflow) and of the floor's (× floor); the time of the first call,
+which compiles; the largest memory; and the largest relative error against a reference in float64. A
 program that is wrong is not timed.
 
 Peers:

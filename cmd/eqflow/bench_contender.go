@@ -8,8 +8,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/bench"
 )
 
-// newContenderCommand is eqflow as a contender of the benchmark, in a process of its own.
-// "eqflow bench" starts this command.
+// newContenderCommand is eqflow as a contender of the benchmark, in a process of its own. "eqflow
+// bench" starts this command.
 func newContenderCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    bench.ServeCommand,

@@ -25,8 +25,8 @@ var synonyms = map[string]string{
 	"--n": "-n", "--num-samples": "-n", "--overwrite": "--force", "--temperature": "--kt",
 }
 
-// unknownCommand returns an error if a word stands in the place of a command and is none. It does so
-// also beside --help, which cobra would obey.
+// unknownCommand returns an error if a word stands in the place of a command and is none. It does
+// so also beside --help, which cobra would obey.
 func unknownCommand(root *cobra.Command, args []string) error {
 	if len(args) > 0 && args[0] == "help" {
 		args = args[1:]

@@ -69,7 +69,8 @@ func readSample(t target.Target, path string) (measure.Sample, error) {
 	return s, nil
 }
 
-// energiesWithoutNaN returns u [batch], with +Inf in place of NaN: such a configuration has no weight.
+// energiesWithoutNaN returns u [batch], with +Inf in place of NaN: such a configuration has no
+// weight.
 func energiesWithoutNaN(t target.Target, batch particle.Batch) []float64 {
 	u := target.Energies(t, batch)
 	for i := range u {

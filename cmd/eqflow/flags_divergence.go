@@ -17,11 +17,11 @@ type divergenceFlags struct {
 // defaultProbes is the default number of probes of Hutchinson's estimate.
 const defaultProbes = 16
 
-const divergenceHelp = `With --divergence hutchinson, log q is estimated: for flows of many particles, whose exact divergence
-costs too much. The estimate is the mean of K = --probes products of the field's Jacobian with random
-vectors; the exact divergence takes all (n-1)d directions. Two or more probes also give the error s
-of each log q. The estimate of log q has no bias, but the weights have: log Z rises by about s²/2,
-and the ESS falls to about exp(-s²) of its value. Neither is corrected.`
+const divergenceHelp = `With --divergence hutchinson, log q is estimated: for flows of many particles, whose exact
+divergence costs too much. The estimate is the mean of K = --probes products of the field's Jacobian
+with random vectors; the exact divergence takes all (n-1)d directions. Two or more probes also give
+the error s of each log q. The estimate of log q has no bias, but the weights have: log Z rises by
+about s²/2, and the ESS falls to about exp(-s²) of its value. Neither is corrected.`
 
 // addDivergenceFlags gives a command the flags --divergence and --probes.
 func addDivergenceFlags(cmd *cobra.Command, d *divergenceFlags) {
@@ -39,7 +39,7 @@ func (d divergenceFlags) check() error {
 	case d.method != engine.Exact && d.method != engine.Hutchinson:
 		return inputErrorf("--divergence %q: give exact or hutchinson", d.method)
 	case d.method == engine.Exact && d.probesGiven():
-		return inputErrorf("--probes %d goes with --divergence hutchinson; the exact divergence uses no probes", d.probes)
+		return inputErrorf("--probes %d goes with --divergence hutchinson; the exact divergence has none", d.probes)
 	case d.probes < 1:
 		return inputErrorf("--probes %d: give at least 1, or at least 2 for the error of log q", d.probes)
 	}

@@ -2,9 +2,10 @@
 // arXiv:1910.00753.
 //
 // main.go runs one command line and root.go lists the commands. Every command has a file of its
-// own, named after it. Files that several commands share are commandline.go (mistakes in the command
-// line), exit.go (exit codes), flags_*.go (groups of flags), files.go (files of configurations),
-// json.go, jupyter.go (what the Jupyter commands share), progress.go and status.go.
+// own, named after it. Files that several commands share are commandline.go (mistakes in the
+// command line), exit.go (exit codes), flags_*.go (groups of flags), files.go (files of
+// configurations), json.go, jupyter.go (what the Jupyter commands share), progress.go and
+// status.go.
 package main
 
 import (
@@ -82,8 +83,8 @@ func execute(ctx context.Context, root *cobra.Command) (command *cobra.Command, 
 	return root.ExecuteContextC(ctx)
 }
 
-// interruptible returns a context that the first Ctrl-C cancels, for a clean stop. The second Ctrl-C
-// kills the process.
+// interruptible returns a context that the first Ctrl-C cancels, for a clean stop. The second
+// Ctrl-C kills the process.
 func interruptible(stderr io.Writer) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)

@@ -42,7 +42,8 @@ const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
   eqflow mcmc --system lj13 -n 1000 --sampler tempering --out lj13.npz --json
   eqflow mcmc --spec five.json -n 1000 --out five.npz`
 
-// largestSet bounds the number of coordinates of one run, at 16 GB. A larger number is a typing error.
+// largestSet bounds the number of coordinates of one run, at 16 GB. A larger number is a typing
+// error.
 const largestSet = 1 << 31
 
 // mcmcOptions are the flags of "eqflow mcmc".
@@ -74,9 +75,12 @@ func newMcmcCommand() *cobra.Command {
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	flags.StringVar(&o.sampler, "sampler", string(mcmc.Auto), "the `sampler`: auto, metropolis, mala or tempering")
-	flags.IntVar(&o.chains, "chains", 0, "number of independent chains (0: chosen for the system)")
-	flags.IntVar(&o.burn, "burn", 0, "steps of each chain before its first kept configuration (0: chosen for the system)")
-	flags.IntVar(&o.thin, "thin", 0, "steps between kept configurations of a chain (0: chosen for the system)")
+	flags.IntVar(&o.chains, "chains", 0,
+		"number of independent chains (0: chosen for the system)")
+	flags.IntVar(&o.burn, "burn", 0,
+		"steps of each chain before its first kept configuration (0: chosen for the system)")
+	flags.IntVar(&o.thin, "thin", 0,
+		"steps between kept configurations of a chain (0: chosen for the system)")
 	addJSONFlag(cmd, &o.asJSON)
 	require(cmd, "out")
 	return cmd

@@ -30,16 +30,16 @@ type mcmcSummary struct {
 	MeanEnergy     stats.Estimate `json:"mean_energy"`
 	Virial         stats.Estimate `json:"virial"`
 	VirialExact    int            `json:"virial_exact"`
-	// LongPairShares are the shares of configurations with k = 0, 1, … pairs beyond the barrier. Only
-	// systems of pair wells have them.
+	// LongPairShares are the shares of configurations with k = 0, 1, … pairs beyond the barrier.
+	// Only systems of pair wells have them.
 	LongPairShares []float64 `json:"long_pair_shares,omitempty"`
 	Seconds        float64   `json:"seconds"`
 
 	energies []float64
 }
 
-// summarise measures samples. Each run of keep samples comes from one chain, and only chains count as
-// independent.
+// summarise measures samples. Each run of keep samples comes from one chain, and only chains count
+// as independent.
 func summarise(t target.Target, batch particle.Batch, keep int) mcmcSummary {
 	u, virials := target.EnergiesVirials(t, batch)
 	s := mcmcSummary{
@@ -58,8 +58,8 @@ func (s *mcmcSummary) addRun(settings mcmc.Settings, info mcmc.Info) {
 	s.Acceptance, s.SwapAcceptance, s.StepLength = info.Acceptance(), info.SwapAcceptance(), info.Scale()
 }
 
-// chainEstimate is the mean of all values. Its error comes from the means of the chains, which are the
-// runs of keep values.
+// chainEstimate is the mean of all values. Its error comes from the means of the chains, which are
+// the runs of keep values.
 func chainEstimate(values []float64, keep int) stats.Estimate {
 	var means []float64
 	for chain := range slices.Chunk(values, keep) {

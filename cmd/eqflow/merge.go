@@ -13,10 +13,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
-const mergeHelp = `Puts together the shards of "eqflow sample --shard i/n" or of "eqflow eval --shard i/n". For samples it
-gives ESS, log Z, the reweighted energy and the energy's histogram (--json), with errors, as one run
-with all samples would. For scores it gives the NLL and the verdict. Every shard must be given once,
-and all must belong to one campaign: the same model, seed or data, size and number of shards.
+const mergeHelp = `Puts together the shards of "eqflow sample --shard i/n" or of "eqflow eval --shard i/n". For samples
+it gives ESS, log Z, the reweighted energy and the energy's histogram (--json), with errors, as one
+run with all samples would. For scores it gives the NLL and the verdict. Every shard must be given
+once, and all must belong to one campaign: the same model, seed or data, size and number of shards.
 
 Memory holds two or three numbers of each configuration, not the configurations.`
 

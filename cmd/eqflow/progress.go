@@ -16,8 +16,8 @@ const plainInterval = 10 * time.Second
 // terminalInterval is the time between two updates of a terminal.
 const terminalInterval = 100 * time.Millisecond
 
-// progress shows on stderr how far a long job is, its speed and the time left: as a bar on a terminal,
-// elsewhere as a line now and then. It is not safe for concurrent use.
+// progress shows on stderr how far a long job is, its speed and the time left: as a bar on a
+// terminal, elsewhere as a line now and then. It is not safe for concurrent use.
 type progress struct {
 	out         io.Writer
 	bar         *progressbar.ProgressBar // nil if lines are printed
@@ -48,7 +48,8 @@ func newProgressOn(out io.Writer, terminal bool, total int64, description string
 	p := &progress{out: out, total: total, description: description, bytes: bytes, start: now, printed: now, first: -1}
 	if terminal {
 		p.bar = progressbar.NewOptions64(total,
-			progressbar.OptionSetWriter(out), progressbar.OptionSetDescription(description), progressbar.OptionSetWidth(24),
+			progressbar.OptionSetWriter(out), progressbar.OptionSetWidth(24),
+			progressbar.OptionSetDescription(description),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionShowBytes(bytes),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(terminalInterval),
 			progressbar.OptionClearOnFinish())
@@ -80,8 +81,8 @@ func (p *progress) Describe(description string) {
 	}
 }
 
-// Finish ends the job, whether all steps are done or not. It leaves one line with the steps that are
-// done and the time.
+// Finish ends the job, whether all steps are done or not. It leaves one line with the steps that
+// are done and the time.
 func (p *progress) Finish() {
 	if p.bar != nil {
 		_ = p.bar.Clear()

@@ -25,9 +25,9 @@ computes on the Go backend with smaller settings. The output folder receives the
 figures/, results.json, and work/ with data and trained models. After an interrupt, run the same
 command again: it goes on, and does not repeat finished work.
 
-The full run takes about 25 minutes on two cores with XLA. With --quick (one seed and short training)
-it takes under 5 minutes. The table marks claims that do not hold. The exit code is 1 if a cell
-fails, and with --strict also if a claim does not hold.`
+The full run takes about 25 minutes on two cores with XLA. With --quick (one seed and short
+training) it takes under 5 minutes. The table marks claims that do not hold. The exit code is 1 if a
+cell fails, and with --strict also if a claim does not hold.`
 
 const reproduceExamples = `  eqflow reproduce
   eqflow reproduce --quick
@@ -172,7 +172,7 @@ func (r *reproduction) summarise(stdout io.Writer, took time.Duration) error {
 	fmt.Fprintf(stdout, "\n%d of %d claims hold, after %s. Notebooks, figures and results.json are in %s\n",
 		all.Held, all.Claimed, took.Round(time.Second), r.out)
 	if r.smaller || r.quick {
-		fmt.Fprintln(stdout, "Training was short, to see that everything works: the numbers are not those of the full run.")
+		fmt.Fprintln(stdout, "Training was short, to see that everything works. The full run gives other numbers.")
 	}
 	if r.strict && all.Held < all.Claimed {
 		return fmt.Errorf("%d claims do not hold", all.Claimed-all.Held)

@@ -12,8 +12,8 @@ var expected = map[string]struct{ full, quick float64 }{
 	"06": {420, 300}, "07": {660, 720}, "08": {280, 120}, "09": {380, 120}, "10": {560, 300}, // on one core, mostly
 }
 
-// schedule estimates the time left of a run of notebooks, from the expected times and the pace of this
-// machine so far.
+// schedule estimates the time left of a run of notebooks, from the expected times and the pace of
+// this machine so far.
 type schedule struct {
 	left         []float64 // expected seconds of the present notebook and of the notebooks after it
 	spent        float64   // seconds of the finished notebooks
@@ -45,8 +45,8 @@ func (s *schedule) finish(took time.Duration, reused bool) {
 	s.left = s.left[1:]
 }
 
-// remaining is the time left when some time of the present notebook has elapsed. It counts at least a
-// tenth of the present notebook's time as left.
+// remaining is the time left when some time of the present notebook has elapsed. It counts at least
+// a tenth of the present notebook's time as left.
 func (s *schedule) remaining(elapsed time.Duration) time.Duration {
 	pace := 1.0
 	if s.spentPlanned > 0 {

@@ -76,8 +76,8 @@ func newRootCommand(started *bool) *cobra.Command {
 	return root
 }
 
-// usageTemplate is cobra's template with flags wrapped at 100 columns, and with the footer below the
-// program's own help.
+// usageTemplate is cobra's template with flags wrapped at 100 columns, and with the footer below
+// the program's own help.
 func usageTemplate(inherited string) string {
 	wrapped := strings.ReplaceAll(inherited, ".FlagUsages ", ".FlagUsagesWrapped 100 ")
 	return wrapped + "{{if not .HasParent}}" + rootFooter + "{{end}}"

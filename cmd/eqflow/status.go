@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// status is a line on stderr about what goes on. A terminal shows the line in place; elsewhere it is
-// printed now and then.
+// status is a line on stderr about what goes on. A terminal shows the line in place; elsewhere it
+// is printed now and then.
 type status struct {
 	out      io.Writer
 	name     string

@@ -8,11 +8,11 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-const xlaInstallHelp = `Installs the plugin that XLA needs into the user's cache folder: eqflow/pjrt in XDG_CACHE_HOME, or in
-~/.cache if that is not set. The plugins are cpu (the default; 66 MB to download, 259 MB unpacked),
-and cuda12 and cuda13 for NVIDIA devices. pip downloads the file. Its SHA-256 must be the known one
-before the plugin is put in place, as a whole. An installed plugin is left alone. Without pip or
-network, fetch the wheel elsewhere and use --wheel.`
+const xlaInstallHelp = `Installs the plugin that XLA needs into the user's cache folder: eqflow/pjrt in XDG_CACHE_HOME, or
+in ~/.cache if that is not set. The plugins are cpu (the default; 66 MB to download, 259 MB
+unpacked), and cuda12 and cuda13 for NVIDIA devices. pip downloads the file. Its SHA-256 must be the
+known one before the plugin is put in place, as a whole. An installed plugin is left alone. Without
+pip or network, fetch the wheel elsewhere and use --wheel.`
 
 const xlaInstallExamples = `  eqflow xla install
   eqflow xla install cuda13
