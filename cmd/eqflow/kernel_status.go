@@ -62,8 +62,8 @@ func showKernels(out io.Writer, found []serve.Installed) error {
 			fmt.Fprintf(out, "program  %s\ncode     %s\nGoNB     %s, in %s\nbackend  %s\ngopls    %s\n",
 				k.Binary, k.Root, k.Version, k.Tools, k.Computes, cmp.Or(k.Gopls, noGopls))
 		}
-		for _, what := range k.Broken {
-			fmt.Fprintf(out, "BROKEN   %s\n", what)
+		for _, fault := range k.Broken {
+			fmt.Fprintf(out, "BROKEN   %s\n", fault)
 		}
 		fmt.Fprintln(out)
 	}
