@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -16,21 +15,33 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-const benchHelp = `Times eqflow and the programs that it is measured against at the same work, in turns, and prints
-one table: the fastest and the median call, the processor time of a call over all cores (CPU), how
-many times as long the fastest is as eqflow's (× eqflow) and as the floor's (× floor), the seconds of the first call, which compiles, the most memory, and the
-largest relative error against a reference in float64. What is wrong is not timed.
+const benchHelp = `Measures eqflow and other programs at the same work, in turns, and prints one table. Its columns
+are: the fastest and the median call; the processor time of a call over all cores (CPU); the fastest
+call in multiples of eqflow's (× eqflow) and of the floor's (× floor); the time of the first call,
+which compiles; the largest memory; and the largest relative error against a reference in float64. A
+program that is wrong is not timed.
 
-Peers: floor is C by hand on all cores (needs gcc), graphs is eqflow by the backend's graphs alone,
-as a GPU runs it, go is eqflow's graphs on GoMLX's Go backend, jax and torch are the same maths written for JAX and PyTorch, tuned and plain; a Python environment for
-each is made in the user's cache folder the first time.
+Peers:
+  floor    C by hand, on all cores (needs gcc)
+  graphs   eqflow by the backend's graphs alone, as a GPU runs it
+  go       eqflow by its graphs on GoMLX's Go backend
+  jax      the same maths in JAX, tuned and plain
+  torch    the same maths in PyTorch, tuned and plain
+For jax and torch, the first run makes a Python environment in the user's cache folder.
 
-Work: train (a step of training by likelihood), sample (with log-density), likelihood, matching (a
-step of flow matching). Systems: dw4, lj13, lj55, or one batch of them, as in dw4:256. Two works
-are done only when named: growth follows the cost of a step along batch, particles and solver
-steps; quality trains on DW4, from three seeds, until the generator is good, compiling included.
+Work: train (a step of training by likelihood), sample (with log-density), likelihood, and matching
+(a step of flow matching). Two more are done only if they are named: growth measures how the cost of
+a step grows with the batch, the particles and the solver steps; quality trains on DW4, from three
+seeds, until the generator is good, and counts the compilation.
 
-Nothing else should run meanwhile. All of it takes about an hour; --quick, one case, a minute.`
+Systems: dw4, lj13, lj55, or one batch size of a system, as in dw4:256.
+
+Nothing else should run meanwhile. The whole benchmark takes about an hour. With --quick (one case)
+it takes a minute.`
+
+const benchExamples = `  eqflow bench --quick
+  eqflow bench --peers floor,jax --systems dw4:256 --work train,sample
+  eqflow bench --peers floor,go,jax,torch --out bench.json,bench.png`
 
 // benchOptions are the flags of "eqflow bench".
 type benchOptions struct {
@@ -41,22 +52,28 @@ type benchOptions struct {
 	backend, engine             string
 }
 
+// newBenchCommand measures eqflow beside other programs.
 func newBenchCommand() *cobra.Command {
 	var o benchOptions
 	cmd := &cobra.Command{
-		Use: "bench", Short: "Measure eqflow against JAX, PyTorch and C", Long: benchHelp, Args: noArguments,
-		Example: "  eqflow bench --quick\n  eqflow bench --peers floor,jax --systems dw4:256 --work train,sample\n  eqflow bench --peers floor,go,jax,torch --out bench.json,bench.png",
+		Use:     "bench",
+		Short:   "Measure eqflow against JAX, PyTorch and C",
+		Long:    benchHelp,
+		Example: benchExamples,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&o.peers, "peers", []string{"floor", "graphs"}, "`whom` to measure against: floor, graphs, go, jax, torch")
+	flags.StringSliceVar(&o.peers, "peers", []string{"floor", "graphs"},
+		"the `programs` to measure against: floor, graphs, go, jax, torch")
 	flags.StringSliceVar(&o.systems, "systems", nil, "only these `systems`, such as dw4:256,lj13")
-	flags.StringSliceVar(&o.work, "work", nil, "only this `work`: train, sample, likelihood, matching; or growth, quality")
+	flags.StringSliceVar(&o.work, "work", nil,
+		"only this `work`: train, sample, likelihood, matching; or growth, quality")
 	flags.StringSliceVar(&o.flows, "flow", nil, "only these `flows`: kernel, egnn")
-	flags.BoolVar(&o.quick, "quick", false, "training on DW4 with a batch of 256 alone, and shortly")
-	flags.Float64Var(&o.seconds, "seconds", 10, "of each contender in each case, in five rounds")
+	flags.BoolVar(&o.quick, "quick", false, "only training on DW4 with a batch of 256, for 2 seconds")
+	flags.Float64Var(&o.seconds, "seconds", 10, "seconds of each contender in each case, in five rounds")
 	flags.StringSliceVar(&o.out, "out", nil, "`files` for the result: .json, .md or .png")
-	flags.StringSliceVar(&o.from, "from", nil, "show earlier results, from these JSON `files`, in place of measuring")
+	flags.StringSliceVar(&o.from, "from", nil, "show the results in these JSON `files`, and measure nothing")
 	addBackendFlag(cmd, &o.backend)
 	addEngineFlag(cmd, &o.engine)
 	addJSONFlag(cmd, &o.asJSON)
@@ -85,13 +102,14 @@ func (o *benchOptions) run(cmd *cobra.Command) error {
 	return failed
 }
 
-// plan reads the flags.
+// plan is the work that the flags ask for.
 func (o *benchOptions) plan() (bench.Plan, error) {
 	if o.quick {
-		o.systems, o.work, o.flows = orStrings(o.systems, "dw4:256"), orStrings(o.work, "train"), orStrings(o.flows, "kernel")
-		o.seconds = min(o.seconds, 2)
+		o.useQuickCase()
 	}
-	plan := bench.Plan{Peers: o.peers, Backend: o.backend, Engine: engine.Kind(o.engine), Seconds: o.seconds, Rounds: 5}
+	plan := bench.Plan{
+		Peers: o.peers, Backend: o.backend, Engine: engine.Kind(o.engine), Seconds: o.seconds, Rounds: 5,
+	}
 	if err := (computeFlags{engine: o.engine}).check(); err != nil {
 		return plan, err
 	}
@@ -111,13 +129,17 @@ func (o *benchOptions) plan() (bench.Plan, error) {
 	return plan, err
 }
 
-func orStrings(given []string, otherwise string) []string {
-	if len(given) > 0 {
-		return given
+// useQuickCase chooses the case of --quick, where the flags do not choose another.
+func (o *benchOptions) useQuickCase() {
+	for flag, value := range map[*[]string]string{&o.systems: "dw4:256", &o.work: "train", &o.flows: "kernel"} {
+		if len(*flag) == 0 {
+			*flag = []string{value}
+		}
 	}
-	return []string{otherwise}
+	o.seconds = min(o.seconds, 2)
 }
 
+// measure runs the plan, and shows what goes on.
 func (o *benchOptions) measure(cmd *cobra.Command, plan bench.Plan) (bench.Result, error) {
 	cache, err := gonb.CacheFolder()
 	if err != nil {
@@ -126,24 +148,25 @@ func (o *benchOptions) measure(cmd *cobra.Command, plan bench.Plan) (bench.Resul
 	line := newStatus(cmd.ErrOrStderr(), "bench")
 	defer line.clear()
 	plan.Cache, plan.Report = filepath.Join(cache, "bench"), func(text string) { line.show("%s", text) }
-	return o.works(cmd.Context(), plan)
+	return o.runWork(cmd.Context(), plan)
 }
 
-// works does the usual works, and those that were named.
-func (o *benchOptions) works(ctx context.Context, plan bench.Plan) (result bench.Result, err error) {
+// runWork does the cases of the plan, and the growth and quality measurements if they are named.
+func (o *benchOptions) runWork(ctx context.Context, plan bench.Plan) (result bench.Result, err error) {
 	var parts []bench.Result
-	do := func(part bench.Result, failed error) {
+	add := func(part bench.Result, failed error) {
 		parts, err = append(parts, part), errors.Join(err, failed)
 	}
 	if len(plan.Cases) > 0 {
-		do(plan.Run(ctx))
+		add(plan.Run(ctx))
 	}
 	if slices.Contains(o.work, bench.Growth) && ctx.Err() == nil {
-		do(plan.Growth(ctx))
+		add(plan.Growth(ctx))
 	}
 	for _, flow := range bench.Flows {
-		if slices.Contains(o.work, bench.Quality) && (len(o.flows) == 0 || slices.Contains(o.flows, flow)) && ctx.Err() == nil {
-			do(plan.Race(ctx, bench.Races[flow]))
+		chosen := len(o.flows) == 0 || slices.Contains(o.flows, flow)
+		if slices.Contains(o.work, bench.Quality) && chosen && ctx.Err() == nil {
+			add(plan.Race(ctx, bench.Races[flow]))
 		}
 	}
 	return bench.Join(parts), err
@@ -164,14 +187,4 @@ func (o *benchOptions) show(out io.Writer, result bench.Result) error {
 	}
 	fmt.Fprintln(out, result.Legend())
 	return nil
-}
-
-// newContenderCommand is eqflow's side of the benchmark, a process of its own.
-func newContenderCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: bench.ServeCommand, Hidden: true, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return bench.Serve(cmd.Context(), args[0], os.Stdin, cmd.OutOrStdout())
-		},
-	}
 }

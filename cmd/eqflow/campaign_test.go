@@ -14,14 +14,15 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// The examples of docker/campaign are run as they stand, but for their folders and the number of samples.
+// The examples of docker/campaign are run as they stand, but for their folders and the number of
+// samples.
 const (
 	slurmExample      = "../../docker/campaign/slurm.sh"
 	kubernetesExample = "../../docker/campaign/kubernetes.yaml"
 	exampleShards     = 16
 )
 
-// Slurm's tasks, some of them sent twice, and the Job's pods make the same samples.
+// Slurm's tasks, of which some run twice, and the pods of a Job make the same samples.
 func TestCampaignExamples(t *testing.T) {
 	t.Setenv(xla.EnvBackend, xla.Go)
 	work := t.TempDir()
@@ -35,8 +36,9 @@ func TestCampaignExamples(t *testing.T) {
 	for i := range exampleShards {
 		runPod(t, work, i)
 	}
-	if kubernetes := mergedSummary(t, work); kubernetes.LogZ != slurm.LogZ || kubernetes.N != 320 || kubernetes.Shards != exampleShards {
-		t.Errorf("%+v, of Slurm %+v", kubernetes, slurm)
+	kubernetes := mergedSummary(t, work)
+	if kubernetes.LogZ != slurm.LogZ || kubernetes.N != 320 || kubernetes.Shards != exampleShards {
+		t.Errorf("Kubernetes gives %+v, Slurm %+v", kubernetes, slurm)
 	}
 }
 
@@ -48,7 +50,8 @@ func runSlurmTask(t *testing.T, work string, task int) {
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", script)
 	cmd.Dir = work
-	cmd.Env = append(os.Environ(), asProgram+"=1", "EQFLOW="+os.Args[0], "SAMPLES=320", fmt.Sprint("SLURM_ARRAY_TASK_ID=", task))
+	cmd.Env = append(os.Environ(), asProgram+"=1",
+		"EQFLOW="+os.Args[0], "SAMPLES=320", fmt.Sprint("SLURM_ARRAY_TASK_ID=", task))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("task %d: %v: %s", task, err, out)
 	}

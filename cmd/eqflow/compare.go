@@ -11,11 +11,17 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/comparison"
 )
 
-const compareHelp = `Puts the evaluations of several models side by side: NLL (with four times the solver's steps),
-ESS, log Z, the W2s of raw samples, the time of training and effective samples a second, and
-below them what a perfect model would have. A is a model's folder, which "eqflow eval" has judged,
-or a file of "eqflow eval --json". Figures compare where they come from the same data and numbers
-of samples.`
+const compareHelp = `Puts the evaluations of several models side by side: NLL (with four times the solver's steps), ESS,
+log Z, the W2s of raw samples, the time of training, and effective samples per second. The last row
+shows the values of a perfect model.
+
+Each argument is the folder of a model that "eqflow eval" has judged, or a file written by
+"eqflow eval --json". Figures can be compared if they come from the same data and from the same
+numbers of samples.`
+
+const compareExamples = `  eqflow eval --model kernel --data test.npz
+  eqflow eval --model egnn --data test.npz --json > egnn.json
+  eqflow compare kernel egnn.json --out comparison`
 
 // newCompareCommand makes one table and one figure of several models.
 func newCompareCommand() *cobra.Command {
@@ -25,7 +31,7 @@ func newCompareCommand() *cobra.Command {
 		Use:     "compare A [B …]",
 		Short:   "Put several judged models side by side",
 		Long:    compareHelp,
-		Example: "  eqflow eval --model kernel --data test.npz\n  eqflow eval --model egnn --data test.npz --json > egnn.json\n  eqflow compare kernel egnn.json --out comparison",
+		Example: compareExamples,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			c, err := comparison.Read(paths...)
@@ -49,6 +55,7 @@ func newCompareCommand() *cobra.Command {
 	return cmd
 }
 
+// saveComparison writes the figure and the reports into a folder.
 func saveComparison(cmd *cobra.Command, c comparison.Comparison, folder string) error {
 	picture, err := c.Figure().Save(folder)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// mlpModel keeps an untrained model whose divergence can be estimated.
+// mlpModel saves an untrained model whose divergence can be estimated.
 func mlpModel(t *testing.T) (folder string) {
 	t.Helper()
 	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{
@@ -46,43 +46,41 @@ func TestWrongDivergences(t *testing.T) {
 		"--divergence hutchinson":            "16 probes are no fewer than the 6 directions",
 	} {
 		for _, command := range []string{"sample --out " + out, "eval --data " + out} {
-			line := fmt.Sprintf("%s --model %s %s", command, model, flags)
-			if code, stdout, stderr := runCaptured(strings.Fields(line)...); code != exitInput || stdout != "" || !strings.Contains(stderr, want) {
-				t.Errorf("%s: code %d, stdout %q, stderr %q, want %q", line, code, stdout, stderr, want)
-			}
+			checkRefused(t, fmt.Sprintf("%s --model %s %s", command, model, flags), want)
 		}
 	}
 	line := fmt.Sprintf("sample --out %s --model %s --divergence hutchinson --probes 2", out, kernel)
-	if code, _, stderr := runCaptured(strings.Fields(line)...); code != exitInput || !strings.Contains(stderr, "exact at next to no cost") {
-		t.Errorf("%s: code %d, %q", line, code, stderr)
-	}
+	checkRefused(t, line, "exact at next to no cost")
 }
 
-// The choice shows in what is printed, in the file, and in what two shards make together; a shard of another choice is refused.
+// Output, file and merged shards show the choice of the divergence. A shard with another choice is
+// refused.
 func TestDivergenceShows(t *testing.T) {
 	t.Setenv(xla.EnvBackend, xla.Go)
 	model, folder := mlpModel(t), t.TempDir()
 	succeed := func(line string) string {
-		code, stdout, stderr := runCaptured(strings.Fields(line)...)
-		if code != exitDone {
-			t.Fatalf("%s: code %d, %s", line, code, stderr)
-		}
+		stdout, _ := mustRun(t, line)
 		return stdout
 	}
+	const phrase = "by Hutchinson's estimate of the divergence with 3 probes"
 	estimated := " -n 40 --model " + model + " --divergence hutchinson --probes 3 --out " + folder
-	if text := succeed("sample" + estimated + "/s.npz"); !strings.Contains(text, "density  by Hutchinson's estimate of the divergence with 3 probes: log q ±") {
+	if text := succeed("sample" + estimated + "/s.npz"); !strings.Contains(text, "density  "+phrase+": log q ±") {
 		t.Error(text)
 	}
-	set, err := dataset.Read(filepath.Join(folder, "s.npz"), 4, 2)
-	if errors, ok := set.Arrays.Get("log_q_error"); err != nil || !ok || errors.Len() != 40 || !strings.Contains(string(set.Manifest.Settings), `"probes":3`) {
-		t.Errorf("%v, settings %s", err, set.Manifest.Settings)
+	if settings := checkErrors(t, filepath.Join(folder, "s.npz")); !strings.Contains(settings, `"probes":3`) {
+		t.Errorf("settings %s", settings)
 	}
+	text := succeed("eval --json --samples 50 --compare 0 --divergence hutchinson --probes 3 --model " + model +
+		" --data " + folder + "/s.npz")
 	var report evaluate.Report
-	if err := json.Unmarshal([]byte(succeed("eval --json --samples 50 --compare 0 --divergence hutchinson --probes 3 --model "+model+" --data "+folder+"/s.npz")), &report); err != nil {
+	if err := json.Unmarshal([]byte(text), &report); err != nil {
 		t.Fatal(err)
 	}
-	if report.Divergence != engine.Hutchinson || report.Probes != 3 || !(report.LogQError > 0) || math.IsNaN(report.Inflation) {
-		t.Errorf("%+v, %+v", report.Method, report.Noise)
+	if report.Divergence != engine.Hutchinson || report.Probes != 3 {
+		t.Errorf("the report's divergence is %+v", report.Method)
+	}
+	if !(report.LogQError > 0) || math.IsNaN(report.Inflation) {
+		t.Errorf("the report's noise is %+v", report.Noise)
 	}
 	if text := succeed("compare " + model); !strings.Contains(text, "mlp, divergence from 3 probes") {
 		t.Error(text)
@@ -91,14 +89,25 @@ func TestDivergenceShows(t *testing.T) {
 		succeed(fmt.Sprintf("sample%s/shard-%d.npz --shard %d/2", estimated, i, i))
 	}
 	shards := folder + "/shard-0.npz " + folder + "/shard-1.npz"
-	text := succeed("merge " + shards + " --out " + folder + "/whole.npz")
-	whole, err := dataset.Read(filepath.Join(folder, "whole.npz"), 4, 2)
-	if errors, ok := whole.Arrays.Get("log_q_error"); err != nil || !ok || errors.Len() != 40 || !strings.Contains(text, "with 3 probes: log q ±") {
-		t.Errorf("%v: %s", err, text)
+	text = succeed("merge " + shards + " --out " + folder + "/whole.npz")
+	if !strings.Contains(text, phrase+": log q ±") {
+		t.Error(text)
 	}
-	line := "sample --force -n 40 --model " + model + " --shard 0/2 --out " + folder + "/shard-0.npz"
-	succeed(line)
-	if code, _, stderr := runCaptured(strings.Fields("merge " + shards)...); code != exitInput || !strings.Contains(stderr, "by Hutchinson's estimate of the divergence with 3 probes, not by the exact divergence") {
-		t.Errorf("code %d, %s", code, stderr)
+	checkErrors(t, filepath.Join(folder, "whole.npz"))
+	succeed("sample --force -n 40 --model " + model + " --shard 0/2 --out " + folder + "/shard-0.npz")
+	checkRefused(t, "merge "+shards, phrase+", not by the exact divergence")
+}
+
+// checkErrors checks that a file has the errors of 40 log-densities. It returns the settings in the
+// file's manifest.
+func checkErrors(t *testing.T, path string) (settings string) {
+	t.Helper()
+	set, err := dataset.Read(path, 4, 2)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if errors, ok := set.Arrays.Get("log_q_error"); !ok || errors.Len() != 40 {
+		t.Errorf("%s lacks the errors of log q", path)
+	}
+	return string(set.Manifest.Settings)
 }

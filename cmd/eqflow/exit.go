@@ -17,17 +17,17 @@ const (
 	exitInterrupted = 130 // 128 + SIGINT, as shells have it
 )
 
-// inputError marks an error as the user's to mend: wrong flags, or files that cannot be what they should.
+// inputError marks an error that the user can mend: wrong flags, or files with the wrong contents.
 type inputError struct{ error }
 
 func (e inputError) Unwrap() error { return e.error }
 
-// inputErrorf makes an error that ends the program with exit code 2.
+// inputErrorf returns an error that ends the program with exit code 2.
 func inputErrorf(format string, arguments ...any) error {
 	return inputError{fmt.Errorf(format, arguments...)}
 }
 
-// asInput marks an existing error as wrong input; nil stays nil.
+// asInput marks an existing error as wrong input. A nil error stays nil.
 func asInput(err error) error {
 	if err == nil {
 		return nil
@@ -35,7 +35,7 @@ func asInput(err error) error {
 	return inputError{err}
 }
 
-// exitCode is what the program ends with after err.
+// exitCode is the program's exit code after err.
 func exitCode(err error) int {
 	var input inputError
 	var spec *xla.SpecError
@@ -50,7 +50,7 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// oneLine brings an error into one line of bounded length, without the stack that GoMLX's errors carry.
+// oneLine writes an error as one line of bounded length, without the stack of GoMLX's errors.
 func oneLine(err error) string {
 	const longest = 2000
 	var parts []string

@@ -1,4 +1,11 @@
-// Command eqflow trains and judges equivariant Boltzmann generators, and reproduces arXiv:1910.00753.
+// Command eqflow trains and judges equivariant Boltzmann generators, and reproduces
+// arXiv:1910.00753.
+//
+// main.go runs one command line and root.go lists the commands. Every command has a file of its
+// own, named after it. Files that several commands share are commandline.go (mistakes in the
+// command line), exit.go (exit codes), flags_*.go (groups of flags), files.go (files of
+// configurations), json.go, jupyter.go (what the Jupyter commands share), progress.go and
+// status.go.
 package main
 
 import (
@@ -8,39 +15,22 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
-// commands are the subcommands, in the order in which the help lists them; each has a file of its own.
-var commands = []func() *cobra.Command{
-	newReproduceCommand,
-	newMcmcCommand,
-	newTrainCommand,
-	newSampleCommand,
-	newEvalCommand,
-	newCompareCommand,
-	newMeasureCommand,
-	newMergeCommand,
-	newLabCommand,
-	newBenchCommand,
-	newContenderCommand,
-	newKernelCommand,
-	newXLACommand,
-}
-
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run executes one command line and returns the exit code, having printed an error as one line on stderr.
+// run executes one command line and returns the exit code. It prints an error as one line on
+// stderr.
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := interruptible(stderr)
 	defer stop()
-	started, out := false, &sink{Writer: stdout}
+	started, out := false, &checkedWriter{Writer: stdout}
 	root := newRootCommand(&started)
 	root.SetArgs(args)
 	root.SetOut(out)
@@ -62,21 +52,23 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return exitCode(err)
 }
 
-// sink remembers the first failure to write, such as that of a full disk: prints need not look for it one by one.
-type sink struct {
+// checkedWriter records the first write that fails, for example on a full disk. Commands then need
+// not check every print.
+type checkedWriter struct {
 	io.Writer
 	err error
 }
 
-func (s *sink) Write(text []byte) (int, error) {
-	n, err := s.Writer.Write(text)
-	if s.err == nil {
-		s.err = err
+func (w *checkedWriter) Write(text []byte) (int, error) {
+	n, err := w.Writer.Write(text)
+	if w.err == nil {
+		w.err = err
 	}
 	return n, err
 }
 
-// execute runs the command and turns a panic, GoMLX's way to report an error inside a graph, into an error.
+// execute runs the command. It turns a panic, by which GoMLX reports an error inside a graph, into
+// an error.
 func execute(ctx context.Context, root *cobra.Command) (command *cobra.Command, err error) {
 	command = root
 	defer func() {
@@ -91,7 +83,8 @@ func execute(ctx context.Context, root *cobra.Command) (command *cobra.Command, 
 	return root.ExecuteContextC(ctx)
 }
 
-// interruptible returns a context that the first Ctrl-C cancels, for a clean stop; the second one kills.
+// interruptible returns a context that the first Ctrl-C cancels, for a clean stop. The second
+// Ctrl-C kills the process.
 func interruptible(stderr io.Writer) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -100,89 +93,11 @@ func interruptible(stderr io.Writer) (context.Context, context.CancelFunc) {
 		select {
 		case <-signals:
 			fmt.Fprintln(stderr, "\neqflow: stopping cleanly; press Ctrl-C again to stop at once")
-			signal.Stop(signals) // back to the system's way, which ends the process
+			signal.Stop(signals) // the next signal ends the process, as the system has it
 			cancel()
 		case <-ctx.Done():
 			signal.Stop(signals)
 		}
 	}()
 	return ctx, cancel
-}
-
-const rootHelp = `eqflow trains and judges equivariant Boltzmann generators: normalizing flows that turn
-random numbers into configurations of many-body systems, with exact likelihoods, and
-that respect rotation, reflection, translation and the exchange of like particles. It
-reproduces "Equivariant Flows" by Köhler, Klein and Noé (arXiv:1910.00753).
-
-It computes with XLA on an NVIDIA device or on the CPU where a plugin is installed
-("eqflow xla install"), and with plain Go elsewhere. Results go to stdout, progress and
-messages to stderr.`
-
-const rootExamples = `  eqflow xla install        # bring XLA for the CPU, once: 10 to 50 times as fast as plain Go
-  eqflow xla                # which backends there are, and which one is used
-  eqflow COMMAND --help     # what a command does, with examples`
-
-const rootFooter = `
-Environment:
-  EQFLOW_BACKEND            backend where --backend does not say: auto, cuda, cpu, go or a plugin's path
-  EQFLOW_XLA_CPU            path of the XLA CPU plugin to try first
-  EQFLOW_XLA_CUDA           path of the CUDA plugin to try first
-  PJRT_PLUGIN_LIBRARY_PATH  folders with more plugins
-  XDG_CACHE_HOME            where "eqflow xla install" puts plugins: in eqflow/pjrt below it
-
-Exit codes: 0 done, 1 failed, 2 wrong input or flags, 130 stopped by Ctrl-C
-`
-
-// newRootCommand assembles the program; started tells afterwards whether the command line was in order.
-func newRootCommand(started *bool) *cobra.Command {
-	root := &cobra.Command{
-		Use:           "eqflow",
-		Short:         "Equivariant Boltzmann generators: train, sample, judge, reproduce",
-		Long:          rootHelp,
-		Example:       rootExamples,
-		Version:       version(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		// Before cobra's own check, whose words are those of programmers.
-		PersistentPreRunE: requiredFlags,
-	}
-	root.SetFlagErrorFunc(flagError)
-	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	root.CompletionOptions.HiddenDefaultCmd = true
-	for _, construct := range commands {
-		root.AddCommand(construct())
-	}
-	root.InitDefaultHelpCmd() // now, to be found by unknownCommand
-	root.InitDefaultCompletionCmd()
-	markStart(root, started)
-	inherited := root.UsageTemplate()
-	root.SetUsageTemplate(inherited + "{{if not .HasParent}}" + rootFooter + "{{end}}")
-	return root
-}
-
-// markStart notes when a command's own code begins: whatever fails before is a mistake in the command line.
-func markStart(cmd *cobra.Command, started *bool) {
-	if run := cmd.RunE; run != nil {
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			*started = true
-			return run(cmd, args)
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		markStart(sub, started)
-	}
-}
-
-// version is the module's version, or the commit that was built.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(unknown version)"
-	}
-	text := info.Main.Version
-	if text == "" {
-		text = "(devel)"
-	}
-	return text + " " + info.GoVersion
 }

@@ -12,13 +12,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// asProgram makes the test binary behave as eqflow, for tests that need a process of their own.
+// asProgram is the variable that makes the test binary behave as eqflow, for tests that need a
+// process of their own.
 const asProgram = "EQFLOW_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -28,10 +30,32 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// runCaptured runs a command line and returns its exit code and output.
 func runCaptured(args ...string) (code int, stdout, stderr string) {
 	var out, errOut bytes.Buffer
 	code = run(args, &out, &errOut)
 	return code, out.String(), errOut.String()
+}
+
+// checkRefused runs a command line, which must end with exit code 2, print nothing on stdout, and
+// say want on stderr.
+func checkRefused(t *testing.T, line, want string) (stderr string) {
+	t.Helper()
+	code, stdout, stderr := runCaptured(strings.Fields(line)...)
+	if code != exitInput || stdout != "" || !strings.Contains(stderr, want) {
+		t.Errorf("%q: code %d, stdout %q, stderr %q, want %q", line, code, stdout, stderr, want)
+	}
+	return stderr
+}
+
+// mustRun runs a command line, which must succeed.
+func mustRun(t *testing.T, line string) (stdout, stderr string) {
+	t.Helper()
+	code, stdout, stderr := runCaptured(strings.Fields(line)...)
+	if code != exitDone {
+		t.Fatalf("%q: code %d, stderr %q", line, code, stderr)
+	}
+	return stdout, stderr
 }
 
 func TestWrongCommandLines(t *testing.T) {
@@ -48,9 +72,9 @@ func TestWrongCommandLines(t *testing.T) {
 		"sample --model m --out s.npz --devices 2 --backend go": "2 devices asked for, and this backend has 1",
 		"xla install --nowhere":                                 "`eqflow xla install --help` shows how it is used",
 	} {
-		code, stdout, stderr := runCaptured(strings.Fields(line)...)
-		if code != exitInput || stdout != "" || !strings.HasPrefix(stderr, "eqflow: ") || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
-			t.Errorf("%q: code %d, stdout %q, stderr %q, want %q", line, code, stdout, stderr, want)
+		stderr := checkRefused(t, line, want)
+		if !strings.HasPrefix(stderr, "eqflow: ") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: stderr %q is not one line of eqflow's", line, stderr)
 		}
 	}
 }
@@ -64,13 +88,33 @@ func TestHelpAndVersion(t *testing.T) {
 		"xla install --help": "--wheel",
 		"help xla":           "Examples:",
 	} {
-		if code, stdout, stderr := runCaptured(strings.Fields(line)...); code != exitDone || stderr != "" || !strings.Contains(stdout, want) {
-			t.Errorf("%q: code %d, stdout %q, stderr %q", line, code, stdout, stderr)
+		if stdout, stderr := mustRun(t, line); stderr != "" || !strings.Contains(stdout, want) {
+			t.Errorf("%q: stdout %q, stderr %q", line, stdout, stderr)
 		}
 	}
 	if _, stdout, _ := runCaptured("xla", "--help"); strings.Contains(stdout, "Environment:") {
 		t.Error("the environment is explained once, in the help of the program")
 	}
+}
+
+// Help fits 100 columns, but for the command lines of examples, which are to be copied.
+func TestHelpFitsTheScreen(t *testing.T) {
+	var check func(cmd *cobra.Command)
+	check = func(cmd *cobra.Command) {
+		stdout, _ := mustRun(t, strings.TrimPrefix(cmd.CommandPath(), "eqflow")+" --help")
+		for line := range strings.Lines(stdout) {
+			line = strings.TrimRight(line, "\n")
+			if n := utf8.RuneCountInString(line); n > 100 && !strings.HasPrefix(line, "  eqflow ") {
+				t.Errorf("%s: %d columns: %s", cmd.CommandPath(), n, line)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			if sub.Name() != "completion" && sub.Name() != "help" { // cobra's own
+				check(sub)
+			}
+		}
+	}
+	check(newRootCommand(new(bool)))
 }
 
 func TestExitCodes(t *testing.T) {
@@ -79,9 +123,14 @@ func TestExitCodes(t *testing.T) {
 		err  error
 		want int
 	}{
-		{nil, exitDone}, {asInput(nil), exitDone}, {errors.New("x"), exitFailed}, {inputErrorf("x"), exitInput},
-		{fmt.Errorf("context: %w", asInput(errors.New("x"))), exitInput}, {stopped, exitInterrupted}, {asInput(stopped), exitInterrupted},
+		{nil, exitDone},
+		{asInput(nil), exitDone},
+		{errors.New("x"), exitFailed},
+		{inputErrorf("x"), exitInput},
+		{fmt.Errorf("context: %w", asInput(errors.New("x"))), exitInput},
 		{fmt.Errorf("context: %w", &xla.SpecError{}), exitInput},
+		{stopped, exitInterrupted},
+		{asInput(stopped), exitInterrupted},
 	} {
 		if got := exitCode(c.err); got != c.want {
 			t.Errorf("%v gives %d, want %d", c.err, got, c.want)
@@ -100,7 +149,10 @@ func TestOneLine(t *testing.T) {
 
 func TestPanicIsAnError(t *testing.T) {
 	for _, value := range []any{errors.New("boom"), "boom"} {
-		root := &cobra.Command{Use: "x", SilenceErrors: true, SilenceUsage: true, RunE: func(*cobra.Command, []string) error { panic(value) }}
+		root := &cobra.Command{
+			Use: "x", SilenceErrors: true, SilenceUsage: true,
+			RunE: func(*cobra.Command, []string) error { panic(value) },
+		}
 		root.SetArgs(nil)
 		if _, err := execute(t.Context(), root); err == nil || err.Error() != "internal error: boom" {
 			t.Errorf("got %v", err)
@@ -141,10 +193,12 @@ func TestOpenBackend(t *testing.T) {
 	}
 }
 
-// The first interrupt stops an installation cleanly: exit code 130, one line, and nothing left behind.
+// The first interrupt stops an installation cleanly: exit code 130, one line, and nothing left
+// behind.
 func TestInterrupt(t *testing.T) {
 	bin, cache := t.TempDir(), t.TempDir()
-	script := "#!/bin/sh\n[ \"$3\" = --version ] && exit 0\n/bin/echo started > " + bin + "/started\nexec /bin/sleep 30\n"
+	script := "#!/bin/sh\n[ \"$3\" = --version ] && exit 0\n" +
+		"/bin/echo started > " + bin + "/started\nexec /bin/sleep 30\n"
 	if err := os.WriteFile(filepath.Join(bin, "python3"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -166,10 +220,11 @@ func TestInterrupt(t *testing.T) {
 	}
 	err := command.Wait()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != exitInterrupted || !strings.Contains(stderr.String(), "nothing is left of it") {
+	stopped := errors.As(err, &exit) && exit.ExitCode() == exitInterrupted
+	if !stopped || !strings.Contains(stderr.String(), "nothing is left of it") {
 		t.Errorf("%v, stderr %q", err, stderr.String())
 	}
 	if left, _ := filepath.Glob(filepath.Join(cache, "eqflow", "pjrt", "[.a-z]*[a-z0-9]")); len(left) != 1 {
-		t.Errorf("besides the lock there is %v", left)
+		t.Errorf("files besides the lock: %v", left)
 	}
 }

@@ -2,28 +2,30 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
-const measureHelp = `Measures samples of any program beside reference data, as "eqflow eval" does with those that it
-draws: W2 over rotation, reflection and relabelling, W2 of energies and of pair distances, total
-variation, and free energies along collective variables. Log-weights are used where the file has
-them (log_w, as "eqflow sample" writes). The system is the one that a file names, or --system.
+const measureHelp = `Compares samples of any program with reference data, by the measures that "eqflow eval" applies to
+its own samples: W2 over rotation, reflection and relabelling, W2 of energies and of pair distances,
+total variation, and free energies along collective variables. Log-weights are used if the file has
+them (log_w, as "eqflow sample" writes). The system is given by --system, or by the file.
 
 A collective variable is an expression:
 
 ` + measure.ExpressionHelp + `.`
+
+const measureExamples = `  eqflow measure samples.npz --data reference.npz
+  eqflow measure theirs.npy --data ours.npz --system lj13 --compare 1000`
 
 // measureOptions are the flags of "eqflow measure".
 type measureOptions struct {
@@ -41,20 +43,26 @@ func newMeasureCommand() *cobra.Command {
 		Use:     "measure FILE --data FILE",
 		Short:   "Measure any program's samples beside reference data",
 		Long:    measureHelp,
-		Example: "  eqflow measure samples.npz --data reference.npz\n  eqflow measure theirs.npy --data ours.npz --system lj13 --compare 1000",
+		Example: measureExamples,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, paths []string) error { return o.run(cmd, paths[0]) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.data, "data", "", "the reference `file`: .npz, .npy or .xyz")
-	flags.IntVar(&o.size, "compare", 2000, "configurations of each side between which W2 is taken")
-	flags.StringArrayVar(&o.variables, "cv", nil, "a collective variable whose free energy is wanted, an `expression`; may be repeated")
+	flags.IntVar(&o.size, "compare", 2000, "number of configurations of each file for W2")
+	flags.StringArrayVar(&o.variables, "cv", nil,
+		"compute the free energy along a collective variable, an `expression` (see above); may be repeated")
 	o.system.add(cmd)
 	addJSONFlag(cmd, &o.asJSON)
-	if err := cmd.MarkFlagRequired("data"); err != nil {
-		panic(err)
-	}
+	require(cmd, "data")
 	return cmd
+}
+
+// measured is the result of "eqflow measure".
+type measured struct {
+	System string `json:"system"`
+	measure.Distances
+	FreeEnergies []measure.Profile `json:"free_energies,omitempty"`
 }
 
 func (o *measureOptions) run(cmd *cobra.Command, path string) error {
@@ -65,30 +73,24 @@ func (o *measureOptions) run(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return asInput(err)
 	}
-	var samples [2]measure.Sample
-	for k, file := range []string{path, o.data} {
-		if samples[k], err = readSample(t, file); err != nil {
-			return asInput(err)
-		}
+	sample, err := readSample(t, path)
+	if err != nil {
+		return asInput(err)
+	}
+	reference, err := readSample(t, o.data)
+	if err != nil {
+		return asInput(err)
 	}
 	result := measured{System: t.Name()}
-	for _, text := range o.variables {
-		v, err := measure.ParseVariable(text, t.Particles(), t.Dim())
-		if err != nil {
-			return asInput(err)
-		}
-		p, err := v.FreeEnergy(samples[0], samples[1], stats.Bootstrap{})
-		if err != nil {
-			return asInput(err)
-		}
-		result.FreeEnergies = append(result.FreeEnergies, p)
+	if result.FreeEnergies, err = o.freeEnergies(t, sample, reference); err != nil {
+		return asInput(err)
 	}
 	line := newStatus(cmd.ErrOrStderr(), cmd.Name())
-	line.told = time.Now()
+	line.told = time.Now() // work shorter than an interval needs no progress
 	c := measure.Comparison{Size: o.size, Relabelling: target.RelabellingOf(t), Report: func(done, total int) {
 		line.show("%d of %d configurations", done, total)
 	}}
-	result.Distances, err = c.Compare(cmd.Context(), samples[0], samples[1])
+	result.Distances, err = c.Compare(cmd.Context(), sample, reference)
 	line.clear()
 	if err != nil {
 		return err
@@ -103,14 +105,24 @@ func (o *measureOptions) run(cmd *cobra.Command, path string) error {
 	return nil
 }
 
-// measured is the result of "eqflow measure".
-type measured struct {
-	System string `json:"system"`
-	measure.Distances
-	FreeEnergies []measure.Profile `json:"free_energies,omitempty"`
+// freeEnergies computes the free energies along the variables of --cv.
+func (o *measureOptions) freeEnergies(t target.Target, sample, reference measure.Sample) ([]measure.Profile, error) {
+	var profiles []measure.Profile
+	for _, text := range o.variables {
+		v, err := measure.ParseVariable(text, t.Particles(), t.Dim())
+		if err != nil {
+			return nil, err
+		}
+		p, err := v.FreeEnergy(sample, reference, stats.Bootstrap{})
+		if err != nil {
+			return nil, err
+		}
+		profiles = append(profiles, p)
+	}
+	return profiles, nil
 }
 
-// target is the system that the flags name, or else the first file that names one.
+// target is the system of the flags, or else of the first file that names its system.
 func (o *measureOptions) target(cmd *cobra.Command, paths ...string) (target.Target, error) {
 	if o.system.name != "" || o.system.spec != "" {
 		t, _, err := o.system.target(cmd)
@@ -119,7 +131,7 @@ func (o *measureOptions) target(cmd *cobra.Command, paths ...string) (target.Tar
 	for _, path := range paths {
 		set, err := dataset.Read(path, 0, 0)
 		if err != nil || len(set.Manifest.Spec) == 0 {
-			continue // what is wrong with a file is said when it is read for its system
+			continue // readSample reports the error of a file
 		}
 		var spec target.Spec
 		if err := json.Unmarshal(set.Manifest.Spec, &spec); err != nil {
@@ -127,32 +139,5 @@ func (o *measureOptions) target(cmd *cobra.Command, paths ...string) (target.Tar
 		}
 		return target.FromSpec(spec)
 	}
-	return nil, fmt.Errorf("no file says what system it is of; give --system NAME, such as dw4")
-}
-
-// readSample reads configurations with their energies, and log-weights where the file has them.
-func readSample(t target.Target, path string) (measure.Sample, error) {
-	batch, err := readFor(t, path)
-	if err != nil {
-		return measure.Sample{}, err
-	}
-	set, err := dataset.Read(path, t.Particles(), t.Dim())
-	if err != nil {
-		return measure.Sample{}, err
-	}
-	s := measure.Sample{X: batch, Energy: energiesOf(t, batch)}
-	if w, ok := set.Arrays.Get("log_w"); ok && len(w.F64) == batch.Len() {
-		s.LogWeight = w.F64
-	}
-	return s, nil
-}
-
-func energiesOf(t target.Target, batch particle.Batch) []float64 {
-	u := make([]float64, batch.Len())
-	for i := range u {
-		if u[i] = t.EnergyForces(batch.At(i), nil); math.IsNaN(u[i]) {
-			u[i] = math.Inf(1)
-		}
-	}
-	return u
+	return nil, errors.New("no file names its system; give --system NAME, such as dw4")
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,13 +13,16 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
-const mergeHelp = `Puts the shards of "eqflow sample --shard i/n" or of "eqflow eval --shard i/n" together. Of samples
-it gives ESS, log Z, the reweighted energy and its histogram (--json), with errors, as one run
-that had drawn them all would; of scores the NLL and the verdict. All shards have to be there,
-once each, and of one campaign: the same model, seed or data, size and number of shards.
-Two or three numbers of each configuration are held in memory; configurations are not.`
+const mergeHelp = `Puts together the shards of "eqflow sample --shard i/n" or of "eqflow eval --shard i/n". For samples
+it gives ESS, log Z, the reweighted energy and the energy's histogram (--json), with errors, as one
+run with all samples would. For scores it gives the NLL and the verdict. Every shard must be given
+once, and all must belong to one campaign: the same model, seed or data, size and number of shards.
 
-const mergeExamples = `  for i in 0 1 2 3; do eqflow sample --model model -n 100000 --seed 1 --shard $i/4 --out samples-$i.npz; done
+Memory holds two or three numbers of each configuration, not the configurations.`
+
+const mergeExamples = `  for i in 0 1 2 3; do
+    eqflow sample --model model -n 100000 --seed 1 --shard $i/4 --out samples-$i.npz
+  done
   eqflow merge samples-*.npz --out samples.npz
   eqflow merge scores-*.npz --json`
 
@@ -31,7 +32,7 @@ type mergeOptions struct {
 	equilibrium, force, asJSON bool
 }
 
-// newMergeCommand puts shards together.
+// newMergeCommand puts the shards of a campaign together.
 func newMergeCommand() *cobra.Command {
 	var o mergeOptions
 	cmd := &cobra.Command{
@@ -43,9 +44,9 @@ func newMergeCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, files []string) error { return modelError(o.run(cmd, files)) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.out, "out", "", "a `file` for the whole: .npz")
+	flags.StringVar(&o.out, "out", "", "a `file` for the whole campaign: .npz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
-	flags.BoolVar(&o.equilibrium, "equilibrium", true, "scores: the data are a fair sample of the system")
+	flags.BoolVar(&o.equilibrium, "equilibrium", true, "for scores: the data are a fair sample of the system")
 	addJSONFlag(cmd, &o.asJSON)
 	return cmd
 }
@@ -75,7 +76,8 @@ func (o *mergeOptions) run(cmd *cobra.Command, files []string) error {
 	case whole.Work == campaign.Samples:
 		showMerged(out, whole.Summary())
 	case o.asJSON:
-		return writeJSON(out, finite.Fields(scored{whole.Target.Name(), whole.Of, whole.Total, whole.Method, whole.Check(o.equilibrium)}))
+		check := whole.Check(o.equilibrium)
+		return writeJSON(out, finite.Fields(scored{whole.Target.Name(), whole.Of, whole.Total, whole.Method, check}))
 	default:
 		showScores(out, whole, whole.Check(o.equilibrium))
 	}
@@ -91,32 +93,20 @@ type scored struct {
 	evaluate.Check
 }
 
+// showMerged prints the summary of merged samples.
 func showMerged(out io.Writer, s campaign.Summary) {
-	fmt.Fprintf(out, "samples  %d of %s in %d shards\ndensity  %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\nenergy   %.3f ± %.3f kT, reweighted\n",
-		s.N, s.System, s.Shards, s.Noise.Describe(s.Method), 100*s.ESS, s.LogZ, s.LogZError, s.Energy, s.EnergyError)
+	fmt.Fprintf(out, "samples  %d of %s in %d shards\n", s.N, s.System, s.Shards)
+	fmt.Fprintf(out, "density  %s\n", s.Noise.Describe(s.Method))
+	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*s.ESS)
+	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", s.LogZ, s.LogZError)
+	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", s.Energy, s.EnergyError)
 }
 
+// showScores prints the summary of merged scores.
 func showScores(out io.Writer, w *campaign.Whole, c evaluate.Check) {
-	fmt.Fprintf(out, "scores   %d of %s in %d shards\ndensity  %s\nNLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\nverdict  %s: %s\n",
-		w.Total, w.Target.Name(), w.Of, density.NoiseOf(nil, nil).Describe(w.Method), c.NLL, c.Error, c.NLL2, c.NLL4, verdict(c.Trustworthy), c.Why)
-}
-
-// checkNpz refuses a name under which a shard, or a whole, could not be kept with all that belongs to it.
-func checkNpz(path string) error {
-	if strings.ToLower(filepath.Ext(path)) != ".npz" {
-		return inputErrorf("--out %s: name it .npz, which alone has room for all of it", path)
-	}
-	return nil
-}
-
-// keptShard tells whether a job is done already, and says so.
-func keptShard(cmd *cobra.Command, j campaign.Job, path string, force bool) (bool, error) {
-	if force {
-		return false, nil
-	}
-	done, err := j.Done(path)
-	if done {
-		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s is there already and is kept; --force draws it anew\n", path)
-	}
-	return done, err
+	fmt.Fprintf(out, "scores   %d of %s in %d shards\n", w.Total, w.Target.Name(), w.Of)
+	fmt.Fprintf(out, "density  %s\n", density.NoiseOf(nil, nil).Describe(w.Method))
+	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n",
+		c.NLL, c.Error, c.NLL2, c.NLL4)
+	fmt.Fprintf(out, "verdict  %s: %s\n", verdict(c.Trustworthy), c.Why)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/protocol"
 )
 
-// A machine that took twice as long for the first notebook is expected to take twice as long for the rest.
+// A machine that took twice as long for the first notebook is expected to take twice as long for
+// the rest.
 func TestTimeLeftLearnsThePace(t *testing.T) {
 	s := newSchedule([]string{"01-a.ipynb", "03-b.ipynb", "05-c.ipynb"}, true)
 	whole := expected["01"].quick + expected["03"].quick + expected["05"].quick
@@ -26,11 +27,12 @@ func TestTimeLeftLearnsThePace(t *testing.T) {
 	}
 }
 
-// The claims' table fits 120 columns, whatever they say.
+// The table of the claims fits 120 columns, however long their texts are.
 func TestClaimsFitTheScreen(t *testing.T) {
 	long := strings.Repeat("a long word ", 20)
 	all := results{Claims: []protocol.Claim{
-		{Notebook: "01", Claim: long, Target: long, Measured: long}, {Notebook: "02", Claim: "short", Target: protocol.Shown, Measured: "1", Held: true},
+		{Notebook: "01", Claim: long, Target: long, Measured: long},
+		{Notebook: "02", Claim: "short", Target: protocol.Shown, Measured: "1", Held: true},
 	}}
 	var out bytes.Buffer
 	all.printClaims(&out)
@@ -39,7 +41,8 @@ func TestClaimsFitTheScreen(t *testing.T) {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
-	if text := out.String(); !strings.Contains(text, "NOT held") || !strings.Contains(text, "shown") || strings.Count(text, "word") != 60 {
+	text := out.String()
+	if !strings.Contains(text, "NOT held") || !strings.Contains(text, "shown") || strings.Count(text, "word") != 60 {
 		t.Errorf("table is\n%s", text)
 	}
 }

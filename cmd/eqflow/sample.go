@@ -18,16 +18,21 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
-const sampleHelp = `Draws configurations from a trained generator, with what reweighting needs: the log-density
-log_q, the reduced energy u and the log-weight log_w = -u - log_q, each in nats. The .npz opens
-with numpy.load, the .xyz in OVITO, VMD and ASE. The same seed gives the same samples.
+const sampleHelp = `Draws configurations from a trained generator. Each configuration comes with three numbers for
+reweighting: its log-density log_q, its reduced energy u and its log-weight log_w = -u - log_q, in
+nats. numpy.load opens the .npz; OVITO, VMD and ASE open the .xyz. The same seed gives the same
+samples.
 
-With --shard i/n it draws the i-th of n equal parts of -n samples, i from 0 to n-1, for job
-arrays and several machines (docker/ has examples for Slurm and Kubernetes). A shard needs no
-other; killed and run again it comes out the same, and one that is there already is kept.
-"eqflow merge" puts them together.
+With --shard i/n the command draws only part i of n equal parts of the -n samples, with i from 0 to
+n-1, for job arrays and several machines (docker/ has examples for Slurm and Kubernetes). A shard
+does not depend on the others. A shard that was killed is the same after another run, and an
+existing shard is kept. "eqflow merge" puts the shards together.
 
 ` + divergenceHelp
+
+const sampleExamples = `  eqflow sample --model model -n 10000 --seed 1 --out samples.npz
+  eqflow sample --model model -n 100 --out samples.xyz
+  eqflow sample --model model -n 1000000 --seed 1 --shard 3/16 --out samples-3.npz`
 
 // sampleOptions are the flags of "eqflow sample".
 type sampleOptions struct {
@@ -47,25 +52,21 @@ func newSampleCommand() *cobra.Command {
 		Use:     "sample --model DIR -n N --out FILE",
 		Short:   "Draw configurations from a trained generator",
 		Long:    sampleHelp,
-		Example: "  eqflow sample --model model -n 10000 --seed 1 --out samples.npz\n  eqflow sample --model model -n 100 --out samples.xyz\n  eqflow sample --model model -n 1000000 --seed 1 --shard 3/16 --out samples-3.npz",
+		Example: sampleExamples,
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.folder, "model", "", "the trained model's `folder`")
-	flags.IntVarP(&o.n, "samples", "n", 1000, "how many")
-	flags.Uint64Var(&o.seed, "seed", 0, "the same one gives the same samples, and probes")
-	flags.StringVar(&o.shard, "shard", "", "draw a part of them, `i/n` with i from 0 to n-1")
+	flags.IntVarP(&o.n, "samples", "n", 1000, "number of samples")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of the samples and of the probes")
+	flags.StringVar(&o.shard, "shard", "", "draw only part i of n equal parts, `i/n` with i from 0 to n-1")
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	o.compute.add(cmd)
 	addDivergenceFlags(cmd, &o.divergence)
 	addJSONFlag(cmd, &o.asJSON)
-	for _, name := range []string{"model", "out"} {
-		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic(err)
-		}
-	}
+	require(cmd, "model", "out")
 	return cmd
 }
 
@@ -103,7 +104,7 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	return o.show(cmd.OutOrStdout(), model, samples, seconds)
 }
 
-// runShard draws a part of a campaign's samples, unless they are there.
+// runShard draws a part of a campaign's samples, unless the file holds them already.
 func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	shard, err := campaign.ParseShard(o.shard)
 	if err != nil {
@@ -143,13 +144,20 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	samples := density.Samples{X: set.Batch}
-	for name, into := range map[string]*[]float64{"log_q": &samples.LogQ, "u": &samples.Energy, "log_w": &samples.LogWeight, "log_q_error": &samples.LogQError} {
+	return o.show(cmd.OutOrStdout(), model, samplesOf(set), time.Since(start).Seconds())
+}
+
+// samplesOf returns the samples in a file.
+func samplesOf(set dataset.Set) density.Samples {
+	s := density.Samples{X: set.Batch}
+	for name, numbers := range map[string]*[]float64{
+		"log_q": &s.LogQ, "u": &s.Energy, "log_w": &s.LogWeight, "log_q_error": &s.LogQError,
+	} {
 		if a, ok := set.Arrays.Get(name); ok {
-			*into = a.Float64s()
+			*numbers = a.Float64s()
 		}
 	}
-	return o.show(cmd.OutOrStdout(), model, samples, time.Since(start).Seconds())
+	return s
 }
 
 // sampled is the summary of a draw.
@@ -158,23 +166,26 @@ type sampled struct {
 	Shard       string  `json:"shard,omitempty"`
 	File        string  `json:"file"`
 	N           int     `json:"n"`
-	ESS         float64 `json:"ess"` // share of n
+	ESS         float64 `json:"ess"` // as a share of n
 	LogZ        float64 `json:"log_z"`
 	LogZError   float64 `json:"log_z_error"`
 	Energy      float64 `json:"energy"` // reweighted mean, kT
 	EnergyError float64 `json:"energy_error"`
 	Engine      string  `json:"engine"`
-	Seconds     float64 `json:"seconds"` // of drawing, compiling included
+	Seconds     float64 `json:"seconds"` // of drawing, with compilation
 	engine.Method
-	LogQError float64 `json:"log_q_error,omitempty"` // as in density.Noise, of an estimated divergence
+	LogQError float64 `json:"log_q_error,omitempty"` // of an estimated divergence, as in density.Noise
 	Inflation float64 `json:"log_z_inflation,omitempty"`
 }
 
+// show prints the summary of samples that took the given time.
 func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Samples, seconds float64) error {
 	z, u := stats.LogZ(s.LogWeight, stats.Bootstrap{}), stats.Mean(s.Energy, s.LogWeight, stats.Bootstrap{})
 	summary := sampled{
-		System: model.Target.Name(), Shard: o.shard, File: o.out, N: s.X.Len(), ESS: stats.KishESS(s.LogWeight) / float64(s.X.Len()),
-		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error, Engine: model.ComputedBy().String(), Seconds: seconds, Method: model.Divergence().Method(),
+		System: model.Target.Name(), Shard: o.shard, File: o.out, N: s.X.Len(),
+		ESS:  stats.KishESS(s.LogWeight) / float64(s.X.Len()),
+		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error,
+		Engine: model.ComputedBy().String(), Seconds: seconds, Method: model.Divergence().Method(),
 	}
 	noise := density.NoiseOf(s.LogQError, s.LogWeight)
 	if summary.Probes > 0 {
@@ -183,18 +194,23 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Sampl
 	if o.asJSON {
 		return writeJSON(out, finite.Fields(summary))
 	}
-	_, err := fmt.Fprintf(out, "samples  %d of %s in %s\ndensity  %s\ncomputed by %s\nESS      %.1f %%\nlog Z    %.3f ± %.3f\nenergy   %.3f ± %.3f kT, reweighted\n",
-		summary.N, summary.System, o.out, noise.Describe(summary.Method), summary.Engine, 100*summary.ESS, z.Value, z.Error, u.Value, u.Error)
-	return err
+	fmt.Fprintf(out, "samples  %d of %s in %s\n", summary.N, summary.System, o.out)
+	fmt.Fprintf(out, "density  %s\n", noise.Describe(summary.Method))
+	fmt.Fprintf(out, "computed by %s\n", summary.Engine)
+	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*summary.ESS)
+	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", z.Value, z.Error)
+	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", u.Value, u.Error)
+	return nil
 }
 
+// writeSamples writes samples with their densities, energies and weights, and with their origin.
 func writeSamples(path string, model *eqflow.Model, s density.Samples, seed uint64, force bool) error {
 	set, err := model.Set(s, seed)
 	if err != nil {
 		return err
 	}
 	set.Manifest.CreatedBy = "eqflow sample"
-	if filepath.Ext(path) == ".npy" { // which has room for the configurations alone
+	if filepath.Ext(path) == ".npy" { // holds one array, the configurations
 		set.Arrays = nil
 	}
 	return dataset.Write(path, set, force)

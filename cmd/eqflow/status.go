@@ -10,39 +10,43 @@ import (
 	"golang.org/x/term"
 )
 
-// status is one line on stderr that says what goes on: rewritten in place on a terminal, elsewhere printed now and then.
+// status is a line on stderr about what goes on. A terminal shows the line in place; elsewhere it
+// is printed now and then.
 type status struct {
 	out      io.Writer
 	name     string
 	terminal bool
 	start    time.Time
-	told     time.Time
+	told     time.Time // when the line was shown last
 }
 
+// newStatus begins the line of the work that name names.
 func newStatus(out io.Writer, name string) *status {
-	return &status{out: out, name: name, terminal: out == os.Stderr && term.IsTerminal(int(os.Stderr.Fd())), start: time.Now()}
+	terminal := out == os.Stderr && term.IsTerminal(int(os.Stderr.Fd()))
+	return &status{out: out, name: name, terminal: terminal, start: time.Now()}
 }
 
-// show replaces the line's text.
+// show replaces the text of the line, unless the line has just changed.
 func (s *status) show(format string, arguments ...any) {
 	interval := plainInterval
 	if s.terminal {
-		interval = 100 * time.Millisecond
+		interval = terminalInterval
 	}
 	if time.Since(s.told) < interval {
 		return
 	}
 	s.told = time.Now()
-	s.print(fmt.Sprintf("%s  %s  %s", s.name, time.Since(s.start).Round(time.Second), fmt.Sprintf(format, arguments...)))
+	text, elapsed := fmt.Sprintf(format, arguments...), time.Since(s.start).Round(time.Second)
+	s.print(fmt.Sprintf("%s  %s  %s", s.name, elapsed, text))
 }
 
-// say replaces the line's text at once.
+// say replaces the text of the line at once.
 func (s *status) say(text string) {
 	s.told = time.Time{}
 	s.show("%s", text)
 }
 
-// tick shows the text, and how long it has been so, until stop is called.
+// tick shows the text and the elapsed time, every second until stop is called.
 func (s *status) tick(text string) (stop func()) {
 	s.say(text)
 	done, over := make(chan struct{}), make(chan struct{})
@@ -60,7 +64,7 @@ func (s *status) tick(text string) (stop func()) {
 	return func() { close(done); <-over }
 }
 
-// end writes the last text, which stays.
+// end writes the last text, which stays on the screen.
 func (s *status) end(format string, arguments ...any) {
 	s.print(s.name + "  done in " + fmt.Sprintf(format, arguments...))
 	if s.terminal {
@@ -76,6 +80,7 @@ func (s *status) clear() {
 	}
 }
 
+// print writes the line; on a terminal it cuts the line to the terminal's width.
 func (s *status) print(line string) {
 	if !s.terminal {
 		fmt.Fprintln(s.out, line)

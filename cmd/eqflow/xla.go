@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -11,24 +12,24 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-const xlaHelp = `Lists the backends that this machine can compute with: XLA on an NVIDIA device (cuda), XLA
-on the CPU (cpu), and plain Go (go), which is always there. Each plugin that is found is
-loaded and opened; the table shows its path, the version of its PJRT interface and its
-devices, and below it why a candidate cannot be used. The last line is what commands
-compute with unless --backend says otherwise. Nothing is downloaded.`
+const xlaHelp = `Lists the backends of this machine: XLA on an NVIDIA device (cuda), XLA on the CPU (cpu), and plain
+Go (go), which always works. The command loads and opens every plugin that it finds. The table shows
+the plugin's path, the version of its PJRT interface and its devices. Reasons why a plugin cannot be
+used follow the table. The last line names the backend of commands without --backend. Nothing is
+downloaded.
 
-const xlaInstallHelp = `Brings the plugin that XLA needs into the cache folder of the user (eqflow/pjrt in
-XDG_CACHE_HOME, ~/.cache where that is not set): cpu (66 MB to download, 259 MB unpacked;
-the default), or cuda12, cuda13 for NVIDIA devices. The file is downloaded with pip,
-compared with a known SHA-256 and put in place as a whole. A plugin that is already
-there is left alone. Without pip or network, fetch the wheel elsewhere and use --wheel.`
+A backend compiles and runs graphs. One-hop, MLP and RealNVP flows (onehop, mlp, realnvp) run on
+graphs alone. The kernel field has code in Go and the EGNN code in C, which run on the host without
+graphs. --engine auto, the default, chooses this code where it can: with one device, with a backend
+on the CPU, and for particles of one type; the C code needs an x86 processor with AVX2 and a build
+with cgo. Otherwise, and with --engine graph, these two flows run on graphs too.`
 
 // newXLACommand lists backends; its subcommand installs plugins.
 func newXLACommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "xla",
-		Short:   "Show which backends there are, and install XLA",
+		Short:   "List the backends, and install XLA",
 		Long:    xlaHelp,
 		Example: "  eqflow xla\n  eqflow xla --json\n  eqflow xla install",
 		Args:    noArguments,
@@ -47,13 +48,14 @@ type backends struct {
 	Auto       choice          `json:"auto"`
 }
 
-// choice is what "auto" opens, or why it does not.
+// choice is the backend that "auto" opens, or why it opens none.
 type choice struct {
 	Kind   string `json:"kind"`
 	Plugin string `json:"plugin"`
 	Why    string `json:"why"`
 }
 
+// showBackends prints the backends, as a table or as JSON.
 func showBackends(out io.Writer, asJSON bool) error {
 	found := backends{Candidates: xla.Probe()}
 	verdict := ""
@@ -73,7 +75,7 @@ func showBackends(out io.Writer, asJSON bool) error {
 	return err
 }
 
-// writeCandidates prints the table, and below it the reasons, which are too long for a column.
+// writeCandidates prints the table. The reasons are too long for a column and follow below.
 func writeCandidates(out io.Writer, candidates []xla.Candidate) error {
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "BACKEND\tUSABLE\tPJRT\tDEVICES\tPLUGIN\tFOUND BY")
@@ -84,7 +86,8 @@ func writeCandidates(out io.Writer, candidates []xla.Candidate) error {
 			usable = "no"
 			reasons = append(reasons, strings.TrimPrefix(c.Path+": ", ": ")+c.Why)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Kind, usable, dash(c.Version), deviceSummary(c.Devices), dash(c.Path), dash(c.Source))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Kind, usable, cmp.Or(c.Version, "-"),
+			deviceSummary(c.Devices), cmp.Or(c.Path, "-"), cmp.Or(c.Source, "-"))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -97,86 +100,11 @@ func writeCandidates(out io.Writer, candidates []xla.Candidate) error {
 	return nil
 }
 
-// deviceSummary is the number of devices and the first one's name.
+// deviceSummary is the number of devices and the name of the first one.
 func deviceSummary(devices []string) string {
 	if len(devices) == 0 {
 		return "-"
 	}
 	name, _, _ := strings.Cut(devices[0], " [processId")
 	return fmt.Sprintf("%d: %s%s", len(devices), name, strings.Repeat(", …", min(len(devices)-1, 1)))
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
-}
-
-func newXLAInstallCommand() *cobra.Command {
-	var options xla.InstallOptions
-	cmd := &cobra.Command{
-		Use:       "install [cpu|cuda12|cuda13]",
-		Short:     "Download and install the plugin that XLA needs",
-		Long:      xlaInstallHelp,
-		Example:   "  eqflow xla install\n  eqflow xla install cuda13\n  eqflow xla install cpu --wheel xla_cpu_pjrt-0.0.1-py3-none-manylinux_2_27_x86_64.whl",
-		Args:      cobra.MaximumNArgs(1),
-		ValidArgs: []string{xla.InstallCPU, xla.InstallCUDA12, xla.InstallCUDA13},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			kind := xla.InstallCPU
-			if len(args) == 1 {
-				kind = args[0]
-			}
-			return installPlugin(cmd, kind, options)
-		},
-	}
-	cmd.Flags().StringVar(&options.Wheel, "wheel", "", "install from this `file` rather than from the network")
-	return cmd
-}
-
-// installPlugin installs and then opens the plugin: only that shows that this machine can use it.
-func installPlugin(cmd *cobra.Command, kind string, options xla.InstallOptions) error {
-	stages := &stageProgress{}
-	options.Progress = stages.set
-	installed, err := xla.Install(cmd.Context(), kind, options)
-	stages.finish()
-	if err != nil {
-		return err
-	}
-	if installed.Already {
-		fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: already installed, nothing to do")
-	}
-	fmt.Fprintln(cmd.OutOrStdout(), installed.Path)
-	if installed.Note != "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: note:", installed.Note)
-		return nil
-	}
-	o, err := xla.Open(installed.Path)
-	if err != nil {
-		return fmt.Errorf("the plugin is installed, but does not work: %w", err)
-	}
-	defer o.Close()
-	fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: it works: XLA %s, PJRT %s\n", o.Kind, o.Version)
-	return nil
-}
-
-// stageProgress shows one bar for each stage of an installation.
-type stageProgress struct {
-	stage string
-	bar   *progress
-}
-
-func (s *stageProgress) set(stage string, done, total int64) {
-	if stage != s.stage {
-		s.finish()
-		s.stage, s.bar = stage, newByteProgress(total, stage)
-	}
-	s.bar.Set(done)
-}
-
-func (s *stageProgress) finish() {
-	if s.bar != nil {
-		s.bar.Finish()
-		s.bar = nil
-	}
 }

@@ -1,20 +1,24 @@
-// Package campaign cuts one large draw from a model, or the scoring of one large file, into shards that any number of
-// machines work on apart from each other, and puts their files together again to what one machine would have found.
+// Package campaign divides one large draw from a model, or the scoring of one large file, into
+// shards. Any number of machines compute the shards independently. Merge puts the files together to
+// the result that one machine would have.
 //
-// A shard depends on the model, the seed, the whole's size and its own number, and on nothing that another shard does: it can
-// be killed and run again, anywhere and in any order.
+// A shard depends on the model, the seed, the size of the whole and the shard's number. It does not
+// depend on other shards. A shard can therefore be killed and run again, anywhere and in any order.
+//
+//   - campaign.go: what campaigns, shards and jobs are, and whether a file holds the work of a job
+//   - work.go: the work on one shard, by sampling or scoring
+//   - merge.go: the whole campaign from the files of its shards
 package campaign
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -23,17 +27,16 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// ErrShards marks shards that do not exist, or do not belong together.
+// ErrShards marks shards that do not exist or that do not belong to one campaign.
 var ErrShards = errors.New("campaign: wrong shards")
 
-// Shard is one of Of equal parts of a campaign, counted from 0 as job arrays count.
+// Shard is one of Of equal parts of a campaign. Index counts from 0, as job arrays do.
 type Shard struct{ Index, Of int }
 
-// ParseShard reads "i/n". Errors match ErrShards.
+// ParseShard parses a shard of the form "i/n". Errors match ErrShards.
 func ParseShard(text string) (Shard, error) {
 	i, n, found := strings.Cut(text, "/")
 	index, err := strconv.Atoi(i)
@@ -44,9 +47,10 @@ func ParseShard(text string) (Shard, error) {
 	return Shard{index, of}, nil
 }
 
+// String returns the form that ParseShard parses.
 func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Of) }
 
-// Range is the shard's part of total things, from the first to before the last.
+// Range is the shard's part of total things: those with the numbers from, …, to−1.
 func (s Shard) Range(total int) (from, to int) {
 	return total * s.Index / s.Of, total * (s.Index + 1) / s.Of
 }
@@ -54,21 +58,21 @@ func (s Shard) Range(total int) (from, to int) {
 // The kinds of work.
 const (
 	Samples = "samples" // configurations with log_q, u and log_w
-	Scores  = "scores"  // log_q of data, with the solver's steps and with two and four times as many
+	Scores  = "scores"  // log_q of data, with one, two and four times the solver's steps
 )
 
-// Campaign is what all shards have in common.
+// Campaign is what all shards of one campaign have in common.
 type Campaign struct {
 	Work  string `json:"work"`
-	Model string `json:"model"` // a hash of system, flow and parameters
+	Model string `json:"model"` // the hash of system, flow and parameters
 	Seed  uint64 `json:"seed"`
-	Data  string `json:"data_sha256,omitempty"` // of the scored file
-	Total int    `json:"total"`                 // configurations, over all shards
-	Of    int    `json:"shards"`
+	Data  string `json:"data_sha256,omitempty"` // of the scored configurations
+	Total int    `json:"total"`                 // number of configurations in all shards
+	Of    int    `json:"shards"`                // number of shards
 	engine.Method
 }
 
-// Job is a campaign's work for one machine. It travels in the manifest of the file that the work makes.
+// Job is a campaign's work for one machine. The manifest of the resulting file contains the job.
 type Job struct {
 	Campaign
 	Index int `json:"shard"`
@@ -81,21 +85,23 @@ func Sampling(m *eqflow.Model, total int, seed uint64, s Shard) (Job, error) {
 	return newJob(m, s, Campaign{Work: Samples, Seed: seed, Total: total})
 }
 
-// Scoring is the job of scoring a shard of data.
+// Scoring is the job of scoring a shard of the data.
 func Scoring(m *eqflow.Model, data particle.Batch, s Shard) (Job, error) {
 	return newJob(m, s, Campaign{Work: Scores, Data: dataset.Hash(data), Total: data.Len()})
 }
 
+// newJob completes a campaign of the model, and returns its job for a shard.
 func newJob(m *eqflow.Model, s Shard, c Campaign) (j Job, err error) {
 	if c.Total < s.Of {
-		return j, fmt.Errorf("%w: %d configurations leave some of %d shards empty; cut them into fewer", ErrShards, c.Total, s.Of)
+		return j, fmt.Errorf("%w: %d configurations leave some of %d shards empty; use fewer shards",
+			ErrShards, c.Total, s.Of)
 	}
 	c.Model, err = fingerprint(m)
 	c.Of, c.Method = s.Of, m.Divergence().Method()
 	return Job{c, s.Index}, err
 }
 
-// fingerprint is the SHA-256 of what a model computes: system, flow and parameters.
+// fingerprint is the SHA-256 of system, flow and parameters, which determine what a model computes.
 func fingerprint(m *eqflow.Model) (string, error) {
 	system, err := target.SpecOf(m.Target)
 	if err != nil {
@@ -121,23 +127,26 @@ func fingerprint(m *eqflow.Model) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// Done tells whether a file holds this job's work already. One that holds anything else is an error that matches ErrShards.
+// Done reports whether a file holds the work of this job already. A file with other contents is an
+// error that matches ErrShards.
 func (j Job) Done(path string) (bool, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	there, _, err := readJob(path)
+	existing, _, err := readJob(path)
 	switch {
 	case err != nil:
-		return false, fmt.Errorf("%w: %s exists and is no shard; give another name, or --force to replace it", ErrShards, path)
-	case there != j:
-		return false, fmt.Errorf("%w: %s exists and is %s; give another name, or --force to replace it", ErrShards, path, there.differs(j))
+		return false, fmt.Errorf("%w: %s exists and is no shard; give another name, or --force to replace it",
+			ErrShards, path)
+	case existing != j:
+		return false, fmt.Errorf("%w: %s exists and is %s; give another name, or --force to replace it",
+			ErrShards, path, existing.difference(j))
 	}
 	return true, nil
 }
 
-// differs says what j is that other is not.
-func (j Job) differs(other Job) string {
+// difference describes how j differs from other: "of seed 4, not 5".
+func (j Job) difference(other Job) string {
 	switch a, b := j.Campaign, other.Campaign; {
 	case a.Work != b.Work:
 		return fmt.Sprintf("of %s, not of %s", a.Work, b.Work)
@@ -155,100 +164,19 @@ func (j Job) differs(other Job) string {
 	return fmt.Sprintf("shard %s, not %s", j.shard(), other.shard())
 }
 
-// Sample draws the shard. Samples number 0 to total−1 are the same in however many shards they are drawn, but for rounding.
-func (j Job) Sample(m *eqflow.Model) (dataset.Set, error) {
-	from, to := j.shard().Range(j.Total)
-	image, err := m.Forward(draws(m.Prior, j.Seed, from, to), 0)
-	if err != nil {
-		return dataset.Set{}, err
-	}
-	set, err := m.Set(image.Weigh(m.Target), j.Seed)
-	if err != nil {
-		return set, err
-	}
-	set.Manifest.CreatedBy = "eqflow sample"
-	set.Manifest.Settings, err = json.Marshal(j)
-	return set, err
-}
-
-// Draws come in blocks, each from a stream of its own, so that a shard needs no draw before its first.
-const (
-	block  = 1024
-	stream = 0x7368617264 << 20
-)
-
-// draws returns the prior's draws number from to before to.
-func draws(p prior.MeanFree, seed uint64, from, to int) particle.Batch {
-	out := particle.NewBatch(to-from, p.N, p.D)
-	for first := from / block * block; first < to; first += block {
-		all := p.Sample(rand.New(rand.NewPCG(seed, stream+uint64(first/block))), block)
-		low, high := max(first, from), min(first+block, to)
-		copy(out.Slice(low-from, high-from).X, all.Slice(low-first, high-first).X)
-	}
-	return out
-}
-
-// columns are the arrays of each kind of work, in the order of their file.
-var columns = map[string][]string{
-	Samples: {"x", "log_q", "u", "log_w"},
-	Scores:  {"log_q", "log_q_2n", "log_q_4n"},
-}
-
-// columns are the campaign's.
-func (c Campaign) columns() []string {
-	if c.Work == Samples && c.Probes > 1 {
-		return append(slices.Clone(columns[Samples]), "log_q_error")
-	}
-	return columns[c.Work]
-}
-
-// Score scores the shard's part of data, which are all of the file's configurations, and returns log_q as trained, and with
-// two and four times the solver's steps, with a manifest: what an .npz of scores holds.
-func (j Job) Score(m *eqflow.Model, data particle.Batch) (dataset.Arrays, error) {
-	from, to := j.shard().Range(j.Total)
-	var out dataset.Arrays
-	for k, name := range columns[Scores] {
-		logQ, err := m.LogProb(data.Slice(from, to), m.SolverSteps()<<k)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, dataset.Float64(name, logQ))
-	}
-	manifest, err := j.manifest(m)
-	return append(out, dataset.Bytes("manifest", manifest)), err
-}
-
-// manifest is that of a file of scores.
-func (j Job) manifest(m *eqflow.Model) ([]byte, error) {
-	spec, err := target.SpecOf(m.Target)
-	if err != nil {
-		return nil, err
-	}
-	from, to := j.shard().Range(j.Total)
-	doc := dataset.Manifest{System: m.Target.Name(), CreatedBy: "eqflow eval", Count: to - from, Particles: m.Prior.N, Dim: m.Prior.D}
-	if doc.Spec, err = json.Marshal(spec); err != nil {
-		return nil, err
-	}
-	if doc.Settings, err = json.Marshal(j); err != nil {
-		return nil, err
-	}
-	return json.Marshal(doc)
-}
-
-// readJob reads whose work a file holds.
+// readJob reads the job and the manifest of a shard's file.
 func readJob(path string) (j Job, m dataset.Manifest, err error) {
 	text, err := dataset.ReadArray(path, "manifest")
 	if err != nil {
 		return j, m, err
 	}
 	if err := json.Unmarshal(text.U8, &m); err == nil && len(m.Settings) > 0 {
-		_ = json.Unmarshal(m.Settings, &j) // of another kind of file it finds no campaign
+		_ = json.Unmarshal(m.Settings, &j) // a file of another kind leaves j without work
 	}
 	if _, known := columns[j.Work]; !known || j.Of < 1 || j.Index < 0 || j.Index >= j.Of {
-		return j, m, fmt.Errorf("%w: %s is no shard; make one with eqflow sample --shard i/n or eqflow eval --shard i/n", ErrShards, path)
+		return j, m, fmt.Errorf("%w: %s is no shard; make shards with --shard i/n of eqflow sample or eqflow eval",
+			ErrShards, path)
 	}
-	if j.Divergence == "" { // in files from when there was no choice
-		j.Divergence = engine.Exact
-	}
+	j.Divergence = cmp.Or(j.Divergence, engine.Exact) // older files name none
 	return j, m, nil
 }

@@ -26,7 +26,9 @@ import (
 func newModel(t *testing.T, seed uint64) *eqflow.Model {
 	t.Helper()
 	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{
-		Target: target.DW4(), Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 8, TimeCentres: 3}, Steps: 3}, Seed: seed,
+		Target: target.DW4(),
+		Flow:   flow.Continuous{Field: dynamics.RadialBasis{Centres: 8, TimeCentres: 3}, Steps: 3},
+		Seed:   seed,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -93,8 +95,8 @@ func TestParseShard(t *testing.T) {
 	}
 }
 
-// However a draw is cut, its whole is the same, bit for bit where the backend rounds every configuration alike; and what is
-// said of it is what the estimators for one file say.
+// The whole of a draw does not depend on the number of shards, bit for bit if the backend rounds
+// every configuration alike. The summary agrees with the estimators for one file.
 func TestWholeIsTheSameInAnyCut(t *testing.T) {
 	const total = 2500 // ends within the third block
 	m, folder := newModel(t, 1), t.TempDir()
@@ -117,24 +119,35 @@ func TestWholeIsTheSameInAnyCut(t *testing.T) {
 		files = append(files, set)
 		u, _ := set.Arrays.Get("u")
 		logW, _ := set.Arrays.Get("log_w")
-		s, z, e := w.Summary(), stats.LogZ(logW.F64, stats.Bootstrap{}), stats.Mean(u.F64, logW.F64, stats.Bootstrap{})
-		if s.LogZ != z.Value || s.LogZError != z.Error || s.Energy != e.Value || s.EnergyError != e.Error || s.ESS != stats.KishESS(logW.F64)/total {
-			t.Errorf("in %d shards: %+v, want %v and %v", of, s, z, e)
-		}
-		if d := stats.Histogram(u.F64, logW.F64, s.Energies.Edges, stats.Bootstrap{}); !reflect.DeepEqual(d, s.Energies.Density) || len(d) != bins {
-			t.Errorf("in %d shards the histogram is %v, want %v", of, s.Energies.Density, d)
-		}
+		checkSummary(t, w.Summary(), u.F64, logW.F64)
 	}
 	if !reflect.DeepEqual(files[0], files[1]) {
 		t.Error("four shards and one differ")
 	}
 }
 
-// No two samples are alike: blocks and seeds have streams of their own, and none is that of a draw without shards.
+// checkSummary compares the summary of samples with energies u and log-weights logW with the
+// estimators.
+func checkSummary(t *testing.T, s Summary, u, logW []float64) {
+	t.Helper()
+	z, e := stats.LogZ(logW, stats.Bootstrap{}), stats.Mean(u, logW, stats.Bootstrap{})
+	if s.LogZ != z.Value || s.LogZError != z.Error || s.Energy != e.Value || s.EnergyError != e.Error {
+		t.Errorf("in %d shards: %+v, want %v and %v", s.Shards, s, z, e)
+	}
+	if ess := stats.KishESS(logW) / float64(len(logW)); s.ESS != ess {
+		t.Errorf("in %d shards: an ESS of %g, want %g", s.Shards, s.ESS, ess)
+	}
+	density := stats.Histogram(u, logW, s.Energies.Edges, stats.Bootstrap{})
+	if !reflect.DeepEqual(density, s.Energies.Density) || len(density) != bins {
+		t.Errorf("in %d shards the histogram is %v, want %v", s.Shards, s.Energies.Density, density)
+	}
+}
+
+// No two samples are alike, because blocks and seeds have random streams of their own.
 func TestStreamsAreIndependent(t *testing.T) {
 	m, seen := newModel(t, 1), map[float64]string{}
 	for _, seed := range []uint64{0, 1, 1 << 63} {
-		z := draws(m.Prior, seed, 0, 3*block)
+		z := priorDraws(m.Prior, seed, 0, 3*blockSize)
 		for i := range z.Len() {
 			if other, there := seen[z.At(i)[0]]; there {
 				t.Fatalf("draw %d of seed %d is that of %s", i, seed, other)
@@ -151,7 +164,7 @@ func TestStreamsAreIndependent(t *testing.T) {
 	}
 }
 
-// A shard that is killed leaves nothing, and comes out the same when it is run again.
+// A shard that is killed leaves no file, and is the same when it is run again.
 func TestKilledShardComesOutTheSame(t *testing.T) {
 	m := newModel(t, 1)
 	want, err := os.ReadFile(sample(t, m, 3000, 2, 5)[1])
@@ -236,7 +249,7 @@ func TestMergeRefuses(t *testing.T) {
 	}
 }
 
-// Scores in shards give the verdict that the whole file gets.
+// Scores in shards give the verdict of the whole file.
 func TestScoresMerge(t *testing.T) {
 	m, folder := newModel(t, 1), t.TempDir()
 	data := m.Prior.Sample(rand.New(rand.NewPCG(3, 3)), 90)
@@ -268,7 +281,11 @@ func TestScoresMerge(t *testing.T) {
 		t.Fatal(err)
 	}
 	arrays, err := dataset.ReadArrays(path)
-	if err != nil || !slices.Equal(arrays.Names(), []string{"log_q", "log_q_2n", "log_q_4n", "manifest"}) || arrays[0].Len() != 90 {
-		t.Errorf("%v, %v", arrays.Names(), err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"log_q", "log_q_2n", "log_q_4n", "manifest"}
+	if !slices.Equal(arrays.Names(), names) || arrays[0].Len() != 90 {
+		t.Errorf("arrays %v, the first of %d", arrays.Names(), arrays[0].Len())
 	}
 }

@@ -15,18 +15,18 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Whole is a campaign put together from all of its shards. It holds a few numbers of each configuration in memory, and not the
-// configurations.
+// Whole is a campaign with the numbers of all its shards. Memory holds a few numbers of each
+// configuration, and not the configurations.
 type Whole struct {
 	Campaign
 	Target   target.Target
 	manifest dataset.Manifest
-	files    []string // by shard
-	numbers  map[string][]float64
+	files    []string             // by index of the shard
+	numbers  map[string][]float64 // by name of the array
 }
 
-// Merge reads all shards of one campaign, in any order. Shards that are missing, given twice or of different campaigns are
-// errors that match ErrShards.
+// Merge reads all shards of one campaign, in any order. A missing shard, a shard that is given
+// twice and a shard of another campaign are errors that match ErrShards.
 func Merge(paths ...string) (*Whole, error) {
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("%w: none are given; name the files of all shards", ErrShards)
@@ -35,7 +35,10 @@ func Merge(paths ...string) (*Whole, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Whole{Campaign: first.Campaign, manifest: manifest, files: make([]string, first.Of), numbers: map[string][]float64{}}
+	w := &Whole{
+		Campaign: first.Campaign, manifest: manifest,
+		files: make([]string, first.Of), numbers: map[string][]float64{},
+	}
 	for _, path := range paths {
 		j, _, err := readJob(path)
 		switch {
@@ -43,13 +46,15 @@ func Merge(paths ...string) (*Whole, error) {
 			return nil, err
 		case j.Campaign != first.Campaign:
 			j.Index = first.Index
-			return nil, fmt.Errorf("%w: %s does not belong to %s: it is %s; merge shards of one campaign", ErrShards, path, paths[0], j.differs(first))
+			return nil, fmt.Errorf("%w: %s does not belong to %s: it is %s; merge shards of one campaign",
+				ErrShards, path, paths[0], j.difference(first))
 		case w.files[j.Index] != "":
-			return nil, fmt.Errorf("%w: shard %s is given twice, in %s and %s; leave one out", ErrShards, j.shard(), w.files[j.Index], path)
+			return nil, fmt.Errorf("%w: shard %s is given twice, in %s and %s; leave one out",
+				ErrShards, j.shard(), w.files[j.Index], path)
 		}
 		w.files[j.Index] = path
 	}
-	if err := w.complete(); err != nil {
+	if err := w.checkComplete(); err != nil {
 		return nil, err
 	}
 	if err := w.describe(); err != nil {
@@ -58,8 +63,8 @@ func Merge(paths ...string) (*Whole, error) {
 	return w, w.read()
 }
 
-// complete returns an error that names the shards that are missing.
-func (w *Whole) complete() error {
+// checkComplete returns an error that names the missing shards, if there are any.
+func (w *Whole) checkComplete() error {
 	var missing []string
 	for i, file := range w.files {
 		if file == "" {
@@ -73,10 +78,11 @@ func (w *Whole) complete() error {
 	if most := 12; count > most {
 		missing = append(missing[:most], "…")
 	}
-	return fmt.Errorf("%w: %d of %d are missing: %s; make them, the others need no change", ErrShards, count, w.Of, strings.Join(missing, ", "))
+	return fmt.Errorf("%w: %d of %d are missing: %s; make them; the others need no change",
+		ErrShards, count, w.Of, strings.Join(missing, ", "))
 }
 
-// describe finds the system, and makes the manifest that of the whole.
+// describe sets the system, and turns the manifest of a shard into the manifest of the whole.
 func (w *Whole) describe() (err error) {
 	var spec target.Spec
 	if err := json.Unmarshal(w.manifest.Spec, &spec); err != nil {
@@ -90,7 +96,7 @@ func (w *Whole) describe() (err error) {
 	return err
 }
 
-// read gathers the numbers of all shards, in order.
+// read reads the numbers of all shards, in order.
 func (w *Whole) read() error {
 	for i, file := range w.files {
 		from, to := Shard{i, w.Of}.Range(w.Total)
@@ -103,7 +109,8 @@ func (w *Whole) read() error {
 				return err
 			}
 			if a.Len() != to-from {
-				return fmt.Errorf("%w: %s holds %d configurations, not the %d of its shard; make it again", ErrShards, file, a.Len(), to-from)
+				return fmt.Errorf("%w: %s holds %d configurations, and its shard has %d; make it again",
+					ErrShards, file, a.Len(), to-from)
 			}
 			w.numbers[name] = append(w.numbers[name], a.Float64s()...)
 		}
@@ -111,53 +118,57 @@ func (w *Whole) read() error {
 	return nil
 }
 
-// Write writes the whole as one .npz, as the work of one machine would be: one array of one shard at a time.
+// Write writes the whole as one .npz, as one machine would. Memory holds one array of one shard at
+// a time.
 func (w *Whole) Write(path string, overwrite bool) error {
 	return dataset.Join(path, w.files, w.columns(), w.manifest, overwrite)
 }
 
-// Histogram is a reweighted density between edges, one longer than the density.
+// Histogram is a reweighted density in bins. There is one more edge than there are bins.
 type Histogram struct {
 	Edges   []float64        `json:"edges"`
 	Density []stats.Estimate `json:"density"`
 }
 
-// Summary is what the samples of all shards tell, by the estimators for one file of samples.
+// Summary holds estimates from the samples of all shards, by the estimators for one file of
+// samples.
 type Summary struct {
-	System      string    `json:"system"`
-	Shards      int       `json:"shards"`
-	N           int       `json:"n"`
-	Seed        uint64    `json:"seed"`
-	ESS         float64   `json:"ess"` // share of n
-	LogZ        float64   `json:"log_z"`
-	LogZError   float64   `json:"log_z_error"`
-	Energy      float64   `json:"energy"` // reweighted mean, kT
-	EnergyError float64   `json:"energy_error"`
-	Energies    Histogram `json:"energy_histogram"` // reweighted, over all but the outermost thousandths
+	System      string  `json:"system"`
+	Shards      int     `json:"shards"`
+	N           int     `json:"n"`
+	Seed        uint64  `json:"seed"`
+	ESS         float64 `json:"ess"` // as a share of n
+	LogZ        float64 `json:"log_z"`
+	LogZError   float64 `json:"log_z_error"`
+	Energy      float64 `json:"energy"` // reweighted mean, kT
+	EnergyError float64 `json:"energy_error"`
+	// Energies is the reweighted histogram, without the outermost thousandths of the weight.
+	Energies Histogram `json:"energy_histogram"`
 	engine.Method
 	density.Noise
 }
 
-// Summary weighs the samples.
+// Summary returns estimates from the samples.
 func (w *Whole) Summary() Summary {
 	u, logW, boot := w.numbers["u"], w.numbers["log_w"], stats.Bootstrap{}
-	z, mean, edges := stats.LogZ(logW, boot), stats.Mean(u, logW, boot), edgesOf(u, logW)
+	z, mean, edges := stats.LogZ(logW, boot), stats.Mean(u, logW, boot), histogramEdges(u, logW)
 	return Summary{
-		System: w.Target.Name(), Shards: w.Of, N: w.Total, Seed: w.Seed, ESS: stats.KishESS(logW) / float64(w.Total),
+		System: w.Target.Name(), Shards: w.Of, N: w.Total, Seed: w.Seed,
+		ESS:  stats.KishESS(logW) / float64(w.Total),
 		LogZ: z.Value, LogZError: z.Error, Energy: mean.Value, EnergyError: mean.Error,
 		Energies: Histogram{edges, stats.Histogram(u, logW, edges, boot)},
 		Method:   w.Method, Noise: density.NoiseOf(w.numbers["log_q_error"], logW),
 	}
 }
 
-// Bins of the energies' histogram, and the weight that is left out of it at either end.
+// The histogram of the energies.
 const (
-	bins  = 40
-	tails = 1e-3
+	bins = 40
+	tail = 1e-3 // share of the weight that is left out at either end
 )
 
-// edgesOf spaces the bins evenly between the energies that leave out the tails of the weight.
-func edgesOf(u, logW []float64) []float64 {
+// histogramEdges spaces the bins evenly between the energies where the tails of the weight begin.
+func histogramEdges(u, logW []float64) []float64 {
 	order := make([]int, len(u))
 	for i := range order {
 		order[i] = i
@@ -166,10 +177,10 @@ func edgesOf(u, logW []float64) []float64 {
 	weights, below := stats.Weights(logW), 0.0
 	low, high := u[order[0]], u[order[len(order)-1]]
 	for _, i := range order {
-		if below < tails {
+		if below < tail {
 			low = u[i]
 		}
-		if below += weights[i]; below >= 1-tails {
+		if below += weights[i]; below >= 1-tail {
 			high = u[i]
 			break
 		}
@@ -177,7 +188,8 @@ func edgesOf(u, logW []float64) []float64 {
 	return stats.Linspace(low, max(high, low+1e-9), bins+1)
 }
 
-// Check is the verdict on the scores of all shards, as an evaluation of the whole file gives it.
+// Check is the verdict on the scores of all shards. It equals the verdict on the whole file.
 func (w *Whole) Check(equilibrium bool) evaluate.Check {
-	return evaluate.CheckScores(w.Target, equilibrium, w.numbers["log_q"], w.numbers["log_q_2n"], w.numbers["log_q_4n"])
+	return evaluate.CheckScores(w.Target, equilibrium,
+		w.numbers["log_q"], w.numbers["log_q_2n"], w.numbers["log_q_4n"])
 }

@@ -1,8 +1,10 @@
-// Package comparison puts the evaluations of several models side by side: one table, one figure.
+// Package comparison puts the evaluations of several models side by side, in one table and one
+// figure.
 package comparison
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -15,13 +17,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
-// Entry is one model's evaluation under a name.
+// Entry is the evaluation of one model, with a name.
 type Entry struct {
 	Name string
 	evaluate.Report
 }
 
-// MarshalJSON writes the report with its name.
+// MarshalJSON writes the report and the name as one object.
 func (e Entry) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(e.Report)
 	if err != nil {
@@ -35,10 +37,11 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// Comparison is evaluations of one system's models, in the order in which they are shown.
+// Comparison holds evaluations of models of one system, in the order of table and figure.
 type Comparison []Entry
 
-// Read takes the last evaluation from each model's folder, or a report from a file of "eqflow eval --json".
+// Read reads one report from each path: the last evaluation in a model's folder, or a file written
+// by "eqflow eval --json".
 func Read(paths ...string) (Comparison, error) {
 	var c Comparison
 	for _, path := range paths {
@@ -48,7 +51,8 @@ func Read(paths ...string) (Comparison, error) {
 		}
 		c = append(c, Entry{Report: r})
 		if first := c[0]; r.System != first.System {
-			return nil, fmt.Errorf("comparison: %s is of %s and %s of %s; compare models of one system", paths[0], first.System, path, r.System)
+			return nil, fmt.Errorf("comparison: %s is of %s, and %s is of %s; compare models of one system",
+				paths[0], first.System, path, r.System)
 		}
 	}
 	for i, name := range shortNames(paths) {
@@ -57,15 +61,18 @@ func Read(paths ...string) (Comparison, error) {
 	return c, nil
 }
 
+// read reads a report from a model's folder or from a file.
 func read(path string) (evaluate.Report, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return evaluate.Report{}, fmt.Errorf("comparison: %w; give models' folders, or files of eqflow eval --json", err)
+		return evaluate.Report{}, fmt.Errorf("comparison: %w; give folders of models, or files of eqflow eval --json",
+			err)
 	case info.IsDir():
 		card, err := eqflow.Describe(path)
 		if err == nil && card.Report == nil {
-			err = fmt.Errorf("comparison: the model in %s has not been evaluated; eqflow eval --model %s --data FILE does it", path, path)
+			err = fmt.Errorf("comparison: the model in %[1]s has not been evaluated; "+
+				"run eqflow eval --model %[1]s --data FILE", path)
 		}
 		if err != nil {
 			return evaluate.Report{}, err
@@ -78,15 +85,15 @@ func read(path string) (evaluate.Report, error) {
 		err = json.Unmarshal(text, &r)
 	}
 	if err == nil && r.System == "" {
-		err = fmt.Errorf("it names no system")
+		err = errors.New("it names no system")
 	}
 	if err != nil {
-		return r, fmt.Errorf("comparison: %s is no report of eqflow eval --json (%w)", path, err)
+		return r, fmt.Errorf("comparison: %s is no report of eqflow eval --json: %w", path, err)
 	}
 	return r, nil
 }
 
-// shortNames are the last parts of paths, or the paths themselves where those do not differ.
+// shortNames are the last parts of the paths. Paths with the same last part stay whole.
 func shortNames(paths []string) []string {
 	names, seen := make([]string, len(paths)), map[string]int{}
 	for i, path := range paths {
@@ -101,48 +108,73 @@ func shortNames(paths []string) []string {
 	return names
 }
 
-// Table has a row for each model, and one for what a perfect model would have, as far as that is known. Energies are the
-// evaluations of the target's that training made.
+// Table has a row for each model, and a row with the values of a perfect model as far as they are
+// known. The column energies counts the evaluations of the target's energy in training.
 func (c Comparison) Table() figure.Table {
-	t := figure.Table{Headers: []string{"model", "flow", "parameters", "NLL / nats", "ESS / %", "log Z", "W2", "energy-W2", "distance-W2",
-		"training / s", "energies", "effective / s", "judged"}}
+	t := figure.Table{Headers: []string{
+		"model", "flow", "parameters", "NLL / nats", "ESS / %", "log Z", "W2", "energy-W2", "distance-W2",
+		"training / s", "energies", "effective / s", "judged",
+	}}
 	for _, e := range c {
-		judged := "trustworthy"
-		if !e.Trustworthy {
-			judged = "NOT TRUSTWORTHY"
-		} else if e.Samples > 0 && !e.WeightsTrustworthy {
-			judged = "weights not trustworthy"
-		}
-		flow := e.Flow
-		if e.Probes > 0 {
-			flow += fmt.Sprintf(", divergence from %d probes", e.Probes)
-		}
-		t.Rows = append(t.Rows, []string{e.Name, flow, fmt.Sprint(e.Parameters), number("%.3f", e.NLL4), number("%.1f", 100*e.ESS),
-			withError(e.LogZ, e.LogZError), number("%.3f", e.W2), number("%.3f", e.EnergyW2), number("%.4f", e.DistanceW2),
-			number("%.0f", e.TrainingSeconds), fmt.Sprint(e.TrainingEnergies), number("%.3g", e.EffectivePerSec), judged})
+		t.Rows = append(t.Rows, e.row())
 	}
-	best := c.best()
-	t.Rows = append(t.Rows, []string{"(perfect)", "", "", number("%.3f", best.KnownEntropy), "100", number("%.3f", best.KnownLogZ),
-		number("%.3f", best.W2Floor), number("%.3f", best.EnergyW2Floor), number("%.4f", best.DistanceW2Floor), "", "", "", ""})
+	p := c.perfect()
+	t.Rows = append(t.Rows, []string{
+		"(perfect)", "", "", number("%.3f", p.NLL), "100", number("%.3f", p.LogZ),
+		number("%.3f", p.W2), number("%.3f", p.EnergyW2), number("%.4f", p.DistanceW2), "", "", "", "",
+	})
 	return t
 }
 
-// best holds what is known of a perfect model: from the first report that knows it.
-func (c Comparison) best() evaluate.Report {
-	best := c[0].Report
-	for _, e := range c {
-		for _, p := range []struct{ mine, theirs *float64 }{
-			{&best.KnownEntropy, &e.KnownEntropy}, {&best.KnownLogZ, &e.KnownLogZ}, {&best.W2Floor, &e.W2Floor},
-			{&best.EnergyW2Floor, &e.EnergyW2Floor}, {&best.DistanceW2Floor, &e.DistanceW2Floor},
-		} {
-			if math.IsNaN(*p.mine) {
-				*p.mine = *p.theirs
-			}
-		}
+// row is the model's row of the table.
+func (e Entry) row() []string {
+	flow, judged := e.Flow, "trustworthy"
+	if e.Probes > 0 {
+		flow += fmt.Sprintf(", divergence from %d probes", e.Probes)
 	}
-	return best
+	switch {
+	case !e.Trustworthy:
+		judged = "NOT TRUSTWORTHY"
+	case e.Samples > 0 && !e.WeightsTrustworthy:
+		judged = "weights not trustworthy"
+	}
+	return []string{
+		e.Name, flow, fmt.Sprint(e.Parameters), number("%.3f", e.NLL4), number("%.1f", 100*e.ESS),
+		withError(e.LogZ, e.LogZError), number("%.3f", e.W2), number("%.3f", e.EnergyW2),
+		number("%.4f", e.DistanceW2), number("%.0f", e.TrainingSeconds), fmt.Sprint(e.TrainingEnergies),
+		number("%.3g", e.EffectivePerSec), judged,
+	}
 }
 
+// perfect holds the values of a perfect model; NaN stands for an unknown one.
+type perfect struct {
+	NLL        float64 `json:"nll"`
+	LogZ       float64 `json:"log_z"`
+	W2         float64 `json:"w2"`
+	EnergyW2   float64 `json:"energy_w2"`
+	DistanceW2 float64 `json:"distance_w2"`
+}
+
+// perfect takes each value of a perfect model from the first report that knows it.
+func (c Comparison) perfect() perfect {
+	first := func(value func(evaluate.Report) float64) float64 {
+		for _, e := range c {
+			if v := value(e.Report); !math.IsNaN(v) {
+				return v
+			}
+		}
+		return math.NaN()
+	}
+	return perfect{
+		NLL:        first(func(r evaluate.Report) float64 { return r.KnownEntropy }),
+		LogZ:       first(func(r evaluate.Report) float64 { return r.KnownLogZ }),
+		W2:         first(func(r evaluate.Report) float64 { return r.W2Floor }),
+		EnergyW2:   first(func(r evaluate.Report) float64 { return r.EnergyW2Floor }),
+		DistanceW2: first(func(r evaluate.Report) float64 { return r.DistanceW2Floor }),
+	}
+}
+
+// number writes a value, and a dash for NaN.
 func number(format string, v float64) string {
 	if math.IsNaN(v) {
 		return "–"
@@ -150,6 +182,7 @@ func number(format string, v float64) string {
 	return fmt.Sprintf(format, v)
 }
 
+// withError writes a value and its error, and a dash for NaN.
 func withError(v, err float64) string {
 	if math.IsNaN(v) {
 		return "–"
@@ -157,17 +190,17 @@ func withError(v, err float64) string {
 	return fmt.Sprintf("%.3f ± %.3f", v, err)
 }
 
-// Figure has a panel of bars each for NLL, ESS, W2 and energy-W2, with what a perfect model would have as dashed lines.
-// Panels of what no model has are left out.
+// Figure has a panel of bars for each of NLL, ESS, W2 and energy-W2. Dashed lines show the values
+// of a perfect model. Panels without any value are left out.
 func (c Comparison) Figure() figure.Figure {
-	best := c.best()
+	best := c.perfect()
 	panels := []panel{
-		{"NLL above the entropy / nats", func(e Entry) float64 { return e.NLL4 - best.KnownEntropy }, math.NaN()},
+		{"NLL above the entropy / nats", func(e Entry) float64 { return e.NLL4 - best.NLL }, math.NaN()},
 		{"ESS / %", func(e Entry) float64 { return 100 * e.ESS }, 100},
-		{"W2", func(e Entry) float64 { return e.W2 }, best.W2Floor},
-		{"energy-W2 / kT", func(e Entry) float64 { return e.EnergyW2 }, best.EnergyW2Floor},
+		{"W2", func(e Entry) float64 { return e.W2 }, best.W2},
+		{"energy-W2 / kT", func(e Entry) float64 { return e.EnergyW2 }, best.EnergyW2},
 	}
-	if math.IsNaN(best.KnownEntropy) {
+	if math.IsNaN(best.NLL) {
 		panels[0] = panel{"NLL / nats", func(e Entry) float64 { return e.NLL4 }, math.NaN()}
 	}
 	var drawn []figure.Figure
@@ -182,21 +215,22 @@ func (c Comparison) Figure() figure.Figure {
 // panel is one measure of the figure.
 type panel struct {
 	title   string
-	of      func(Entry) float64
-	perfect float64 // NaN where it is not known
+	value   func(Entry) float64
+	perfect float64 // NaN if it is not known or not shown
 }
 
+// figure draws the panel's bars. It returns false if no model has a positive value.
 func (p panel) figure(c Comparison) (f figure.Figure, ok bool) {
 	var labels []string
 	var values []float64
 	lo, hi, positive := math.Inf(1), 0.0, true
 	for _, e := range c {
-		v := p.of(e)
+		v := p.value(e)
 		if math.IsInf(v, 0) {
 			v = math.NaN()
 		}
 		labels, values = append(labels, strings.ReplaceAll(e.Name, ", ", ",\n")), append(values, v)
-		positive = positive && !(v <= 0) // an NLL may lie under the entropy, by the noise of the data
+		positive = positive && !(v <= 0) // the noise of the data can bring an NLL under the entropy
 		if v > 0 {
 			lo, hi, ok = min(lo, v), max(hi, v), true
 		}
@@ -211,19 +245,9 @@ func (p panel) figure(c Comparison) (f figure.Figure, ok bool) {
 	return figure.Bars(a, labels, figure.BarSeries{Values: values, ShowValues: true}), ok
 }
 
-// MarshalJSON writes the system, the models' reports, and what is known of a perfect model.
+// MarshalJSON writes the system, the reports of the models, and the values of a perfect model.
 func (c Comparison) MarshalJSON() ([]byte, error) {
-	best := c.best()
-	return json.Marshal(map[string]any{"system": best.System, "models": []Entry(c), "perfect": finite.Fields(perfect{
-		best.KnownEntropy, best.KnownLogZ, best.W2Floor, best.EnergyW2Floor, best.DistanceW2Floor,
-	})})
-}
-
-// perfect is what is known of a perfect model.
-type perfect struct {
-	NLL        float64 `json:"nll"`
-	LogZ       float64 `json:"log_z"`
-	W2         float64 `json:"w2"`
-	EnergyW2   float64 `json:"energy_w2"`
-	DistanceW2 float64 `json:"distance_w2"`
+	return json.Marshal(map[string]any{
+		"system": c[0].System, "models": []Entry(c), "perfect": finite.Fields(c.perfect()),
+	})
 }

@@ -17,18 +17,18 @@ import (
 // results is the content of results.json.
 type results struct {
 	Quick     bool              `json:"quick"`
-	Smaller   bool              `json:"smaller_settings"` // on the Go backend, which is slower than XLA
+	Smaller   bool              `json:"smaller_settings"` // for the Go backend, which is slower than XLA
 	Backend   string            `json:"backend"`
 	Versions  map[string]string `json:"versions"`
 	Machine   machine           `json:"machine"`
 	Seconds   float64           `json:"seconds"` // of this run
 	Notebooks []executed        `json:"notebooks"`
 	Held      int               `json:"held"`
-	Claimed   int               `json:"claimed"` // without what is only shown
+	Claimed   int               `json:"claimed"` // without the claims that are only shown
 	Claims    []protocol.Claim  `json:"claims"`
 }
 
-// machine is what of a computer bears on the seconds.
+// machine is what the running time depends on.
 type machine struct {
 	OS    string `json:"os"`
 	Arch  string `json:"arch"`
@@ -38,11 +38,11 @@ type machine struct {
 // executed is one notebook of a run.
 type executed struct {
 	Name    string  `json:"name"`
-	Seconds float64 `json:"seconds"` // when it was executed
-	Reused  bool    `json:"reused"`  // from an earlier run
+	Seconds float64 `json:"seconds"` // of its execution
+	Reused  bool    `json:"reused"`  // executed by an earlier run
 }
 
-// readClaims gathers what the notebooks have claimed.
+// readClaims reads the claims of all notebooks from their files in a folder.
 func (all *results) readClaims(folder string) error {
 	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil {
@@ -71,7 +71,7 @@ func (all *results) readClaims(folder string) error {
 	return nil
 }
 
-// write keeps the results for other programs.
+// write writes the results as JSON.
 func (all *results) write(path string) error {
 	text, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
@@ -80,7 +80,7 @@ func (all *results) write(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// printClaims shows all claims as one table, 120 columns wide at most.
+// printClaims prints all claims as one table of at most 120 columns.
 func (all *results) printClaims(out io.Writer) {
 	table := figure.Table{Headers: []string{"", "claim", "to reach", "measured", ""}}
 	for _, c := range all.Claims {
@@ -103,7 +103,7 @@ func (all *results) printClaims(out io.Writer) {
 	fmt.Fprint(out, table)
 }
 
-// wrap breaks a text into lines of at most width letters, between words.
+// wrap breaks a text between words, into lines of at most width letters.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
@@ -120,7 +120,7 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// versions are those of this program and of what it computes with.
+// versions are the versions of this program and of the libraries that compute.
 func versions() map[string]string {
 	v := map[string]string{"go": runtime.Version()}
 	info, ok := debug.ReadBuildInfo()

@@ -5,21 +5,22 @@ import (
 	"time"
 )
 
-// expected are the seconds that the notebooks took alone on two cores with XLA, full and quick: what the time left of a
-// run is first reckoned from.
+// expected are the seconds that each notebook takes on two cores with XLA and nothing else running.
+// The time left of a run is first estimated from them.
 var expected = map[string]struct{ full, quick float64 }{
 	"01": {60, 26}, "02": {30, 12}, "03": {420, 49}, "04": {480, 49}, "05": {120, 22},
 	"06": {420, 300}, "07": {660, 720}, "08": {280, 120}, "09": {380, 120}, "10": {560, 300}, // on one core, mostly
 }
 
-// schedule reckons how long a run of notebooks still takes: by what each is expected to take, and how this machine has done
-// so far.
+// schedule estimates the time left of a run of notebooks, from the expected times and the pace of
+// this machine so far.
 type schedule struct {
-	left  []float64 // expected seconds of the notebooks to come, the present one first
-	spent float64   // seconds that the finished ones took
-	meant float64   // and were expected to
+	left         []float64 // expected seconds of the present notebook and of the notebooks after it
+	spent        float64   // seconds of the finished notebooks
+	spentPlanned float64   // expected seconds of the finished notebooks
 }
 
+// newSchedule plans a run of the named notebooks.
 func newSchedule(names []string, quick bool) *schedule {
 	s := &schedule{}
 	for _, name := range names {
@@ -36,19 +37,20 @@ func newSchedule(names []string, quick bool) *schedule {
 	return s
 }
 
-// finish notes how long the present notebook took; what was reused says nothing about the machine.
+// finish records the time of the present notebook. A reused notebook says nothing about the pace.
 func (s *schedule) finish(took time.Duration, reused bool) {
 	if !reused {
-		s.spent, s.meant = s.spent+took.Seconds(), s.meant+s.left[0]
+		s.spent, s.spentPlanned = s.spent+took.Seconds(), s.spentPlanned+s.left[0]
 	}
 	s.left = s.left[1:]
 }
 
-// remaining is what is left after some time in the present notebook, which is never taken for all but done.
+// remaining is the time left when some time of the present notebook has elapsed. It counts at least
+// a tenth of the present notebook's time as left.
 func (s *schedule) remaining(elapsed time.Duration) time.Duration {
 	pace := 1.0
-	if s.meant > 0 {
-		pace = s.spent / s.meant
+	if s.spentPlanned > 0 {
+		pace = s.spent / s.spentPlanned
 	}
 	total := max(pace*s.left[0]-elapsed.Seconds(), pace*s.left[0]/10)
 	for _, seconds := range s.left[1:] {

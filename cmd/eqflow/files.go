@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/measure"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+// checkOutput refuses a file that cannot be written, before the work for it begins.
+func checkOutput(path string, force bool) error {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".npz", ".npy", ".xyz", ".extxyz":
+	default:
+		return inputErrorf("%s: eqflow cannot write this kind of file; name it .npz, .npy or .xyz", path)
+	}
+	if info, err := os.Stat(path); err == nil && (info.IsDir() || !force) {
+		return inputErrorf("%s exists; give another name, or --force to replace the file", path)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return inputErrorf("%s: its folder does not exist; make it with mkdir -p %s", path, filepath.Dir(path))
+	}
+	return nil
+}
+
+// checkNpz refuses a file that is not an .npz. A shard and a whole campaign have several arrays.
+func checkNpz(path string) error {
+	if strings.ToLower(filepath.Ext(path)) != ".npz" {
+		return inputErrorf("--out %s: name it .npz; no other kind of file holds all arrays", path)
+	}
+	return nil
+}
+
+// keptShard reports whether a file holds a job's work already, and tells the user if it does.
+func keptShard(cmd *cobra.Command, j campaign.Job, path string, force bool) (bool, error) {
+	if force {
+		return false, nil
+	}
+	done, err := j.Done(path)
+	if done {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s exists and is kept; --force replaces it\n", path)
+	}
+	return done, err
+}
+
+// readSample reads configurations with their energies, and with log-weights if the file has them.
+func readSample(t target.Target, path string) (measure.Sample, error) {
+	batch, err := readFor(t, path)
+	if err != nil {
+		return measure.Sample{}, err
+	}
+	set, err := dataset.Read(path, t.Particles(), t.Dim())
+	if err != nil {
+		return measure.Sample{}, err
+	}
+	s := measure.Sample{X: batch, Energy: energiesWithoutNaN(t, batch)}
+	if w, ok := set.Arrays.Get("log_w"); ok && len(w.F64) == batch.Len() {
+		s.LogWeight = w.F64
+	}
+	return s, nil
+}
+
+// energiesWithoutNaN returns u [batch], with +Inf in place of NaN: such a configuration has no
+// weight.
+func energiesWithoutNaN(t target.Target, batch particle.Batch) []float64 {
+	u := target.Energies(t, batch)
+	for i := range u {
+		if math.IsNaN(u[i]) {
+			u[i] = math.Inf(1)
+		}
+	}
+	return u
+}

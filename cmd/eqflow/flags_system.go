@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
+)
+
+// systemFlags choose a system: by its name or by a settings file. Single constants have flags of
+// their own.
+type systemFlags struct {
+	name, spec, convention string
+	constants              map[string]*float64
+}
+
+// add gives a command the flags.
+func (s *systemFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&s.name, "system", "",
+		"the system's `name`: "+strings.Join(target.Names(), ", ")+", such as dw4, lj13, chain5")
+	flags.StringVar(&s.spec, "spec", "", "a settings `file` (JSON) in place of --system")
+	flags.StringVar(&s.convention, "convention", "",
+		"`sum` over pairs of Lennard-Jones systems and their mixtures: ordered (each pair twice) or pairs (each pair once)")
+	s.constants = map[string]*float64{}
+	for name, help := range target.ConstantHelp() {
+		s.constants[name] = flags.Float64(flagOf(name), 0, help)
+	}
+}
+
+// flagOf is the name of a constant's flag.
+func flagOf(constant string) string { return strings.ReplaceAll(constant, "_", "-") }
+
+// given reports whether any of the flags is given.
+func (s *systemFlags) given(cmd *cobra.Command) bool {
+	given := s.name != "" || s.spec != "" || s.convention != ""
+	for name := range s.constants {
+		given = given || cmd.Flags().Changed(flagOf(name))
+	}
+	return given
+}
+
+// target returns the system that the flags choose, and its spec with all constants.
+func (s *systemFlags) target(cmd *cobra.Command) (target.Target, target.Spec, error) {
+	spec, err := s.base()
+	if err != nil {
+		return nil, spec, err
+	}
+	for name, value := range s.constants {
+		if cmd.Flags().Changed(flagOf(name)) {
+			if spec.Constants == nil {
+				spec.Constants = map[string]float64{}
+			}
+			spec.Constants[name] = *value
+		}
+	}
+	if s.convention != "" {
+		spec.Convention = target.Convention(s.convention)
+	}
+	t, err := target.FromSpec(spec)
+	if err != nil {
+		return nil, spec, err
+	}
+	spec, err = target.SpecOf(t)
+	return t, spec, err
+}
+
+// base is the spec of --system or --spec, before the flags of single constants change it.
+func (s *systemFlags) base() (target.Spec, error) {
+	if (s.name == "") == (s.spec == "") {
+		return target.Spec{}, errors.New("give the system either by --system NAME, such as dw4, or by --spec FILE")
+	}
+	if s.spec != "" {
+		return target.ReadSpec(s.spec)
+	}
+	t, err := target.Parse(s.name)
+	if err != nil {
+		return target.Spec{}, err
+	}
+	return target.SpecOf(t)
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
+)
+
+const kernelInstallHelp = `Builds GoNB and goimports in the versions of go.mod, compiles the packages that cells use, and
+registers the kernel "eqflow (Go)" with Jupyter. In a clone, cells compile against that clone.
+Elsewhere they compile against the code from which this program was built. No network is needed once
+the Go modules are on the machine. The first time takes a minute or two. Run the command again after
+the code has moved or its versions have changed.`
+
+// newKernelInstallCommand installs the kernel for Jupyter.
+func newKernelInstallCommand() *cobra.Command {
+	var where kernelPlace
+	var backend string
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Install the kernel for Jupyter",
+		Long:  kernelInstallHelp,
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			prefix, err := where.find(cmd.Context())
+			if err != nil {
+				return err
+			}
+			folder, err := installKernel(cmd.Context(), cmd.ErrOrStderr(), prefix, backend)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "kernel   %s, in %s\nnext     jupyter lab, and choose it\n",
+				ipynb.SpecTitle, folder)
+			return err
+		},
+	}
+	where.add(cmd)
+	addBackendFlag(cmd, &backend)
+	return cmd
+}

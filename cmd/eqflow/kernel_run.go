@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/magics"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/serve"
+)
+
+// newKernelRunCommand serves a kernel. Jupyter starts this command.
+func newKernelRunCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "run CONNECTION_FILE",
+		Short:  "Serve a kernel; Jupyter calls this",
+		Args:   cobra.ExactArgs(1),
+		Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := serve.FromEnvironment(args[0], version())
+			if err != nil {
+				return err
+			}
+			cache, err := gonb.CacheFolder()
+			if err != nil {
+				return err
+			}
+			binary, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			l.Program, l.Magics = binary, magics.All(binary, cache)
+			return serve.Run(cmd.Context(), l)
+		},
+	}
+}
