@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // endings are the formats in which a result is written.
@@ -41,7 +43,7 @@ func (r Result) Write(path string) error {
 		data, err = r.Picture().PNG()
 	}
 	if err == nil {
-		err = os.WriteFile(path, data, 0o644)
+		err = atomic.WriteFile(path, data)
 	}
 	if err != nil {
 		return fmt.Errorf("bench: the result cannot be written: %w", err)

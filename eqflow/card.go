@@ -13,6 +13,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // reportFile holds the last evaluation of a folder's model.
@@ -65,7 +66,7 @@ func KeepReport(folder string, r evaluate.Report) error {
 	if err != nil {
 		return fmt.Errorf("eqflow: the evaluation is not kept: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, reportFile), append(text, '\n'), 0o644); err != nil {
+	if err := atomic.WriteFile(filepath.Join(folder, reportFile), append(text, '\n')); err != nil {
 		return fmt.Errorf("eqflow: cannot keep the evaluation: %w", err)
 	}
 	return nil

@@ -3,12 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/comparison"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 const compareHelp = `Puts the evaluations of several models side by side: NLL (with four times the solver's steps), ESS,
@@ -66,7 +66,7 @@ func saveComparison(cmd *cobra.Command, c comparison.Comparison, folder string) 
 		return err
 	}
 	data := filepath.Join(folder, "comparison.json")
-	if err := os.WriteFile(data, append(text, '\n'), 0o644); err != nil {
+	if err := atomic.WriteFile(data, append(text, '\n')); err != nil {
 		return err
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: wrote", picture, "and", data)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/resident"
@@ -54,7 +55,7 @@ func (r *reproduction) notebook(ctx context.Context, name, place string, plan *s
 	if err != nil {
 		return executed{}, err
 	}
-	err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text, 0o644))
+	err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), atomic.WriteFile(path, text))
 	return executed{name, seconds, false}, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 	"github.com/eqflow/gonb-eqflow/notebooks/protocol"
 )
 
@@ -77,7 +78,7 @@ func (all *results) write(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
+	return atomic.WriteFile(path, append(text, '\n'))
 }
 
 // printClaims prints all claims as one table of at most 120 columns.

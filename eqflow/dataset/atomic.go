@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // writeAtomic writes data to path in one step. Readers see the old file or the complete new file,
@@ -23,16 +25,8 @@ func writeAtomicBy(path string, overwrite bool, write func(io.Writer) error) err
 	if err := checkTarget(path, overwrite); err != nil {
 		return err
 	}
-	// os.CreateTemp would make the file private. OpenFile leaves the permissions to the user's
-	// umask.
-	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
-	if err := writeSynced(temp, write); err != nil {
-		os.Remove(temp)
+	if err := atomic.Write(path, write); err != nil {
 		return fmt.Errorf("dataset: cannot write %s: %w; check space and permissions", path, err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		os.Remove(temp)
-		return fmt.Errorf("dataset: cannot rename the finished file to %s: %w; check permissions", path, err)
 	}
 	return nil
 }
@@ -55,22 +49,6 @@ func checkTarget(path string, overwrite bool) error {
 		return inputErrorf(path, "its folder does not exist; make it with mkdir -p %s", filepath.Dir(path))
 	}
 	return nil
-}
-
-func writeSynced(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err != nil {
-		return err
-	}
-	if err := write(f); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
 }
 
 // openFile opens a regular file for reading and returns its size.

@@ -14,6 +14,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
+
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // px is one pixel of a screen without scaling.
@@ -102,7 +104,7 @@ func (f Figure) Save(dir string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return "", fmt.Errorf("figure: cannot create the folder of %s: %w; choose another folder", path, err)
 	}
-	if err := os.WriteFile(path, data, 0o666); err != nil {
+	if err := atomic.WriteFile(path, data); err != nil {
 		return "", fmt.Errorf("figure: cannot write %s: %w; check space and permissions", path, err)
 	}
 	return path, nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/session"
 )
 
@@ -46,7 +47,7 @@ func (l *Lab) Claim(claim, target string, held bool, format string, args ...any)
 	}
 	claims = slices.DeleteFunc(claims, func(c Claim) bool { return c.Claim == claim })
 	text := must(json.MarshalIndent(append(claims, c), "", " "))
-	err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, append(text, '\n'), 0o644))
+	err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), atomic.WriteFile(path, append(text, '\n')))
 	if err != nil {
 		panic(err)
 	}

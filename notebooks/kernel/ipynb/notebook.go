@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
@@ -144,12 +145,8 @@ func (nb *Notebook) Save(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("kernel: cannot make the notebook's folder: %w; choose another", err)
 	}
-	part := path + ".part"
-	if err := os.WriteFile(part, data, 0o644); err != nil {
+	if err := atomic.WriteFile(path, data); err != nil {
 		return fmt.Errorf("kernel: cannot write the notebook: %w; free space or choose another folder", err)
-	}
-	if err := os.Rename(part, path); err != nil {
-		return fmt.Errorf("kernel: cannot write the notebook: %w; close the program that holds it open", err)
 	}
 	return nil
 }

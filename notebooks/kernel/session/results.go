@@ -7,13 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // Put keeps a result, any value that JSON can hold, under a name.
 func (s *Session) Put(name string, v any) {
 	text := must(json.MarshalIndent(v, "", " "))
 	path := filepath.Join(s.folder, resultsPart, checked(name)+".json")
-	err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, append(text, '\n'), 0o644))
+	err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), atomic.WriteFile(path, append(text, '\n')))
 	if err != nil {
 		panic(fmt.Errorf("session: cannot keep %q: %w; choose another folder with %s", name, err, EnvOut))
 	}
