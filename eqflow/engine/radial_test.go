@@ -19,7 +19,7 @@ import (
 func trained(t *testing.T, backend *xla.Opened) (*eqflow.Model, particle.Batch) {
 	t.Helper()
 	m := eqflowtest.Model(t, backend, flow.Continuous{})
-	arrays, err := dataset.ReadArrays("../bench/reference/DW4.npz")
+	arrays, err := dataset.ReadArrays("../../bench/reference/DW4.npz")
 	if err != nil {
 		t.Fatal(err)
 	}
