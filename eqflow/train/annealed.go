@@ -7,13 +7,14 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 )
 
-// Annealed is flow matching on the model's own samples, reweighted along a ladder from a wide
-// normal distribution to the target (see Rung). It needs no data. Continuous flows only.
+// Annealed is flow matching on the model's own samples. It reweights them along a ladder of
+// densities from a wide normal distribution to the target (see Rung). It needs no data. It trains
+// continuous flows only.
 type Annealed struct {
-	Draws     int     `json:"draws,omitempty"`      // own configurations drawn at each rung; default 5000
-	DrawEvery int     `json:"draw_every,omitempty"` // steps on each rung; default a twentieth of all
-	Moves     int     `json:"moves,omitempty"`      // MALA steps that move the resampled draws; default 0
-	Cut       float64 `json:"energy_cut,omitempty"` // as in Energy, before the target
+	Draws     int     `json:"draws,omitempty"`      // configurations that the model draws at each rung; default 5000
+	DrawEvery int     `json:"draw_every,omitempty"` // training steps on each rung; default a twentieth of all
+	Moves     int     `json:"moves,omitempty"`      // MALA steps for each resampled draw; default 0
+	Cut       float64 `json:"energy_cut,omitempty"` // as in Energy, on the rungs before the target
 }
 
 // String implements Objective.
@@ -47,7 +48,7 @@ func (Annealed) Feed(f *Feed, step int) (engine.Inputs, error) {
 	return in, nil
 }
 
-// Energies implements Objective: the ladder counts its own.
+// Energies implements Objective. The ladder itself counts the energies that it evaluates.
 func (Annealed) Energies(int, flow.Config) int64 { return 0 }
 
 // Loss implements Objective.

@@ -19,29 +19,39 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// softTrap is wider than the prior, and of no width that the ladder begins with. Its log Z is known exactly.
+// softTrap is wider than the prior, and its width is none of those that the ladder tries. Its log Z
+// is known exactly.
 var softTrap = target.Harmonic{N: 4, D: 2, K: 0.3}
 
 func softModel(t *testing.T) *eqflow.Model {
 	t.Helper()
 	field := dynamics.RadialBasis{Centres: 12, MaxDistance: 8, TimeCentres: 4, Width: 1}
-	m, err := eqflow.New(xlatest.Open(t).Backend, eqflow.Generator{Target: softTrap, Flow: flow.Continuous{Field: field, Steps: 8}, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return eqflowtest.Generator(t, xlatest.Open(t), eqflow.Generator{
+		Target: softTrap, Flow: flow.Continuous{Field: field, Steps: 8}, Seed: 1,
+	})
 }
 
-// From its energy alone, every way ends at a log Z that is known, and counts the energies that it took.
-func TestHarmonicFromItsEnergyAlone(t *testing.T) {
+// Every data-free objective reaches the known log Z of a harmonic trap, and counts the energies
+// that it evaluates.
+func TestDataFreeObjectivesReachTheKnownLogZ(t *testing.T) {
 	for name, c := range map[string]struct {
 		settings train.Settings
 		energies int64
 	}{
-		"path gradients": {train.Settings{Objective: train.Energy{Path: true}, Steps: 100, LearningRate: 2e-2}, 100 * 256},
-		// 17 widths tried with 200 draws each, and 6 rungs of 512.
-		"annealed":        {train.Settings{Objective: train.Annealed{Draws: 512, DrawEvery: 30}, Steps: 180, LearningRate: 3e-2}, 17*200 + 6*512},
-		"energy matching": {train.Settings{Objective: train.EnergyMatching{Draws: 512, DrawEvery: 50, Probes: 16}, Steps: 150, LearningRate: 3e-2}, 17*200 + 3*512 + 150*256*16},
+		"path gradients": {
+			train.Settings{Objective: train.Energy{Path: true}, Steps: 100, LearningRate: 2e-2}, 100 * 256,
+		},
+		// The ladder tries 17 widths with 200 draws each, and then climbs 6 rungs of 512 draws.
+		"annealed": {
+			train.Settings{Objective: train.Annealed{Draws: 512, DrawEvery: 30}, Steps: 180, LearningRate: 3e-2},
+			17*200 + 6*512,
+		},
+		"energy matching": {
+			train.Settings{
+				Objective: train.EnergyMatching{Draws: 512, DrawEvery: 50, Probes: 16}, Steps: 150, LearningRate: 3e-2,
+			},
+			17*200 + 3*512 + 150*256*16,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, s := softModel(t), c.settings
@@ -65,20 +75,22 @@ func TestHarmonicFromItsEnergyAlone(t *testing.T) {
 	}
 }
 
-// The ladder's first rungs lie between the normal and the target, and its last is the target, with the right log Z.
+// The first rungs of the ladder lie between the normal distribution and the target. The last rung
+// is the target, with the right log Z.
 func TestLadderClimbsToTheTarget(t *testing.T) {
-	m := eqflowtest.Model(t, xlatest.Open(t), flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 8})
+	field := dynamics.OneHop{Hidden: 8, Channels: 2}
+	m := eqflowtest.Model(t, xlatest.Open(t), flow.Continuous{Field: field, Steps: 8})
 	s := train.Settings{Objective: train.Annealed{Draws: 1024, DrawEvery: 60, Moves: 2}, Steps: 660, Seed: 1}
 	h, err := m.Train(context.Background(), train.Data{}, train.Run{Settings: s})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if first := h.Rungs[0]; first.Lambda <= 0 || first.Lambda > 0.5 || math.Abs(first.ESS-0.5) > 0.01 {
-		t.Errorf("first rung %+v, want half of the draws of a wide normal to be effective far from the target", first)
+		t.Errorf("first rung %+v, want λ in (0, 0.5] and an ESS of 0.5", first)
 	}
 	for k, r := range h.Rungs[1:] {
 		if before := h.Rungs[k]; r.Lambda < before.Lambda || r.Energies <= before.Energies || r.Step != before.Step+60 {
-			t.Errorf("rung %+v after %+v", r, before)
+			t.Errorf("rung %+v follows %+v", r, before)
 		}
 	}
 	last := h.Rungs[len(h.Rungs)-1]
@@ -87,7 +99,8 @@ func TestLadderClimbsToTheTarget(t *testing.T) {
 	}
 }
 
-// A run that was stopped between two rungs, or at one, ends with the bytes of one that was not.
+// A run that is stopped between two rungs, or at a rung, ends with the same bytes as an
+// uninterrupted run.
 func TestLadderResumesByteForByte(t *testing.T) {
 	backend := xlatest.OpenGo(t)
 	for _, s := range []train.Settings{
@@ -100,23 +113,25 @@ func TestLadderResumesByteForByte(t *testing.T) {
 
 func resumesByteForByte(t *testing.T, backend *xla.Opened, s train.Settings, stops ...int) {
 	t.Helper()
+	small := func() *eqflow.Model { return eqflowtest.Model(t, backend, eqflowtest.Small) }
 	whole := t.TempDir()
-	want, err := eqflowtest.Model(t, backend, eqflowtest.Small).Train(context.Background(), train.Data{}, train.Run{Settings: s, Folder: whole})
+	want, err := small().Train(context.Background(), train.Data{}, train.Run{Settings: s, Folder: whole})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, stop := range stops {
 		parts := t.TempDir()
 		ctx, cancel := context.WithCancel(context.Background())
-		_, err = eqflowtest.Model(t, backend, eqflowtest.Small).Train(ctx, train.Data{}, train.Run{Settings: s, Folder: parts, Report: func(p train.Progress) {
+		report := func(p train.Progress) {
 			if p.Step == stop {
 				cancel()
 			}
-		}})
+		}
+		_, err = small().Train(ctx, train.Data{}, train.Run{Settings: s, Folder: parts, Report: report})
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("stopped run returned %v", err)
 		}
-		got, err := eqflowtest.Model(t, backend, eqflowtest.Small).Train(context.Background(), train.Data{}, train.Run{Settings: s, Folder: parts})
+		got, err := small().Train(context.Background(), train.Data{}, train.Run{Settings: s, Folder: parts})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,37 +144,37 @@ func resumesByteForByte(t *testing.T, backend *xla.Opened, s train.Settings, sto
 	}
 }
 
-// Where the flow is the target's, path gradients vanish draw by draw, and the total gradient only on average: the one leaves
-// the parameters where they are, the other moves them by its noise.
-func TestPathGradientsAreStillAtTheTarget(t *testing.T) {
-	moved := map[bool]float64{}
+// Where the flow is right, path gradients vanish for every draw, and the total gradient vanishes
+// only on average. Path gradients leave the parameters in place; the noise of the total gradient
+// moves them.
+func TestPathGradientsVanishAtTheTarget(t *testing.T) {
+	const steps = 60
+	lost := map[bool]float64{} // 1 − ESS
 	for _, path := range []bool{false, true} {
-		m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{Target: target.Harmonic{N: 4, D: 2, K: 1}, Flow: eqflowtest.Small, Seed: 1})
+		m := eqflowtest.Generator(t, xlatest.OpenGo(t), eqflow.Generator{
+			Target: target.Harmonic{N: 4, D: 2, K: 1}, Flow: eqflowtest.Small, Seed: 1,
+		})
+		s := train.Settings{ // without an average, and at a low rate
+			Objective: train.Energy{Path: path, Penalty: new(0.0)}, Steps: steps, Batch: 32,
+			Average: new(0.0), Seed: steps, LearningRate: 1e-2,
+		}
+		if _, err := m.Train(context.Background(), train.Data{}, train.Run{Settings: s}); err != nil {
+			t.Fatal(err)
+		}
+		x, err := m.Sample(512, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		loss := func(steps int) float64 {
-			// An average that keeps the last parameters alone, and a rate that moves little.
-			s := train.Settings{Objective: train.Energy{Path: path, Penalty: new(0.0)}, Steps: steps, Batch: 32, Average: new(0.0), Seed: uint64(steps), LearningRate: 1e-2}
-			if _, err := m.Train(context.Background(), train.Data{}, train.Run{Settings: s}); err != nil {
-				t.Fatal(err)
-			}
-			x, err := m.Sample(512, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return 1 - stats.KishESS(x.LogWeight)/512
-		}
-		moved[path] = loss(60)
+		lost[path] = 1 - stats.KishESS(x.LogWeight)/512
 	}
-	if !(moved[true] < moved[false]/3) {
-		t.Errorf("1 − ESS is %.2g with path gradients, %.2g without", moved[true], moved[false])
+	if !(lost[true] < lost[false]/3) {
+		t.Errorf("1 − ESS is %.2g with path gradients, %.2g without", lost[true], lost[false])
 	}
 }
 
-// Forces take noise out of the regression and leave its mean: less loss for the same data, and for a Gaussian of the
-// stiffness of every direction none at all.
-func TestForcesTakeTheNoiseOut(t *testing.T) {
+// Forces remove noise from the regression and keep its mean: the loss falls for the same data. For
+// a Gaussian with the same stiffness in every direction no noise is left.
+func TestForcesRemoveTheNoise(t *testing.T) {
 	x := softModel(t).Prior.Sample(rand.New(rand.NewPCG(1, 1)), 2000)
 	for i := range x.X {
 		x.X[i] /= math.Sqrt(softTrap.K)
@@ -179,22 +194,23 @@ func TestForcesTakeTheNoiseOut(t *testing.T) {
 }
 
 func TestDataFreeSettingsAreChecked(t *testing.T) {
-	for what, s := range map[string]train.Settings{
-		"paths of the Rényi part":  {Objective: train.Likelihood{Path: true, Renyi: 0.5}},
-		"a negative penalty":       {Objective: train.Likelihood{Penalty: new(-1.0)}},
-		"an average of everything": {Average: new(1.0)},
-		"forces with transport":    {Objective: train.Matching{Forces: true, Pairing: train.OptimalTransport}},
-		"one draw":                 {Objective: train.Annealed{Draws: 1}},
-		"a share of two":           {Objective: train.Mixture{Share: 2}},
-		"moves backwards":          {Objective: train.Annealed{Moves: -1}},
+	for name, s := range map[string]train.Settings{
+		"path gradients with Rényi": {Objective: train.Likelihood{Path: true, Renyi: 0.5}},
+		"a negative penalty":        {Objective: train.Likelihood{Penalty: new(-1.0)}},
+		"a decay of one":            {Average: new(1.0)},
+		"forces with transport":     {Objective: train.Matching{Forces: true, Pairing: train.OptimalTransport}},
+		"one draw":                  {Objective: train.Annealed{Draws: 1}},
+		"a share of two":            {Objective: train.Mixture{Share: 2}},
+		"negative moves":            {Objective: train.Annealed{Moves: -1}},
 	} {
 		var bad *train.SettingsError
 		if err := s.Validate(); !errors.As(err, &bad) {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err := eqflowtest.Model(t, xlatest.OpenGo(t), flow.Coupling{Blocks: 2, Hidden: 4}).Train(context.Background(), train.Data{}, train.Run{Settings: train.Settings{Objective: train.Annealed{}}})
-	if err == nil {
-		t.Error("a coupling flow was to be annealed")
+	m := eqflowtest.Model(t, xlatest.OpenGo(t), flow.Coupling{Blocks: 2, Hidden: 4})
+	run := train.Run{Settings: train.Settings{Objective: train.Annealed{}}}
+	if _, err := m.Train(context.Background(), train.Data{}, run); err == nil {
+		t.Error("no error for a coupling flow")
 	}
 }

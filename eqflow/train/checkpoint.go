@@ -14,6 +14,7 @@ import (
 // ErrOtherModel marks a folder that holds a model of another system, flow, seed, data or settings.
 var ErrOtherModel = errors.New("eqflow: the folder holds another model")
 
+// manifest describes the run as it is.
 func (t *trainer) manifest() (Manifest, error) {
 	doc, err := t.Subject.manifest()
 	doc.Settings, doc.History, doc.Sum, doc.Count = &t.Settings, t.history, t.sum, t.count
@@ -26,7 +27,7 @@ func (t *trainer) manifest() (Manifest, error) {
 	return doc, err
 }
 
-// checkpoint writes every variable of the store.
+// checkpoint writes every variable of the store, the manifest and the ladder's draws.
 func (t *trainer) checkpoint() error {
 	doc, err := t.manifest()
 	if err != nil {
@@ -35,7 +36,7 @@ func (t *trainer) checkpoint() error {
 	return t.write(filepath.Join(t.Folder, checkpointFile), doc, "", t.ladder.arrays()...)
 }
 
-// saveFinished writes the trained model and drops the checkpoint.
+// saveFinished writes the trained model and the learning curve, and removes the checkpoint.
 func (t *trainer) saveFinished() error {
 	doc, err := t.manifest()
 	if err != nil {
@@ -61,12 +62,13 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// resume goes on from the folder's checkpoint, or takes over its finished model, if it holds one of this very run.
+// resume continues from the checkpoint in the folder, or takes the finished model that the folder
+// holds. It returns an error that wraps ErrOtherModel if the file is of another run.
 func (t *trainer) resume() error {
 	if t.Folder == "" {
 		return nil
 	}
-	if err := writable(t.Folder); err != nil {
+	if err := ensureWritable(t.Folder); err != nil {
 		return err
 	}
 	for _, name := range []string{modelFile, checkpointFile} {
@@ -81,8 +83,8 @@ func (t *trainer) resume() error {
 		if err := t.sameRun(path, file.Manifest); err != nil {
 			return err
 		}
-		t.history, t.sum, t.count, t.done = file.History, file.Sum, file.Count, file.Finished()
-		if err := file.restore(t.Subject); err != nil || t.done || t.ladder == nil {
+		t.history, t.sum, t.count, t.finished = file.History, file.Sum, file.Count, file.Finished()
+		if err := file.restore(t.Subject); err != nil || t.finished || t.ladder == nil {
 			return err
 		}
 		return t.ladder.restore(file.Arrays)
@@ -90,8 +92,9 @@ func (t *trainer) resume() error {
 	return nil
 }
 
-// writable makes the folder and finds out whether files can be written there: better now than at the first checkpoint.
-func writable(folder string) error {
+// ensureWritable creates the folder and checks that files can be written there. A run that cannot
+// write fails here, before the first step, and not at the first checkpoint.
+func ensureWritable(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("eqflow: cannot make the model's folder: %w; give another one", err)
 	}
@@ -102,25 +105,25 @@ func writable(folder string) error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// sameRun refuses a file of another run and says in what it differs.
+// sameRun returns an error if a file is of another run. The error names each difference.
 func (t *trainer) sameRun(path string, doc Manifest) error {
 	mine, err := t.manifest()
 	if err != nil {
 		return err
 	}
-	differs := func(what string, theirs, mine any) error {
+	compare := func(name string, theirs, mine any) error {
 		a, _ := json.Marshal(theirs)
 		b, _ := json.Marshal(mine)
 		if string(a) == string(b) {
 			return nil
 		}
 		return fmt.Errorf("%w: %s was trained with %s %s, not %s; give another folder, or remove this one",
-			ErrOtherModel, path, what, a, b)
+			ErrOtherModel, path, name, a, b)
 	}
 	return errors.Join(
-		differs("the system", doc.Target, mine.Target), differs("the flow", doc.Flow, mine.Flow),
-		differs("seed", doc.Seed, mine.Seed), differs("settings", doc.Settings, mine.Settings),
-		differs("a start of hash", doc.StartHash, mine.StartHash),
-		differs("data of hash", doc.DataHash, mine.DataHash),
-		differs("validation data of hash", doc.ValidationHash, mine.ValidationHash))
+		compare("the system", doc.Target, mine.Target), compare("the flow", doc.Flow, mine.Flow),
+		compare("seed", doc.Seed, mine.Seed), compare("settings", doc.Settings, mine.Settings),
+		compare("a start of hash", doc.StartHash, mine.StartHash),
+		compare("data of hash", doc.DataHash, mine.DataHash),
+		compare("validation data of hash", doc.ValidationHash, mine.ValidationHash))
 }

@@ -11,18 +11,19 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// defaultCut is the reduced energy above which an energy counts by its logarithm.
+// defaultCut is the reduced energy above which the excess counts by its logarithm.
 const defaultCut = 100
 
-// Energy is the reverse Kullback–Leibler divergence but for its constant, ⟨u(x) − log|det ∂x/∂z|⟩
-// over draws from the prior. It needs no data.
+// Energy is the reverse Kullback–Leibler divergence without its constant, ⟨u(x) − log|det ∂x/∂z|⟩
+// over draws z from the prior. It needs no data.
 type Energy struct {
 	Penalty *float64 `json:"penalty,omitempty"` // as in Likelihood
-	// Cut is the reduced energy above which the energy grows only by its logarithm, so that overlaps
-	// do not blow up. Default 100.
+	// Cut is the reduced energy above which the excess counts by its logarithm, so that overlapping
+	// particles do not dominate the loss. Default 100.
 	Cut float64 `json:"energy_cut,omitempty"`
-	// Path takes path gradients, as in Likelihood. For the kernel field and RealNVP they cost a second
-	// solve; for other fields no graph of the whole solve is made, and the penalty plays no part.
+	// Path takes path gradients, as in Likelihood. For the kernel field and RealNVP they cost a
+	// second solve. For other fields training builds no graph of the whole solve, and Penalty has
+	// no effect.
 	Path bool `json:"path,omitempty"`
 }
 
@@ -77,14 +78,14 @@ func (o Energy) Energies(batch int, _ flow.Config) int64 { return int64(batch) }
 func (o Energy) Loss(e Ends, c flow.Config) engine.Loss {
 	switch {
 	case o.FollowsTrajectories(c):
-		return pathGradient{o.String()}
+		return pathGradientLoss{o.String()}
 	case o.Path:
 		return inGraph{energyLoss{e, o}}
 	}
 	return energyLoss{e, o}
 }
 
-// inGraph hides that a loss can be computed without a graph.
+// inGraph hides the methods by which an engine would compute a loss without a graph.
 type inGraph struct{ engine.Loss }
 
 // energyLoss is the loss of Energy.
@@ -99,17 +100,17 @@ func (l energyLoss) Graph(f flow.Bijection, in engine.Nodes) *Node {
 	u := tamed(l.Target.Energy(image.X), l.Cut)
 	loss := ReduceAllMean(Sub(u, image.LogDet))
 	if l.Path {
-		along := l.pathSurrogate(f, image.X)
-		loss = Add(StopGradient(Sub(loss, along)), along)
+		surrogate := l.pathSurrogate(f, image.X)
+		loss = Add(StopGradient(Sub(loss, surrogate)), surrogate)
 	}
 	return penalised(loss, valueOf(l.Penalty), image)
 }
 
-// pathSurrogate has the gradient of ⟨u(x) + log q(x)⟩ as x alone moves with the parameters, without
-// log q's own dependence on them. Its value means nothing. ∇log q is that of the inverse solve,
-// which is exact for the steps that it takes.
+// pathSurrogate has the gradient of ⟨u(x) + log q(x)⟩ in which only x moves with the parameters;
+// the parameters inside log q stay fixed. Its value has no meaning. ∇log q is the gradient of the
+// inverse solve, which is exact for the steps that the solver takes.
 func (l energyLoss) pathSurrogate(f flow.Bijection, samples *Node) *Node {
-	x := Identity(StopGradient(samples)) // of a stopped node itself every gradient is zero
+	x := Identity(StopGradient(samples)) // the gradient by a stopped node is zero
 	image := f.Inverse(x)
 	logRatio := Add(tamed(l.Target.Energy(x), l.Cut), Add(l.Prior.LogProb(image.X), image.LogDet))
 	slope := StopGradient(Gradient(ReduceAllSum(logRatio), x)[0])
@@ -118,11 +119,11 @@ func (l energyLoss) pathSurrogate(f flow.Bijection, samples *Node) *Node {
 
 // AtImages implements engine.MapLoss.
 func (l energyLoss) AtImages(in engine.Inputs) []engine.MapTerm {
-	return []engine.MapTerm{{Share: 1, From: 0, X: in.Z, Loss: l.ofImages}}
+	return []engine.MapTerm{{Share: 1, From: 0, X: in.Z, Loss: l.imageLoss}}
 }
 
-// ofImages is the loss of the images x of prior draws, with its cotangents.
-func (l energyLoss) ofImages(x engine.Image) (loss float64, g engine.Image) {
+// imageLoss returns the loss at the images x of prior draws, and its cotangents.
+func (l energyLoss) imageLoss(x engine.Image) (loss float64, g engine.Image) {
 	size := float64(x.X.Len())
 	loss, g = penaltyOf(valueOf(l.Penalty), x)
 	energies, slopes := target.TamedEnergiesGradients(l.Target, x.X, l.Cut)

@@ -2,13 +2,13 @@ package train
 
 import "math/rand/v2"
 
-// Orthogonal is what Muon makes of a stack of gradients.
+// Orthogonal replaces the singular values of a stack of gradients by about one.
 var Orthogonal = orthogonal
 
-// MuonReach is the size of Muon's steps.
-const MuonReach = muonReach
+// MuonScale is the scale of Muon's steps.
+const MuonScale = muonScale
 
-// FlowTimes are the times of a step of flow matching.
+// FlowTimes returns the times of a step of flow matching.
 func FlowTimes(rng *rand.Rand, batch int, o Matching) []float64 {
 	return flowTimes(rng, batch, valueOf(o.WithDefaults(0).(Matching).Focus))
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Feed draws what each step of a training looks at. The draws of a step depend on the seed and on
-// its number alone, so that a resumed training sees what an uninterrupted one would have seen.
+// Feed draws the inputs of each training step. The draws of a step depend only on the seed and on
+// the step's number, so that a resumed training sees the same inputs as an uninterrupted one.
 type Feed struct {
 	Ends
 	Batch   int // configurations per step
@@ -21,14 +21,14 @@ type Feed struct {
 	flow    flow.Config
 	q       *density.Pushforward
 	data    particle.Batch // means removed
-	order   []int          // of the data in the current epoch
+	order   []int          // a permutation of the data, for the current epoch
 	epoch   int
-	from    int // the step at which these data were taken
-	// slopes are ∇u of the data, if anything needs them; the stiffness is their mean square a degree
-	// of freedom.
+	first   int // the step from which the data are in use
+	// slopes are ∇u at the data where an objective needs them. The stiffness is the mean of ∇u² per
+	// degree of freedom.
 	slopes    particle.Batch
 	stiffness float64
-	spread    float64 // of the wide normal distribution of a ladder
+	spread    float64 // width of the normal distribution at the ladder's foot
 }
 
 func newFeed(m Subject, data particle.Batch, s Settings) *Feed {
@@ -37,38 +37,39 @@ func newFeed(m Subject, data particle.Batch, s Settings) *Feed {
 	if o, ok := s.Objective.(interface{ ForcesAtData() bool }); ok && o.ForcesAtData() {
 		_, slopes = target.EnergiesGradients(m.Target, data)
 	}
-	f.learn(0, data, slopes)
+	f.setData(0, data, slopes)
 	return f
 }
 
-// learn takes data, and their ∇u if there are any, from a step on.
-func (f *Feed) learn(step int, data, slopes particle.Batch) {
-	f.from, f.data, f.slopes, f.epoch, f.stiffness = step, data, slopes, -1, 0
+// setData sets the data, and ∇u at the data if there are any, from a step on.
+func (f *Feed) setData(step int, data, slopes particle.Batch) {
+	f.first, f.data, f.slopes, f.epoch, f.stiffness = step, data, slopes, -1, 0
 	for _, v := range slopes.X {
 		f.stiffness += v * v / float64(data.Len()*f.Prior.DegreesOfFreedom())
 	}
 }
 
-// Streams of random numbers, each of its own within a seed.
+// The streams of random numbers. Each is independent of the others within a seed.
 const (
 	streamShuffle = 1 << 40
 	streamPrior   = 2 << 40
 	streamAugment = 3 << 40
-	streamDraws   = 4 << 40 // of a ladder's rungs
+	streamDraws   = 4 << 40 // the draws of a ladder's rungs
 )
 
 func (f *Feed) rng(stream uint64, k int) *rand.Rand {
 	return rand.New(rand.NewPCG(f.seed, stream+uint64(k)))
 }
 
-// PriorDraws are a step's draws from the prior [B, n, d]. The generator that drew them serves the
-// step's further random numbers.
+// PriorDraws returns a step's draws from the prior [B, n, d], and the generator that drew them. The
+// generator also serves the step's other random numbers.
 func (f *Feed) PriorDraws(step int) (z particle.Batch, rng *rand.Rand) {
 	rng = f.rng(streamPrior, step)
 	return f.Prior.Sample(rng, f.Batch), rng
 }
 
-// matching is what every regression of the field looks at: data, their slopes, and prior draws.
+// matching returns the inputs of any regression of the field: data, ∇u at the data, and prior
+// draws.
 func (f *Feed) matching(step int) (in engine.Inputs, rng *rand.Rand) {
 	in.X, in.Slopes = f.Data(step)
 	in.Stiffness = f.stiffness
@@ -76,22 +77,22 @@ func (f *Feed) matching(step int) (in engine.Inputs, rng *rand.Rand) {
 	return in, rng
 }
 
-// Data are a step's configurations [B, n, d], and their ∇u if the feed has them: the next of an
-// endless sequence of shuffled epochs.
+// Data returns a step's configurations [B, n, d], and ∇u at them if the feed has the slopes. The
+// configurations are the next ones of an endless sequence of shuffled epochs.
 func (f *Feed) Data(step int) (x, slopes particle.Batch) {
 	x = particle.NewBatch(f.Batch, f.data.N, f.data.D)
 	if f.slopes.Len() > 0 {
 		slopes = particle.NewBatch(f.Batch, f.data.N, f.data.D)
 	}
 	for k := range f.Batch {
-		at := (step-f.from)*f.Batch + k
-		if epoch := at / f.data.Len(); epoch != f.epoch {
-			f.epoch, f.order = epoch, f.rng(streamShuffle, f.from<<20+epoch).Perm(f.data.Len())
+		position := (step-f.first)*f.Batch + k
+		if epoch := position / f.data.Len(); epoch != f.epoch {
+			f.epoch, f.order = epoch, f.rng(streamShuffle, f.first<<20+epoch).Perm(f.data.Len())
 		}
-		which := f.order[at%f.data.Len()]
-		copy(x.At(k), f.data.At(which))
+		i := f.order[position%f.data.Len()]
+		copy(x.At(k), f.data.At(i))
 		if slopes.Len() > 0 {
-			copy(slopes.At(k), f.slopes.At(which))
+			copy(slopes.At(k), f.slopes.At(i))
 		}
 	}
 	if f.augment {
@@ -100,8 +101,8 @@ func (f *Feed) Data(step int) (x, slopes particle.Batch) {
 	return x, slopes
 }
 
-// augment rotates or reflects every configuration at random, relabels it as r allows, and moves its
-// slopes, if there are any, in the same way.
+// augment rotates or reflects every configuration at random and relabels it as r allows. It moves
+// the configuration's slopes, if there are any, in the same way.
 func augment(rng *rand.Rand, r particle.Relabelling, x, slopes particle.Batch) {
 	for i := range x.Len() {
 		order, rotation := r.Random(rng, x.N), particle.RandomRotation(rng, x.D, true)
@@ -116,23 +117,24 @@ func augment(rng *rand.Rand, r particle.Relabelling, x, slopes particle.Batch) {
 	}
 }
 
-// focusSpread is the standard deviation of the logit of a time that is drawn about the focus.
+// focusSpread is the standard deviation of logit(t) for the times t that are drawn near the focus.
 const focusSpread = 0.8
 
-// flowTimes draws the times of a step, stratified: evenly, or, with a focus, half of them evenly and
-// half by a logit-normal distribution whose median is the focus (Esser et al., arXiv:2403.03206, who
-// draw all times so; here that was worse than none).
+// flowTimes draws the times of a step, stratified. Without a focus they are uniform. With a focus
+// half of them are uniform, and half follow a logit-normal distribution whose median is the focus.
+// Esser et al. (arXiv:2403.03206) draw all times from that distribution; here that was worse than
+// no focus.
 func flowTimes(rng *rand.Rand, batch int, focus float64) []float64 {
 	if focus <= 0 {
 		return stratified(rng, batch)
 	}
-	even, about := stratified(rng, batch-batch/2), stratified(rng, batch/2)
-	middle := math.Log(focus / (1 - focus))
-	for k, share := range about {
+	uniform, focused := stratified(rng, batch-batch/2), stratified(rng, batch/2)
+	median := math.Log(focus / (1 - focus)) // of logit(t)
+	for k, share := range focused {
 		z := math.Sqrt2 * math.Erfinv(2*share-1)
-		about[k] = float64(float32(1 / (1 + math.Exp(-middle-focusSpread*z))))
+		focused[k] = float64(float32(1 / (1 + math.Exp(-median-focusSpread*z))))
 	}
-	return append(even, about...)
+	return append(uniform, focused...)
 }
 
 // stratified draws one time from each of size equal parts of [0, 1], in float32.

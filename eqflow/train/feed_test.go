@@ -9,8 +9,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
-// Times follow the distribution function that they are said to: even, or half even and half logit-normal. Stratified, they are never
-// further from it than by one part.
+// The times follow their distribution function: uniform, or half uniform and half logit-normal.
+// They are stratified, so that the deviation never exceeds one part.
 func TestFlowTimesFollowTheirDistribution(t *testing.T) {
 	for name, c := range map[string]struct {
 		matching train.Matching
@@ -27,16 +27,16 @@ func TestFlowTimesFollowTheirDistribution(t *testing.T) {
 				t.Fatalf("%s: %d times for a batch of %d", name, len(times), batch)
 			}
 			slices.Sort(times)
-			for k, at := range times {
-				want := at
+			for k, t0 := range times {
+				want := t0
 				if c.focus > 0 {
-					logit := math.Log(at/(1-at)) - math.Log(c.focus/(1-c.focus))
-					about := math.Erfc(-logit/(0.8*math.Sqrt2)) / 2
+					logit := math.Log(t0/(1-t0)) - math.Log(c.focus/(1-c.focus))
+					focused := math.Erfc(-logit/(0.8*math.Sqrt2)) / 2
 					share := float64(batch/2) / float64(batch)
-					want = (1-share)*at + share*about
+					want = (1-share)*t0 + share*focused
 				}
 				if got := (float64(k) + 0.5) / float64(batch); !(math.Abs(got-want) < 1.5/float64(batch)+1e-6) {
-					t.Errorf("%s: %g of %d times up to %g, want %g", name, got, batch, at, want)
+					t.Errorf("%s: a share %g of %d times is at most %g, want %g", name, got, batch, t0, want)
 				}
 			}
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// A checkpoint of training on own draws also holds the draws of all rungs, and what the present one has made of them.
+// The arrays of a ladder in a checkpoint: the draws of all rungs, and the sample that the present
+// rung made of them.
 const (
 	ladderArrays = "annealed/"
 	drawsX       = ladderArrays + "x"
@@ -19,12 +20,12 @@ const (
 	learnedSlope = ladderArrays + "learned_slopes"
 )
 
-// isModels reports whether an array of a file is a variable of the model.
-func isModels(name string) bool {
+// isVariable reports whether an array of a file is a variable of the model.
+func isVariable(name string) bool {
 	return name != manifestArray && !strings.HasPrefix(name, ladderArrays)
 }
 
-// arrays are the ladder's part of a checkpoint; none for other objectives.
+// arrays returns the ladder's part of a checkpoint. It is empty for other objectives.
 func (l *ladder) arrays() dataset.Arrays {
 	if l == nil || len(l.sets) == 0 {
 		return nil
@@ -35,12 +36,13 @@ func (l *ladder) arrays() dataset.Arrays {
 		u, logQ = append(u, set.u...), append(logQ, set.logQ...)
 	}
 	return dataset.Arrays{
-		dataset.Float64(drawsX, x), dataset.Float64(drawsSlopes, slopes), dataset.Float64(drawsU, u), dataset.Float64(drawsLogQ, logQ),
+		dataset.Float64(drawsX, x), dataset.Float64(drawsSlopes, slopes),
+		dataset.Float64(drawsU, u), dataset.Float64(drawsLogQ, logQ),
 		dataset.Float64(learnedX, l.feed.data.X), dataset.Float64(learnedSlope, l.feed.slopes.X),
 	}
 }
 
-// restore sets the ladder to that of a checkpoint whose history is restored.
+// restore sets the ladder to the state in a checkpoint. The history must be restored already.
 func (l *ladder) restore(arrays dataset.Arrays) error {
 	rungs := len(l.history.Rungs)
 	if rungs == 0 {
@@ -57,23 +59,25 @@ func (l *ladder) restore(arrays dataset.Arrays) error {
 		sets = 1
 	}
 	width, count := n*d, sets*l.Draws
-	if len(values[drawsX]) != count*width || len(values[drawsSlopes]) != count*width || len(values[drawsU]) != count ||
-		len(values[drawsLogQ]) != count || len(values[learnedX])%width != 0 || len(values[learnedSlope]) != len(values[learnedX]) {
-		return fmt.Errorf("%w: the checkpoint's draws are not %d sets of %d; train the model again", dataset.ErrInput, sets, l.Draws)
+	if len(values[drawsX]) != count*width || len(values[drawsSlopes]) != count*width ||
+		len(values[drawsU]) != count || len(values[drawsLogQ]) != count ||
+		len(values[learnedX])%width != 0 || len(values[learnedSlope]) != len(values[learnedX]) {
+		return fmt.Errorf("%w: the checkpoint's draws are not %d sets of %d; train the model again",
+			dataset.ErrInput, sets, l.Draws)
 	}
 	batch := func(name string) particle.Batch { return particle.Batch{X: values[name], N: n, D: d} }
 	for k := range sets {
 		from, to := k*l.Draws, (k+1)*l.Draws
-		set := drawn{
-			x: batch(drawsX).Slice(from, to), slopes: batch(drawsSlopes).Slice(from, to), squares: make([]float64, l.Draws),
-			u: values[drawsU][from:to], logQ: values[drawsLogQ][from:to],
+		set := rungDraws{
+			x: batch(drawsX).Slice(from, to), slopes: batch(drawsSlopes).Slice(from, to),
+			squares: make([]float64, l.Draws), u: values[drawsU][from:to], logQ: values[drawsLogQ][from:to],
 		}
 		for i := range set.squares {
-			set.squares[i] = squareOf(set.x.At(i))
+			set.squares[i] = squaredNorm(set.x.At(i))
 		}
 		l.sets = append(l.sets, set)
 	}
 	l.feed.spread = l.history.Spread
-	l.feed.learn(l.history.Rungs[rungs-1].Step, batch(learnedX), batch(learnedSlope))
+	l.feed.setData(l.history.Rungs[rungs-1].Step, batch(learnedX), batch(learnedSlope))
 	return nil
 }

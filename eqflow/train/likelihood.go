@@ -12,22 +12,23 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Likelihood is the mean negative log-likelihood of the data, −⟨log p(z) + log|det ∂z/∂x|⟩, with
-// the stage penalty that keeps it honest.
+// Likelihood is the mean negative log-likelihood of the data, −⟨log p(z) + log|det ∂z/∂x|⟩, plus
+// the stage penalty, which keeps the likelihood trustworthy.
 type Likelihood struct {
-	// Penalty weighs the disagreement of the solver's twin stages. Without it training by likelihood
-	// exploits the solver: the NLL falls below the target's entropy and means nothing. Default 1; 0
-	// for none.
+	// Penalty is the weight of the disagreement of the solver's twin stages. Without it, training
+	// by likelihood exploits the solver: the NLL falls below the target's entropy and loses its
+	// meaning. Default 1; 0 for none.
 	Penalty *float64 `json:"penalty,omitempty"`
-	// Renyi weighs the Rényi divergence D₂(p‖q) = ln⟨p/q⟩_p, which training then lowers beside the
-	// NLL: exp(−D₂) is the effective sample size that reweighting will have (Midgley et al.,
-	// arXiv:2208.01893). The data must be a fair sample of the target. 0.5 helps, much more is noisy.
+	// Renyi is the weight of the Rényi divergence D₂(p‖q) = ln⟨p/q⟩_p, which training then lowers
+	// together with the NLL. exp(−D₂) is the effective sample size that reweighting will have
+	// (Midgley et al., arXiv:2208.01893). The data must be a fair sample of the target. 0.5 helps;
+	// a much larger weight is noisy.
 	Renyi float64 `json:"renyi,omitempty"`
-	// Path takes the gradient through the flow's trajectories alone. It leaves out the part that is
-	// zero on average (Roeder et al., arXiv:1703.09194; Vaitl and Klein, arXiv:2505.10139), so that no
-	// noise is left where the flow is right. It uses the forces at the data, which must be a fair
-	// sample of the target. The penalty plays no part then. A few hundred steps finish what flow
-	// matching began.
+	// Path takes the gradient through the flow's trajectories alone. It omits the part of the
+	// gradient whose mean is zero (Roeder et al., arXiv:1703.09194; Vaitl and Klein,
+	// arXiv:2505.10139), so that no noise is left where the flow is right. It uses the forces at
+	// the data, which must be a fair sample of the target. Penalty has no effect then. A few
+	// hundred steps remove most of the error that flow matching leaves.
 	Path bool `json:"path,omitempty"`
 }
 
@@ -46,7 +47,7 @@ func (o Likelihood) Validate() error {
 	case !(o.Renyi >= 0) || math.IsInf(o.Renyi, 0):
 		return badSetting("Rényi weight %g; give 0 for none, or a positive number, 0.5 to start with", o.Renyi)
 	case o.Path && o.Renyi > 0:
-		return badSetting("path gradients are not of the Rényi divergence; leave one of the two out")
+		return badSetting("path gradients do not include the Rényi divergence; leave one of the two out")
 	}
 	return validatePenalty(o.Penalty)
 }
@@ -66,10 +67,11 @@ func (o Likelihood) Fits(c flow.Config, devices int) error {
 	return trajectoriesFit(o, c, devices)
 }
 
-// trajectoriesFit refuses several devices for trajectories, which one device follows.
+// trajectoriesFit returns an error for several devices if the objective follows trajectories, which
+// one device does alone.
 func trajectoriesFit(o PathObjective, c flow.Config, devices int) error {
 	if devices > 1 && o.FollowsTrajectories(c) {
-		return badSetting("path gradients of this flow are made on one device; leave the others out")
+		return badSetting("path gradients of this flow run on one device; leave the other devices out")
 	}
 	return nil
 }
@@ -80,7 +82,7 @@ func (Likelihood) DataFree() bool { return false }
 // FollowsTrajectories implements PathObjective.
 func (o Likelihood) FollowsTrajectories(c flow.Config) bool { return o.Path && isContinuous(c) }
 
-// isRadialBasis reports whether a flow is continuous, with the kernel field.
+// isRadialBasis reports whether a flow is continuous with the kernel field.
 func isRadialBasis(config flow.Config) bool {
 	c, ok := config.(flow.Continuous)
 	if !ok {
@@ -110,7 +112,7 @@ func (o Likelihood) Energies(batch int, _ flow.Config) int64 {
 // Loss implements Objective.
 func (o Likelihood) Loss(e Ends, c flow.Config) engine.Loss {
 	if o.FollowsTrajectories(c) {
-		return pathGradient{o.String()}
+		return pathGradientLoss{o.String()}
 	}
 	return likelihoodLoss{e, o}
 }
@@ -132,8 +134,9 @@ func (l likelihoodLoss) Graph(f flow.Bijection, in engine.Nodes) *Node {
 	return penalised(loss, valueOf(l.Penalty), image)
 }
 
-// renyi is ln⟨exp(−u − log q)⟩ over a batch of data: the Rényi divergence D₂(p‖q), less log Z. It
-// is large where q is too low, so that it covers regions that the likelihood alone leaves thin.
+// renyi is ln⟨exp(−u − log q)⟩ over a batch of data: the Rényi divergence D₂(p‖q) minus log Z. It
+// is large where q is too low, so that q comes to cover regions that the likelihood alone leaves
+// thin.
 func (l likelihoodLoss) renyi(x, logQ *Node) *Node {
 	logW := Neg(Add(l.Target.Energy(x), logQ))
 	top := StopGradient(ReduceAllMax(logW))
@@ -143,12 +146,12 @@ func (l likelihoodLoss) renyi(x, logQ *Node) *Node {
 // AtImages implements engine.MapLoss.
 func (l likelihoodLoss) AtImages(in engine.Inputs) []engine.MapTerm {
 	return []engine.MapTerm{{Share: 1, From: 1, X: in.X, Loss: func(z engine.Image) (float64, engine.Image) {
-		return l.ofImages(in.X, z)
+		return l.imageLoss(in.X, z)
 	}}}
 }
 
-// ofImages is the loss of the images z of data x, with its cotangents.
-func (l likelihoodLoss) ofImages(x particle.Batch, z engine.Image) (loss float64, g engine.Image) {
+// imageLoss returns the loss at the images z of data x, and its cotangents.
+func (l likelihoodLoss) imageLoss(x particle.Batch, z engine.Image) (loss float64, g engine.Image) {
 	size := x.Len()
 	loss, g = penaltyOf(valueOf(l.Penalty), z)
 	logW, gLogQ := make([]float64, size), make([]float64, size)
@@ -194,6 +197,7 @@ func logMeanExp(v []float64) (value float64, share []float64) {
 	return top + math.Log(sum/float64(len(v))), share
 }
 
+// penalised adds the mean penalty of the images to a loss.
 func penalised(loss *Node, weight float64, image flow.Image) *Node {
 	if weight <= 0 {
 		return loss
@@ -201,8 +205,7 @@ func penalised(loss *Node, weight float64, image flow.Image) *Node {
 	return Add(loss, MulScalar(ReduceAllMean(image.Penalty), weight))
 }
 
-// penaltyOf returns the penalty's part of a loss, and cotangents that hold those of the penalty
-// alone.
+// penaltyOf returns the penalty's contribution to a loss, and its cotangents.
 func penaltyOf(weight float64, image engine.Image) (loss float64, g engine.Image) {
 	size := image.X.Len()
 	g = engine.Image{

@@ -17,11 +17,12 @@ type Pairing string
 
 // The pairings.
 const (
-	// Independent pairs prior draws and data as they come.
+	// Independent pairs prior draws and data in the order in which they are drawn.
 	Independent Pairing = "independent"
-	// OptimalTransport pairs and aligns prior draws and data so that the way between them is short,
-	// over order, rotation, reflection and relabelling (particle.PairBatches). Flows become straighter,
-	// for the price of a biased pairing and of work on the host. It is for equivariant flows.
+	// OptimalTransport pairs and aligns prior draws and data so that the distance between them is
+	// short, over permutations of the batch, rotation, reflection and relabelling
+	// (particle.PairBatches). Flows become straighter. In exchange the pairing is biased and costs
+	// time on the host. It is for equivariant flows.
 	OptimalTransport Pairing = "ot"
 )
 
@@ -29,15 +30,17 @@ const (
 var Pairings = []Pairing{Independent, OptimalTransport}
 
 // Matching is flow matching: it regresses the field on the straight lines from prior draws to data
-// (Lipman et al., arXiv:2210.02747). It solves no differential equation. Continuous flows only.
+// (Lipman et al., arXiv:2210.02747). It solves no differential equation. It trains continuous flows
+// only.
 type Matching struct {
 	Pairing Pairing `json:"coupling,omitempty"` // default Independent
-	// Forces takes the energy's gradient at the data too, which removes the noise of the regression
+	// Forces also uses the energy's gradient at the data, which removes the noise of the regression
 	// late in flow time. The data must be a fair sample of the target.
 	Forces bool `json:"forces,omitempty"`
-	// Focus is a flow time about which half of the times are drawn, the others evenly: where the field
-	// is sharp, such as where the ways to different states part. Default 0.73 with Forces, as good on
-	// DW4 as on LJ13 (notebooks/LOG.md), otherwise none. 0 is none.
+	// Focus is a flow time near which half of the times are drawn; the other half is uniform. It
+	// helps where the field is sharp, for example where the trajectories to different states
+	// separate. Default 0.73 with Forces, which suits both DW4 and LJ13 (notebooks/LOG.md),
+	// otherwise none. 0 is none.
 	Focus *float64 `json:"focus,omitempty"`
 }
 
@@ -50,7 +53,7 @@ func (o Matching) WithDefaults(int) Objective {
 	if o.Forces {
 		o.Focus = orDefault(o.Focus, 0.73)
 	}
-	o.Focus = noneForNegative(o.Focus)
+	o.Focus = zeroIfNegative(o.Focus)
 	return o
 }
 
@@ -99,8 +102,9 @@ func (Matching) Energies(int, flow.Config) int64 { return 0 }
 // Loss implements Objective.
 func (o Matching) Loss(Ends, flow.Config) engine.Loss { return matchingLoss{o.String(), o.Forces} }
 
-// matchingLoss is ⟨|v(x_t, t) − w|²⟩ with x_t = (1−t) z + t x. The mean of w given x_t is the marginal velocity
-// E[x − z | x_t]: w is x − z itself, or the mixture of x − z with the energy's gradient that velocity makes.
+// matchingLoss is ⟨|v(x_t, t) − w|²⟩ with x_t = (1−t) z + t x. The mean of w given x_t is the
+// marginal velocity E[x − z | x_t]. w is either x − z or the mixture of x − z and the energy's
+// gradient that velocity returns.
 type matchingLoss struct {
 	name   string
 	forces bool
@@ -111,34 +115,35 @@ func (l matchingLoss) String() string { return l.name }
 
 // Graph implements engine.Loss.
 func (l matchingLoss) Graph(f flow.Bijection, in engine.Nodes) *Node {
-	at, place := interpolate(in)
+	times, xt := interpolate(in)
 	want := Sub(in.X, in.Z)
 	if l.forces {
-		want = velocity(want, in.Slopes, in.Stiffness, at, place)
+		want = velocity(want, in.Slopes, in.Stiffness, times, xt)
 	}
-	return regress(f.(flow.Partial), in.T, place, want)
+	return regress(f.(flow.Partial), in.T, xt, want)
 }
 
-// interpolate returns the flow times [B, n, d] and x_t.
-func interpolate(in engine.Nodes) (at, place *Node) {
-	at = BroadcastToShape(ExpandAxes(in.T, 1, 2), in.X.Shape())
-	return at, Add(Mul(OneMinus(at), in.Z), Mul(at, in.X))
+// interpolate returns the flow times, broadcast to [B, n, d], and x_t.
+func interpolate(in engine.Nodes) (times, xt *Node) {
+	times = BroadcastToShape(ExpandAxes(in.T, 1, 2), in.X.Shape())
+	return times, Add(Mul(OneMinus(times), in.Z), Mul(times, in.X))
 }
 
-// regress is ⟨|v(place, t) − want|²⟩.
-func regress(f flow.Partial, t, place, want *Node) *Node {
-	v, _ := f.At(t, place)
-	miss := Sub(v, want)
-	return ReduceAllMean(ReduceSum(Mul(miss, miss), 1, 2))
+// regress is ⟨|v(x, t) − want|²⟩.
+func regress(f flow.Partial, t, x, want *Node) *Node {
+	v, _ := f.At(t, x)
+	residual := Sub(v, want)
+	return ReduceAllMean(ReduceSum(Mul(residual, residual), 1, 2))
 }
 
 // AtField implements engine.FieldLoss.
 func (l matchingLoss) AtField(in engine.Inputs) engine.FieldTerm {
-	place, want := particle.NewBatch(in.X.Len(), in.X.N, in.X.D), particle.NewBatch(in.X.Len(), in.X.N, in.X.D)
+	size, n, d := in.X.Len(), in.X.N, in.X.D
+	points, want := particle.NewBatch(size, n, d), particle.NewBatch(size, n, d)
 	for i, t := range in.T {
-		x, z, at, w := in.X.At(i), in.Z.At(i), place.At(i), want.At(i)
+		x, z, xt, w := in.X.At(i), in.Z.At(i), points.At(i), want.At(i)
 		for c := range x {
-			at[c] = (1-t)*z[c] + t*x[c]
+			xt[c] = (1-t)*z[c] + t*x[c]
 			w[c] = x[c] - z[c]
 		}
 		if !l.forces {
@@ -146,25 +151,27 @@ func (l matchingLoss) AtField(in engine.Inputs) engine.FieldTerm {
 		}
 		stiff := in.Stiffness * (1 - t) * (1 - t)
 		for c, slope := range in.Slopes.At(i) {
-			w[c] = (stiff*w[c] + t*at[c] - (1-t)*slope) / (t*t + stiff)
+			w[c] = (stiff*w[c] + t*xt[c] - (1-t)*slope) / (t*t + stiff)
 		}
 	}
-	return engine.FieldTerm{X: place, T: in.T, Want: want}
+	return engine.FieldTerm{X: points, T: in.T, Want: want}
 }
 
-// velocity mixes two views of the velocity at x_t, each right on average over p(x | x_t). One is x − z; the other, from the
-// identity t·∇log p_t(x_t) = −E[∇u(x) | x_t] (target score matching, De Bortoli et al., arXiv:2402.08667), is
+// velocity mixes two estimates of the velocity at x_t. Each has the right mean over p(x | x_t). The
+// first is x − z. The second follows from the identity t·∇log p_t(x_t) = −E[∇u(x) | x_t] (target
+// score matching, De Bortoli et al., arXiv:2402.08667):
 //
 //	x_t/t − (1−t)/t² ∇u(x)
 //
-// Their errors are opposite. For a Gaussian of stiffness h they cancel in the mixture with the share t²/(t² + h(1−t)²) of the
-// second, where no noise is left, and nothing in it diverges at either end:
+// Their errors have opposite signs. For a Gaussian of stiffness h the errors cancel in the mixture
+// that takes the share t²/(t² + h(1−t)²) of the second estimate. No noise is left in this mixture,
+// and nothing in it diverges at either end:
 //
 //	w = [ h(1−t)² (x − z) + t x_t − (1−t) ∇u(x) ] / (t² + h(1−t)²)
-func velocity(way, slopes, stiffness, t, place *Node) *Node {
+func velocity(displacement, slopes, stiffness, t, xt *Node) *Node {
 	rest := OneMinus(t)
 	h := BroadcastToShape(Reshape(stiffness, 1, 1, 1), t.Shape())
 	stiff := Mul(h, Mul(rest, rest))
-	sum := Add(Mul(stiff, way), Sub(Mul(t, place), Mul(rest, slopes)))
+	sum := Add(Mul(stiff, displacement), Sub(Mul(t, xt), Mul(rest, slopes)))
 	return Div(sum, Add(Mul(t, t), stiff))
 }

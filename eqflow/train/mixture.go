@@ -9,12 +9,12 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 )
 
-// Mixture is Share of Energy and the rest of Likelihood: it lowers the divergences between target
-// and flow both ways.
+// Mixture is Share·Energy + (1 − Share)·Likelihood. It lowers both the forward and the reverse
+// divergence between target and flow.
 type Mixture struct {
 	Penalty *float64 `json:"penalty,omitempty"`      // as in Likelihood
 	Renyi   float64  `json:"renyi,omitempty"`        // as in Likelihood
-	Share   float64  `json:"energy_share,omitempty"` // of Energy; default 0.5
+	Share   float64  `json:"energy_share,omitempty"` // weight of Energy; default 0.5
 	Cut     float64  `json:"energy_cut,omitempty"`   // as in Energy
 	Path    bool     `json:"path,omitempty"`         // as in Energy
 }
@@ -65,7 +65,7 @@ func (o Mixture) Feed(f *Feed, step int) (in engine.Inputs, err error) {
 // Energies implements Objective.
 func (o Mixture) Energies(batch int, c flow.Config) int64 {
 	if o.FollowsTrajectories(c) {
-		return 2 * int64(batch) // at the data too
+		return 2 * int64(batch) // at the draws and at the data
 	}
 	return int64(batch)
 }
@@ -75,7 +75,7 @@ func (o Mixture) Loss(e Ends, c flow.Config) engine.Loss {
 	loss := mixtureLoss{energyLoss{e, o.energy()}, likelihoodLoss{e, o.likelihood()}, o.Share}
 	switch {
 	case o.FollowsTrajectories(c):
-		return pathGradient{o.String()}
+		return pathGradientLoss{o.String()}
 	case o.Path:
 		return inGraph{loss}
 	}

@@ -13,9 +13,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// A model's folder holds model.npz, once the model is trained, and checkpoint.npz while it is not. Both are NumPy archives:
-// every parameter by its path, and the manifest as JSON text. Each is one file, replaced at once, so that a killed process
-// leaves the last whole state. history.json is the learning curve for other programs.
+// A model's folder holds model.npz once the model is trained, and checkpoint.npz before. Both are
+// NumPy archives: every parameter under its path, and the manifest as JSON text. Each is one file
+// that is replaced atomically, so that a killed process leaves the last complete state.
+// history.json is the learning curve for other programs.
 const (
 	modelFile      = "model.npz"
 	checkpointFile = "checkpoint.npz"
@@ -23,7 +24,7 @@ const (
 	manifestArray  = "manifest"
 )
 
-// Manifest says what a file's parameters are.
+// Manifest describes the parameters in a file.
 type Manifest struct {
 	Target   target.Spec `json:"target"`
 	Flow     flow.Spec   `json:"flow"`
@@ -31,16 +32,17 @@ type Manifest struct {
 	Steps    int         `json:"steps"`
 	Settings *Settings   `json:"settings,omitempty"`
 	DataHash string      `json:"data_sha256,omitempty"`
-	// ValidationHash is of the data that the learning curve was measured on, and early stopping was decided by.
+	// ValidationHash is the hash of the data that the learning curve was measured on, and that
+	// decided early stopping.
 	ValidationHash string `json:"validation_sha256,omitempty"`
-	// StartHash is of the model's file whose parameters the training began with.
+	// StartHash is the hash of the model's file whose parameters the training began with.
 	StartHash string  `json:"start_sha256,omitempty"`
 	History   History `json:"history"`
-	Sum       float64 `json:"sum"`   // of losses since the last record
-	Count     int     `json:"count"` // of them
+	Sum       float64 `json:"sum"`   // of the losses since the last record
+	Count     int     `json:"count"` // of the losses since the last record
 }
 
-// manifest describes a subject as it is.
+// manifest describes the subject as it is.
 func (m Subject) manifest() (Manifest, error) {
 	spec, err := target.SpecOf(m.Target)
 	if err != nil {
@@ -59,7 +61,8 @@ func (m Subject) Save(folder string) error {
 	return m.write(filepath.Join(folder, modelFile), doc, engine.ScopeFlow)
 }
 
-// write puts the variables below a scope ("" for all), the manifest and further arrays into one file.
+// write writes the variables below a scope ("" for all), the manifest and further arrays into one
+// file.
 func (m Subject) write(path string, doc Manifest, scope string, more ...dataset.Array) error {
 	text, err := json.Marshal(doc)
 	if err != nil {
@@ -76,14 +79,14 @@ func (m Subject) write(path string, doc Manifest, scope string, more ...dataset.
 	return dataset.WriteArrays(path, append(arrays, more...), true)
 }
 
-// File is a model's file as read.
+// File is the content of a model's file.
 type File struct {
 	Arrays dataset.Arrays
 	Manifest
 	Path string
 }
 
-// ReadFile reads a model's file: parameters and manifest.
+// ReadFile reads the parameters and the manifest of a model's file.
 func ReadFile(path string) (File, error) {
 	f := File{Path: path}
 	var err error
@@ -92,7 +95,7 @@ func ReadFile(path string) (File, error) {
 	}
 	text, ok := f.Arrays.Get(manifestArray)
 	if !ok || text.U8 == nil {
-		return f, fmt.Errorf("%w: %s holds no manifest; it is no model of eqflow", dataset.ErrInput, path)
+		return f, fmt.Errorf("%w: %s holds no manifest; it is not a model of eqflow", dataset.ErrInput, path)
 	}
 	if err := json.Unmarshal(text.U8, &f.Manifest); err != nil {
 		return f, fmt.Errorf("%w: %s has a damaged manifest (%v); train the model again", dataset.ErrInput, path, err)
@@ -100,7 +103,8 @@ func ReadFile(path string) (File, error) {
 	return f, nil
 }
 
-// FileOf is the file that ReadFolder reads: a folder's model, or its checkpoint if the training is not over.
+// FileOf returns the path of the file that ReadFolder reads: the folder's model, or its checkpoint
+// while the training is unfinished.
 func FileOf(folder string) string {
 	path := filepath.Join(folder, modelFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
@@ -109,20 +113,21 @@ func FileOf(folder string) string {
 	return path
 }
 
-// ReadFolder reads a folder's model, or its checkpoint if the training is not over.
+// ReadFolder reads the folder's model, or its checkpoint while the training is unfinished.
 func ReadFolder(folder string) (File, error) {
 	f, err := ReadFile(FileOf(folder))
 	if errors.Is(err, os.ErrNotExist) {
-		err = fmt.Errorf("%w: %s holds no model; train one with eqflow train --out %s", dataset.ErrInput, folder, folder)
+		err = fmt.Errorf("%w: %s holds no model; train one with eqflow train --out %s",
+			dataset.ErrInput, folder, folder)
 	}
 	return f, err
 }
 
-// Finished reports whether the training of the file's model is over.
+// Finished reports whether the training of the model is finished.
 func (f File) Finished() bool { return filepath.Base(f.Path) == modelFile }
 
-// Restore sets the subject's variables and state to the file's. The parameters of an unfinished training are its checkpoint's
-// averages, if it takes an average.
+// Restore sets the subject's variables and state to those of the file. If the training is
+// unfinished and keeps a moving average, the parameters are the averages of the checkpoint.
 func (f File) Restore(m Subject) error {
 	if err := f.restore(m); err != nil {
 		return err
@@ -134,9 +139,10 @@ func (f File) Restore(m Subject) error {
 	return nil
 }
 
+// restore sets the subject's variables and steps to those of the file.
 func (f File) restore(m Subject) error {
 	for _, a := range f.Arrays {
-		if !isModels(a.Name) {
+		if !isVariable(a.Name) {
 			continue
 		}
 		if err := m.Parameters().Restore(a); err != nil {
@@ -147,7 +153,7 @@ func (f File) restore(m Subject) error {
 	return nil
 }
 
-// IsModel reports whether a folder holds a model or the checkpoint of one.
+// IsModel reports whether a folder holds a model or a checkpoint.
 func IsModel(folder string) bool {
 	for _, name := range []string{modelFile, checkpointFile} {
 		if _, err := os.Stat(filepath.Join(folder, name)); err == nil {

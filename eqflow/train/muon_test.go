@@ -23,10 +23,11 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// wide is a field with matrices that Muon moves.
-var wide = flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 16}, Steps: 1}
+// wideFlow has weight matrices that are large enough for Muon.
+var wideFlow = flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 16}, Steps: 1}
 
-// polar is the nearest matrix with all singular values one; and the largest singular value of x and the one that nine tenths exceed.
+// polar returns the matrix closest to x whose singular values are all one. It also returns the
+// singular value of x that nine tenths of them exceed, and the largest.
 func polar(x *mat.Dense) (nearest *mat.Dense, low, high float64) {
 	var svd mat.SVD
 	svd.Factorize(x, mat.SVDThin)
@@ -39,8 +40,8 @@ func polar(x *mat.Dense) (nearest *mat.Dense, low, high float64) {
 	return nearest, values[len(values)*9/10], values[0]
 }
 
-// What Muon makes of gradients has singular values of about one and the gradients' singular vectors, whatever the gradients'
-// shape, condition and size, and is nothing where they are nothing.
+// The orthogonalised gradients have singular values of about one and the singular vectors of the
+// gradients, for any shape, condition and size. They vanish where the gradients vanish.
 func TestOrthogonal(t *testing.T) {
 	xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
 		r := rand.New(rand.NewPCG(1, 2))
@@ -51,11 +52,12 @@ func TestOrthogonal(t *testing.T) {
 				scale := []float64{1, 1e-6, 0, 1e-18, 1e-22}[k]
 				for i := range d[0] {
 					for range d[1] {
-						x = append(x, float32(scale*r.NormFloat64()/float64(1+i))) // rows of very different size
+						x = append(x, float32(scale*r.NormFloat64()/float64(1+i))) // rows of different scale
 					}
 				}
 			}
-			out, err := graph.CallOnce(backend.Backend, train.Orthogonal, tensors.FromFlatDataAndDimensions(x, stack, d[0], d[1]))
+			input := tensors.FromFlatDataAndDimensions(x, stack, d[0], d[1])
+			out, err := graph.CallOnce(backend.Backend, train.Orthogonal, input)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,9 +70,9 @@ func TestOrthogonal(t *testing.T) {
 					}
 					return m
 				}
-				if k >= 2 { // the squares of the last ones are zero in float32
+				if k >= 2 { // the squares of the last gradients underflow in float32
 					if size := mat.Norm(part(got), 2); !(size < 1e-5) || k == 2 && size != 0 {
-						t.Errorf("%v: a gradient of about zero, matrix %d, has become one of size %g", d, k, size)
+						t.Errorf("%v: matrix %d, whose gradient is about zero, gets a step of norm %g", d, k, size)
 					}
 					continue
 				}
@@ -90,14 +92,15 @@ func TestOrthogonal(t *testing.T) {
 	})
 }
 
-// A step of Muon moves every matrix by a matrix of singular values about rate·reach·√side; Adam moves the biases as without it.
+// A step of Muon moves every matrix by a matrix whose singular values are about rate·scale·√side.
+// Adam moves the biases as it does without Muon.
 func TestMuonStep(t *testing.T) {
 	backend, x := xlatest.OpenGo(t), eqflowtest.Data(t)
 	after := func(o train.Optimizer, rate float64) dataset.Arrays {
 		s, folder := eqflowtest.Settings(1), t.TempDir()
 		s.Optimizer, s.LearningRate, s.WarmUp, s.Average = o, rate, 1, new(0.0)
 		s.Objective = train.Matching{}
-		m := eqflowtest.Model(t, backend, wide)
+		m := eqflowtest.Model(t, backend, wideFlow)
 		if o != "" {
 			if _, err := m.Train(t.Context(), train.Data{Train: x}, train.Run{Settings: s}); err != nil {
 				t.Fatal(err)
@@ -126,41 +129,44 @@ func TestMuonStep(t *testing.T) {
 				step.Set(i/a.Shape[1], i%a.Shape[1], float64(a.F32[i]-old.F32[i]))
 			}
 			_, _, high := polar(step)
-			if want := rate * train.MuonReach * 4; high < 0.6*want || high > 1.3*want {
+			if want := rate * train.MuonScale * 4; high < 0.6*want || high > 1.3*want {
 				t.Errorf("%s moved by up to %g, want about %g", a.Name, high, want)
 			}
 			moved++
 		case !slices.Equal(a.F32, other.F32):
-			t.Errorf("%s is no matrix, and is not where Adam takes it", a.Name)
+			t.Errorf("%s, which is not a matrix, moves in another way than with Adam", a.Name)
 		}
 	}
 	if moved != 4 {
-		t.Errorf("%d matrices moved of the four of an EGNN's last layer", moved)
+		t.Errorf("%d matrices moved, want the 4 of an EGNN's last layer", moved)
 	}
 }
 
-// A run of Muon that was stopped goes on to the same numbers, and several devices take the same steps.
-func TestMuonResumesAndSpreads(t *testing.T) {
+// A stopped run with Muon resumes to the same numbers, and several devices take the same steps as
+// one.
+func TestMuonResumesAndRunsOnSeveralDevices(t *testing.T) {
 	x, s, folder := eqflowtest.Data(t), eqflowtest.Settings(8), t.TempDir()
 	s.Objective = train.Matching{}
-	one := func() *eqflow.Model { return eqflowtest.Model(t, xlatest.OpenGo(t), wide) }
+	one := func() *eqflow.Model { return eqflowtest.Model(t, xlatest.OpenGo(t), wideFlow) }
 	whole := eqflowtest.Losses(t, one(), x, s, "", 8)
 	parts := eqflowtest.Losses(t, one(), x, s, folder, 5)
 	parts = append(parts, eqflowtest.Losses(t, one(), x, s, folder, 8)...)
 	eqflowtest.Near(t, "loss after a stop", parts, whole, 1e-6)
-	eqflowtest.Near(t, "loss on several devices", eqflowtest.Losses(t, eqflowtest.Several(t, wide), x, s, "", 8), whole, 1e-4)
+	shared := eqflowtest.Losses(t, eqflowtest.Several(t, wideFlow), x, s, "", 8)
+	eqflowtest.Near(t, "loss on several devices", shared, whole, 1e-4)
 	if _, err := os.Stat(filepath.Join(folder, "model.npz")); err != nil {
 		t.Error(err)
 	}
 }
 
-// The richer fields train with Muon unless told otherwise, and a wrong name is refused by its name.
+// The EGNN and one-hop fields train with Muon by default, and the error for an unknown optimiser
+// names it.
 func TestOptimizers(t *testing.T) {
-	if got := (train.Settings{}).SuitFlow(wide).Optimizer; got != train.Muon {
+	if got := (train.Settings{}).SuitFlow(wideFlow).Optimizer; got != train.Muon {
 		t.Errorf("an EGNN trains with %q", got)
 	}
-	if got := (train.Settings{Optimizer: train.Adam}).SuitFlow(wide).Optimizer; got != train.Adam {
-		t.Errorf("an EGNN that was to train with Adam does with %q", got)
+	if got := (train.Settings{Optimizer: train.Adam}).SuitFlow(wideFlow).Optimizer; got != train.Adam {
+		t.Errorf("an EGNN trains with %q although the settings ask for Adam", got)
 	}
 	if err := (train.Settings{Optimizer: "sgd"}).Validate(); err == nil || !strings.Contains(err.Error(), `"sgd"`) {
 		t.Errorf("optimizer sgd: %v", err)

@@ -16,45 +16,48 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Objective is what training minimises, with the settings that it alone has. An objective is plain
-// data with useful zero values; its JSON fields stand beside those of Settings in files.
+// Objective is a quantity that training minimises, together with the settings that only it has. An
+// objective is plain data with useful zero values. In files its JSON fields stand beside those of
+// Settings.
 //
 // A new objective is one file that implements this interface, and one line in Objectives. The
-// optional interfaces Defaulting, PathObjective and LadderObjective add to it.
+// optional interfaces Defaulting, PathObjective and LadderObjective extend it.
 type Objective interface {
 	fmt.Stringer // the objective's name, on the command line and in files
 	// Validate returns an error that names the first setting out of range.
 	Validate() error
-	// Fits returns an error if the objective cannot train a flow on so many devices.
+	// Fits returns an error if the objective cannot train the flow on the given number of devices.
 	Fits(c flow.Config, devices int) error
 	// DataFree reports whether the objective learns from the target's energy alone.
 	DataFree() bool
-	// Feed draws what the loss looks at in a step, by its number.
+	// Feed draws the inputs of the loss for a step, given the step's number.
 	Feed(f *Feed, step int) (engine.Inputs, error)
-	// Loss is the training loss of a flow between its ends.
+	// Loss returns the training loss of a flow between its ends.
 	Loss(e Ends, c flow.Config) engine.Loss
-	// Energies is the number of energies that one step evaluates, with a batch and a flow.
+	// Energies returns the number of energies that one step evaluates, given the batch size and the
+	// flow.
 	Energies(batch int, c flow.Config) int64
 }
 
-// Defaulting is an objective with defaults to fill in. steps is the length of the training.
+// Defaulting is an objective that fills in its own defaults. steps is the length of the training.
 type Defaulting interface{ WithDefaults(steps int) Objective }
 
 // PathObjective is an objective that can take path gradients along trajectories of the flow.
 type PathObjective interface {
-	// FollowsTrajectories reports whether a step looks at places on trajectories of the flow.
+	// FollowsTrajectories reports whether a step evaluates the field along trajectories of the
+	// flow.
 	FollowsTrajectories(c flow.Config) bool
 }
 
-// LadderObjective is an objective that learns from the model's own draws, rung by rung.
+// LadderObjective is an objective that learns from the model's own draws, one rung after the other.
 type LadderObjective interface{ Ladder() Ladder }
 
-// Objectives lists the objectives that have a name, as they are by default.
+// Objectives lists the named objectives, with zero settings.
 var Objectives = []Objective{
 	Likelihood{}, Energy{}, Mixture{}, Matching{}, Annealed{}, EnergyMatching{},
 }
 
-// ObjectiveNamed returns an objective with its defaults.
+// ObjectiveNamed returns the objective of that name, with zero settings.
 func ObjectiveNamed(name string) (Objective, error) {
 	var names []string
 	for _, o := range Objectives {
@@ -66,16 +69,17 @@ func ObjectiveNamed(name string) (Objective, error) {
 	return nil, badSetting("no objective %q; use one of %v", name, names)
 }
 
-// Ends are the two ends of the flow.
+// Ends holds the distributions at the two ends of the flow.
 type Ends struct {
 	Prior  prior.MeanFree
 	Target target.Target
 }
 
-// followsTrajectories reports whether a step of an objective looks at places on trajectories.
+// followsTrajectories reports whether a step of an objective evaluates the field along
+// trajectories.
 func followsTrajectories(o Objective, c flow.Config) bool {
-	along, ok := o.(PathObjective)
-	return ok && along.FollowsTrajectories(c)
+	path, ok := o.(PathObjective)
+	return ok && path.FollowsTrajectories(c)
 }
 
 // isContinuous reports whether a flow is continuous.
@@ -87,7 +91,7 @@ func isContinuous(c flow.Config) bool {
 // objectiveKey is the key of an objective's name in a file.
 const objectiveKey = "objective"
 
-// MarshalJSON writes the settings of the objective beside the other settings, in one object.
+// MarshalJSON writes the objective's settings and the other settings into one object.
 func (s Settings) MarshalJSON() ([]byte, error) {
 	type plain Settings // without this method
 	fields, err := fieldsOf(plain(s))
@@ -105,6 +109,7 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields)
 }
 
+// fieldsOf returns the JSON fields of a value.
 func fieldsOf(v any) (fields map[string]json.RawMessage, err error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -113,8 +118,7 @@ func fieldsOf(v any) (fields map[string]json.RawMessage, err error) {
 	return fields, json.Unmarshal(text, &fields)
 }
 
-// ObjectiveSettings lists the settings of the objective, each behind a comma, as a model's card shows
-// them.
+// ObjectiveSettings lists the objective's settings for a model's card. A comma precedes each.
 func (s Settings) ObjectiveSettings() (text string) {
 	fields, err := fieldsOf(s.Objective)
 	if err != nil {
@@ -126,8 +130,8 @@ func (s Settings) ObjectiveSettings() (text string) {
 	return text
 }
 
-// UnmarshalJSON reads what MarshalJSON writes, and the files of earlier versions, which hold the
-// settings of every objective and say "none" by a negative number.
+// UnmarshalJSON reads the output of MarshalJSON. It also reads files of earlier versions, which
+// hold the settings of every objective and write a negative number for "none".
 func (s *Settings) UnmarshalJSON(text []byte) error {
 	type plain Settings // without this method
 	var read plain
@@ -151,28 +155,28 @@ func (s *Settings) UnmarshalJSON(text []byte) error {
 	if d, ok := read.Objective.(Defaulting); ok {
 		read.Objective = d.WithDefaults(read.Steps)
 	}
-	read.Average = noneForNegative(read.Average)
+	read.Average = zeroIfNegative(read.Average)
 	*s = Settings(read)
 	return nil
 }
 
-// noneForNegative is 0 for a negative number: earlier versions wrote −1 for "none".
-func noneForNegative(v *float64) *float64 {
+// zeroIfNegative returns 0 for a negative number: earlier versions wrote −1 for "none".
+func zeroIfNegative(v *float64) *float64 {
 	if v != nil && *v < 0 {
 		return new(0.0)
 	}
 	return v
 }
 
-// orDefault returns v, or a default where v is nil; "none" is 0.
-func orDefault(v *float64, otherwise float64) *float64 {
+// orDefault returns v, or the default where v is nil. 0 means "none".
+func orDefault(v *float64, value float64) *float64 {
 	if v == nil {
-		return &otherwise
+		return &value
 	}
-	return noneForNegative(v)
+	return zeroIfNegative(v)
 }
 
-// valueOf is the number that v points to, 0 for nil.
+// valueOf returns the number that v points to, or 0 for nil.
 func valueOf(v *float64) float64 {
 	if v == nil {
 		return 0

@@ -9,10 +9,11 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 )
 
-// update is the rule by which a step moves the parameters, and their average. numbers are the learning rate and the decay of
-// the average.
+// update is the rule by which a step moves the parameters and their average. numbers holds the
+// learning rate and the decay of the average.
 //
-// GoMLX's Adam moves all that is trainable. The matrices that Muon has moved are not trainable meanwhile.
+// GoMLX's Adam moves every trainable variable. The matrices that Muon has moved are not trainable
+// while Adam runs.
 func (t *trainer) update(scope *model.Scope, gradients, numbers []*Node) {
 	rate, decay := numbers[0], numbers[1]
 	optimizer.LearningRateVar(scope, rate.DType(), t.LearningRate).SetNodeValue(rate)
@@ -32,12 +33,12 @@ func (t *trainer) update(scope *model.Scope, gradients, numbers []*Node) {
 	}
 }
 
-// gradientUpdater is the interface of GoMLX's optimisers for gradients that are computed already.
+// gradientUpdater is the interface of GoMLX's optimisers for gradients that are already computed.
 type gradientUpdater interface {
 	UpdateGraphWithGradients(scope *model.Scope, gradients []*Node, lossDType dtypes.DType)
 }
 
-// clipped scales all gradients so that their joint norm stays within the bound.
+// clipped scales all gradients by one factor, so that their joint norm does not exceed the bound.
 func clipped(gradients []*Node, bound float64) []*Node {
 	if bound <= 0 {
 		return gradients
@@ -51,9 +52,9 @@ func clipped(gradients []*Node, bound float64) []*Node {
 			square = Add(square, s)
 		}
 	}
-	size := Sqrt(square)
-	one := ScalarOne(size.Graph(), size.DType())
-	factor := Min(one, Div(Scalar(size.Graph(), size.DType(), bound), AddScalar(size, 1e-12)))
+	norm := Sqrt(square)
+	one := ScalarOne(norm.Graph(), norm.DType())
+	factor := Min(one, Div(Scalar(norm.Graph(), norm.DType(), bound), AddScalar(norm, 1e-12)))
 	out := make([]*Node, len(gradients))
 	for k, g := range gradients {
 		out[k] = Mul(g, factor)
@@ -61,7 +62,8 @@ func clipped(gradients []*Node, bound float64) []*Node {
 	return out
 }
 
-// moveAverage adds the update of the moving average to a graph that has moved the parameters.
+// moveAverage adds the update of the moving average to a graph that has moved the parameters
+// already.
 func (t *trainer) moveAverage(g *Graph, decay *Node) {
 	names, variables := t.Parameters().List(engine.ScopeFlow)
 	for k, v := range variables {
@@ -71,12 +73,14 @@ func (t *trainer) moveAverage(g *Graph, decay *Node) {
 	}
 }
 
-// decay is the decay of the average at a step: small at first, so that the start is forgotten.
+// decay returns the decay of the average at a step. It is small at first, so that the average
+// forgets the first parameters.
 func (s Settings) decay(step int) float64 {
 	return min(valueOf(s.Average), float64(1+step)/float64(10+step))
 }
 
-// finalScope is the scope that validation scores, and that the trained model gets.
+// finalScope returns the scope of the parameters that validation scores and that the trained model
+// receives.
 func (t *trainer) finalScope() string {
 	if valueOf(t.Average) > 0 {
 		return engine.ScopeAverage

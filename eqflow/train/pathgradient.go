@@ -9,49 +9,56 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Path gradients of a divergence between target and flow (Roeder et al., arXiv:1703.09194; of forward divergences and after
-// flow matching, Vaitl and Klein, arXiv:2505.10139), without a graph of the whole solve.
+// Path gradients of a divergence between target and flow (Roeder et al., arXiv:1703.09194; for
+// forward divergences and after flow matching, Vaitl and Klein, arXiv:2505.10139), without a graph
+// of the whole solve.
 //
-// Let p_t be the target's density carried along the flow to the time t, and q_t the flow's own. On a trajectory of the flow
-// log p_t − log q_t is constant, and its gradient δ_t = ∇log p_t − ∇log q_t obeys dδ/dt = −Jᵀδ with J = ∂v/∂x. A change of the
-// field by w changes the divergences by
+// Let p_t be the target's density carried along the flow to the time t, and q_t the flow's own
+// density. On a trajectory of the flow log p_t − log q_t is constant. Its gradient δ_t = ∇log p_t −
+// ∇log q_t obeys dδ/dt = −Jᵀδ with J = ∂v/∂x. A change w of the field changes the divergences by
 //
 //	−∫ ⟨δ_t · w(x_t, t)⟩ dt
 //
-// The mean runs over trajectories that end at data for the forward divergence, and over trajectories that begin in the prior
-// for the reverse one. It vanishes trajectory by trajectory where the flow is right, so that no noise is left there. Each of
-// the two scores is known at one end: −∇u(x_1) and −x_0. A score obeys ds/dt = −Jᵀs − ∇div v. One score is carried to the
-// other end, where it meets the other score, and the difference is carried back. Of the field this takes Jᵀs and ∇div v at
-// places on the trajectory, and once the field's gradient by the parameters at those places.
+// For the forward divergence the mean runs over trajectories that end at data. For the reverse
+// divergence it runs over trajectories that begin in the prior. The integrand vanishes on every
+// trajectory where the flow is right, so that no noise is left there. Each of the two scores is
+// known at one end: −∇u(x_1) and −x_0. A score s obeys ds/dt = −Jᵀs − ∇div v. One score is
+// transported to the other end, where the other score is known, and the difference is transported
+// back. This needs Jᵀs and ∇div v at points on the trajectory, and then one gradient of the field
+// by its parameters at the same points.
 //
-// Trajectories are solved by RK4 between nodes. Scores are solved by RK4 between every other node, with the nodes between as
-// midpoints, so that ∇div v is evaluated once a node. Integrals over time are Simpson's. Nodes lie closer towards the target's
-// end, where fields are stiff: evenly in τ with 1 − t = (1 − τ)^nodePower.
+// RK4 solves the trajectories from node to node. RK4 also solves the scores, between every other
+// node, with the nodes between as midpoints, so that ∇div v is evaluated once per node. Simpson's
+// rule integrates over time. Nodes are denser towards the target's end, where fields are stiff:
+// they are uniform in τ with 1 − t = (1 − τ)^nodePower.
 const nodePower = 1.5
 
-// node is a place on the trajectories: a time, dt/dτ, the configurations, and there div v and its gradient.
+// node is a point in time on the trajectories: t, dt/dτ, the configurations x, and there div v and
+// its gradient.
 type node struct {
 	t, speed float64
 	x        particle.Batch
 	div      []float64
 	gradient particle.Batch // ∇div v
-	delta    particle.Batch // δ_t; at every other node
+	delta    particle.Batch // δ_t, at every other node
 }
 
-// at is the node's time for each configuration.
-func (n node) at() []float64 { return slices.Repeat([]float64{n.t}, n.x.Len()) }
+// times returns the node's time for each configuration.
+func (n node) times() []float64 { return slices.Repeat([]float64{n.t}, n.x.Len()) }
 
-// trajectories are those of a batch from one end of the flow to the other, with the difference of scores along them.
+// trajectories are the trajectories of a batch from one end of the flow to the other, with the
+// difference of the scores along them.
 type trajectories struct {
 	Ends
 	field engine.Field
 	nodes []node // from the prior to the target
 }
 
-// pathNodes is the number of intervals between nodes, for a flow of so many solver steps: a multiple of four, for Simpson's
-// rule at every other node.
+// pathNodes returns the number of intervals between nodes for a flow with the given number of
+// solver steps. It is a multiple of four, for Simpson's rule at every other node.
 func pathNodes(solverSteps int) int { return 4 * max(2, (solverSteps+4)/8) }
 
+// newTrajectories sets the times of the nodes.
 func newTrajectories(e Ends, field engine.Field, solverSteps int) trajectories {
 	count := pathNodes(solverSteps)
 	w := trajectories{e, field, make([]node, count+1)}
@@ -62,41 +69,42 @@ func newTrajectories(e Ends, field engine.Field, solverSteps int) trajectories {
 	return w
 }
 
-// fromTarget follows data to the prior, with the data's tamed ∇u.
+// fromTarget solves from data to the prior, given the tamed ∇u at the data.
 func (w trajectories) fromTarget(x, slopes particle.Batch) error {
 	last := len(w.nodes) - 1
 	if err := w.follow(x, last, -1); err != nil {
 		return err
 	}
-	score := times(-1, slopes)
-	if err := w.carry(score, last, -1, true, nil); err != nil {
+	score := scaleBatch(-1, slopes)
+	if err := w.transport(score, last, -1, true, nil); err != nil {
 		return err
 	}
-	return w.carry(plus(score, 1, w.nodes[0].x), 0, 1, false, w.record)
+	return w.transport(addScaled(score, 1, w.nodes[0].x), 0, 1, false, w.setDelta)
 }
 
-// fromPrior follows draws to the target.
+// fromPrior solves from draws of the prior to the target.
 func (w trajectories) fromPrior(z particle.Batch, cut float64) error {
 	last := len(w.nodes) - 1
 	if err := w.follow(z, 0, 1); err != nil {
 		return err
 	}
-	score := times(-1, z)
-	if err := w.carry(score, 0, 1, true, nil); err != nil {
+	score := scaleBatch(-1, z)
+	if err := w.transport(score, 0, 1, true, nil); err != nil {
 		return err
 	}
 	_, slopes := target.TamedEnergiesGradients(w.Target, w.nodes[last].x, cut)
-	return w.carry(times(-1, plus(slopes, 1, score)), last, -1, false, w.record)
+	return w.transport(scaleBatch(-1, addScaled(slopes, 1, score)), last, -1, false, w.setDelta)
 }
 
-// record writes the difference of scores down.
-func (w trajectories) record(k int, s particle.Batch) { w.nodes[k].delta = s.Clone() }
+// setDelta keeps the difference of the scores at a node.
+func (w trajectories) setDelta(k int, s particle.Batch) { w.nodes[k].delta = s.Clone() }
 
-// follow solves from node k to the last one in a direction, ±1, and finds div v and its gradient at every node.
+// follow solves from node k to the last one in a direction, ±1, and computes div v and its gradient
+// at every node.
 func (w trajectories) follow(x particle.Batch, k, direction int) (err error) {
 	for w.nodes[k].x = x.Clone().RemoveMean(); ; k += direction {
 		at := &w.nodes[k]
-		if at.div, at.gradient, err = w.field.DivergenceGradient(at.x, at.at()); err != nil {
+		if at.div, at.gradient, err = w.field.DivergenceGradient(at.x, at.times()); err != nil {
 			return err
 		}
 		next := k + direction
@@ -106,7 +114,7 @@ func (w trajectories) follow(x particle.Batch, k, direction int) (err error) {
 		h := w.nodes[next].t - at.t
 		w.nodes[next].x, err = rk4(at.x, func(c float64, y particle.Batch) (particle.Batch, error) {
 			v, err := w.field.Velocity(y, slices.Repeat([]float64{at.t + c*h}, y.Len()))
-			return times(h, v), err
+			return scaleBatch(h, v), err
 		})
 		if err != nil {
 			return err
@@ -114,13 +122,15 @@ func (w trajectories) follow(x particle.Batch, k, direction int) (err error) {
 	}
 }
 
-// carry moves a score s in place along the trajectories from node k in a direction, ±1, with ∇div v or without it, and hands
-// it over at every other node.
-func (w trajectories) carry(s particle.Batch, k, direction int, curved bool, each func(k int, s particle.Batch)) error {
+// transport moves a score s in place along the trajectories, from node k in a direction, ±1. It
+// includes ∇div v if withDivergence is set. It calls visit, unless visit is nil, at every other
+// node.
+func (w trajectories) transport(
+	s particle.Batch, k, direction int, withDivergence bool, visit func(k int, s particle.Batch)) error {
 	span := 2 * float64(direction) / float64(len(w.nodes)-1) // of τ
 	for {
-		if each != nil {
-			each(k, s)
+		if visit != nil {
+			visit(k, s)
 		}
 		end := k + 2*direction
 		if end < 0 || end >= len(w.nodes) {
@@ -129,14 +139,14 @@ func (w trajectories) carry(s particle.Batch, k, direction int, curved bool, eac
 		from := k
 		y, err := rk4(s, func(c float64, y particle.Batch) (particle.Batch, error) {
 			at := w.nodes[from+direction*int(2*c)]
-			pulled, err := w.field.Pull(at.x, at.at(), y)
+			pulled, err := w.field.Pull(at.x, at.times(), y)
 			if err != nil {
 				return y, err
 			}
-			if curved {
-				pulled = plus(pulled, 1, at.gradient)
+			if withDivergence {
+				pulled = addScaled(pulled, 1, at.gradient)
 			}
-			return times(-span*at.speed, pulled), nil
+			return scaleBatch(-span*at.speed, pulled), nil
 		})
 		if err != nil {
 			return err
@@ -146,24 +156,25 @@ func (w trajectories) carry(s particle.Batch, k, direction int, curved bool, eac
 	}
 }
 
-// rk4 takes one step of the classical Runge–Kutta method; move is what the whole step would move at the rate there and then, and is
-// given the share of the step that has passed.
-func rk4(y particle.Batch, move func(c float64, y particle.Batch) (particle.Batch, error)) (particle.Batch, error) {
+// rk4 takes one step of the classical Runge–Kutta method. increment returns the step times the
+// derivative at the fraction c of the step and the state y.
+func rk4(y particle.Batch, increment func(c float64, y particle.Batch) (particle.Batch, error)) (
+	particle.Batch, error) {
 	var k [4]particle.Batch
 	var err error
 	at := y
 	for j, c := range []float64{0, 0.5, 0.5, 1} {
 		if j > 0 {
-			at = plus(y, c, k[j-1])
+			at = addScaled(y, c, k[j-1])
 		}
-		if k[j], err = move(c, at); err != nil {
+		if k[j], err = increment(c, at); err != nil {
 			return y, err
 		}
 	}
-	return plus(plus(plus(plus(y, 1./6, k[0]), 1./3, k[1]), 1./3, k[2]), 1./6, k[3]), nil
+	return addScaled(addScaled(addScaled(addScaled(y, 1./6, k[0]), 1./3, k[1]), 1./3, k[2]), 1./6, k[3]), nil
 }
 
-// logQ is the flow's log-density at the target's end.
+// logQ returns the flow's log-density at the target's end.
 func (w trajectories) logQ() []float64 {
 	out := make([]float64, w.nodes[0].x.Len())
 	weights := simpson(len(w.nodes))
@@ -176,7 +187,7 @@ func (w trajectories) logQ() []float64 {
 	return out
 }
 
-// simpson are the weights of Simpson's rule on [0, 1] at an odd number of even nodes.
+// simpson returns the weights of Simpson's rule on [0, 1] for an odd number of uniform nodes.
 func simpson(nodes int) []float64 {
 	w := make([]float64, nodes)
 	for k := range w {
@@ -186,23 +197,24 @@ func simpson(nodes int) []float64 {
 	return w
 }
 
-// add appends to in what the gradient is made of: places, times and −δ with the weights of time and batch.
-func (w trajectories) add(in *engine.Inputs, share float64) {
+// appendInputs appends the inputs of the gradient to in: configurations, times and −δ, with the
+// weights of the quadrature and of the batch.
+func (w trajectories) appendInputs(in *engine.Inputs, share float64) {
 	count := (len(w.nodes) + 1) / 2
 	weights := simpson(count)
 	size := w.nodes[0].x.Len()
 	for j := range count {
 		n := w.nodes[2*j]
 		in.X.X = append(in.X.X, n.x.X...)
-		in.Slopes.X = append(in.Slopes.X, times(-share*weights[j]*n.speed/float64(size), n.delta).X...)
+		in.Slopes.X = append(in.Slopes.X, scaleBatch(-share*weights[j]*n.speed/float64(size), n.delta).X...)
 		for range size {
 			in.T = append(in.T, n.t)
 		}
 	}
 }
 
-// plus is a + c·b.
-func plus(a particle.Batch, c float64, b particle.Batch) particle.Batch {
+// addScaled returns a + c·b.
+func addScaled(a particle.Batch, c float64, b particle.Batch) particle.Batch {
 	out := a.Clone()
 	for i, v := range b.X {
 		out.X[i] += c * v
@@ -210,7 +222,8 @@ func plus(a particle.Batch, c float64, b particle.Batch) particle.Batch {
 	return out
 }
 
-func times(c float64, a particle.Batch) particle.Batch {
+// scaleBatch returns c·a.
+func scaleBatch(c float64, a particle.Batch) particle.Batch {
 	out := a.Clone()
 	for i := range out.X {
 		out.X[i] *= c

@@ -14,10 +14,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// fineSteps are those of the solves that trajectories are held against.
+// fineSteps is the number of solver steps of the solves that trajectories are compared with.
 const fineSteps = 80
 
-// pathFlows are small flows of every kind whose path gradients are tested.
+// pathFlows are small flows of every kind that has path gradients w trajectories.
 var pathFlows = map[string]flow.Continuous{
 	"kernel":  {Field: dynamics.RadialBasis{Centres: 6, TimeCentres: 3, Width: 1.5}, Steps: 80},
 	"one-hop": {Field: dynamics.OneHop{Centres: 6, Hidden: 6, Channels: 2, Tensors: 2}, Steps: 80},
@@ -36,7 +36,8 @@ func pathModel(t *testing.T, config flow.Continuous) Subject {
 	return m
 }
 
-// shift moves the parameters along a direction that is always the same, and returns it in Export's order.
+// shift moves the parameters along a fixed direction, and returns the direction in the order of
+// Export.
 func shift(t *testing.T, m Subject, by float64) (direction [][]float64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(5, 5))
@@ -58,7 +59,7 @@ func shift(t *testing.T, m Subject, by float64) (direction [][]float64) {
 	return direction
 }
 
-func pathPlaces(m Subject) particle.Batch {
+func pathPoints(m Subject) particle.Batch {
 	x := m.Density.Prior.Sample(rand.New(rand.NewPCG(1, 4)), 4)
 	for i := range x.X {
 		x.X[i] *= 1.5
@@ -73,7 +74,7 @@ func dot(a, b []float64) (sum float64) {
 	return sum
 }
 
-// differences is the directional derivative of f at 0 from differences of fourth order.
+// differences returns the directional derivative of f at 0 by central differences of fourth order.
 func differences(f func(h float64) []float64, h float64) []float64 {
 	one, two, oneBack, twoBack := f(h), f(2*h), f(-h), f(-2*h)
 	out := make([]float64, len(one))
@@ -87,27 +88,30 @@ func TestPathGradients(t *testing.T) {
 	for name, config := range pathFlows {
 		t.Run(name, func(t *testing.T) {
 			m := pathModel(t, config)
-			places := pathPlaces(m)
-			_, slopes := target.TamedEnergiesGradients(m.Target, places, 1e9)
-			to, from := newTrajectories(m.ends(), m.Density.ComputedBy(), m.Density.SolverSteps()), newTrajectories(m.ends(), m.Density.ComputedBy(), m.Density.SolverSteps())
-			if err := to.fromTarget(places, slopes); err != nil {
+			points := pathPoints(m)
+			_, slopes := target.TamedEnergiesGradients(m.Target, points, 1e9)
+			unsolved := func() trajectories {
+				return newTrajectories(m.ends(), m.Density.ComputedBy(), m.Density.SolverSteps())
+			}
+			toData, fromPrior := unsolved(), unsolved()
+			if err := toData.fromTarget(points, slopes); err != nil {
 				t.Fatal(err)
 			}
-			if err := from.fromPrior(places, 1e9); err != nil {
+			if err := fromPrior.fromPrior(points, 1e9); err != nil {
 				t.Fatal(err)
 			}
-			scoresMeet(t, m, to)
-			scoresMeet(t, m, from)
-			gradientMovesTheEnds(t, m, to)
+			checkScores(t, m, toData)
+			checkScores(t, m, fromPrior)
+			checkGradient(t, m, toData)
 		})
 	}
 }
 
-// scoresMeet checks the density against a finer solve, and the difference of scores at the target's end against the gradient of
-// −u − log q there.
-func scoresMeet(t *testing.T, m Subject, along trajectories) {
+// checkScores compares the density with a finer solve, and the difference of scores at the target's
+// end with the gradient of −u − log q there.
+func checkScores(t *testing.T, m Subject, w trajectories) {
 	t.Helper()
-	last := along.nodes[len(along.nodes)-1]
+	last := w.nodes[len(w.nodes)-1]
 	logRatio := func(x particle.Batch) []float64 {
 		logQ := mustScore(t, m, x)
 		for i, u := range target.Energies(m.Target, x) {
@@ -116,16 +120,16 @@ func scoresMeet(t *testing.T, m Subject, along trajectories) {
 		return logQ
 	}
 	fine := mustScore(t, m, last.x)
-	for i, got := range along.logQ() {
+	for i, got := range w.logQ() {
 		if math.Abs(got-fine[i]) > 0.01 {
-			t.Errorf("log q %.4f on the trajectory, %.4f by more steps", got, fine[i])
+			t.Errorf("log q is %.4f on the trajectory, %.4f with more steps", got, fine[i])
 		}
 	}
 	direction := m.Density.Prior.Sample(rand.New(rand.NewPCG(2, 2)), last.x.Len())
-	slopes := differences(func(h float64) []float64 { return logRatio(plus(last.x, h, direction)) }, 0.02)
+	slopes := differences(func(h float64) []float64 { return logRatio(addScaled(last.x, h, direction)) }, 0.02)
 	for i, want := range slopes {
 		if got := dot(last.delta.At(i), direction.At(i)); math.Abs(got-want) > 0.02+0.005*math.Abs(want) {
-			t.Errorf("scores differ by %.4f, log p − log q has the slope %.4f", got, want)
+			t.Errorf("the scores differ by %.4f, want the slope %.4f of log p − log q", got, want)
 		}
 	}
 }
@@ -139,19 +143,20 @@ func mustScore(t *testing.T, m Subject, x particle.Batch) []float64 {
 	return logQ
 }
 
-// gradientMovesTheEnds checks the path gradient of the forward divergence: it is what the difference of scores at the prior's end
-// makes of where the trajectories arrive there, as the parameters move.
-func gradientMovesTheEnds(t *testing.T, m Subject, along trajectories) {
+// checkGradient checks the path gradient of the forward divergence. Along a direction of the
+// parameters the gradient must equal ⟨δ_0 · dz⟩, where dz is the change of the trajectories' ends
+// in the prior.
+func checkGradient(t *testing.T, m Subject, w trajectories) {
 	t.Helper()
-	x := along.nodes[len(along.nodes)-1].x
+	x := w.nodes[len(w.nodes)-1].x
 	in := engine.Inputs{X: particle.Batch{N: x.N, D: x.D}, Slopes: particle.Batch{N: x.N, D: x.D}, Value: 7}
-	along.add(&in, 1)
+	w.appendInputs(&in, 1)
 	loss, gradient, err := m.Loss(Settings{Objective: Likelihood{Path: true}}, in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if loss != 7 {
-		t.Errorf("loss %g, want the value that was handed over, 7", loss)
+		t.Errorf("loss %g, want the value of the inputs, 7", loss)
 	}
 	var direction [][]float64
 	starts := func(h float64) []float64 {
@@ -163,7 +168,7 @@ func gradientMovesTheEnds(t *testing.T, m Subject, along trajectories) {
 		shift(t, m, -h)
 		out := make([]float64, x.Len())
 		for i := range out {
-			out[i] = dot(along.nodes[0].delta.At(i), z.At(i)) / float64(x.Len())
+			out[i] = dot(w.nodes[0].delta.At(i), z.At(i)) / float64(x.Len())
 		}
 		return out
 	}

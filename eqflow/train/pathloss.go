@@ -12,34 +12,35 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// pathGradient is a divergence, but for its constant, with its path gradient. Its inputs are places on trajectories.
-type pathGradient struct{ of string }
+// pathGradientLoss is a divergence, up to a constant, with its path gradient. Its inputs are points
+// on trajectories.
+type pathGradientLoss struct{ objective string }
 
 // String implements engine.Loss.
-func (l pathGradient) String() string { return l.of + " with path gradients" }
+func (l pathGradientLoss) String() string { return l.objective + " with path gradients" }
 
 // Graph implements engine.Loss.
-func (l pathGradient) Graph(f flow.Bijection, in engine.Nodes) *Node {
+func (l pathGradientLoss) Graph(f flow.Bijection, in engine.Nodes) *Node {
 	v, _ := f.(flow.Partial).At(in.T, in.X)
-	along := ReduceAllSum(Mul(v, in.Slopes))
-	return Add(in.Value, Sub(along, StopGradient(along)))
+	surrogate := ReduceAllSum(Mul(v, in.Slopes))
+	return Add(in.Value, Sub(surrogate, StopGradient(surrogate)))
 }
 
 // AtField implements engine.FieldLoss.
-func (l pathGradient) AtField(in engine.Inputs) engine.FieldTerm {
+func (l pathGradientLoss) AtField(in engine.Inputs) engine.FieldTerm {
 	return engine.FieldTerm{X: in.X, T: in.T, Cotangents: in.Slopes, Value: in.Value}
 }
 
-// leg is a step's trajectories in one direction.
+// leg is the set of a step's trajectories in one direction.
 type leg struct {
 	ends     particle.Batch // data, or draws from the prior
 	fromData bool
-	share    float64 // of the divergence
+	share    float64 // weight in the divergence
 }
 
-// trajectories makes the inputs of a step from trajectories to data, from the prior, or both. On
-// the host both are under way at once, because programs of the field at few configurations leave
-// cores idle.
+// trajectories returns the inputs of a step from trajectories that end at data, that begin in the
+// prior, or both. On the host it solves both at once, because the field at few configurations
+// leaves cores idle.
 func (f *Feed) trajectories(cut float64, legs ...leg) (engine.Inputs, error) {
 	out := engine.Inputs{
 		X: particle.Batch{N: f.Prior.N, D: f.Prior.D}, Slopes: particle.Batch{N: f.Prior.N, D: f.Prior.D},
@@ -61,13 +62,13 @@ func (f *Feed) trajectories(cut float64, legs ...leg) (engine.Inputs, error) {
 		return out, err
 	}
 	for k, l := range legs {
-		solved[k].add(&out, l.share)
+		solved[k].appendInputs(&out, l.share)
 		out.Value += l.share * values[k]
 	}
 	return out, nil
 }
 
-// solve follows a leg, and returns the divergence but for a constant.
+// solve solves a leg and returns the divergence up to a constant.
 func (w trajectories) solve(l leg, cut float64) (value float64, err error) {
 	if l.fromData {
 		_, slopes := target.TamedEnergiesGradients(w.Target, l.ends, cut)

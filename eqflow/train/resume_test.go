@@ -16,11 +16,12 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// What an unfinished run's folder loads as is the moving average of its parameters where the run keeps one, and the
-// parameters themselves where it does not, whatever the flow calls them.
+// The folder of an unfinished run loads as the moving average of its parameters if the run keeps an
+// average, and as the parameters themselves if not. This holds for any names of the parameters.
 func TestUnfinishedRunLoads(t *testing.T) {
 	backend, x := xlatest.OpenGo(t), eqflowtest.Data(t)
-	for name, config := range map[string]flow.Config{"kernel": eqflowtest.Small, "realnvp": flow.Coupling{Blocks: 2, Hidden: 8}} {
+	flows := map[string]flow.Config{"kernel": eqflowtest.Small, "realnvp": flow.Coupling{Blocks: 2, Hidden: 8}}
+	for name, config := range flows {
 		for decay, scope := range map[float64]string{0.5: "average", 0: "flow"} {
 			t.Run(name+" with "+scope, func(t *testing.T) {
 				folder, again := t.TempDir(), t.TempDir()
@@ -52,7 +53,7 @@ func TestUnfinishedRunLoads(t *testing.T) {
 	}
 }
 
-// sameScope compares a model's parameters with those that a checkpoint has in a scope.
+// sameScope compares a model's parameters with the parameters of a checkpoint in a scope.
 func sameScope(t *testing.T, modelPath, checkpointPath, scope string) {
 	t.Helper()
 	saved, err := dataset.ReadArrays(modelPath)
@@ -84,13 +85,15 @@ func sameScope(t *testing.T, modelPath, checkpointPath, scope string) {
 	}
 }
 
-// The same seed trains to the same bytes, another to others; what is saved scores as the model did.
-func TestSeedDecides(t *testing.T) {
+// The same seed trains to the same bytes, and another seed to other bytes. A loaded model gives the
+// same log q as the saved one.
+func TestSeedDeterminesTheModel(t *testing.T) {
 	backend, x := xlatest.OpenGo(t), eqflowtest.Data(t)
 	train := func(seed uint64) (*eqflow.Model, string) {
 		m, folder, s := eqflowtest.Model(t, backend, eqflowtest.Small), t.TempDir(), eqflowtest.Settings(4)
 		s.Seed = seed
-		if _, err := m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: s, Folder: folder}); err != nil {
+		_, err := m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: s, Folder: folder})
+		if err != nil {
 			t.Fatal(err)
 		}
 		return m, folder
@@ -120,7 +123,7 @@ func TestSeedDecides(t *testing.T) {
 	}
 }
 
-// A damaged or missing file is refused with an error of the input's kind.
+// A damaged or missing file gives an error. For a missing file it wraps dataset.ErrInput.
 func TestDamagedFolderIsRefused(t *testing.T) {
 	backend, folder := xlatest.OpenGo(t), t.TempDir()
 	if _, _, err := eqflow.Load(backend.Backend, folder); !errors.Is(err, dataset.ErrInput) {

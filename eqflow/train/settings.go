@@ -9,72 +9,77 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 )
 
-// Optimizer names what moves the parameters.
+// Optimizer names the rule that moves the parameters.
 type Optimizer string
 
 // The optimisers.
 const (
-	// Adam moves every number by its own gradients (Kingma and Ba, arXiv:1412.6980).
+	// Adam scales the step of every number by the history of its gradients (Kingma and Ba,
+	// arXiv:1412.6980).
 	Adam Optimizer = "adam"
-	// Muon moves the matrices of weights, of 16 rows and columns or more, along the gradient with all its singular values made
-	// alike, and the rest as Adam does. 3000 steps take the EGNN on DW4 to an ESS of 95 %, those of Adam at its best rate to 86 %
-	// (notebooks/LOG.md).
+	// Muon equalises the singular values of the update of each weight matrix with at least 16 rows
+	// and 16 columns, and moves the other parameters by Adam. With Muon, 3000 steps take the EGNN
+	// on DW4 to an ESS of 95 %. With Adam at its best rate they reach 86 % (notebooks/LOG.md).
 	Muon Optimizer = "muon"
 )
 
-// Optimizers lists all of them.
+// Optimizers lists the optimisers.
 var Optimizers = []Optimizer{Adam, Muon}
 
-// Settings of a training run. Zero fields take the defaults, which suit DW4 and LJ13. Train first fills
-// in the settings that suit its flow (SuitFlow).
+// Settings are the settings of a training run. Zero fields take the defaults, which suit DW4 and
+// LJ13. Train first fills in the settings that suit its flow (SuitFlow).
 type Settings struct {
-	// Objective is what training minimises; default Likelihood{}, and Matching{} for EGNN and one-hop.
+	// Objective is the quantity that training minimises. Default Likelihood{}, and Matching{} for
+	// the EGNN and one-hop fields.
 	Objective    Objective `json:"-"`
 	Steps        int       `json:"steps"`               // optimiser steps; default 4000
 	Batch        int       `json:"batch"`               // configurations per step; default 256
 	Optimizer    Optimizer `json:"optimizer,omitempty"` // default Adam; Muon for EGNN and one-hop
-	LearningRate float64   `json:"learning_rate"`       // at its highest; default 5e-3
-	FinalRate    float64   `json:"final_rate"`          // last share of LearningRate; default 0.01
+	LearningRate float64   `json:"learning_rate"`       // the largest; default 5e-3
+	FinalRate    float64   `json:"final_rate"`          // the last rate, as a share of LearningRate; default 0.01
 	WarmUp       int       `json:"warm_up"`             // steps of linear warm-up; default 50
 	Clip         float64   `json:"clip"`                // bound on the gradient's global norm; default 20
-	// Augment rotates, reflects and relabels every training configuration at random: symmetry by data,
-	// for flows without it.
+	// Augment rotates, reflects and relabels every training configuration at random. It teaches the
+	// symmetry to flows that do not have it.
 	Augment bool `json:"augment"`
-	// Average is the decay of the moving average of the parameters that the trained model gets. Default
-	// 0.999, and 0.995 for objectives with own draws; 0 for none.
+	// Average is the decay of the moving average of the parameters, which becomes the trained
+	// model. Default 0.999, and 0.995 for objectives that draw from the model; 0 for none.
 	Average *float64 `json:"average"`
 	Seed    uint64   `json:"seed"` // of batches and prior draws
-	// ValidateEvery is the number of steps between evaluations on the validation data, where there are
-	// any; default a twentieth of all steps.
+	// ValidateEvery is the number of steps between evaluations on the validation data, if there are
+	// any. Default a twentieth of all steps.
 	ValidateEvery int `json:"validate_every"`
-	// EarlyStop keeps the parameters that did best on the validation data rather than the last.
+	// EarlyStop keeps the parameters with the lowest NLL on the validation data instead of the last
+	// ones.
 	EarlyStop bool `json:"early_stop"`
-	// CheckpointEvery is the number of steps between checkpoints, where training has a folder; default
+	// CheckpointEvery is the number of steps between checkpoints, if the run has a folder. Default
 	// 500.
 	CheckpointEvery int `json:"checkpoint_every"`
 }
 
-// The steps and the learning rate of SuitFlow for rich fields, with which the EGNN reached an ESS of
-// 98 % on DW4 from 100 000 configurations, with forces; 3000 steps reached 95 % (notebooks/LOG.md).
+// The steps and the learning rate that SuitFlow sets for the EGNN and one-hop fields. With them and
+// with forces, the EGNN reached an ESS of 98 % on DW4 from 100 000 configurations; 3000 steps
+// reached 95 % (notebooks/LOG.md).
 const (
 	richSteps = 20000
 	richRate  = 2e-3
 )
 
-// The settings of SuitFlow with path gradients. At this rate 500 steps of half the batch took a
-// matched one-hop field on LJ13 from 0.68 nats of forward divergence to 0.31. Three times the rate
-// cost the EGNN on DW4 its ESS (notebooks/LOG.md).
+// The settings that SuitFlow sets for path gradients. At this rate, 500 steps with half the batch
+// took a one-hop field on LJ13 after flow matching from a forward divergence of 0.68 nats to 0.31.
+// At three times the rate the EGNN on DW4 lost its ESS (notebooks/LOG.md).
 const (
 	pathSteps = 300
 	pathRate  = 5e-4
 	pathBatch = 64
-	// pathCheckpoints is the number of steps between checkpoints: a step takes seconds.
+	// pathCheckpoints is the number of steps between checkpoints. It is small because a step takes
+	// seconds.
 	pathCheckpoints = 20
 )
 
-// SuitFlow fills in the zero fields for which a flow has a recipe of its own. The rich fields, EGNN
-// and one-hop, train by flow matching: they fit nearly everything that they are shown, and training
-// by likelihood would solve each step.
+// SuitFlow fills in the zero fields for which a flow has a recipe of its own. The EGNN and one-hop
+// fields train by flow matching. They fit the data nearly perfectly, and training by likelihood
+// would solve the flow at every step.
 func (s Settings) SuitFlow(c flow.Config) Settings {
 	if !flow.TrainsByMatching(c) {
 		return s
@@ -86,7 +91,7 @@ func (s Settings) SuitFlow(c flow.Config) Settings {
 		s.Steps, s.Batch = cmp.Or(s.Steps, pathSteps), cmp.Or(s.Batch, pathBatch)
 		s.LearningRate = cmp.Or(s.LearningRate, pathRate)
 		s.CheckpointEvery = cmp.Or(s.CheckpointEvery, pathCheckpoints)
-		return s // by Adam: with path gradients Muon let the shares of DW4's states drift (notebooks/LOG.md)
+		return s // by Adam: with Muon the shares of DW4's states drifted (notebooks/LOG.md)
 	}
 	s.Optimizer = cmp.Or(s.Optimizer, Muon)
 	s.LearningRate = cmp.Or(s.LearningRate, richRate)
@@ -119,7 +124,7 @@ func (s Settings) WithDefaults() Settings {
 	return s
 }
 
-// SettingsError names a setting out of range, or data that do not suit the run.
+// SettingsError is a setting out of range, or data that do not suit the run.
 type SettingsError struct{ message string }
 
 func (e *SettingsError) Error() string { return "eqflow: " + e.message }
@@ -159,12 +164,13 @@ func validateAverage(average *float64) error {
 	return nil
 }
 
-// rate is the learning rate of a step: linear warm-up, then a cosine down to FinalRate of the highest.
+// rate returns the learning rate of a step: a linear warm-up, then a cosine down to FinalRate times
+// the largest rate.
 func (s Settings) rate(step int) float64 {
 	if step < s.WarmUp {
 		return s.LearningRate * float64(step+1) / float64(s.WarmUp)
 	}
 	progress := float64(step-s.WarmUp) / float64(max(1, s.Steps-s.WarmUp))
-	low := s.FinalRate * s.LearningRate
-	return low + (s.LearningRate-low)*(1+math.Cos(math.Pi*progress))/2
+	last := s.FinalRate * s.LearningRate
+	return last + (s.LearningRate-last)*(1+math.Cos(math.Pi*progress))/2
 }

@@ -2,10 +2,7 @@ package train
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"time"
 
@@ -17,146 +14,50 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Data is what training learns from and is watched with.
+// Data is the data of a training.
 type Data struct {
 	Train particle.Batch
-	// Validation is scored every Settings.ValidateEvery steps, where it is not empty.
+	// Validation is scored every Settings.ValidateEvery steps, unless it is empty.
 	Validation particle.Batch
 }
 
-// Record is one point of a learning curve.
-type Record struct {
-	Step       int     `json:"step"`
-	Loss       float64 `json:"loss"`                 // mean over the steps since the last record, nats
-	Validation float64 `json:"validation,omitempty"` // NLL of the validation data, nats; 0 where there are none
-	Seconds    float64 `json:"seconds"`              // since training began, over all its sessions
-}
-
-// Progress is what a running training tells.
-type Progress struct {
-	Step, Steps int
-	Loss        float64 // mean over the steps since the last record, nats
-	StepLoss    float64 // of this step alone
-	Validation  float64 // NLL of the validation data when it was last measured; 0 while it is not known
-	Rate        float64 // steps per second, compiling left out
-	Left        time.Duration
-	Rung        *Rung // of Annealed, the last; else nil
-}
-
-// Run is a training run: where it keeps its checkpoints and whom it tells.
+// Run describes a training run: its settings, its folder and its progress report.
 type Run struct {
 	Settings
-	// Folder takes checkpoints and the finished model; a run whose folder holds a checkpoint of the same system, flow and
-	// settings goes on from there, to the same numbers. Empty keeps nothing.
+	// Folder receives checkpoints and the finished model. If it holds a checkpoint of the same
+	// system, flow and settings, the run continues from there and ends with the same numbers. An
+	// empty name keeps nothing.
 	Folder string
 	// Report is called after every step. It may be nil.
 	Report func(Progress)
 }
 
-// History is what a training run was.
-type History struct {
-	Records []Record `json:"records"`
-	Steps   int      `json:"steps"` // taken
-	// Best is the step whose parameters the model has: the last, or the best on validation. 0 while none is known.
-	Best    int     `json:"best"`
-	BestNLL float64 `json:"best_nll"` // of the validation data at the best step, with early stopping
-	Seconds float64 `json:"seconds"`  // over all sessions
-	Compile float64 `json:"compile"`  // seconds of the first step of this session, mostly compiling
-	// Energies counts the evaluations of the target's energy, with or without its gradient, that training has made.
-	Energies int64 `json:"energy_evaluations,omitempty"`
-	// Rungs and Spread, the width of the normal that they begin with, are Annealed's ladder.
-	Rungs  []Rung  `json:"rungs,omitempty"`
-	Spread float64 `json:"spread,omitempty"`
-	// Before are the trainings of the model whose parameters this one began with, the first one first.
-	Before []Stage `json:"before,omitempty"`
-}
-
-// Stage is a training that another training went on from.
-type Stage struct {
-	Settings
-	StageCost
-}
-
-// StageCost is what a stage took.
-type StageCost struct {
-	Taken    int     `json:"taken"`   // steps
-	Seconds  float64 `json:"seconds"` // over all sessions
-	Energies int64   `json:"energy_evaluations,omitempty"`
-}
-
-// MarshalJSON writes settings and cost in one object.
-func (s Stage) MarshalJSON() ([]byte, error) {
-	fields, err := fieldsOf(s.Settings)
-	if err != nil {
-		return nil, err
-	}
-	cost, err := fieldsOf(s.StageCost)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(fields, cost)
-	return json.Marshal(fields)
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (s *Stage) UnmarshalJSON(text []byte) error {
-	return errors.Join(json.Unmarshal(text, &s.Settings), json.Unmarshal(text, &s.StageCost))
-}
-
-// Total is what all of a model's trainings took.
-func (h History) Total() (seconds float64, energies int64) {
-	seconds, energies = h.Seconds, h.Energies
-	for _, b := range h.Before {
-		seconds, energies = seconds+b.Seconds, energies+b.Energies
-	}
-	return seconds, energies
-}
-
-// Losses are the training's curve.
-func (h History) Losses() (steps, loss []float64) {
-	for _, r := range h.Records {
-		steps, loss = append(steps, float64(r.Step)), append(loss, r.Loss)
-	}
-	return steps, loss
-}
-
-// Validations are the NLL of the validation data, where there were any.
-func (h History) Validations() (steps, nll []float64) {
-	for _, r := range h.Records {
-		if r.Validation != 0 {
-			steps, nll = append(steps, float64(r.Step)), append(nll, r.Validation)
-		}
-	}
-	return steps, nll
-}
-
-// Kept is the step whose parameters the model has.
-func (h History) Kept() int { return h.Best }
-
-// State is what training has made of a model so far.
+// State is the part of a model that training changes, apart from the parameters.
 type State struct {
-	Steps   int // taken
+	Steps   int // training steps taken
 	History History
-	Start   string // SHA-256 of the file that the first parameters are from
+	Start   string // SHA-256 of the file that gave the first parameters, if a file did
 }
 
-// Subject is what is trained: the density q, from the prior through a flow to the target, and its state.
+// Subject is the model that training fits: the density q, which the flow makes of the prior, its
+// target, and its state.
 type Subject struct {
 	Target  target.Target
 	Flow    flow.Config
-	Seed    uint64 // of the first parameters
+	Seed    uint64 // draws the first parameters
 	Density *density.Pushforward
 	*State
 }
 
-// Parameters are the flow's parameters.
+// Parameters returns the flow's parameters.
 func (m Subject) Parameters() *engine.Parameters { return m.Density.Parameters() }
 
-// ends are the two ends of the flow.
+// ends returns the two ends of the flow.
 func (m Subject) ends() Ends { return Ends{m.Density.Prior, m.Target} }
 
-// Train fits the subject. It stops when ctx ends, with the work kept and ctx's error; at the first loss that is not finite,
-// with an error that says so; and when the subject has Settings.Steps steps behind it, those of earlier calls included.
+// Train fits the subject. It ends when the subject has taken Settings.Steps steps, steps of earlier
+// calls included. If ctx ends first, Train keeps the work and returns an error that wraps ctx's
+// error. At the first loss that is not finite it returns an error that says so.
 func (m Subject) Train(ctx context.Context, data Data, run Run) (History, error) {
 	run.Settings = run.Settings.SuitFlow(m.Flow).WithDefaults()
 	if err := m.checkRun(data, run); err != nil {
@@ -170,13 +71,14 @@ func (m Subject) Train(ctx context.Context, data Data, run Run) (History, error)
 	return m.History, err
 }
 
-// Loss returns an objective at given inputs, as Train builds it, and its gradient by each parameter under the parameters'
-// names. It is for checks against other programs.
+// Loss returns an objective at given inputs, as Train builds it, and its gradient by each
+// parameter, under the parameters' names. It is for comparisons with other programs.
 func (m Subject) Loss(s Settings, in engine.Inputs) (loss float64, gradient dataset.Arrays, err error) {
 	s = s.WithDefaults()
 	return m.Density.ComputedBy().Gradient(s.Objective.Loss(m.ends(), m.Flow), in)
 }
 
+// checkRun returns an error if the settings, the flow and the data do not fit together.
 func (m Subject) checkRun(data Data, run Run) error {
 	if err := run.Settings.Validate(); err != nil {
 		return err
@@ -203,7 +105,7 @@ func (m Subject) checkRun(data Data, run Run) error {
 	return nil
 }
 
-// checkFlow refuses what the flow, or the way it is computed, does not allow.
+// checkFlow returns an error if the flow or its engine does not allow the run.
 func (m Subject) checkFlow(run Run) error {
 	devices := m.Density.Devices()
 	switch {
@@ -219,26 +121,28 @@ func (m Subject) checkFlow(run Run) error {
 type trainer struct {
 	Subject
 	Run
-	data    Data
-	feed    *Feed
-	ladder  *ladder // of objectives that draw themselves, else nil
-	step    engine.Step
-	history History
-	started time.Time
-	sum     float64 // of losses since the last record
-	count   int
-	done    bool      // the folder holds the finished run
-	warm    time.Time // when the first step, which compiles, was over
-	warmAt  int
+	data         Data
+	feed         *Feed
+	ladder       *ladder // of a LadderObjective; otherwise nil
+	gradientStep engine.Step
+	history      History
+	started      time.Time
+	sum          float64   // of the losses since the last record
+	count        int       // of the losses since the last record
+	finished     bool      // the folder holds the finished run
+	compiledAt   time.Time // end of the first step, which compiles
+	compiledStep int       // its number
 }
 
+// newTrainer prepares a run, and resumes it from its folder.
 func newTrainer(m Subject, data Data, run Run) (*trainer, error) {
 	t := &trainer{Subject: m, Run: run, data: data, feed: newFeed(m, data.Train, run.Settings)}
 	if o, ok := run.Objective.(LadderObjective); ok {
 		t.ladder = &ladder{trainer: t, Ladder: o.Ladder()}
 	}
 	var err error
-	if t.step, err = m.Density.ComputedBy().NewStep(run.Objective.Loss(m.ends(), m.Flow), t.update); err != nil {
+	loss := run.Objective.Loss(m.ends(), m.Flow)
+	if t.gradientStep, err = m.Density.ComputedBy().NewStep(loss, t.update); err != nil {
 		return nil, err
 	}
 	if err := m.Parameters().Copy(engine.ScopeAverage, engine.ScopeFlow); err != nil {
@@ -248,13 +152,14 @@ func newTrainer(m Subject, data Data, run Run) (*trainer, error) {
 	return t, t.resume()
 }
 
-// run takes the steps that are left.
+// run takes the remaining steps.
 func (t *trainer) run(ctx context.Context) (History, error) {
-	if t.done {
+	if t.finished {
 		return t.history, nil
 	}
 	if t.State.Steps >= t.Settings.Steps {
-		return t.history, badSetting("the model has %d training steps behind it, and the run ends at %d; give more steps, or start from a new model", t.State.Steps, t.Settings.Steps)
+		return t.history, badSetting("the model has taken %d training steps, and the run ends at %d; "+
+			"give more steps, or start from a new model", t.State.Steps, t.Settings.Steps)
 	}
 	t.started = time.Now().Add(-time.Duration(t.history.Seconds * float64(time.Second)))
 	for t.State.Steps < t.Settings.Steps {
@@ -268,7 +173,7 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 				return t.history, err
 			}
 		}
-		if err := t.takeStep(); err != nil {
+		if err := t.trainStep(); err != nil {
 			return t.history, err
 		}
 		if err := t.afterStep(); err != nil {
@@ -278,25 +183,27 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 	return t.history, t.finish()
 }
 
-// takeStep takes one step.
-func (t *trainer) takeStep() error {
+// trainStep draws the inputs of one step, takes the step, and reports it.
+func (t *trainer) trainStep() error {
 	begin := time.Now()
 	in, err := t.Objective.Feed(t.feed, t.State.Steps)
 	if err != nil {
 		return err
 	}
 	step := t.State.Steps
-	loss, err := t.step(in, float32(t.rate(step)), float32(t.decay(step)))
+	loss, err := t.gradientStep(in, float32(t.rate(step)), float32(t.decay(step)))
 	if err != nil {
 		return fmt.Errorf("eqflow: training step %d failed: %w", t.State.Steps+1, err)
 	}
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return fmt.Errorf("eqflow: the loss is %g at step %d; lower the learning rate (now %g), or look for overlapping particles in the data. The last checkpoint is from before",
+		return fmt.Errorf("eqflow: the loss is %g at step %d; lower the learning rate (now %g), or look for "+
+			"overlapping particles in the data. The last checkpoint is from an earlier step",
 			loss, t.State.Steps+1, t.LearningRate)
 	}
 	t.State.Steps++
-	if t.warm.IsZero() {
-		t.warm, t.warmAt, t.history.Compile = time.Now(), t.State.Steps, time.Since(begin).Seconds()
+	if t.compiledAt.IsZero() {
+		t.compiledAt, t.compiledStep = time.Now(), t.State.Steps
+		t.history.Compile = time.Since(begin).Seconds()
 	}
 	t.sum, t.count = t.sum+loss, t.count+1
 	t.history.Steps = t.State.Steps
@@ -315,8 +222,8 @@ func (t *trainer) report(loss float64) {
 	if n := len(t.history.Records); n > 0 {
 		p.Validation = t.history.Records[n-1].Validation
 	}
-	if done := t.State.Steps - t.warmAt; done > 0 {
-		p.Rate = float64(done) / time.Since(t.warm).Seconds()
+	if steps := t.State.Steps - t.compiledStep; steps > 0 {
+		p.Rate = float64(steps) / time.Since(t.compiledAt).Seconds()
 		p.Left = time.Duration(float64(t.Settings.Steps-t.State.Steps) / p.Rate * float64(time.Second))
 	}
 	if n := len(t.history.Rungs); n > 0 {
@@ -325,7 +232,7 @@ func (t *trainer) report(loss float64) {
 	t.Report(p)
 }
 
-// afterStep records, validates and saves when it is time to.
+// afterStep records, validates and saves at the steps where the settings ask for it.
 func (t *trainer) afterStep() error {
 	if t.State.Steps%t.ValidateEvery == 0 || t.State.Steps == t.Settings.Steps {
 		if err := t.record(); err != nil {
@@ -338,7 +245,8 @@ func (t *trainer) afterStep() error {
 	return nil
 }
 
-// record adds a point to the learning curve, and remembers the parameters if they are the best so far.
+// record adds a point to the learning curve. With early stopping it keeps the parameters if they
+// are the best so far.
 func (t *trainer) record() error {
 	r := Record{Step: t.State.Steps, Loss: t.sum / float64(t.count), Seconds: t.history.Seconds}
 	t.sum, t.count = 0, 0
@@ -352,7 +260,7 @@ func (t *trainer) record() error {
 			return err
 		}
 		if math.IsNaN(nll) || nll > worstNLL {
-			nll = worstNLL // data far outside: JSON and comparisons want a number
+			nll = worstNLL // JSON and comparisons need a finite number
 		}
 		r.Validation = nll
 		if t.EarlyStop && (t.history.Best == 0 || nll < t.history.BestNLL) {
@@ -366,10 +274,10 @@ func (t *trainer) record() error {
 	return nil
 }
 
-// worstNLL stands for the NLL of validation data that the model gives no density to.
+// worstNLL stands for the NLL of validation data at which the model's density vanishes.
 const worstNLL = 1e30
 
-// finish gives the model its final parameters and saves it.
+// finish sets the model's final parameters and saves the model.
 func (t *trainer) finish() error {
 	from := t.finalScope()
 	if t.history.Best > 0 {
@@ -388,7 +296,7 @@ func (t *trainer) finish() error {
 	return t.saveFinished()
 }
 
-// interrupted keeps the work of a run that was told to stop.
+// interrupted keeps the work of a run that ctx ended, and returns the run's error.
 func (t *trainer) interrupted(cause error) error {
 	if t.Folder == "" {
 		return fmt.Errorf("eqflow: training stopped at step %d of %d: %w", t.State.Steps, t.Settings.Steps, cause)
@@ -396,6 +304,6 @@ func (t *trainer) interrupted(cause error) error {
 	if err := t.checkpoint(); err != nil {
 		return err
 	}
-	return fmt.Errorf("eqflow: training stopped at step %d of %d, kept in %s; the same command goes on from there: %w",
+	return fmt.Errorf("eqflow: training stopped at step %d of %d, kept in %s; the same command resumes it: %w",
 		t.State.Steps, t.Settings.Steps, t.Folder, cause)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// Every objective lowers its own loss, for every flow that it can train.
+// Every objective lowers its own loss, for every kind of flow that it can train.
 func TestObjectivesFall(t *testing.T) {
 	x := eqflowtest.Data(t)
 	onGo, onXLA := xlatest.OpenGo, xlatest.Open
@@ -31,8 +31,11 @@ func TestObjectivesFall(t *testing.T) {
 		objective train.Objective
 		open      func(testing.TB) *xla.Opened
 	}{
-		{"kernel", eqflowtest.Small, train.Likelihood{}, onGo}, {"kernel", eqflowtest.Small, train.Energy{}, onGo}, {"kernel", eqflowtest.Small, train.Mixture{}, onXLA},
-		{"kernel", eqflowtest.Small, train.Matching{}, onXLA}, {"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, train.Likelihood{}, onXLA},
+		{"kernel", eqflowtest.Small, train.Likelihood{}, onGo},
+		{"kernel", eqflowtest.Small, train.Energy{}, onGo},
+		{"kernel", eqflowtest.Small, train.Mixture{}, onXLA},
+		{"kernel", eqflowtest.Small, train.Matching{}, onXLA},
+		{"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, train.Likelihood{}, onXLA},
 		{"realnvp", flow.Coupling{Blocks: 4, Hidden: 16}, train.Energy{}, onGo},
 		{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 16}, Steps: 4}, train.Likelihood{}, onGo},
 		{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 8}, Steps: 2}, train.Matching{}, onGo},
@@ -55,25 +58,27 @@ func TestObjectivesFall(t *testing.T) {
 	}
 }
 
-// The transport coupling leaves shorter and straighter ways to learn: what flow matching cannot explain is far less.
-func TestTransportCouplingLeavesLess(t *testing.T) {
+// Pairing by optimal transport gives shorter and straighter trajectories, so that the remaining
+// loss of flow matching is far lower.
+func TestTransportPairingLowersTheLoss(t *testing.T) {
 	x, loss := eqflowtest.Data(t), map[train.Pairing]float64{}
-	for _, coupling := range train.Pairings {
-		m := eqflowtest.Model(t, xlatest.OpenGo(t), flow.Continuous{Field: dynamics.OneHop{Hidden: 8, Channels: 2}, Steps: 2})
+	field := dynamics.OneHop{Hidden: 8, Channels: 2}
+	for _, pairing := range train.Pairings {
+		m := eqflowtest.Model(t, xlatest.OpenGo(t), flow.Continuous{Field: field, Steps: 2})
 		s := eqflowtest.Settings(40)
-		s.Objective = train.Matching{Pairing: coupling}
+		s.Objective = train.Matching{Pairing: pairing}
 		h, err := m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: s})
 		if err != nil {
 			t.Fatal(err)
 		}
-		loss[coupling] = h.Records[len(h.Records)-1].Loss
+		loss[pairing] = h.Records[len(h.Records)-1].Loss
 	}
 	if ot, independent := loss[train.OptimalTransport], loss[train.Independent]; !(ot < independent*2/3) {
-		t.Errorf("loss %g coupled by transport, %g independently", ot, independent)
+		t.Errorf("loss %g paired by transport, %g paired independently", ot, independent)
 	}
 }
 
-// Each flow trains by its recipe where nothing else is asked for, and what is asked for stays.
+// Each flow trains by its own recipe by default, and settings that are given stay.
 func TestSettingsSuitTheFlow(t *testing.T) {
 	for name, want := range map[string]train.Objective{
 		"kernel": train.Likelihood{}, "realnvp": train.Likelihood{}, "mlp": train.Likelihood{},
@@ -93,7 +98,8 @@ func TestSettingsSuitTheFlow(t *testing.T) {
 	}
 }
 
-// The Rényi term is ln⟨exp(−u − log q)⟩ over the batch: the first step's loss is that of densities and energies by hand.
+// The Rényi term is ln⟨exp(−u − log q)⟩ over the batch. The loss of the first step is compared with
+// one computed here from densities and energies.
 func TestRenyiTerm(t *testing.T) {
 	x := eqflowtest.Data(t)
 	m := eqflowtest.Model(t, xlatest.OpenGo(t), eqflowtest.Small)
@@ -118,29 +124,32 @@ func TestRenyiTerm(t *testing.T) {
 	}
 }
 
-// A run that was stopped and taken up again ends with the bytes of one that was not, losses included.
+// A run that is stopped and resumed ends with the same bytes as an uninterrupted run, losses
+// included.
 func TestResumeIsByteForByte(t *testing.T) {
 	xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
 		x := eqflowtest.Data(t)
 		whole, parts := t.TempDir(), t.TempDir()
 		sets, s := train.Data{Train: x.Slice(0, 200)}, eqflowtest.Settings(12)
-		if backend == xlatest.OpenGo(t) { // where compiling the validation's program costs nothing
+		if backend == xlatest.OpenGo(t) { // the Go backend compiles the validation's program at once
 			sets.Validation, s.EarlyStop = x.Slice(200, 256), true
 		}
-		want, err := eqflowtest.Model(t, backend, eqflowtest.Small).Train(context.Background(), sets, train.Run{Settings: s, Folder: whole})
+		small := func() *eqflow.Model { return eqflowtest.Model(t, backend, eqflowtest.Small) }
+		want, err := small().Train(context.Background(), sets, train.Run{Settings: s, Folder: whole})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
-		_, err = eqflowtest.Model(t, backend, eqflowtest.Small).Train(ctx, sets, train.Run{Settings: s, Folder: parts, Report: func(p train.Progress) {
+		report := func(p train.Progress) {
 			if p.Step == 7 {
 				cancel()
 			}
-		}})
+		}
+		_, err = small().Train(ctx, sets, train.Run{Settings: s, Folder: parts, Report: report})
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "step 7 of 12") {
 			t.Fatalf("stopped run returned %v", err)
 		}
-		got, err := eqflowtest.Model(t, backend, eqflowtest.Small).Train(context.Background(), sets, train.Run{Settings: s, Folder: parts})
+		got, err := small().Train(context.Background(), sets, train.Run{Settings: s, Folder: parts})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,12 +190,9 @@ func sameParameters(t *testing.T, a, b string) {
 
 func TestFolderOfAnotherRunIsRefused(t *testing.T) {
 	backend, x, folder := xlatest.OpenGo(t), eqflowtest.Data(t), t.TempDir()
-	fit := func(tgt target.Target, s train.Settings) error {
-		m, err := eqflow.New(backend.Backend, eqflow.Generator{Target: tgt, Flow: eqflowtest.Small, Seed: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: s, Folder: folder})
+	fit := func(system target.Target, s train.Settings) error {
+		m := eqflowtest.Generator(t, backend, eqflow.Generator{Target: system, Flow: eqflowtest.Small, Seed: 1})
+		_, err := m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: s, Folder: folder})
 		return err
 	}
 	if err := fit(target.DW4(), eqflowtest.Settings(2)); err != nil {
@@ -194,11 +200,12 @@ func TestFolderOfAnotherRunIsRefused(t *testing.T) {
 	}
 	warm := target.DW4()
 	warm.KT = 2
-	if err := fit(warm, eqflowtest.Settings(2)); !errors.Is(err, train.ErrOtherModel) || !strings.Contains(err.Error(), "system") {
-		t.Errorf("another system: %v", err)
-	}
-	if err := fit(target.DW4(), eqflowtest.Settings(3)); !errors.Is(err, train.ErrOtherModel) || !strings.Contains(err.Error(), "settings") {
-		t.Errorf("other settings: %v", err)
+	for name, err := range map[string]error{
+		"system": fit(warm, eqflowtest.Settings(2)), "settings": fit(target.DW4(), eqflowtest.Settings(3)),
+	} {
+		if !errors.Is(err, train.ErrOtherModel) || !strings.Contains(err.Error(), name) {
+			t.Errorf("another run's %s: %v", name, err)
+		}
 	}
 }
 
@@ -206,15 +213,19 @@ func TestWrongDataIsRefused(t *testing.T) {
 	m := eqflowtest.Model(t, xlatest.OpenGo(t), eqflowtest.Small)
 	bad := eqflowtest.Data(t).Slice(0, 10).Clone()
 	bad.X[13] = math.NaN()
-	for what, b := range map[string]particle.Batch{"NaN": bad, "none": {N: 4, D: 2}, "other shape": particle.NewBatch(3, 5, 2)} {
-		if _, err := m.Train(context.Background(), train.Data{Train: b}, train.Run{Settings: eqflowtest.Settings(2)}); err == nil {
-			t.Errorf("%s: no error", what)
+	for name, b := range map[string]particle.Batch{
+		"NaN": bad, "none": {N: 4, D: 2}, "other shape": particle.NewBatch(3, 5, 2),
+	} {
+		run := train.Run{Settings: eqflowtest.Settings(2)}
+		if _, err := m.Train(context.Background(), train.Data{Train: b}, run); err == nil {
+			t.Errorf("%s: no error", name)
 		}
 	}
 }
 
-// Steps count over all calls: a trained model goes on where a run has more of them, and says so where it has not.
-func TestTrainingGoesOn(t *testing.T) {
+// Steps count over all calls. Training continues a model if the run asks for more steps, and
+// otherwise returns an error that says so.
+func TestTrainingContinues(t *testing.T) {
 	x := eqflowtest.Data(t)
 	m := eqflowtest.Model(t, xlatest.OpenGo(t), eqflowtest.Small)
 	for _, steps := range []int{4, 8} {
@@ -224,28 +235,31 @@ func TestTrainingGoesOn(t *testing.T) {
 		}
 	}
 	_, err := m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: eqflowtest.Settings(8)})
-	if err == nil || !strings.Contains(err.Error(), "8 training steps behind it") {
+	if err == nil || !strings.Contains(err.Error(), "has taken 8 training steps") {
 		t.Errorf("no steps left: %v", err)
 	}
 }
 
 func TestCouplingNeedsTwoCoordinates(t *testing.T) {
-	_, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{Target: target.Harmonic{N: 2, D: 1}, Flow: flow.Coupling{}})
+	backend, trap := xlatest.OpenGo(t).Backend, target.Harmonic{N: 2, D: 1}
+	_, err := eqflow.New(backend, eqflow.Generator{Target: trap, Flow: flow.Coupling{}})
 	if err == nil || !strings.Contains(err.Error(), "needs 2 coordinates") {
 		t.Errorf("error is %v", err)
 	}
-	if _, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{Target: target.Harmonic{N: 2, D: 1}, Flow: eqflowtest.Small}); err != nil {
+	if _, err := eqflow.New(backend, eqflow.Generator{Target: trap, Flow: eqflowtest.Small}); err != nil {
 		t.Error(err)
 	}
 }
 
-// A loss that is not finite stops the run with an explanation: here from configurations far too wide for float32.
+// A loss that is not finite stops the run with an explanation. Here the configurations are far too
+// wide for float32.
 func TestNaNStopsTheRun(t *testing.T) {
 	x := eqflowtest.Data(t).Clone()
 	for i := range x.X {
 		x.X[i] *= 1e25
 	}
-	_, err := eqflowtest.Model(t, xlatest.OpenGo(t), eqflowtest.Small).Train(context.Background(), train.Data{Train: x}, train.Run{Settings: eqflowtest.Settings(3)})
+	m := eqflowtest.Model(t, xlatest.OpenGo(t), eqflowtest.Small)
+	_, err := m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: eqflowtest.Settings(3)})
 	if err == nil || !strings.Contains(err.Error(), "step 1") || !strings.Contains(err.Error(), "learning rate") {
 		t.Errorf("error is %v", err)
 	}
@@ -254,7 +268,8 @@ func TestNaNStopsTheRun(t *testing.T) {
 func TestLoadedModelIsTheSame(t *testing.T) {
 	backend, x, folder := xlatest.OpenGo(t), eqflowtest.Data(t), t.TempDir()
 	m := eqflowtest.Model(t, backend, eqflowtest.Small)
-	if _, err := m.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: eqflowtest.Settings(5), Folder: folder}); err != nil {
+	run := train.Run{Settings: eqflowtest.Settings(5), Folder: folder}
+	if _, err := m.Train(context.Background(), train.Data{Train: x}, run); err != nil {
 		t.Fatal(err)
 	}
 	loaded, _, err := eqflow.Load(backend.Backend, folder)
@@ -273,12 +288,11 @@ func TestLoadedModelIsTheSame(t *testing.T) {
 	}
 }
 
-// The harmonic trap of unit strength is the prior itself: an untrained flow is nearly exact.
+// The harmonic trap of unit strength equals the prior, so that an untrained flow is nearly exact.
 func TestHarmonicIsKnown(t *testing.T) {
-	m, err := eqflow.New(xlatest.Open(t).Backend, eqflow.Generator{Target: target.Harmonic{N: 4, D: 2, K: 1}, Flow: eqflowtest.Small, Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := eqflowtest.Generator(t, xlatest.Open(t), eqflow.Generator{
+		Target: target.Harmonic{N: 4, D: 2, K: 1}, Flow: eqflowtest.Small, Seed: 1,
+	})
 	s, err := m.Sample(4000, 1)
 	if err != nil {
 		t.Fatal(err)
