@@ -21,35 +21,45 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// fields are the rows of the table of conformance: every field, with the engine that Auto takes for it.
+// fields are the rows of the conformance table: every field, and the engine that Auto chooses for
+// it.
 var fields = []struct {
 	name   string
 	config flow.Config
-	auto   string // "tables in Go", "C" or "graphs": how the engine's name begins
+	auto   string // the beginning of the engine's name: "tables in Go", "C" or "graphs"
 }{
-	{"kernel", flow.Continuous{Field: dynamics.RadialBasis{Centres: 10, TimeCentres: 3, Width: 1}, Steps: 4}, "tables in Go"},
-	{"egnn", flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 32, Harmonics: 1}, Steps: 1}, "C"},
-	{"egnn, means", flow.Continuous{Field: dynamics.EGNN{Layers: 2, Hidden: 32, Mean: true}, Steps: 1}, "C"},
-	{"onehop", flow.Continuous{Field: dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1}, Steps: 1}, "graphs"},
-	{"mlp", flow.Continuous{Field: dynamics.MLP{Hidden: 8}, Steps: 1}, "graphs"},
+	{"kernel", continuous(dynamics.RadialBasis{Centres: 10, TimeCentres: 3, Width: 1}, 4), "tables in Go"},
+	{"egnn", continuous(dynamics.EGNN{Layers: 1, Hidden: 32, Harmonics: 1}, 1), "C"},
+	{"egnn, means", continuous(dynamics.EGNN{Layers: 2, Hidden: 32, Mean: true}, 1), "C"},
+	{"onehop", continuous(dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1}, 1), "graphs"},
+	{"mlp", continuous(dynamics.MLP{Hidden: 8}, 1), "graphs"},
 	{"realnvp", flow.Coupling{Blocks: 2, Hidden: 12}, "graphs"},
 }
 
-// operations are the columns of the table: what an engine computes, and the same in float64.
+func continuous(field dynamics.Config, steps int) flow.Config {
+	return flow.Continuous{Field: field, Steps: steps}
+}
+
+// operations are the columns of the table: an operation of an engine, and the same operation in
+// float64.
 var operations = []struct {
 	name    string
-	ofField bool // only continuous flows have it
-	costly  bool // XLA compiles it for seconds: there of the kernel field and of RealNVP alone
+	ofField bool // an operation of continuous flows alone
+	costly  bool // XLA takes seconds to compile it, and so tests it on the kernel field and RealNVP alone
 	by      func(e Engine, c *check) ([]float64, error)
 	want    func(f flow.Bijection, c *check) (in []any, build func(f flow.Bijection, in []*Node) []*Node)
 	// tolerance is relative to the largest number.
 	tolerance float64
 }{
-	{"forward", false, false, func(e Engine, c *check) ([]float64, error) { return image(e.Map(c.x, ToTarget(0, Divergence{}), nil)) },
+	{"forward", false, false, func(e Engine, c *check) ([]float64, error) {
+		return image(e.Map(c.x, ToTarget(0, Divergence{}), nil))
+	},
 		func(_ flow.Bijection, c *check) ([]any, func(flow.Bijection, []*Node) []*Node) {
 			return []any{c.x}, func(f flow.Bijection, in []*Node) []*Node { return both(f.Forward(in[0])) }
 		}, 2e-5},
-	{"inverse", false, false, func(e Engine, c *check) ([]float64, error) { return image(e.Map(c.x, ToPrior(0, Divergence{}), nil)) },
+	{"inverse", false, false, func(e Engine, c *check) ([]float64, error) {
+		return image(e.Map(c.x, ToPrior(0, Divergence{}), nil))
+	},
 		func(_ flow.Bijection, c *check) ([]any, func(flow.Bijection, []*Node) []*Node) {
 			return []any{c.x}, func(f flow.Bijection, in []*Node) []*Node { return both(f.Inverse(in[0])) }
 		}, 2e-5},
@@ -108,7 +118,8 @@ func (regressionLoss) Graph(f flow.Bijection, in Nodes) *Node {
 
 func (regressionLoss) AtField(in Inputs) FieldTerm { return FieldTerm{X: in.X, T: in.T, Want: in.Z} }
 
-// squareLoss is ⟨|z|²/2 − log|det|⟩ over the images z of X, and a tenth of the same of the images of Z.
+// squareLoss is ⟨|z|²/2 − log|det|⟩ over the images z of X, plus a tenth of the same mean over the
+// images of Z.
 type squareLoss struct{}
 
 func (squareLoss) String() string { return "squares" }
@@ -123,7 +134,9 @@ func (squareLoss) Graph(f flow.Bijection, in Nodes) *Node {
 func (squareLoss) AtImages(in Inputs) []MapTerm {
 	of := func(i Image) (value float64, g Image) {
 		size := i.X.Len()
-		g = Image{X: particle.NewBatch(size, i.X.N, i.X.D), LogDet: make([]float64, size), Penalty: make([]float64, size)}
+		g = Image{
+			X: particle.NewBatch(size, i.X.N, i.X.D), LogDet: make([]float64, size), Penalty: make([]float64, size),
+		}
 		for b := range size {
 			for c, v := range i.X.At(b) {
 				value += v * v / 2 / float64(size)
@@ -137,7 +150,7 @@ func (squareLoss) AtImages(in Inputs) []MapTerm {
 	return []MapTerm{{Share: 1, From: 1, X: in.X, Loss: of}, {Share: 0.1, From: 0, X: in.Z, Loss: of}}
 }
 
-// check is a row of the table: a flow with parameters away from their first values, and what to compute.
+// check is a row of the table: a flow with parameters away from their first values, and inputs.
 type check struct {
 	config     flow.Config
 	parameters *Parameters
@@ -147,7 +160,8 @@ type check struct {
 
 var system = flow.System{N: 4, D: 2, Relabelling: particle.Relabelling{}, Seed: 3}
 
-// newCheck draws the parameters by the Go backend and moves them: at their first values whole parts of a gradient are zero.
+// newCheck draws the parameters on the Go backend and moves them, because at their first values
+// whole parts of a gradient vanish.
 func newCheck(t *testing.T, config flow.Config) *check {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -170,7 +184,7 @@ func newCheck(t *testing.T, config flow.Config) *check {
 	}
 	normal := prior.MeanFree{N: system.N, D: system.D}
 	c.x, c.z = normal.Sample(rng, 5), normal.Sample(rng, 5)
-	for i := range c.x.X { // what float32 can hold, so that inputs are the same everywhere
+	for i := range c.x.X { // float32 represents the inputs exactly, so that all engines get the same
 		c.x.X[i], c.z.X[i] = float64(float32(1.5*c.x.X[i])), float64(float32(c.z.X[i]))
 	}
 	for range c.x.Len() {
@@ -179,7 +193,7 @@ func newCheck(t *testing.T, config flow.Config) *check {
 	return c
 }
 
-// engine is the row's flow by an engine of a kind.
+// engine returns the row's flow computed by an engine of a kind.
 func (c *check) engine(t *testing.T, backend *xla.Opened, kind Kind) (Engine, error) {
 	t.Helper()
 	arrays, err := c.parameters.Export()
@@ -196,7 +210,7 @@ func (c *check) engine(t *testing.T, backend *xla.Opened, kind Kind) (Engine, er
 
 func (c *check) inputs() Inputs { return Inputs{X: c.x, Z: c.z, T: c.t} }
 
-// gradient is a loss and its gradient by all parameters.
+// gradient returns a loss and its gradient by all parameters.
 func (c *check) gradient(e Engine, l Loss) ([]float64, error) {
 	loss, arrays, err := e.Gradient(l, c.inputs())
 	all := []float64{loss}
@@ -213,7 +227,8 @@ func (c *check) wantGradient(l Loss) ([]any, func(flow.Bijection, []*Node) []*No
 	}
 }
 
-// reference evaluates an operation in float64, with every step of the solver in the graph of GoMLX's backend in Go.
+// reference evaluates an operation in float64 on GoMLX's Go backend, with every step of the solver
+// in the graph.
 func (c *check) reference(t *testing.T, in []any, build func(flow.Bijection, []*Node) []*Node) (all []float64) {
 	t.Helper()
 	exact, config := system, c.config
@@ -266,8 +281,8 @@ func image(i Image, err error) ([]float64, error) { return append(i.X.X, i.LogDe
 
 func both(i flow.Image) []*Node { return []*Node{i.X, i.LogDet} }
 
-// Every engine computes every operation of every flow that it takes as float64 does, on each backend. Host refuses the flows
-// and operations that it has no code for, and says so.
+// Every engine agrees with float64 for every operation of every flow that it computes, on each
+// backend. Host gives an error for the flows and operations that it does not compute.
 func TestEnginesAgreeWithFloat64(t *testing.T) {
 	for _, row := range fields {
 		c := newCheck(t, row.config)
@@ -292,7 +307,7 @@ func TestEnginesAgreeWithFloat64(t *testing.T) {
 							got, err = op.by(e, c)
 						}
 						if errors.Is(err, ErrChoice) && kind == Host {
-							return // what Auto hands on to the graphs
+							return // Auto passes the operation to the graphs
 						}
 						if err != nil {
 							t.Fatal(err)
@@ -305,7 +320,7 @@ func TestEnginesAgreeWithFloat64(t *testing.T) {
 	}
 }
 
-// compare holds numbers against the reference, relative to the reference's largest.
+// compare compares numbers with the reference, relative to the reference's largest.
 func compare(t *testing.T, got, want []float64, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -320,15 +335,16 @@ func compare(t *testing.T, got, want []float64, tolerance float64) {
 	}
 }
 
-// Auto takes the fastest engine, and its name says which.
-func TestAutoTakesTheFastest(t *testing.T) {
+// Auto chooses the fastest engine, and the engine's name says which.
+func TestAutoChoosesTheFastest(t *testing.T) {
 	for _, row := range fields {
 		e, err := newCheck(t, row.config).engine(t, xlatest.OpenGo(t), Auto)
 		if err != nil {
 			t.Fatal(err)
 		}
 		name, want := e.String(), row.auto
-		if _, err := newNetwork(Flow{Config: row.config, System: system, Backend: xlatest.OpenGo(t).Backend}, refusal{}); want == "C" && err != nil {
+		f := Flow{Config: row.config, System: system, Backend: xlatest.OpenGo(t).Backend}
+		if _, err := newNetwork(f, refusal{}); want == "C" && err != nil {
 			want = "graphs" // a build without cgo, or a processor without AVX2
 		}
 		if len(name) < len(want) || name[:len(want)] != want {
@@ -337,8 +353,9 @@ func TestAutoTakesTheFastest(t *testing.T) {
 	}
 }
 
-// A part of the way and back again, by a method of its own, ends where it began, and its log-determinants cancel.
-func TestPartsOfTheWay(t *testing.T) {
+// A part of the flow and its inverse, by another method than the flow's own, return to the start,
+// and their log-determinants cancel.
+func TestPartsOfTheFlow(t *testing.T) {
 	for _, row := range fields[:5] {
 		for _, kind := range []Kind{Auto, Graphs} {
 			c := newCheck(t, row.config)
@@ -346,16 +363,16 @@ func TestPartsOfTheWay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			there, err := e.Map(c.x, Solve{T0: 0.25, T1: 0.75, Method: ode.Dopri5, Steps: 12}, nil)
+			forth, err := e.Map(c.x, Solve{T0: 0.25, T1: 0.75, Method: ode.Dopri5, Steps: 12}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			back, err := e.Map(there.X, Solve{T0: 0.75, T1: 0.25, Method: ode.Dopri5, Steps: 12}, nil)
+			back, err := e.Map(forth.X, Solve{T0: 0.75, T1: 0.25, Method: ode.Dopri5, Steps: 12}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			compare(t, back.X.X, c.x.Clone().RemoveMean().X, 1e-4)
-			for i, v := range there.LogDet {
+			for i, v := range forth.LogDet {
 				if math.Abs(v+back.LogDet[i]) > 1e-4*(1+math.Abs(v)) {
 					t.Errorf("%s, %s: log-determinants %g and %g", row.name, kind, v, back.LogDet[i])
 				}
@@ -364,8 +381,9 @@ func TestPartsOfTheWay(t *testing.T) {
 	}
 }
 
-// A choice that does not exist, or that cannot be served, is an error that names the choices.
-func TestChoicesThatCannotBeServed(t *testing.T) {
+// A choice that does not exist, or that does not compute the flow, gives an error that names the
+// choices.
+func TestImpossibleChoices(t *testing.T) {
 	backend := xlatest.OpenGo(t).Backend
 	for _, c := range []struct {
 		kind   Kind

@@ -19,9 +19,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// BenchmarkDevices shares DW4's training steps, batch 256 by likelihood, and draws of 8192 samples among several of the CPU's
-// devices. Beside the time of an operation it reports what all cores worked for it, cpu-ms/op: what sharing adds to that is its
-// price, whatever else the machine does.
+// BenchmarkDevices shares training steps (DW4, batch 256, by likelihood) and draws of 8192 samples
+// among several devices of the CPU. Besides the time of an operation it reports the time of all
+// cores, cpu-ms/op. The increase of cpu-ms/op with the number of devices is the cost of sharing,
+// independent of the load of the machine.
 func BenchmarkDevices(b *testing.B) {
 	for _, devices := range []int{1, 2, 4} {
 		o, err := xla.OpenDevices(xlatest.Open(b).Plugin, devices)
@@ -44,7 +45,7 @@ func BenchmarkDevices(b *testing.B) {
 	}
 }
 
-// cpuTime is what the process has worked so far, on all cores.
+// cpuTime returns the processor time of this process so far, on all cores.
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

@@ -15,8 +15,9 @@ import (
 
 const devices = eqflowtest.Devices
 
-// Training shared among several devices takes the steps that one device takes, but for rounding: also by the Rényi
-// divergence, which is no mean over a batch. What several began, one finishes.
+// Training on several devices takes the same steps as training on one device, up to rounding. This
+// holds for the Rényi divergence too, which is not a mean over a batch. One device finishes a run
+// that several devices began.
 func TestDevicesTrainAsOne(t *testing.T) {
 	x, s, folder := eqflowtest.Data(t), eqflowtest.Settings(8), t.TempDir()
 	s.Objective = train.Likelihood{Renyi: 0.5}
@@ -33,10 +34,12 @@ func TestDevicesMatchFlowsAsOne(t *testing.T) {
 	s.Objective = train.Matching{}
 	field := flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 4}, Steps: 1}
 	got := eqflowtest.Losses(t, eqflowtest.Several(t, field), x, s, "", 8)
-	eqflowtest.Near(t, "loss", got, eqflowtest.Losses(t, eqflowtest.Model(t, xlatest.Open(t), field), x, s, "", 8), 2e-5)
+	want := eqflowtest.Losses(t, eqflowtest.Model(t, xlatest.Open(t), field), x, s, "", 8)
+	eqflowtest.Near(t, "loss", got, want, 2e-5)
 }
 
-// A trained model draws and scores the same on several devices as on one, whatever part of a block the last device gets.
+// A model draws and scores the same on several devices as on one, whatever part of a block the last
+// device gets.
 func TestDevicesSampleAsOne(t *testing.T) {
 	one, shared := eqflowtest.Model(t, xlatest.Open(t), eqflowtest.Small), eqflowtest.Several(t, eqflowtest.Small)
 	for _, n := range []int{1, 3, 50, 4100} {
@@ -57,7 +60,7 @@ func TestDevicesRefuse(t *testing.T) {
 	m := eqflowtest.Several(t, eqflowtest.Small)
 	for _, n := range []int{0, -1, devices + 1} {
 		if m.Share(n) == nil {
-			t.Errorf("%d devices are no error", n)
+			t.Errorf("no error for %d devices", n)
 		}
 	}
 	s := eqflowtest.Settings(2)

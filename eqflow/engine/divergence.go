@@ -14,34 +14,35 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// Divergence says how a continuous flow finds the divergence of its field when it samples and scores. The zero value is the
-// exact divergence.
+// Divergence selects how a continuous flow computes the divergence of its field when it samples and
+// scores. The zero value is the exact divergence.
 //
-// With K probes it is Hutchinson's estimate, the mean of p·(∂v/∂x)p over random vectors p, which are fixed along each
-// trajectory (Grathwohl et al., arXiv:1810.01367). The probes of one configuration are orthogonal: F = (n−1)·d of them give
-// the exact divergence, and K < F give an unbiased estimate with variance (1/K − 1/F) times that of a single probe. Every
-// log q is unbiased too, with a standard error σ, which the spread of two or more probes tells. Weights exp(−u − log q) are
-// biased, because ⟨exp(noise)⟩ > 1: log Z rises by about σ²/2, and the ESS falls to about exp(−σ²) of its value. Neither is
-// corrected.
+// With K probes the divergence is Hutchinson's estimate, the mean of p·(∂v/∂x)p over random vectors
+// p, which are fixed along each trajectory (Grathwohl et al., arXiv:1810.01367). The probes of one
+// configuration are orthogonal: F = (n−1)·d of them give the exact divergence, and K < F give an
+// unbiased estimate with variance (1/K − 1/F) times that of a single probe. Every log q is unbiased
+// too. Two or more probes also estimate the standard error σ of log q from their spread. Weights
+// exp(−u − log q) are biased, because ⟨exp(noise)⟩ > 1: log Z rises by about σ²/2, and the ESS
+// falls by a factor of about exp(−σ²). Neither is corrected.
 type Divergence struct {
 	Probes int    // 0: exact; fewer than (n−1)·d
-	Seed   uint64 // of the probes
+	Seed   uint64 // draws the probes
 }
 
-// The names of both ways.
+// The names of the two methods.
 const (
 	Exact      = "exact"
 	Hutchinson = "hutchinson"
 )
 
-// Method is how the divergence was found, as results state it.
+// Method describes in results how the divergence was computed.
 type Method struct {
 	Divergence string `json:"divergence"` // Exact or Hutchinson
 	Probes     int    `json:"probes,omitempty"`
 	ProbeSeed  uint64 `json:"probe_seed,omitempty"`
 }
 
-// Method describes the choice.
+// Method returns the description of the choice.
 func (d Divergence) Method() Method {
 	if d.Probes == 0 {
 		return Method{Divergence: Exact}
@@ -60,13 +61,14 @@ func (m Method) Phrase() string {
 	return fmt.Sprintf("Hutchinson's estimate of the divergence with %d probes", m.Probes)
 }
 
-// Probes are mean-free vectors [K][n·d] of every configuration. The divergence is estimated from their products with the
-// Jacobian.
+// Probes are mean-free vectors [K][n·d] of every configuration. Their products with the Jacobian
+// estimate the divergence.
 type Probes [][]float32
 
-// Vectors draws the probes of configurations whose means are removed; nil for the exact divergence. A configuration's probes
-// depend on the seed and on its own coordinates alone, so that they are the same in every batch, at every number of solver
-// steps, and in whatever shards the work is done.
+// Vectors draws the probes of configurations whose means are removed. It returns nil for the exact
+// divergence. The probes of a configuration depend only on the seed and on its coordinates, so that
+// they are the same in every batch, for every number of solver steps, and in every shard of the
+// work.
 func (d Divergence) Vectors(x particle.Batch) (out Probes) {
 	if d.Probes == 0 {
 		return nil
@@ -80,13 +82,13 @@ func (d Divergence) Vectors(x particle.Batch) (out Probes) {
 // vectors draws the probes of one configuration.
 func (d Divergence) vectors(x []float32, n, dim int) (out []float32) {
 	rng := rand.New(rand.NewPCG(d.Seed, hash(x)))
-	for _, p := range frame(rng, d.Probes, n, dim) {
+	for _, p := range orthogonalProbes(rng, d.Probes, n, dim) {
 		out = append(out, float32s(p)...)
 	}
 	return out
 }
 
-// count is the number of probes of each configuration of so many coordinates.
+// count returns the number of probes of a configuration with the given number of coordinates.
 func (p Probes) count(coordinates int) int {
 	if len(p) == 0 {
 		return 0
@@ -94,9 +96,10 @@ func (p Probes) count(coordinates int) int {
 	return len(p[0]) / coordinates
 }
 
-// sum makes divergences of products u·(∂v/∂x)u: of an orthonormal basis where the divergence is exact, otherwise of K
-// probes. Two probes or more also give standard errors.
-func sum(products [][]float64, probes, free int) (div, errors []float64) {
+// divergences returns the divergences that products u·(∂v/∂x)u give. The vectors u are an
+// orthonormal basis if the divergence is exact (probes = 0), and otherwise K probes. Two or more
+// probes also give standard errors.
+func divergences(products [][]float64, probes, free int) (div, errors []float64) {
 	for _, p := range products {
 		if probes == 0 {
 			div = append(div, floats.Sum(p))
@@ -104,16 +107,17 @@ func sum(products [][]float64, probes, free int) (div, errors []float64) {
 		}
 		mean, variance := stat.MeanVariance(p, nil)
 		div = append(div, mean)
-		if probes > 1 { // the frame's other directions leave open what the probes do not tell
+		if probes > 1 { // the directions without a probe leave an uncertainty
 			errors = append(errors, math.Sqrt(variance*max(0, 1/float64(probes)-1/float64(free))))
 		}
 	}
 	return div, errors
 }
 
-// frame draws orthogonal vectors [n·d] in random directions of the mean-free subspace, each as long as the root of the
-// subspace's dimension. It orthogonalises normal draws, twice, because once leaves rounding errors.
-func frame(rng *rand.Rand, count, n, dim int) [][]float64 {
+// orthogonalProbes draws orthogonal vectors [n·d] in random directions of the mean-free subspace.
+// The length of each is the root of the subspace's dimension. It orthogonalises normal draws twice,
+// because once leaves rounding errors.
+func orthogonalProbes(rng *rand.Rand, count, n, dim int) [][]float64 {
 	free := float64((n - 1) * dim)
 	vectors := make([][]float64, count)
 	for k := range vectors {
@@ -131,7 +135,7 @@ func frame(rng *rand.Rand, count, n, dim int) [][]float64 {
 	return vectors
 }
 
-// hash is FNV-1a of a configuration's coordinates.
+// hash returns the FNV-1a hash of a configuration's coordinates.
 func hash(x []float32) uint64 {
 	h := fnv.New64a()
 	var word [4]byte

@@ -14,8 +14,9 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// Parameters that go from one model to another make it the same model; those of another flow are refused.
-func TestImportTakesWhatExportGives(t *testing.T) {
+// Exported parameters make another model equal to the first; parameters of another flow give an
+// error.
+func TestImportReadsTheOutputOfExport(t *testing.T) {
 	backend := xlatest.OpenGo(t)
 	from := eqflowtest.Model(t, backend, eqflowtest.Small)
 	to, err := eqflow.New(backend.Backend, eqflow.Generator{Target: from.Target, Flow: eqflowtest.Small, Seed: 2})
@@ -25,7 +26,7 @@ func TestImportTakesWhatExportGives(t *testing.T) {
 	x := from.Prior.Sample(rand.New(rand.NewPCG(3, 3)), 4)
 	want, _ := from.LogProb(x, 0)
 	if other, _ := to.LogProb(x, 0); other[0] == want[0] {
-		t.Fatal("the models agree before anything was handed over")
+		t.Fatal("the models agree before the import")
 	}
 	parameters, err := from.Export()
 	if err != nil {
@@ -45,7 +46,8 @@ func TestImportTakesWhatExportGives(t *testing.T) {
 	}
 }
 
-// The gradient is the slope of the loss along itself, for an objective that looks at all of its inputs.
+// The gradient equals the slope of the loss along itself, for an objective that uses all of its
+// inputs.
 func TestLossHasItsGradient(t *testing.T) {
 	m := eqflowtest.Model(t, xlatest.OpenGo(t), eqflowtest.Small)
 	rng := rand.New(rand.NewPCG(4, 4))
@@ -64,7 +66,7 @@ func TestLossHasItsGradient(t *testing.T) {
 			square += v * v
 		}
 	}
-	const step = 1e-2 // eqflowtest.Small against the weights' curvature, large against float32's rounding
+	const step = 1e-2 // small for the curvature of the loss, large for the rounding of float32
 	losses := map[float64]float64{}
 	start, _ := m.Export()
 	for _, sign := range []float64{-1, 1} {

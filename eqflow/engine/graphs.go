@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -17,7 +18,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 )
 
-// graphs is the engine that compiles graphs, for XLA or for GoMLX's backend in Go. It computes every flow on every device.
+// graphs is the engine that compiles graphs, for XLA or for GoMLX's Go backend. It computes every
+// flow on every device.
 type graphs struct {
 	Flow
 	mesh *distributed.DeviceMesh // of the devices; nil for one
@@ -26,8 +28,8 @@ type graphs struct {
 	programs map[program]*model.Exec // compiled on first use
 }
 
-// program names a compiled graph: what it does, with the solver at how many steps, with the parameters of which scope, and
-// with the divergence from how many probes.
+// program identifies a compiled graph: its purpose, the number of solver steps, the scope of the
+// parameters, and the number of probes of the divergence.
 type program struct {
 	name   string
 	steps  int
@@ -35,11 +37,12 @@ type program struct {
 	probes int
 }
 
-// newGraphs prepares the engine; nothing is compiled yet.
+// newGraphs prepares the engine. It compiles nothing yet.
 func newGraphs(f Flow) (*graphs, error) {
 	g := &graphs{Flow: f, programs: map[program]*model.Exec{}}
 	if have := f.Backend.NumDevices(); f.Devices > have {
-		return nil, fmt.Errorf("%w: %d devices of a backend that has %d; open it with xla.OpenDevices", ErrChoice, f.Devices, have)
+		return nil, fmt.Errorf("%w: %d devices of a backend that has %d; open it with xla.OpenDevices",
+			ErrChoice, f.Devices, have)
 	}
 	if f.Devices > 1 {
 		mesh, err := distributed.NewDeviceMesh([]int{f.Devices}, []string{batchAxis})
@@ -51,17 +54,18 @@ func newGraphs(f Flow) (*graphs, error) {
 	return g, nil
 }
 
-// newGraphsAlone is the engine of flows that go to the graphs in all they do.
-func newGraphsAlone(_ Flow, otherwise Engine) (Engine, error) {
-	g, ok := otherwise.(*graphs)
+// newGraphsAlone returns the graphs as the engine of all operations.
+func newGraphsAlone(_ Flow, fallback Engine) (Engine, error) {
+	g, ok := fallback.(*graphs)
 	if !ok {
-		return nil, fmt.Errorf("eqflow: there are no graphs to take")
+		return nil, errors.New("eqflow: there are no graphs to fall back on")
 	}
 	return g, g.tryOut()
 }
 
-// tryOut evaluates the flow at one configuration, which shows what its graph would fail at. Of a continuous flow it evaluates
-// the field alone: a whole solve of many particles takes a minute to compile.
+// tryOut evaluates the flow at one configuration, so that a graph that cannot be built fails early.
+// Of a continuous flow it evaluates the field alone: a whole solve of many particles takes a minute
+// to compile.
 func (g *graphs) tryOut() error {
 	x := prior.MeanFree{N: g.System.N, D: g.System.D}.Sample(rand.New(rand.NewPCG(1, 1)), 1)
 	if _, ok := g.Config.(flow.Continuous); !ok {
@@ -92,20 +96,20 @@ func (g *graphs) String() string {
 // Block implements Mapper.
 func (g *graphs) Block(length, probes int) int { return g.paddedSize(length, probes) }
 
-// Map implements Mapper. The whole flow runs in one compiled program. A part of the flow is solved on the host, with the
-// field alone compiled, because a program would have to be compiled for every part.
+// Map implements Mapper. One compiled program computes the whole flow. A part of the flow is solved
+// on the host, with only the field compiled, because each part would need a program of its own.
 func (g *graphs) Map(x particle.Batch, s Solve, progress Progress) (Image, error) {
-	if s.whole() {
+	if s.isWhole() {
 		return g.mapWhole(x, s, progress)
 	}
 	c, ok := g.Config.(flow.Continuous)
 	if !ok {
-		return Image{}, fmt.Errorf("eqflow: %T has no flow time to follow; map the whole way", g.Config)
+		return Image{}, fmt.Errorf("eqflow: %T has no flow time; map it as a whole", g.Config)
 	}
-	s = s.of(c.WithDefaults())
+	s = s.withDefaults(c.WithDefaults())
 	x = x.Clone().RemoveMean()
 	out := Image{X: particle.NewBatch(x.Len(), x.N, x.D)}
-	return out, inBlocks(x.Len(), g.paddedSize(x.Len(), s.Divergence.Probes), progress, func(from, to int) error {
+	return out, forBlocks(x.Len(), g.paddedSize(x.Len(), s.Divergence.Probes), progress, func(from, to int) error {
 		part, err := integrate(g, x.Slice(from, to), s)
 		copy(out.X.Slice(from, to).X, part.X.X)
 		out.LogDet = append(out.LogDet, part.LogDet...)
@@ -113,6 +117,7 @@ func (g *graphs) Map(x particle.Batch, s Solve, progress Progress) (Image, error
 	})
 }
 
+// mapWhole maps configurations from one end of the flow to the other, on all devices.
 func (g *graphs) mapWhole(x particle.Batch, s Solve, progress Progress) (Image, error) {
 	exec, err := g.wholeProgram(s)
 	if err != nil {
@@ -120,7 +125,7 @@ func (g *graphs) mapWhole(x particle.Batch, s Solve, progress Progress) (Image, 
 	}
 	out := Image{X: particle.NewBatch(x.Len(), x.N, x.D), LogDet: make([]float64, x.Len())}
 	size := g.paddedSize((x.Len()+g.Devices-1)/g.Devices, s.Divergence.Probes)
-	return out, inBlocks(x.Len(), size*g.Devices, progress, func(from, to int) error {
+	return out, forBlocks(x.Len(), size*g.Devices, progress, func(from, to int) error {
 		var inputs []any
 		for k := range g.Devices {
 			part := x.Slice(min(from+k*size, to-1), min(from+(k+1)*size, to))
@@ -130,14 +135,15 @@ func (g *graphs) mapWhole(x particle.Batch, s Solve, progress Progress) (Image, 
 		if err != nil {
 			return fmt.Errorf("eqflow: mapping configurations failed: %w", err)
 		}
+		each := len(results) / g.Devices
 		for k := range g.Devices {
-			at, each := min(from+k*size, to), len(results)/g.Devices
-			part := onHost(results[k*each:(k+1)*each], min(size, to-at))
-			if at == to {
+			first := min(from+k*size, to)
+			part := onHost(results[k*each:(k+1)*each], min(size, to-first))
+			if first == to {
 				continue
 			}
-			copy(out.X.Slice(at, min(at+size, to)).X, part[0])
-			copy(out.LogDet[at:min(at+size, to)], part[1])
+			copy(out.X.Slice(first, min(first+size, to)).X, part[0])
+			copy(out.LogDet[first:min(first+size, to)], part[1])
 			if len(part) > 2 {
 				out.LogDetError = append(out.LogDetError, part[2]...)
 			}
@@ -146,7 +152,7 @@ func (g *graphs) mapWhole(x particle.Batch, s Solve, progress Progress) (Image, 
 	})
 }
 
-// wholeProgram is the program of the flow from one end to the other.
+// wholeProgram returns the program of the flow from one end to the other.
 func (g *graphs) wholeProgram(s Solve) (*model.Exec, error) {
 	name := "the flow"
 	if s.T0 == 1 {
@@ -156,19 +162,19 @@ func (g *graphs) wholeProgram(s Solve) (*model.Exec, error) {
 	return g.compiled(key, 1+min(key.probes, 1), func(scope *model.Scope, inputs []*Node) []*Node {
 		x := inputs[0]
 		bound := withProbes(g.bind(scope, x.Graph(), s.Steps, key.scope), inputs[1:])
-		image := bound.Forward
+		direction := bound.Forward
 		if s.T0 == 1 {
-			image = bound.Inverse
+			direction = bound.Inverse
 		}
-		at := image(x)
-		if at.Error == nil {
-			return []*Node{at.X, at.LogDet}
+		image := direction(x)
+		if image.Error == nil {
+			return []*Node{image.X, image.LogDet}
 		}
-		return []*Node{at.X, at.LogDet, at.Error}
+		return []*Node{image.X, image.LogDet, image.Error}
 	})
 }
 
-// withProbes makes the flow estimate its divergence from the probes, if there are any.
+// withProbes returns the flow with its divergence estimated from the probes, if there are any.
 func withProbes(f flow.Bijection, probes []*Node) flow.Bijection {
 	if len(probes) == 0 {
 		return f
@@ -176,8 +182,9 @@ func withProbes(f flow.Bijection, probes []*Node) flow.Bijection {
 	return f.(flow.Probed).Along(probes[0])
 }
 
-// compiled returns a program, which is prepared on its first use. Its first inputs, so many, are batches that all devices
-// share; with 0 the program runs on one device.
+// compiled returns a program, which is prepared on its first use. The first inputs of the program,
+// as many as batches says, are batches that all devices share. With 0 the program runs on one
+// device.
 func (g *graphs) compiled(key program, batches int, build func(*model.Scope, []*Node) []*Node) (*model.Exec, error) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -193,8 +200,8 @@ func (g *graphs) compiled(key program, batches int, build func(*model.Scope, []*
 	return exec, nil
 }
 
-// mapInputs are the inputs of a map for configurations of a block: the configurations, means removed, [size, n, d], and their
-// probes [size, probes, n, d] where the divergence is estimated.
+// mapInputs returns the inputs of a map for a block: the configurations, means removed, [size, n,
+// d], and their probes [size, probes, n, d] if the divergence is estimated.
 func mapInputs(x particle.Batch, size int, d Divergence) []any {
 	flat := blockNumbers(x, size)
 	in := []any{tensors.FromFlatDataAndDimensions(flat, size, x.N, x.D)}
@@ -209,11 +216,13 @@ func mapInputs(x particle.Batch, size int, d Divergence) []any {
 	return append(in, tensors.FromFlatDataAndDimensions(probes, size, d.Probes, x.N, x.D))
 }
 
-// block turns configurations, means removed, into a tensor [size, n, d]. Copies of the last one pad it.
+// block returns configurations, means removed, as a tensor [size, n, d]. Copies of the last
+// configuration pad it.
 func block(x particle.Batch, size int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(blockNumbers(x, size), size, x.N, x.D)
 }
 
+// blockNumbers returns the numbers of block.
 func blockNumbers(x particle.Batch, size int) []float32 {
 	width := x.N * x.D
 	flat := make([]float32, size*width)
@@ -228,7 +237,7 @@ func blockNumbers(x particle.Batch, size int) []float32 {
 	return flat
 }
 
-// onHost copies results [size, ...] to the host, cuts the padding off, and releases them.
+// onHost copies results [size, ...] to the host, removes the padding, and releases the results.
 func onHost(results []*tensors.Tensor, keep int) [][]float64 {
 	out := make([][]float64, len(results))
 	for k, r := range results {
@@ -248,12 +257,13 @@ func release(all []*tensors.Tensor) {
 	}
 }
 
-// batchAxis names the axis of the devices' mesh along which batches are split.
+// batchAxis is the name of the axis of the device mesh along which batches are split.
 const batchAxis = "batch"
 
-// split makes a program run on all devices: each holds all parameters and takes an equal part of every batch, and XLA adds
-// losses and gradients (GoMLX's AutoSharding, by Shardy). The program's first inputs are batches. The outputs are batches
-// too, or numbers that all devices know.
+// split makes a program run on all devices. Each device holds all parameters and takes an equal
+// part of every batch, and XLA sums losses and gradients (GoMLX's AutoSharding, by Shardy). The
+// first inputs of the program are batches. Its outputs are also batches, or numbers that are equal
+// on all devices.
 func (g *graphs) split(exec *model.Exec, batches int, outputsAreBatches bool) *model.Exec {
 	if g.Devices == 1 || batches == 0 {
 		return exec
@@ -262,7 +272,7 @@ func (g *graphs) split(exec *model.Exec, batches int, outputsAreBatches bool) *m
 	whole := distributed.NewReplicatedShardingSpec(g.mesh)
 	inputs, output := slices.Repeat([]*distributed.ShardingSpec{part}, batches), part
 	if !outputsAreBatches {
-		inputs, output = append(inputs, whole), whole // the last one stands for all that follow
+		inputs, output = append(inputs, whole), whole // the last one applies to all further inputs
 	}
 	return exec.AutoSharding(g.mesh).WithInputShardingSpecs(inputs...).WithOutputShardingSpecs(output)
 }

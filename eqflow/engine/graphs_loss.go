@@ -43,7 +43,7 @@ func (g *graphs) Gradient(l Loss, in Inputs) (loss float64, gradient dataset.Arr
 	return float64(tensors.ToScalar[float32](results[0])), gradient, nil
 }
 
-// NewStep implements Learner: one program holds loss, gradient and update.
+// NewStep implements Learner. One program computes loss, gradient and update.
 func (g *graphs) NewStep(l Loss, u Update) (Step, error) {
 	exec, err := model.NewExec(g.Backend, g.Parameters.Store, func(scope *model.Scope, inputs []*Node) []*Node {
 		graph := inputs[0].Graph()
@@ -60,7 +60,7 @@ func (g *graphs) NewStep(l Loss, u Update) (Step, error) {
 	return func(in Inputs, numbers ...float32) (float64, error) {
 		var inputs []any
 		for k := range g.Devices {
-			inputs = append(inputs, in.share(k, g.Devices).tensors()...)
+			inputs = append(inputs, in.part(k, g.Devices).tensors()...)
 			inputs = append(inputs, asInputs(numbers)...)
 		}
 		results, err := exec.Call(inputs...)
@@ -73,6 +73,7 @@ func (g *graphs) NewStep(l Loss, u Update) (Step, error) {
 	}, nil
 }
 
+// asInputs returns numbers as the inputs of a program.
 func asInputs(numbers []float32) (out []any) {
 	for _, v := range numbers {
 		out = append(out, v)

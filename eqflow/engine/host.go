@@ -10,13 +10,14 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 )
 
-// newUpdate compiles a rule that moves the parameters along a gradient that is known. The rule is a graph on the host too.
+// newUpdate compiles an update that moves the parameters along a known gradient. The update is a
+// graph on the host too.
 func (f Flow) newUpdate(u Update) (func(gradient dataset.Arrays, numbers []float32) error, error) {
 	_, variables := f.Parameters.List(ScopeFlow)
 	exec, err := model.NewExec(f.Backend, f.Parameters.Store, func(scope *model.Scope, inputs []*Node) []*Node {
 		gradients, numbers := inputs[:len(variables)], inputs[len(variables):]
 		for _, v := range variables {
-			v.NodeValue(numbers[0].Graph()) // the optimiser moves the variables that the graph has
+			v.NodeValue(numbers[0].Graph()) // the optimiser moves only variables that are in the graph
 		}
 		u(scope, gradients, numbers)
 		return []*Node{Neg(numbers[0])}
@@ -42,7 +43,7 @@ func (f Flow) newUpdate(u Update) (func(gradient dataset.Arrays, numbers []float
 	}, nil
 }
 
-// hostStep is a training step whose gradient is computed on the host.
+// hostStep returns a training step whose gradient is computed on the host.
 func (f Flow) hostStep(gradient func(in Inputs) (float64, dataset.Arrays, error), u Update) (Step, error) {
 	update, err := f.newUpdate(u)
 	if err != nil {
@@ -53,7 +54,7 @@ func (f Flow) hostStep(gradient func(in Inputs) (float64, dataset.Arrays, error)
 		if err != nil {
 			return 0, err
 		}
-		// infinite, where the parameters' type holds no such number
+		// float32, the parameters' type, turns a loss beyond its range into infinity
 		return float64(float32(loss)), update(g, numbers)
 	}, nil
 }

@@ -7,22 +7,23 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// Inputs are what a training loss looks at. A loss leaves out what it does not use.
+// Inputs are the inputs of a training loss. Inputs that a loss does not use stay empty.
 type Inputs struct {
 	X         particle.Batch // data [B, n, d]
 	Z         particle.Batch // draws from the prior [B, n, d]
 	T         []float64      // flow times [B]
 	Slopes    particle.Batch // ∇u at the data, or cotangents of the field [B, n, d]
-	Stiffness float64        // mean square of ∇u a degree of freedom
-	Probes    particle.Batch // normal draws, several for each configuration of X
-	Spread    float64        // width of the normal distribution that stands for the target
-	Value     float64        // of the divergence whose path gradient X, T and Slopes make, nats
+	Stiffness float64        // mean of ∇u² per degree of freedom
+	Probes    particle.Batch // draws from the prior, several for each configuration of X
+	Spread    float64        // width of the normal distribution in place of the target
+	Value     float64        // the divergence whose path gradient X, T and Slopes give, nats
 }
 
-// Nodes are Inputs in a graph. The node of an input that is left out holds one number, and no loss touches it.
+// Nodes are Inputs in a graph. The node of an empty input holds one number, which no loss uses.
 type Nodes struct{ X, Z, T, Slopes, Stiffness, Probes, Spread, Value *Node }
 
-// inputFields lists the inputs in the order in which graphs take them: first the inputs that are as long as the batch.
+// inputFields lists the inputs in the order of a graph's inputs. Inputs with one entry for each
+// configuration come first.
 var inputFields = []struct {
 	perConfiguration bool
 	tensor           func(in Inputs) any
@@ -38,7 +39,7 @@ var inputFields = []struct {
 	{false, func(in Inputs) any { return float32(in.Value) }, func(n *Nodes) **Node { return &n.Value }},
 }
 
-// tensors are the inputs for a graph.
+// tensors returns the inputs of a graph.
 func (in Inputs) tensors() (all []any) {
 	for _, f := range inputFields {
 		all = append(all, f.tensor(in))
@@ -46,7 +47,7 @@ func (in Inputs) tensors() (all []any) {
 	return all
 }
 
-// nodesOf takes the inputs of a graph, and returns what follows them.
+// nodesOf splits the inputs of a graph into Nodes and the inputs that follow them.
 func nodesOf(inputs []*Node) (n Nodes, rest []*Node) {
 	for k, f := range inputFields {
 		*f.node(&n) = inputs[k]
@@ -54,7 +55,7 @@ func nodesOf(inputs []*Node) (n Nodes, rest []*Node) {
 	return n, inputs[len(inputFields):]
 }
 
-// batchInputs is the number of inputs that are as long as the batch.
+// batchInputs returns the number of inputs with one entry for each configuration.
 func batchInputs() (count int) {
 	for _, f := range inputFields {
 		if f.perConfiguration {
@@ -78,11 +79,12 @@ func timesTensor(t []float64) any {
 	return tensors.FromFlatDataAndDimensions(float32s(t), len(t))
 }
 
-// share is the k-th of equal parts of what is as long as the batch.
-func (in Inputs) share(k, of int) Inputs {
-	part := func(b particle.Batch) particle.Batch { return b.Slice(k*b.Len()/of, (k+1)*b.Len()/of) }
-	in.X, in.Z, in.Slopes = part(in.X), part(in.Z), part(in.Slopes)
-	in.T = in.T[k*len(in.T)/of : (k+1)*len(in.T)/of]
+// part returns the k-th of equal parts of the inputs that have one entry for each configuration,
+// with the other inputs as they are.
+func (in Inputs) part(k, parts int) Inputs {
+	slice := func(b particle.Batch) particle.Batch { return b.Slice(k*b.Len()/parts, (k+1)*b.Len()/parts) }
+	in.X, in.Z, in.Slopes = slice(in.X), slice(in.Z), slice(in.Slopes)
+	in.T = in.T[k*len(in.T)/parts : (k+1)*len(in.T)/parts]
 	return in
 }
 

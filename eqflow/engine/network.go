@@ -15,19 +15,20 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// network is the engine of the EGNN in C, by package egnn. Losses that need the gradient of a whole solve go to the graphs.
+// network is the engine of the EGNN in C, by package egnn. It passes losses that need the gradient
+// of a whole solve to the graphs.
 type network struct {
-	Engine // the graphs
+	Engine // the fallback
 	Flow
 	config flow.Continuous
 
 	mutex   sync.Mutex
-	field   egnn.Field // with the parameters of
-	scope   string     // this scope
-	version int        // at this version
+	field   egnn.Field // with the parameters of scope at version
+	scope   string
+	version int
 }
 
-func newNetwork(f Flow, otherwise Engine) (Engine, error) {
+func newNetwork(f Flow, fallback Engine) (Engine, error) {
 	if obstacle := hostObstacle(f); obstacle != "" {
 		return nil, errors.New(obstacle)
 	}
@@ -37,9 +38,9 @@ func newNetwork(f Flow, otherwise Engine) (Engine, error) {
 		return nil, fmt.Errorf("%T is not the EGNN", c.Field)
 	}
 	if _, ok := egnn.New(config, f.System.N, f.System.D); !ok {
-		return nil, errors.New("the EGNN's code in C needs cgo, a processor with AVX2, and layers whose width it knows")
+		return nil, errors.New("the EGNN in C needs cgo, a processor with AVX2, and layers of a width that it supports")
 	}
-	return &network{Engine: otherwise, Flow: f, config: c, version: -1}, nil
+	return &network{Engine: fallback, Flow: f, config: c, version: -1}, nil
 }
 
 // String implements Engine.
@@ -53,15 +54,16 @@ func (e *network) String() string {
 // Block implements Mapper.
 func (e *network) Block(_, _ int) int { return egnn.BlockSize() }
 
-// with returns the field with the parameters of a scope. It reads the parameters only after they have changed.
-func (e *network) with(scope string) (egnn.Field, error) {
+// fieldOf returns the field with the parameters of a scope. It reads the parameters only after they
+// have changed.
+func (e *network) fieldOf(scope string) (egnn.Field, error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if e.scope == scope && e.version == e.Parameters.version {
 		return e.field, nil
 	}
 	field, _ := egnn.New(e.config.Field.(dynamics.EGNN), e.System.N, e.System.D)
-	if err := e.Parameters.each(scope, field.Set); err != nil {
+	if err := e.Parameters.forEach(scope, field.Set); err != nil {
 		return field, err
 	}
 	e.field, e.scope, e.version = field, scope, e.Parameters.version
@@ -70,36 +72,36 @@ func (e *network) with(scope string) (egnn.Field, error) {
 
 // Map implements Mapper.
 func (e *network) Map(x particle.Batch, s Solve, progress Progress) (Image, error) {
-	field, err := e.with(e.Parameters.Scope)
+	field, err := e.fieldOf(e.Parameters.Scope)
 	if err != nil {
 		return Image{}, err
 	}
-	s = s.of(e.config)
-	solve := ode.Span{Method: s.Method, Steps: s.Steps, T0: s.T0, T1: s.T1}
+	s = s.withDefaults(e.config)
+	span := ode.Span{Method: s.Method, Steps: s.Steps, T0: s.T0, T1: s.T1}
 	out := Image{X: x.Clone().RemoveMean()}
-	return out, inBlocks(x.Len(), egnn.BlockSize(), progress, func(from, to int) error {
+	return out, forBlocks(x.Len(), egnn.BlockSize(), progress, func(from, to int) error {
 		part := out.X.Slice(from, to)
 		vectors := egnn.NoVectors(part.Len())
 		if !s.NoDensity {
 			vectors = egnn.Vectors(s.Divergence.Vectors(part))
 		}
-		images := field.Apply(solve, part, vectors)
+		images := field.Apply(span, part, vectors)
 		copy(part.X, images.X.X)
 		if s.NoDensity {
 			return nil
 		}
-		logDet, errors := sum(images.Products, s.Divergence.Probes, e.free())
+		logDet, errors := divergences(images.Products, s.Divergence.Probes, e.free())
 		out.LogDet, out.LogDetError = append(out.LogDet, logDet...), append(out.LogDetError, errors...)
 		return nil
 	})
 }
 
-// free is the dimension of the mean-free subspace.
+// free returns the dimension of the mean-free subspace.
 func (e *network) free() int { return (e.System.N - 1) * e.System.D }
 
 // Velocity implements Field.
 func (e *network) Velocity(x particle.Batch, t []float64) (particle.Batch, error) {
-	field, err := e.with(e.Parameters.Scope)
+	field, err := e.fieldOf(e.Parameters.Scope)
 	if err != nil {
 		return particle.Batch{}, err
 	}
@@ -109,18 +111,18 @@ func (e *network) Velocity(x particle.Batch, t []float64) (particle.Batch, error
 
 // Divergence implements Field.
 func (e *network) Divergence(x particle.Batch, t []float64, probes Probes) (particle.Batch, []float64, error) {
-	field, err := e.with(e.Parameters.Scope)
+	field, err := e.fieldOf(e.Parameters.Scope)
 	if err != nil {
 		return particle.Batch{}, nil, err
 	}
 	v, products := field.Rate(x, t, egnn.Vectors(probes))
-	div, _ := sum(products, probes.count(x.N*x.D), e.free())
+	div, _ := divergences(products, probes.count(x.N*x.D), e.free())
 	return v, div, nil
 }
 
 // DivergenceGradient implements Field.
 func (e *network) DivergenceGradient(x particle.Batch, t []float64) ([]float64, particle.Batch, error) {
-	field, err := e.with(e.Parameters.Scope)
+	field, err := e.fieldOf(e.Parameters.Scope)
 	if err != nil {
 		return nil, particle.Batch{}, err
 	}
@@ -130,7 +132,7 @@ func (e *network) DivergenceGradient(x particle.Batch, t []float64) ([]float64, 
 
 // Pull implements Field.
 func (e *network) Pull(x particle.Batch, t []float64, cotangents particle.Batch) (particle.Batch, error) {
-	field, err := e.with(e.Parameters.Scope)
+	field, err := e.fieldOf(e.Parameters.Scope)
 	if err != nil {
 		return particle.Batch{}, err
 	}
@@ -139,23 +141,24 @@ func (e *network) Pull(x particle.Batch, t []float64, cotangents particle.Batch)
 
 // Gradient implements Learner.
 func (e *network) Gradient(l Loss, in Inputs) (float64, dataset.Arrays, error) {
-	if of, ok := l.(FieldLoss); ok {
-		return e.gradient(of, in)
+	if fieldLoss, ok := l.(FieldLoss); ok {
+		return e.gradient(fieldLoss, in)
 	}
 	return e.Engine.Gradient(l, in)
 }
 
 // NewStep implements Learner.
 func (e *network) NewStep(l Loss, u Update) (Step, error) {
-	if of, ok := l.(FieldLoss); ok {
-		return e.hostStep(func(in Inputs) (float64, dataset.Arrays, error) { return e.gradient(of, in) }, u)
+	if fieldLoss, ok := l.(FieldLoss); ok {
+		gradient := func(in Inputs) (float64, dataset.Arrays, error) { return e.gradient(fieldLoss, in) }
+		return e.hostStep(gradient, u)
 	}
 	return e.Engine.NewStep(l, u)
 }
 
-// gradient is a loss with its gradient, without a graph.
+// gradient returns a loss and its gradient without a graph.
 func (e *network) gradient(l FieldLoss, in Inputs) (loss float64, gradient dataset.Arrays, err error) {
-	field, err := e.with(ScopeFlow)
+	field, err := e.fieldOf(ScopeFlow)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -168,7 +171,8 @@ func (e *network) gradient(l FieldLoss, in Inputs) (loss float64, gradient datas
 	}
 	names, variables := e.Parameters.List(ScopeFlow)
 	for k, name := range names {
-		gradient = append(gradient, dataset.Float32(name, field.GradientOf(name, all), variables[k].Shape().Dimensions...))
+		shape := variables[k].Shape().Dimensions
+		gradient = append(gradient, dataset.Float32(name, field.GradientOf(name, all), shape...))
 	}
 	return loss, gradient, nil
 }

@@ -13,26 +13,28 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 )
 
-// The scopes of a store: the parameters that training moves, their moving average, and the best on validation so far.
+// The scopes of a store: the parameters that training moves, their moving average, and the
+// parameters with the best validation so far.
 const (
 	ScopeFlow    = "flow"
 	ScopeAverage = "average"
 	ScopeBest    = "best"
 )
 
-// Parameters are the variables of a flow, in one scope or several, with those of its optimiser.
+// Parameters are the variables of a flow, in one scope or several, and the variables of its
+// optimiser.
 type Parameters struct {
 	Store *model.Store
-	// Scope is the scope that Map and Field read. Training moves ScopeFlow.
+	// Scope is the scope that Map and the methods of Field read. Training moves ScopeFlow.
 	Scope string
-	// version counts the changes, so that an engine knows when its copy is old.
+	// version counts the changes, so that an engine knows when its copy is out of date.
 	version int
 }
 
 // NewParameters returns parameters without any variable yet.
 func NewParameters() *Parameters { return &Parameters{Store: model.NewStore(), Scope: ScopeFlow} }
 
-// Count is the number of trainable parameters.
+// Count returns the number of trainable parameters.
 func (p *Parameters) Count() int { return p.Store.RootScope().At(ScopeFlow).NumParameters() }
 
 // List returns the variables of a scope and their paths below it, in the store's order.
@@ -44,7 +46,8 @@ func (p *Parameters) List(scope string) (names []string, variables []*model.Vari
 	return names, variables
 }
 
-// Copy sets every variable of one scope to its namesake of another scope, and creates the missing ones.
+// Copy sets every variable of one scope to its namesake of another scope, and creates the missing
+// ones.
 func (p *Parameters) Copy(to, from string) error {
 	names, variables := p.List(from)
 	for k, v := range variables {
@@ -80,7 +83,8 @@ func (p *Parameters) set(path string, value *tensors.Tensor, trainable bool) err
 	return err
 }
 
-// Export returns the parameters of ScopeFlow by their names in the flow, such as "weights" of the kernel field.
+// Export returns the parameters of ScopeFlow by their names in the flow, such as "weights" of the
+// kernel field.
 func (p *Parameters) Export() (dataset.Arrays, error) {
 	names, variables := p.List(ScopeFlow)
 	var out dataset.Arrays
@@ -98,7 +102,8 @@ func (p *Parameters) Export() (dataset.Arrays, error) {
 	return out, nil
 }
 
-// Import sets every parameter of ScopeFlow to the float32 array of its name. It ignores further arrays.
+// Import sets every parameter of ScopeFlow to the float32 array of its name. It ignores further
+// arrays.
 func (p *Parameters) Import(from dataset.Arrays) error {
 	names, variables := p.List(ScopeFlow)
 	for k, v := range variables {
@@ -113,7 +118,8 @@ func (p *Parameters) Import(from dataset.Arrays) error {
 	return nil
 }
 
-// Arrays returns every variable below a scope ("" for all) as a file keeps it: by its path, without the leading slash.
+// Arrays returns every variable below a scope ("" for all) for a file. The name of an array is the
+// variable's path without the leading slash.
 func (p *Parameters) Arrays(scope string) (dataset.Arrays, error) {
 	var arrays dataset.Arrays
 	for v := range p.Store.IterVariables() {
@@ -129,7 +135,7 @@ func (p *Parameters) Arrays(scope string) (dataset.Arrays, error) {
 	return arrays, nil
 }
 
-// Restore sets the variable that an array names, as Arrays names it.
+// Restore sets the variable that an array of Arrays names.
 func (p *Parameters) Restore(a dataset.Array) error {
 	return p.set("/"+a.Name, fromArray(a), strings.HasPrefix(a.Name, ScopeFlow+"/"))
 }
@@ -146,7 +152,7 @@ func toArray(name string, t *tensors.Tensor) (dataset.Array, error) {
 	case reflect.Int64:
 		a.I64, err = tensors.CopyFlatData[int64](t)
 	default:
-		return a, fmt.Errorf("eqflow: variable %s has type %s, which has no place in a checkpoint", name, t.DType())
+		return a, fmt.Errorf("eqflow: variable %s has type %s, which a checkpoint cannot hold", name, t.DType())
 	}
 	return a, err
 }
@@ -162,8 +168,8 @@ func fromArray(a dataset.Array) *tensors.Tensor {
 	}
 }
 
-// each calls do with the name and the numbers of every parameter of a scope.
-func (p *Parameters) each(scope string, do func(name string, numbers []float32)) error {
+// forEach calls do with the name and the numbers of every parameter of a scope.
+func (p *Parameters) forEach(scope string, do func(name string, numbers []float32)) error {
 	names, variables := p.List(scope)
 	for k, v := range variables {
 		value, err := v.Value()
@@ -177,7 +183,8 @@ func (p *Parameters) each(scope string, do func(name string, numbers []float32))
 	return nil
 }
 
-// withSteps returns the flow with its solver at the given steps; 0 leaves it as trained. Flows without a solver ignore it.
+// withSteps returns the flow with the given number of solver steps; 0 leaves it as trained. Flows
+// without a solver ignore it.
 func withSteps(c flow.Config, steps int) flow.Config {
 	if f, ok := c.(flow.Continuous); ok && steps > 0 {
 		f.Steps = steps
@@ -186,7 +193,8 @@ func withSteps(c flow.Config, steps int) flow.Config {
 	return c
 }
 
-// bind binds the flow in a graph, with its solver at the given steps (0: as trained) and the parameters of a scope.
+// bind binds the flow in a graph, with the given number of solver steps (0: as trained) and the
+// parameters of a scope.
 func (f Flow) bind(scope *model.Scope, g *Graph, steps int, parameters string) flow.Bijection {
 	return withSteps(f.Config, steps).Bind(scope.At("%s", parameters), g, f.System)
 }

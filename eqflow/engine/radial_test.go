@@ -15,7 +15,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// trained returns a kernel model with the parameters of the reference problem, which move configurations about, and data.
+// trained returns a kernel model with the parameters of the reference problem, which move
+// configurations appreciably, and its data.
 func trained(t *testing.T, backend *xla.Opened) (*eqflow.Model, particle.Batch) {
 	t.Helper()
 	m := eqflowtest.Model(t, backend, flow.Continuous{})
@@ -30,8 +31,8 @@ func trained(t *testing.T, backend *xla.Opened) (*eqflow.Model, particle.Batch) 
 	return m, particle.Batch{X: data.Float64s(), N: 4, D: 2}
 }
 
-// far is how far two results are apart at most.
-func far(a, b []float64) float64 {
+// largestDifference returns the largest difference of two results.
+func largestDifference(a, b []float64) float64 {
 	worst := 0.0
 	for i := range b {
 		worst = math.Max(worst, math.Abs(a[i]-b[i]))
@@ -39,8 +40,9 @@ func far(a, b []float64) float64 {
 	return worst
 }
 
-// The flow in plain Go is that of the graphs, there and back, all the way and part of it, to float32's rounding.
-func TestPlainGoIsTheGraphs(t *testing.T) {
+// The flow in plain Go agrees with the graphs up to the rounding of float32: forward, inverse, in
+// fewer steps, and over a part of the flow.
+func TestTablesAgreeWithGraphs(t *testing.T) {
 	xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
 		m, x := trained(t, backend)
 		x = x.Slice(0, 16)
@@ -50,7 +52,7 @@ func TestPlainGoIsTheGraphs(t *testing.T) {
 			"to the prior":   func(m *eqflow.Model) (particle.Batch, []float64, error) { return m.ToPrior(x, 0) },
 			"from the prior": func(m *eqflow.Model) (particle.Batch, []float64, error) { return m.FromPrior(x, 0) },
 			"in fewer steps": func(m *eqflow.Model) (particle.Batch, []float64, error) { return m.ToPrior(x, 5) },
-			"part of the way": func(m *eqflow.Model) (particle.Batch, []float64, error) {
+			"half of the flow": func(m *eqflow.Model) (particle.Batch, []float64, error) {
 				p, err := m.Path(x, 3)
 				return p[1], nil, err
 			},
@@ -63,18 +65,18 @@ func TestPlainGoIsTheGraphs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if e := far(got.X, want.X); !(e < 1e-5) {
+			if e := largestDifference(got.X, want.X); !(e < 1e-5) {
 				t.Errorf("%s: configurations differ by %.2g", name, e)
 			}
-			if e := far(gotLog, wantLog); !(e < 5e-5) {
+			if e := largestDifference(gotLog, wantLog); !(e < 5e-5) {
 				t.Errorf("%s: log-densities differ by %.2g", name, e)
 			}
 		}
 	})
 }
 
-// A flow that no table holds is solved by the graphs.
-func TestNarrowRBFsTakeTheGraphs(t *testing.T) {
+// The graphs solve a flow that no table represents.
+func TestNarrowRadialBasisFunctionsFallBackOnGraphs(t *testing.T) {
 	m, x := trained(t, xlatest.OpenGo(t))
 	parameters, _ := m.Export()
 	widths, _ := parameters.Get("neg_log_gammas")
@@ -89,13 +91,13 @@ func TestNarrowRBFsTakeTheGraphs(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, err := eqflowtest.InGraphs(t, m).LogProb(x.Slice(0, 3), 2)
-	if e := far(got, want); err != nil || e != 0 {
+	if e := largestDifference(got, want); err != nil || e != 0 {
 		t.Errorf("log-densities differ by %.2g, %v", e, err)
 	}
 }
 
-// Every objective and its gradient in plain Go are those of the graphs.
-func TestObjectivesInPlainGoAreTheGraphs(t *testing.T) {
+// Every objective and its gradient in plain Go agree with the graphs.
+func TestObjectivesInPlainGoAgreeWithGraphs(t *testing.T) {
 	backend := xlatest.OpenGo(t)
 	for name, s := range map[string]train.Settings{
 		"likelihood":            {},
@@ -111,7 +113,7 @@ func TestObjectivesInPlainGoAreTheGraphs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, wants, err := eqflowtest.InGraphs(t, m).Loss(s, in)
+			want, wantGradient, err := eqflowtest.InGraphs(t, m).Loss(s, in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,10 +122,10 @@ func TestObjectivesInPlainGoAreTheGraphs(t *testing.T) {
 			}
 			for k, g := range gradient {
 				norm := 0.0
-				for _, v := range wants[k].Float64s() {
+				for _, v := range wantGradient[k].Float64s() {
 					norm = math.Max(norm, math.Abs(v))
 				}
-				if e := far(g.Float64s(), wants[k].Float64s()); !(e < 3e-5*norm) {
+				if e := largestDifference(g.Float64s(), wantGradient[k].Float64s()); !(e < 3e-5*norm) {
 					t.Errorf("gradient by %s differs by %.2g of %.2g", g.Name, e, norm)
 				}
 			}

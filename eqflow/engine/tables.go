@@ -13,37 +13,37 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/radial"
 )
 
-// tables is the engine of the kernel field in plain Go, by package radial. On the host it is several times as fast as the
-// graphs, compiles nothing, and computes in float64. Fields whose radial basis functions are too narrow for a table go to the
-// graphs, and so do losses of the field.
+// tables is the engine of the kernel field in plain Go, by package radial. On the host it is
+// several times as fast as the graphs, compiles nothing, and computes in float64. It passes to the
+// graphs fields whose radial basis functions are too narrow for a table, and losses of the field.
 type tables struct {
-	Engine // the graphs
+	Engine // the fallback
 	Flow
 	config flow.Continuous
 	field  dynamics.RadialBasis
 	flows  tabulated
 }
 
-// tabulated are the flows of one field that have been tabulated.
+// tabulated holds the flows of one field that have tables.
 type tabulated struct {
 	field radial.Field
 	flows map[radialSpan]*radial.Flow
 }
 
-// radialSpan is what tabulated flows of one field differ in.
+// radialSpan identifies a flow among the tabulated flows of one field.
 type radialSpan struct {
 	method string
 	steps  int
 	t0, t1 float64
 }
 
-// mostTabulated bounds the memory that tables take: a table of DW4 for 20 steps has half a megabyte.
+// mostTabulated bounds the memory of the tables: a table of DW4 for 20 steps takes half a megabyte.
 const mostTabulated = 64
 
-// errCoarse marks a field that no table holds.
+// errCoarse marks a field that no table represents accurately.
 var errCoarse = errors.New("eqflow: the radial basis functions are too narrow for a table")
 
-func newTables(f Flow, otherwise Engine) (Engine, error) {
+func newTables(f Flow, fallback Engine) (Engine, error) {
 	if obstacle := hostObstacle(f); obstacle != "" {
 		return nil, errors.New(obstacle)
 	}
@@ -52,7 +52,7 @@ func newTables(f Flow, otherwise Engine) (Engine, error) {
 	if !ok || k.PublishedSlope {
 		return nil, fmt.Errorf("%T is not the kernel field with its exact slope", c.Field)
 	}
-	return &tables{Engine: otherwise, Flow: f, config: c, field: k.WithDefaults()}, nil
+	return &tables{Engine: fallback, Flow: f, config: c, field: k.WithDefaults()}, nil
 }
 
 // String implements Engine.
@@ -63,12 +63,15 @@ func (e *tables) Block(length, _ int) int { return min(length, largestBlock) }
 
 // Map implements Mapper.
 func (e *tables) Map(x particle.Batch, s Solve, progress Progress) (Image, error) {
-	f, err := e.tabulate(s.of(e.config))
+	f, err := e.tabulate(s.withDefaults(e.config))
+	if errors.Is(err, errCoarse) {
+		return e.Engine.Map(x, s, progress)
+	}
 	if err != nil {
-		return e.handOn(err, func() (Image, error) { return e.Engine.Map(x, s, progress) })
+		return Image{}, err
 	}
 	out := Image{X: x.Clone().RemoveMean()}
-	return out, inBlocks(x.Len(), largestBlock, progress, func(from, to int) error {
+	return out, forBlocks(x.Len(), largestBlock, progress, func(from, to int) error {
 		images := f.Apply(out.X.Slice(from, to))
 		copy(out.X.Slice(from, to).X, images.X.X)
 		out.LogDet = append(out.LogDet, images.LogDet...)
@@ -76,27 +79,20 @@ func (e *tables) Map(x particle.Batch, s Solve, progress Progress) (Image, error
 	})
 }
 
-// handOn lets the graphs do what no table can hold.
-func (e *tables) handOn(err error, do func() (Image, error)) (Image, error) {
-	if errors.Is(err, errCoarse) {
-		return do()
-	}
-	return Image{}, err
-}
-
-// radialField is the field with the parameters of the scope in use.
+// radialField returns the field with the parameters of a scope.
 func (e *tables) radialField(scope string) (radial.Field, error) {
-	f := radial.Field{RadialBasis: e.field, D: e.System.D, Parameters: radial.NewParameters(e.field.Centres, e.field.TimeCentres)}
-	return f, e.Parameters.each(scope, func(name string, numbers []float32) {
-		to := f.ByName(name)
-		for j := range to {
-			to[j] = float64(numbers[j])
+	parameters := radial.NewParameters(e.field.Centres, e.field.TimeCentres)
+	f := radial.Field{RadialBasis: e.field, D: e.System.D, Parameters: parameters}
+	return f, e.Parameters.forEach(scope, func(name string, numbers []float32) {
+		values := f.ByName(name)
+		for j := range values {
+			values[j] = float64(numbers[j])
 		}
 	})
 }
 
-// tabulate returns the flow of a solve, from an earlier call where the parameters are the same. It returns errCoarse where no
-// table holds the field.
+// tabulate returns the tabulated flow of a solve. It reuses the flow of an earlier call with the
+// same parameters. It returns errCoarse where no table represents the field.
 func (e *tables) tabulate(s Solve) (*radial.Flow, error) {
 	field, err := e.radialField(e.Parameters.Scope)
 	if err != nil {
@@ -118,8 +114,9 @@ func (e *tables) tabulate(s Solve) (*radial.Flow, error) {
 }
 
 func sameParameters(a, b radial.Parameters) bool {
-	return slices.Equal(a.Weights, b.Weights) && slices.Equal(a.Bias, b.Bias) && slices.Equal(a.Importance, b.Importance) &&
-		slices.Equal(a.NegLogWidths, b.NegLogWidths) && slices.Equal(a.NegLogTimeWidths, b.NegLogTimeWidths)
+	return slices.Equal(a.Weights, b.Weights) && slices.Equal(a.Bias, b.Bias) &&
+		slices.Equal(a.Importance, b.Importance) && slices.Equal(a.NegLogWidths, b.NegLogWidths) &&
+		slices.Equal(a.NegLogTimeWidths, b.NegLogTimeWidths)
 }
 
 // Velocity implements Field, in float64.
@@ -143,8 +140,8 @@ func (e *tables) Divergence(x particle.Batch, t []float64, probes Probes) (parti
 
 // Gradient implements Learner.
 func (e *tables) Gradient(l Loss, in Inputs) (float64, dataset.Arrays, error) {
-	if of, ok := l.(MapLoss); ok {
-		loss, gradient, err := e.gradient(of, in)
+	if mapLoss, ok := l.(MapLoss); ok {
+		loss, gradient, err := e.gradient(mapLoss, in)
 		if !errors.Is(err, errCoarse) {
 			return loss, gradient, err
 		}
@@ -154,28 +151,29 @@ func (e *tables) Gradient(l Loss, in Inputs) (float64, dataset.Arrays, error) {
 
 // NewStep implements Learner.
 func (e *tables) NewStep(l Loss, u Update) (Step, error) {
-	inGraphs, err := e.Engine.NewStep(l, u)
-	of, ok := l.(MapLoss)
+	fallbackStep, fallbackErr := e.Engine.NewStep(l, u)
+	mapLoss, ok := l.(MapLoss)
 	if !ok {
-		return inGraphs, err
+		return fallbackStep, fallbackErr
 	}
-	onHost, errHost := e.hostStep(func(in Inputs) (float64, dataset.Arrays, error) { return e.gradient(of, in) }, u)
-	if errHost != nil {
-		return nil, errHost
+	gradient := func(in Inputs) (float64, dataset.Arrays, error) { return e.gradient(mapLoss, in) }
+	hostStep, err := e.hostStep(gradient, u)
+	if err != nil {
+		return nil, err
 	}
 	return func(in Inputs, numbers ...float32) (float64, error) {
-		loss, errHost := onHost(in, numbers...)
-		if !errors.Is(errHost, errCoarse) {
-			return loss, errHost
+		loss, err := hostStep(in, numbers...)
+		if !errors.Is(err, errCoarse) {
+			return loss, err
 		}
-		if err != nil {
-			return 0, errors.Join(errHost, err)
+		if fallbackErr != nil {
+			return 0, errors.Join(err, fallbackErr)
 		}
-		return inGraphs(in, numbers...)
+		return fallbackStep(in, numbers...)
 	}, nil
 }
 
-// gradient is a loss with its gradient, without a graph.
+// gradient returns a loss and its gradient without a graph.
 func (e *tables) gradient(l MapLoss, in Inputs) (loss float64, gradient dataset.Arrays, err error) {
 	field, err := e.radialField(ScopeFlow)
 	if err != nil {
@@ -183,14 +181,16 @@ func (e *tables) gradient(l MapLoss, in Inputs) (loss float64, gradient dataset.
 	}
 	sum := radial.NewParameters(e.field.Centres, e.field.TimeCentres)
 	for _, term := range l.AtImages(in) {
-		flow, err := radial.NewFlow(field, ode.Span{Method: e.config.Solver, Steps: e.config.Steps, T0: term.From, T1: 1 - term.From})
+		span := ode.Span{Method: e.config.Solver, Steps: e.config.Steps, T0: term.From, T1: 1 - term.From}
+		flow, err := radial.NewFlow(field, span)
 		if err != nil {
 			return 0, nil, fmt.Errorf("%w: %w", errCoarse, err)
 		}
-		kept := flow.Record(term.X)
-		value, g := term.Loss(Image{X: kept.Images.X, LogDet: kept.Images.LogDet, Penalty: kept.Images.Penalty})
+		tape := flow.Record(term.X)
+		images := tape.Images
+		value, g := term.Loss(Image{X: images.X, LogDet: images.LogDet, Penalty: images.Penalty})
 		loss += term.Share * value
-		sum.Add(term.Share, kept.Pull(radial.Images{X: g.X, LogDet: g.LogDet, Penalty: g.Penalty}))
+		sum.Add(term.Share, tape.Pull(radial.Images{X: g.X, LogDet: g.LogDet, Penalty: g.Penalty}))
 		flow.Release()
 	}
 	names, variables := e.Parameters.List(ScopeFlow)

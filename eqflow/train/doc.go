@@ -17,8 +17,8 @@
 //   - Annealed needs no data either: it is flow matching on the model's own samples, reweighted
 //     along a ladder from a normal distribution to the target. It trains the EGNN and one-hop
 //     fields from the energy alone.
-//   - EnergyMatching is the alternative to Annealed without weights. It evaluates the energy at many
-//     points for each configuration, so that it is for cheap energies.
+//   - EnergyMatching is the alternative to Annealed without weights. It evaluates the energy at
+//     many points for each configuration, so that it is for cheap energies.
 //
 // # Which file first
 //
@@ -37,6 +37,7 @@
 // An objective is two types: a plain struct of settings that implements Objective, and the
 // engine.Loss that its method Loss returns. matching.go is a complete example. Such an objective
 // trains at once, as Settings.Objective. A loss that also implements engine.FieldLoss or
-// engine.MapLoss is computed without a graph where an engine can. To be saved in a model's folder
-// and to have a name on the command line, an objective takes one line in the table Objectives.
+// engine.MapLoss is computed without a graph where an engine can. To be saved in a model's folder,
+// an objective takes one line in the table Objectives; to have a name on the command line, one line
+// in the table of cmd/eqflow/objective.go.
 package train
