@@ -9,21 +9,22 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// LogProbAdaptive is LogProb by an adaptive solve with Dopri5: a check on the fixed steps that shares nothing with them but
-// the field. It returns the log-densities in nats and the largest number of steps that a block of configurations took. The
-// configurations of a block share their steps.
-func (q *Pushforward) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logProb []float64, steps int, err error) {
+// LogProbAdaptive is LogProb by an adaptive solve with Dopri5. It is a check on the fixed steps
+// that shares only the field with them. It returns the log-densities in nats and the largest number
+// of steps that a block of configurations took. All configurations of a block take the same steps.
+func (q *Pushforward) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (
+	logProb []float64, steps int, err error) {
 	if _, ok := q.flow.Config.(flow.Continuous); !ok {
 		return nil, 0, fmt.Errorf("eqflow: %T has no solver to adapt; use LogProb", q.flow.Config)
 	}
-	if err := q.fits(x); err != nil {
+	if err := q.checkShape(x); err != nil {
 		return nil, 0, err
 	}
 	x = x.Clone().RemoveMean()
 	block, progress := q.engine.Block(x.Len(), q.divergence.Probes), q.progress("the adaptive solve", x.Len())
 	for from := 0; from < x.Len(); from += block {
 		to := min(from+block, x.Len())
-		z, integral, count, err := q.driveBack(x.Slice(from, to), control)
+		z, integral, count, err := q.solveToPrior(x.Slice(from, to), control)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -38,8 +39,9 @@ func (q *Pushforward) LogProbAdaptive(x particle.Batch, control ode.Adaptive) (l
 	return logProb, steps, nil
 }
 
-// driveBack moves a block of configurations back to the prior, and returns the integral of the divergence.
-func (q *Pushforward) driveBack(x particle.Batch, control ode.Adaptive) (
+// solveToPrior solves a block of configurations back to the prior, and returns the integral of the
+// divergence.
+func (q *Pushforward) solveToPrior(x particle.Batch, control ode.Adaptive) (
 	z particle.Batch, integral []float64, steps int, err error) {
 	y := engine.StateOf(x)
 	steps, err = control.Solve(ode.Dopri5, engine.RateOf(q.engine, x, q.divergence.Vectors(x)), y, 1, 0)

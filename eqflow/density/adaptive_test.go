@@ -15,12 +15,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// The adaptive solve and many fixed steps must tell the same log-densities, on both backends, of a flow that training has
-// moved away from the identity.
+// The adaptive solve and many fixed steps give the same log-densities, on both backends, for a
+// trained flow, which is not the identity.
 func TestAdaptiveAgreesWithManySteps(t *testing.T) {
 	x, folder := eqflowtest.Data(t), t.TempDir()
 	trained := eqflowtest.Model(t, xlatest.OpenGo(t), eqflowtest.Small)
-	if _, err := trained.Train(context.Background(), train.Data{Train: x}, train.Run{Settings: eqflowtest.Settings(20), Folder: folder}); err != nil {
+	run := train.Run{Settings: eqflowtest.Settings(20), Folder: folder}
+	if _, err := trained.Train(context.Background(), train.Data{Train: x}, run); err != nil {
 		t.Fatal(err)
 	}
 	xlatest.Each(t, func(t *testing.T, backend *xla.Opened) {
@@ -47,16 +48,17 @@ func TestAdaptiveAgreesWithManySteps(t *testing.T) {
 	})
 }
 
-func TestAdaptiveRefusesWhatItCannotSolve(t *testing.T) {
+func TestAdaptiveErrors(t *testing.T) {
 	backend := xlatest.OpenGo(t)
 	m, x := eqflowtest.Model(t, backend, eqflowtest.Small), particle.NewBatch(3, 4, 2)
-	if _, _, err := eqflowtest.Model(t, backend, flow.Coupling{Blocks: 2, Hidden: 4}).LogProbAdaptive(x, ode.Adaptive{}); err == nil {
-		t.Error("a coupling flow has no solver")
+	coupling := eqflowtest.Model(t, backend, flow.Coupling{Blocks: 2, Hidden: 4})
+	if _, _, err := coupling.LogProbAdaptive(x, ode.Adaptive{}); err == nil {
+		t.Error("no error for a coupling flow, which has no solver")
 	}
 	if _, _, err := m.LogProbAdaptive(particle.NewBatch(3, 5, 2), ode.Adaptive{}); err == nil {
-		t.Error("five particles do not fit four")
+		t.Error("no error for five particles in a model of four")
 	}
 	if _, _, err := m.LogProbAdaptive(x, ode.Adaptive{Tolerance: -1}); err == nil {
-		t.Error("a negative tolerance was taken")
+		t.Error("no error for a negative tolerance")
 	}
 }

@@ -50,9 +50,10 @@ func inverse(t *testing.T, m *eqflow.Model, x particle.Batch, d engine.Divergenc
 	return image
 }
 
-// Against the exact log q of 1000 configurations, estimates from K of F orthogonal probes are right on average, scatter with
-// a variance that goes as 1/K − 1/F, and tell it.
-func TestEstimatesAreUnbiasedAndKnowTheirErrors(t *testing.T) {
+// For 1000 configurations, estimates of log q from K of F orthogonal probes have the exact log q as
+// their mean and a variance proportional to 1/K − 1/F. Their standard errors agree with their
+// scatter.
+func TestEstimatesAreUnbiasedWithRightErrors(t *testing.T) {
 	m := probedModel(t, dynamics.MLP{Hidden: 16})
 	x := m.Prior.Sample(rand.New(rand.NewPCG(4, 4)), 1000)
 	exact := inverse(t, m, x, engine.Divergence{})
@@ -62,36 +63,38 @@ func TestEstimatesAreUnbiasedAndKnowTheirErrors(t *testing.T) {
 	single := 0.0
 	for _, probes := range []int{1, 2, 4, 5} {
 		image := inverse(t, m, x, engine.Divergence{Probes: probes, Seed: 7})
-		off, told := make([]float64, x.Len()), 0.0
+		deviation, predicted := make([]float64, x.Len()), 0.0
 		square := 0.0
-		for i := range off {
-			off[i] = image.LogQ[i] - exact.LogQ[i]
-			square += off[i] * off[i] / float64(len(off))
+		for i := range deviation {
+			deviation[i] = image.LogQ[i] - exact.LogQ[i]
+			square += deviation[i] * deviation[i] / float64(len(deviation))
 			if probes > 1 {
-				told += image.LogQError[i] * image.LogQError[i] / float64(len(off))
+				predicted += image.LogQError[i] * image.LogQError[i] / float64(len(deviation))
 			}
 		}
 		if probes == 1 {
 			single = square / (1 - 1./6)
 		}
-		mean, deviation := stat.MeanStdDev(off, nil)
-		err := deviation / math.Sqrt(float64(len(off)))
-		t.Logf("%d probes: mean error %.5f ± %.5f, mean square %.3g, told %.3g, expected %.3g", probes, mean, err, square, told,
-			single*(1/float64(probes)-1./6))
+		mean, spread := stat.MeanStdDev(deviation, nil)
+		err := spread / math.Sqrt(float64(len(deviation)))
+		want := single * (1/float64(probes) - 1./6)
+		t.Logf("%d probes: mean error %.5f ± %.5f, mean square %.3g, by the standard errors %.3g, expected %.3g",
+			probes, mean, err, square, predicted, want)
 		if !(math.Abs(mean) < 4*err) {
 			t.Errorf("%d probes: estimates are off by %g ± %g", probes, mean, err)
 		}
-		// Mean squares of a thousand draws scatter by 5–8 %, of either side.
-		if want := single * (1/float64(probes) - 1./6); !(math.Abs(square/want-1) < 0.3) {
+		// A mean square of 1000 draws has a relative error of 5–8 %.
+		if !(math.Abs(square/want-1) < 0.3) {
 			t.Errorf("%d probes: mean square %g, want %g", probes, square, want)
 		}
-		if probes > 1 && !(math.Abs(told/square-1) < 0.3) {
-			t.Errorf("%d probes: the errors' mean square is %g, where it was %g", probes, told, square)
+		if probes > 1 && !(math.Abs(predicted/square-1) < 0.3) {
+			t.Errorf("%d probes: the mean square by the standard errors is %g, want %g", probes, predicted, square)
 		}
 	}
 }
 
-// swelling is the field v = x, whose Jacobian is the identity: any probe gives its divergence (n−1)·d.
+// swelling is the field v = x, whose Jacobian is the identity: a single probe gives its divergence
+// (n−1)·d.
 type swelling struct{}
 
 func (swelling) Validate() error                                           { return nil }
@@ -106,7 +109,7 @@ func (swelling) Along(_, x, probes *Node) (v, products *Node) {
 	return x, ReduceSum(Mul(probes, probes), 1, 2)
 }
 
-func TestAnyProbeIsExactForSwelling(t *testing.T) {
+func TestOneProbeIsExactForSwelling(t *testing.T) {
 	m := probedModel(t, swelling{})
 	x := m.Prior.Sample(rand.New(rand.NewPCG(4, 4)), 50)
 	exact := inverse(t, m, x, engine.Divergence{})
@@ -120,7 +123,8 @@ func TestAnyProbeIsExactForSwelling(t *testing.T) {
 	}
 }
 
-// A configuration's probes are its own: they hang on the seed, and neither on its place in a batch nor on where its centre is.
+// The probes of a configuration depend on the seed, but neither on its position in a batch nor on
+// its centre of mass.
 func TestProbesAreReproducible(t *testing.T) {
 	m := probedModel(t, dynamics.MLP{Hidden: 8})
 	x := m.Prior.Sample(rand.New(rand.NewPCG(4, 4)), 30)
@@ -128,16 +132,19 @@ func TestProbesAreReproducible(t *testing.T) {
 		x.X[i] = float64(float32(x.X[i]))
 	}
 	first := inverse(t, m, x, engine.Divergence{Probes: 2, Seed: 1})
-	again, late := inverse(t, m, x, engine.Divergence{Probes: 2, Seed: 1}), inverse(t, m, x.Slice(20, 30), engine.Divergence{Probes: 2, Seed: 1})
-	if !slices.Equal(first.LogQ, again.LogQ) || !slices.Equal(first.LogQError, again.LogQError) || !slices.Equal(first.LogQ[20:], late.LogQ) {
+	again := inverse(t, m, x, engine.Divergence{Probes: 2, Seed: 1})
+	last := inverse(t, m, x.Slice(20, 30), engine.Divergence{Probes: 2, Seed: 1})
+	if !slices.Equal(first.LogQ, again.LogQ) || !slices.Equal(first.LogQError, again.LogQError) ||
+		!slices.Equal(first.LogQ[20:], last.LogQ) {
 		t.Error("the same seed gives other numbers")
 	}
-	if other := inverse(t, m, x, engine.Divergence{Probes: 2, Seed: 2}); other.LogQ[0] == first.LogQ[0] || !slices.Equal(other.X.X, first.X.X) {
-		t.Error("another seed is to change the probes, and the probes alone")
+	other := inverse(t, m, x, engine.Divergence{Probes: 2, Seed: 2})
+	if other.LogQ[0] == first.LogQ[0] || !slices.Equal(other.X.X, first.X.X) {
+		t.Error("another seed must change the probes, and nothing else")
 	}
 }
 
-func TestDivergenceRefuses(t *testing.T) {
+func TestDivergenceErrors(t *testing.T) {
 	probed := probedModel(t, dynamics.MLP{Hidden: 8})
 	for _, c := range []struct {
 		m      *eqflow.Model
@@ -147,22 +154,25 @@ func TestDivergenceRefuses(t *testing.T) {
 		{probed, -1, "at least 1"}, {probed, 6, "no fewer than the 6 directions"},
 		{eqflowtest.Harmonic(t, 1), 2, "kernel is exact at next to no cost"},
 	} {
-		if err := c.m.SetDivergence(engine.Divergence{Probes: c.probes}); err == nil || !strings.Contains(err.Error(), c.says) {
+		err := c.m.SetDivergence(engine.Divergence{Probes: c.probes})
+		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%d probes: %v", c.probes, err)
 		}
 		if c.m.Divergence() != (engine.Divergence{}) {
-			t.Error("what is refused is kept")
+			t.Error("SetDivergence keeps the wrong choice")
 		}
 	}
 	if err := probed.SetDivergence(engine.Divergence{Probes: 2}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := probed.Train(t.Context(), train.Data{}, train.Run{}); err == nil || !strings.Contains(err.Error(), "exact divergence") {
+	_, err := probed.Train(t.Context(), train.Data{}, train.Run{})
+	if err == nil || !strings.Contains(err.Error(), "exact divergence") {
 		t.Errorf("training: %v", err)
 	}
 }
 
-// Noise of a known σ raises log Z by σ²/2 and leaves exp(−σ²) of the ESS, as is said of it.
+// Noise of a known σ raises log Z by σ²/2 and lowers the ESS by the factor exp(−σ²), as Noise and
+// Divergence say.
 func TestNoiseRaisesLogZ(t *testing.T) {
 	const sigma, draws = 0.5, 200000
 	rng := rand.New(rand.NewPCG(9, 9))
@@ -174,7 +184,8 @@ func TestNoiseRaisesLogZ(t *testing.T) {
 	if math.Abs(n.LogQError-sigma) > 1e-9 || math.Abs(n.Inflation-sigma*sigma/2) > 1e-9 {
 		t.Errorf("%+v", n)
 	}
-	if z, ess := stats.LogMeanExp(logW), stats.KishESS(logW)/draws; math.Abs(z-n.Inflation) > 0.005 || math.Abs(ess-math.Exp(-sigma*sigma)) > 0.01 {
+	z, ess := stats.LogMeanExp(logW), stats.KishESS(logW)/draws
+	if math.Abs(z-n.Inflation) > 0.005 || math.Abs(ess-math.Exp(-sigma*sigma)) > 0.01 {
 		t.Errorf("log Z is %g, the ESS %g", z, ess)
 	}
 	if n = density.NoiseOf(nil, logW); !math.IsNaN(n.LogQError) || !math.IsNaN(n.Inflation) {
@@ -182,8 +193,9 @@ func TestNoiseRaisesLogZ(t *testing.T) {
 	}
 }
 
-// Reports and files tell how log q came about. An adaptive solve has the same probes, and does not contradict.
-func TestTheChoiceIsTold(t *testing.T) {
+// Reports and files state the method of the divergence. An adaptive solve uses the same probes and
+// agrees with the fixed steps.
+func TestReportsStateTheDivergence(t *testing.T) {
 	m := probedModel(t, dynamics.MLP{Hidden: 8})
 	x := m.Prior.Sample(rand.New(rand.NewPCG(4, 4)), 40)
 	for _, d := range []engine.Divergence{{}, {Probes: 1, Seed: 5}, {Probes: 4, Seed: 5}} {
@@ -210,11 +222,13 @@ func TestTheChoiceIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		var method engine.Method
-		if err := json.Unmarshal(set.Manifest.Settings, &method); err != nil || method != d.Method() || r.Method != method {
+		err = json.Unmarshal(set.Manifest.Settings, &method)
+		if err != nil || method != d.Method() || r.Method != method {
 			t.Errorf("the file says %s, the report %+v", set.Manifest.Settings, r.Method)
 		}
 		_, kept := set.Arrays.Get("log_q_error")
-		if known := d.Probes > 1; kept != known || strings.Contains(string(text), "log_z_inflation") != known || !known == (r.LogQError > 0) {
+		if known := d.Probes > 1; kept != known || strings.Contains(string(text), "log_z_inflation") != known ||
+			!known == (r.LogQError > 0) {
 			t.Errorf("%+v: errors kept %t, the report is %s", d, kept, text)
 		}
 	}

@@ -9,38 +9,40 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
-// Noise is what an estimated divergence does to log q and to the weights, by the spread of its probes. One probe cannot tell
-// it. The NLL has no bias by it, and the NLL's error includes it.
+// Noise is the effect of an estimated divergence on log q and on the weights. It is measured by the
+// spread of the probes, so that one probe is not enough. The NLL has no bias from it, and the NLL's
+// error includes it.
 type Noise struct {
-	LogQError float64 `json:"log_q_error"` // root mean square of the standard errors of each log q
-	// Inflation is by how much the noise raises log Z, where the weights are known: about LogQError²/2, because
-	// ⟨exp(noise)⟩ > 1. It is more where the error exceeds 1, because the noise has longer tails than a normal distribution.
+	LogQError float64 `json:"log_q_error"` // root mean square of the standard errors of log q, nats
+	// Inflation is the amount by which the noise raises log Z, in nats, if the weights are known.
+	// It is about LogQError²/2, because ⟨exp(noise)⟩ > 1. It is larger if the error exceeds 1,
+	// because the noise has longer tails than a normal distribution.
 	Inflation float64 `json:"log_z_inflation"`
 }
 
-// NoiseOf sums up the standard errors of each log q, which are nil where they are not known, and their effect on the weights
-// with these logarithms, nil for none. Under weights w ∝ exp(−u − log q) the noise of each log q adds σ²/2 to the mean of its
-// log-weight.
+// NoiseOf computes the noise from the standard errors of log q, nil if unknown, and from the
+// log-weights, nil if there are none. With weights w ∝ exp(−u − log q), the noise of each log q
+// adds σ²/2 to the expected log-weight.
 func NoiseOf(logQError, logWeight []float64) Noise {
 	n := Noise{LogQError: math.NaN(), Inflation: math.NaN()}
 	if len(logQError) == 0 {
 		return n
 	}
-	square, calm := 0.0, slices.Clone(logWeight)
+	square, corrected := 0.0, slices.Clone(logWeight)
 	for i, sigma := range logQError {
 		square += sigma * sigma / float64(len(logQError))
-		if calm != nil {
-			calm[i] -= sigma * sigma / 2
+		if corrected != nil {
+			corrected[i] -= sigma * sigma / 2
 		}
 	}
 	n.LogQError = math.Sqrt(square)
-	if calm != nil {
-		n.Inflation = stats.LogMeanExp(logWeight) - stats.LogMeanExp(calm)
+	if corrected != nil {
+		n.Inflation = stats.LogMeanExp(logWeight) - stats.LogMeanExp(corrected)
 	}
 	return n
 }
 
-// Describe says in a line how log-densities were found, and what noise they have.
+// Describe returns a line on the method of the divergence and on the noise of log q.
 func (n Noise) Describe(m engine.Method) string {
 	text := "by " + m.Phrase()
 	if m.Probes == 1 {

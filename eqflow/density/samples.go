@@ -11,37 +11,39 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Samples are draws from a density with what reweighting needs.
+// Samples are draws from a density, with energies and weights.
 type Samples struct {
 	X         particle.Batch
 	LogQ      []float64 // log-density of each draw, nats
-	Energy    []float64 // reduced energy u of the target
-	LogWeight []float64 // −u − log q: unnormalised log importance weight
-	// LogQError is the standard error of each LogQ where several probes estimate the divergence, nil otherwise.
+	Energy    []float64 // reduced energy u of the target, kT
+	LogWeight []float64 // −u − log q: the logarithm of the unnormalised importance weight
+	// LogQError is the standard error of each LogQ where several probes estimate the divergence,
+	// nil otherwise.
 	LogQError []float64
 }
 
-// Configurations are the samples without what reweighting needs.
+// Configurations returns the configurations of the samples.
 func (s Samples) Configurations() particle.Batch { return s.X }
 
-// Energies are the samples' reduced energies and log-weights.
+// Energies returns the reduced energies and the log-weights of the samples.
 func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
 
-// Draw draws n images of the prior, the same for the same seed, with the flow solved in the given number of steps (0: as
-// trained).
+// Draw draws n images of the prior. The same seed gives the same draws. The flow is solved in the
+// given number of steps (0: as trained).
 func (q *Pushforward) Draw(n int, seed uint64, steps int) (Image, error) {
 	z := q.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
 	return q.Forward(z, steps)
 }
 
-// Weigh makes samples of configurations at the target's end.
+// Weigh adds a target's energies and log-weights to configurations at the target's end.
 func (i Image) Weigh(t target.Target) Samples {
 	s := Weigh(t, i.X, i.LogQ)
 	s.LogQError = i.LogQError
 	return s
 }
 
-// Weigh adds a target's energies, in plain Go and float64, and log-weights to configurations with their log-density.
+// Weigh adds a target's energies, in plain Go and float64, and log-weights to configurations with
+// their log-density.
 func Weigh(t target.Target, x particle.Batch, logQ []float64) Samples {
 	s := Samples{X: x, LogQ: logQ, Energy: target.Energies(t, x), LogWeight: make([]float64, x.Len())}
 	for i, u := range s.Energy {
@@ -50,8 +52,9 @@ func Weigh(t target.Target, x particle.Batch, logQ []float64) Samples {
 	return s
 }
 
-// Set is samples as a file keeps them: configurations with log_q, u and log_w, log_q_error where there is one, the system, the
-// seed of the draw, and how the divergence was found.
+// Set returns the samples as the content of a file: configurations with log_q, u and log_w,
+// log_q_error where it is known, the system, the seed of the draws, and the method of the
+// divergence.
 func (s Samples) Set(t target.Target, d engine.Divergence, seed uint64) (dataset.Set, error) {
 	spec, err := target.SpecOf(t)
 	if err != nil {
@@ -59,7 +62,7 @@ func (s Samples) Set(t target.Target, d engine.Divergence, seed uint64) (dataset
 	}
 	text, err := json.Marshal(spec)
 	if err != nil {
-		return dataset.Set{}, fmt.Errorf("eqflow: the system %s has no text: %w", t.Name(), err)
+		return dataset.Set{}, fmt.Errorf("eqflow: the system %s cannot be written to a file: %w", t.Name(), err)
 	}
 	settings, err := json.Marshal(d.Method())
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package eqflowtest makes small models for tests, and the same models by another engine.
+// Package eqflowtest makes small models for tests, and equal models that another engine computes.
 package eqflowtest
 
 import (
@@ -19,17 +19,17 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// Small is a kernel field's flow that trains in moments.
+// Small is a flow of the kernel field that trains in moments.
 var Small = flow.Continuous{Field: dynamics.RadialBasis{Centres: 10, TimeCentres: 3, Width: 1}, Steps: 4}
 
-// Settings are those of a short training of so many steps.
+// Settings returns the settings of a short training with the given number of steps.
 func Settings(steps int) train.Settings {
 	return train.Settings{
 		Steps: steps, Batch: 32, WarmUp: 2, LearningRate: 1e-2, ValidateEvery: 4, CheckpointEvery: 3, Seed: 5,
 	}
 }
 
-// Data are 256 configurations of DW4 in equilibrium.
+// Data returns 256 configurations of DW4 in equilibrium.
 func Data(t testing.TB) particle.Batch {
 	t.Helper()
 	x, _, err := mcmc.Equilibrium(t.Context(), target.DW4(), 256, mcmc.Auto, 1, nil)
@@ -39,13 +39,13 @@ func Data(t testing.TB) particle.Batch {
 	return x
 }
 
-// Model is a generator of DW4 with a flow.
+// Model returns a generator of DW4 with a flow.
 func Model(t testing.TB, backend *xla.Opened, config flow.Config) *eqflow.Model {
 	t.Helper()
 	return Generator(t, backend, eqflow.Generator{Target: target.DW4(), Flow: config, Seed: 1})
 }
 
-// Generator is a generator's model.
+// Generator returns the model of a generator.
 func Generator(t testing.TB, backend *xla.Opened, g eqflow.Generator) *eqflow.Model {
 	t.Helper()
 	m, err := eqflow.New(backend.Backend, g)
@@ -55,7 +55,8 @@ func Generator(t testing.TB, backend *xla.Opened, g eqflow.Generator) *eqflow.Mo
 	return m
 }
 
-// Harmonic is an untrained generator of four particles in a trap of strength k, which is nearly the identity.
+// Harmonic returns an untrained generator, whose flow is nearly the identity, of four particles in
+// a trap of strength k.
 func Harmonic(t testing.TB, k float64) *eqflow.Model {
 	t.Helper()
 	return Generator(t, xlatest.OpenGo(t), eqflow.Generator{
@@ -64,7 +65,7 @@ func Harmonic(t testing.TB, k float64) *eqflow.Model {
 	})
 }
 
-// InGraphs is a model with the same parameters that graphs compute.
+// InGraphs returns a model with the same parameters that graphs compute.
 func InGraphs(t testing.TB, m *eqflow.Model) *eqflow.Model {
 	t.Helper()
 	g := m.Generator
@@ -89,7 +90,7 @@ func InGraphs(t testing.TB, m *eqflow.Model) *eqflow.Model {
 // Devices is the number of devices of Several.
 const Devices = 4
 
-// Several opens XLA on the CPU as several devices, and shares the model's work among them.
+// Several opens XLA on the CPU as several devices, and shares a model's work among them.
 func Several(t testing.TB, config flow.Config) *eqflow.Model {
 	t.Helper()
 	o, err := xla.OpenDevices(xlatest.Open(t).Plugin, Devices)
@@ -104,31 +105,33 @@ func Several(t testing.TB, config flow.Config) *eqflow.Model {
 	return m
 }
 
-// Losses trains until a step and returns the loss of each step.
-func Losses(t testing.TB, m *eqflow.Model, x particle.Batch, s train.Settings, folder string, until int) (all []float64) {
+// Losses trains a model until a step, and returns the loss of each step.
+func Losses(
+	t testing.TB, m *eqflow.Model, x particle.Batch, s train.Settings, folder string, until int) (losses []float64) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	_, err := m.Train(ctx, train.Data{Train: x}, train.Run{Settings: s, Folder: folder, Report: func(p train.Progress) {
-		if all = append(all, p.StepLoss); p.Step == until {
+		if losses = append(losses, p.StepLoss); p.Step == until {
 			cancel()
 		}
 	}})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	return all
+	return losses
 }
 
-// Near fails unless the numbers agree to a tolerance, relative to 1 or to the larger number.
-func Near(t testing.TB, what string, got, want []float64, tolerance float64) {
+// Near fails the test unless the numbers agree to a tolerance, relative to 1 plus the size of the
+// number.
+func Near(t testing.TB, name string, got, want []float64, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
-		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
 	}
 	for i := range got {
 		if !(math.Abs(got[i]-want[i]) <= tolerance*(1+math.Abs(want[i]))) {
-			t.Fatalf("%s: number %d of %d is %.9g, want %.9g", what, i, len(got), got[i], want[i])
+			t.Fatalf("%s: number %d of %d is %.9g, want %.9g", name, i, len(got), got[i], want[i])
 		}
 	}
 }
