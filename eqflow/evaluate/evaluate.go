@@ -16,62 +16,67 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Options say how to evaluate.
+// Options are the settings of an evaluation. Zero fields take the defaults.
 type Options struct {
-	Samples *int   // drawn for weights; default 20 000, 0 for none
-	Seed    uint64 // of the draws
-	// Equilibrium says that the data are a fair sample of the target, whose entropy then bounds the NLL from below. Data
-	// of a single metastable state may lie lower.
+	Samples *int   // number of samples drawn for the weights; default 20 000, 0 for none
+	Seed    uint64 // draws the samples
+	// Equilibrium states that the data are a fair sample of the target. The target's entropy is
+	// then a lower bound of the NLL. Data of a single metastable state may lie lower.
 	Equilibrium bool
-	// Bootstrap is the number of resamplings for errors; default 200.
+	// Bootstrap is the number of resamplings for the errors. Default 200.
 	Bootstrap int
-	// Compare is how many samples are compared with as many of the data; default 2000, 0 for none. The geometric W2
-	// takes its square of alignments, twice where it has a floor.
+	// Compare is the number of samples to compare with as many data. Default 2000, 0 for none. The
+	// geometric W2 needs the square of this number of alignments, and twice as many if its floor is
+	// measured too.
 	Compare *int
-	// Variables are collective variables whose free energies are wanted.
+	// Variables are collective variables whose free energies are computed.
 	Variables []measure.Variable
 }
 
-// tolerance is how far the NLL may move with finer solver steps, and how far it may fall below the entropy beyond its
-// own error, in nats.
+// tolerance is the largest change of the NLL with finer solver steps, in nats. The NLL may also lie
+// below the entropy by as much, beyond its own error.
 const tolerance = 0.02
 
-// Weighted averages hang on a handful of samples where the effective sample size lies under leastESS of them, or counts
-// fewer than leastEffective.
+// Weighted averages depend on a handful of samples if the effective sample size is below the share
+// leastESS of the samples, or below leastEffective.
 const (
 	leastESS       = 0.01
 	leastEffective = 50
 )
 
-// adaptiveCount is how many configurations the adaptive solve checks: those of a block share its steps, and so many say whether the fixed
-// steps are enough.
+// adaptiveCount is the number of configurations that the adaptive solve checks. The configurations
+// of a block share their steps, so that this number is enough to judge the fixed steps.
 const adaptiveCount = 512
 
-// Sampler is a density that can be judged: it scores configurations, and draws them.
+// Sampler is a density that an evaluation can judge: it scores configurations, and draws them.
 type Sampler interface {
-	// LogProbs returns log q of each configuration, in nats, with the solver at the given steps (0: as trained), and the
-	// standard errors where log q is estimated, nil otherwise.
+	// LogProbs returns log q of each configuration, in nats, with the solver at the given steps (0:
+	// as trained). It also returns the standard errors where log q is estimated, nil otherwise.
 	LogProbs(x particle.Batch, steps int) (logQ, standardErrors []float64, err error)
-	// LogProbAdaptive returns log q by a solver that chooses its steps. It is not called where SolverSteps is 0.
+	// LogProbAdaptive returns log q by a solver that chooses its steps. It is not called if
+	// SolverSteps is 0.
 	LogProbAdaptive(x particle.Batch, control ode.Adaptive) (logQ []float64, steps int, err error)
-	// Sample draws n configurations, the same for the same seed, with their energies and log-weights.
+	// Sample draws n configurations with their energies and log-weights. The same seed gives the
+	// same draws.
 	Sample(n int, seed uint64) (density.Samples, error)
-	// SolverSteps is the number of the solver's steps, 0 where there is no solver.
+	// SolverSteps returns the number of solver steps, 0 if there is no solver.
 	SolverSteps() int
 }
 
-// Candidate is what an evaluation judges: a sampler of a target, and what the report says of its origin.
+// Candidate is the subject of an evaluation: a sampler, its target, and the origin that the report
+// states.
 type Candidate struct {
 	Sampler
 	Target target.Target
 	Origin
-	engine.Method        // of the divergence
-	Backend       string // that computes
-	// Watch hears how far the comparison of samples and data is, and ends it with its error. It may be nil.
+	engine.Method        // how the divergence is computed
+	Backend       string // name of the backend
+	// Watch receives the progress of the comparison between samples and data, and ends it with its
+	// error. It may be nil.
 	Watch func(done, total int) error
 }
 
-// Evaluate scores data, draws samples and judges both.
+// Evaluate scores data, draws samples, and judges both.
 func (c Candidate) Evaluate(data particle.Batch, o Options) (Report, error) {
 	r := Report{System: c.Target.Name(), N: data.Len(), Origin: c.Origin, Method: c.Method}
 	known := c.Target.Reference()
@@ -101,12 +106,13 @@ func (c Candidate) Evaluate(data particle.Batch, o Options) (Report, error) {
 	if samples <= 0 {
 		return r, nil
 	}
-	return r, c.measure(&r, data, samples, o)
+	return r, c.evaluateSamples(&r, data, samples, o)
 }
 
-// measure draws samples and adds their own figures, and those beside the data.
-func (c Candidate) measure(r *Report, data particle.Batch, n int, o Options) error {
-	if _, err := c.Sample(17, o.Seed); err != nil { // compiles, for blocks of the full size
+// evaluateSamples draws samples, and adds their weights and the comparison with the data to the
+// report.
+func (c Candidate) evaluateSamples(r *Report, data particle.Batch, n int, o Options) error {
+	if _, err := c.Sample(17, o.Seed); err != nil { // compiles the program for blocks of the full size
 		return err
 	}
 	start := time.Now()
@@ -116,13 +122,14 @@ func (c Candidate) measure(r *Report, data particle.Batch, n int, o Options) err
 	}
 	boot := stats.Bootstrap{Resamples: cmp.Or(o.Bootstrap, 200), Seed: o.Seed}
 	r.Cost = Cost{Backend: c.Backend, SamplingSeconds: time.Since(start).Seconds(), EnergyEvaluations: int64(n)}
-	c.weighIn(r, samples, boot)
+	c.judgeWeights(r, samples, boot)
 	r.EffectivePerSec = r.ESS * float64(r.Samples) / r.SamplingSeconds
 	return c.compare(r, samples, data, o, boot)
 }
 
-// compare measures the samples beside the data.
-func (c Candidate) compare(r *Report, s density.Samples, data particle.Batch, o Options, boot stats.Bootstrap) (err error) {
+// compare adds the comparison between samples and data: free energies, g(r) and distances.
+func (c Candidate) compare(
+	r *Report, s density.Samples, data particle.Batch, o Options, boot stats.Bootstrap) (err error) {
 	sample := measure.Sample{X: s.X, Energy: s.Energy, LogWeight: s.LogWeight}
 	reference := measure.Sample{X: data, Energy: target.Energies(c.Target, data)}
 	relabelling := target.RelabellingOf(c.Target)
@@ -157,14 +164,15 @@ func (c Candidate) compare(r *Report, s density.Samples, data particle.Batch, o 
 	return err
 }
 
-// CheckNLL scores data at n, 2n and 4n solver steps, and says whether the figure may be trusted.
+// CheckNLL scores data at n, 2n and 4n solver steps, and judges whether the NLL is trustworthy.
 func (c Candidate) CheckNLL(data particle.Batch, equilibrium bool) (Check, error) {
 	check, _, err := c.checkNLL(data, equilibrium)
 	return check, err
 }
 
-// checkNLL is CheckNLL with the standard errors of each log q, where there are any. A configuration has the same probes at all
-// solver steps, so that their noise does not pass for the solver's.
+// checkNLL is CheckNLL with the standard errors of log q, if there are any. The probes of a
+// configuration are the same at all numbers of solver steps, so that their noise does not look like
+// an error of the solver.
 func (c Candidate) checkNLL(data particle.Batch, equilibrium bool) (check Check, standardErrors []float64, err error) {
 	n := c.SolverSteps()
 	logQ, standardErrors, err := c.LogProbs(data, 0)
@@ -183,7 +191,8 @@ func (c Candidate) checkNLL(data particle.Batch, equilibrium bool) (check Check,
 	return CheckScores(c.Target, equilibrium, logQ, logQ2, logQ4), standardErrors, nil
 }
 
-// CheckScores is CheckNLL for log-densities that are known: as trained, with twice and with four times the solver's steps.
+// CheckScores is CheckNLL for known log-densities: as trained, and with twice and four times the
+// solver's steps.
 func CheckScores(t target.Target, equilibrium bool, logQ, logQ2, logQ4 []float64) (c Check) {
 	c.NLL, c.Error = meanAndError(logQ)
 	c.NLL2, _ = meanAndError(logQ2)
@@ -193,7 +202,8 @@ func CheckScores(t target.Target, equilibrium bool, logQ, logQ2, logQ4 []float64
 	return c
 }
 
-// checkAdaptively solves configurations with Dopri5 and with the sampler's own steps.
+// checkAdaptively scores configurations with adaptive steps of Dopri5 and with the sampler's own
+// steps.
 func (c Candidate) checkAdaptively(x particle.Batch) (a Adaptive, err error) {
 	if c.SolverSteps() == 0 {
 		return a, nil
@@ -209,14 +219,16 @@ func (c Candidate) checkAdaptively(x particle.Batch) (a Adaptive, err error) {
 	return Adaptive{AdaptiveN: x.Len(), AdaptiveNLL: -byAdaptive, FixedNLL: -byFixed, Tolerance: control.Tolerance}, err
 }
 
-// judgeAdaptively takes the verdict back if the adaptive solve contradicts the fixed steps.
+// judgeAdaptively withdraws the verdict if the adaptive solve contradicts the fixed steps.
 func (r *Report) judgeAdaptively() {
 	if gap := math.Abs(r.AdaptiveNLL - r.FixedNLL); r.Trustworthy && !(gap <= tolerance) {
 		r.Trustworthy = false
-		r.Why = fmt.Sprintf("an adaptive solve disagrees: NLL %.3f instead of %.3f on %d configurations", r.AdaptiveNLL, r.FixedNLL, r.AdaptiveN)
+		r.Why = fmt.Sprintf("an adaptive solve disagrees: NLL %.3f instead of %.3f on %d configurations",
+			r.AdaptiveNLL, r.FixedNLL, r.AdaptiveN)
 	}
 }
 
+// meanAndError returns the mean of numbers and its standard error.
 func meanAndError(v []float64) (mean, err float64) {
 	for _, x := range v {
 		mean += x / float64(len(v))
@@ -227,16 +239,18 @@ func meanAndError(v []float64) (mean, err float64) {
 	return mean, math.Sqrt(err) / float64(len(v))
 }
 
-// judge fills the verdict in.
+// judge sets the verdict. If bounded is set, the entropy is a lower bound of the NLL.
 func (c *Check) judge(entropy float64, bounded bool) {
 	spread := max(math.Abs(c.NLL2-c.NLL), math.Abs(c.NLL4-c.NLL))
 	switch {
 	case math.IsNaN(c.NLL + c.NLL2 + c.NLL4):
 		c.Why = "the NLL is not a number"
 	case !(spread <= tolerance):
-		c.Why = fmt.Sprintf("the solver's steps disagree: NLL %.3f, %.3f with twice and %.3f with four times the steps", c.NLL, c.NLL2, c.NLL4)
+		c.Why = fmt.Sprintf("the solver's steps disagree: NLL %.3f, %.3f with twice and %.3f with four times the steps",
+			c.NLL, c.NLL2, c.NLL4)
 	case bounded && c.NLL4 < entropy-tolerance-3*c.Error:
-		c.Why = fmt.Sprintf("the NLL %.3f lies under the target's entropy %.3f, which no density can do on a fair sample", c.NLL4, entropy)
+		c.Why = fmt.Sprintf("the NLL %.3f lies under the target's entropy %.3f, which is impossible on a fair sample",
+			c.NLL4, entropy)
 	default:
 		c.Trustworthy = true
 		c.Why = fmt.Sprintf("finer solves agree within %.4f nats", spread)
@@ -246,8 +260,9 @@ func (c *Check) judge(entropy float64, bounded bool) {
 	}
 }
 
-// weighIn adds what the weights tell, and takes the verdict back if they contradict it.
-func (c Candidate) weighIn(r *Report, s density.Samples, boot stats.Bootstrap) {
+// judgeWeights adds the estimates from the weights with their verdict. It withdraws the verdict on
+// the likelihood if the weights contradict it.
+func (c Candidate) judgeWeights(r *Report, s density.Samples, boot stats.Bootstrap) {
 	r.Samples = s.X.Len()
 	r.ESS = stats.KishESS(s.LogWeight) / float64(r.Samples)
 	z := stats.LogZ(s.LogWeight, boot)
@@ -256,15 +271,20 @@ func (c Candidate) weighIn(r *Report, s density.Samples, boot stats.Bootstrap) {
 	if c.Probes > 0 {
 		r.Noise = density.NoiseOf(s.LogQError, s.LogWeight)
 	}
-	r.LogZ, r.LogZError, r.Energy, r.EnergyError, r.Virial, r.VirialError = z.Value, z.Error, u.Value, u.Error, v.Value, v.Error
+	r.LogZ, r.LogZError = z.Value, z.Error
+	r.Energy, r.EnergyError = u.Value, u.Error
+	r.Virial, r.VirialError = v.Value, v.Error
 	effective, known := r.ESS*float64(r.Samples), c.Target.Reference()
 	switch {
 	case !(r.ESS >= leastESS) || effective < leastEffective:
-		r.WeightsWhy = fmt.Sprintf("an ESS of %.2g %% of %d samples leaves %.0f effective ones: log Z and averages hang on a handful", 100*r.ESS, r.Samples, effective)
+		r.WeightsWhy = fmt.Sprintf("an ESS of %.2g %% of %d samples leaves %.0f effective ones: "+
+			"log Z and averages depend on a handful", 100*r.ESS, r.Samples, effective)
 	case known.Known && math.Abs(r.LogZ-known.LogZ) > 5*math.Hypot(r.LogZError, known.LogZError)+tolerance:
-		r.WeightsWhy = fmt.Sprintf("log Z from the weights, %.3f ± %.3f, contradicts the known %.3f: states are missing or the density is wrong", r.LogZ, r.LogZError, known.LogZ)
+		r.WeightsWhy = fmt.Sprintf("log Z from the weights, %.3f ± %.3f, contradicts the known %.3f: "+
+			"states are missing or the density is wrong", r.LogZ, r.LogZError, known.LogZ)
 		if r.Inflation > tolerance {
-			r.WeightsWhy += fmt.Sprintf("; the divergence's estimate raises it by about %.3f, and more probes by less", r.Inflation)
+			r.WeightsWhy += fmt.Sprintf("; the estimated divergence raises it by about %.3f, and more probes by less",
+				r.Inflation)
 		}
 		if r.Trustworthy {
 			r.Trustworthy, r.Why = false, r.WeightsWhy
@@ -273,7 +293,7 @@ func (c Candidate) weighIn(r *Report, s density.Samples, boot stats.Bootstrap) {
 		r.WeightsTrustworthy = r.Trustworthy
 		r.WeightsWhy = fmt.Sprintf("%.0f effective samples", effective)
 		if !r.Trustworthy {
-			r.WeightsWhy = "the density that weighs them is not to be trusted"
+			r.WeightsWhy = "the density in the weights is not trustworthy"
 		}
 	}
 }

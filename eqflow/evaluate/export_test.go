@@ -5,11 +5,13 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
-// Judge fills the verdict in.
+// Judge sets the verdict.
 func (c *Check) Judge(entropy float64, bounded bool) { c.judge(entropy, bounded) }
 
-// JudgeAdaptively takes the verdict back if the adaptive solve contradicts the fixed steps.
+// JudgeAdaptively withdraws the verdict if the adaptive solve contradicts the fixed steps.
 func (r *Report) JudgeAdaptively() { r.judgeAdaptively() }
 
-// WeighIn adds what the weights tell.
-func (c Candidate) WeighIn(r *Report, s density.Samples, boot stats.Bootstrap) { c.weighIn(r, s, boot) }
+// JudgeWeights adds the estimates from the weights with their verdict.
+func (c Candidate) JudgeWeights(r *Report, s density.Samples, boot stats.Bootstrap) {
+	c.judgeWeights(r, s, boot)
+}

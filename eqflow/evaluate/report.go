@@ -13,8 +13,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
-// Check holds an NLL against finer solves and against what is known. A likelihood that training pushed below the truth by
-// way of the solver changes when the solver's steps do.
+// Check compares an NLL with finer solves and with the known entropy. If training has exploited the
+// solver to lower the likelihood, the NLL changes with the number of solver steps.
 type Check struct {
 	NLL         float64 `json:"nll"`    // nats, as trained
 	NLL2        float64 `json:"nll_2n"` // with twice the solver's steps
@@ -36,64 +36,68 @@ type Report struct {
 	Weights
 	Cost
 	measure.Distances
-	KnownLogZ    float64 `json:"known_log_z,omitempty"`   // from elsewhere, where known
-	KnownEntropy float64 `json:"known_entropy,omitempty"` // the lowest honest NLL on equilibrium data
-	// Radial and FreeEnergies are of the reweighted samples, beside those of the data.
+	KnownLogZ    float64 `json:"known_log_z,omitempty"`   // known independently
+	KnownEntropy float64 `json:"known_entropy,omitempty"` // lower bound of the NLL on equilibrium data
+	// Radial and FreeEnergies hold functions of the reweighted samples, with those of the data
+	// beside them.
 	Radial       []measure.RadialDistribution `json:"radial,omitempty"`
 	FreeEnergies []measure.Profile            `json:"free_energies,omitempty"`
 }
 
-// Origin says what was judged.
+// Origin describes the model that was judged.
 type Origin struct {
 	Flow            string  `json:"flow"`             // its name in flow.Names, or its type
-	Engine          string  `json:"engine,omitempty"` // what computed it
+	Engine          string  `json:"engine,omitempty"` // name of the engine that computed it
 	Parameters      int     `json:"parameters"`
 	TrainingSteps   int     `json:"training_steps"`
 	TrainingSeconds float64 `json:"training_seconds"`
-	// TrainingEnergies counts the evaluations of the target's energy that training has made.
+	// TrainingEnergies counts the evaluations of the target's energy during training.
 	TrainingEnergies int64 `json:"training_energy_evaluations"`
 }
 
-// Cost is what samples and their weights took, without compiling, on the machine of the evaluation.
+// Cost is the cost of samples and their weights, without compiling, on the machine of the
+// evaluation.
 type Cost struct {
 	Backend           string  `json:"backend"`
-	SamplingSeconds   float64 `json:"sampling_seconds"` // of drawing and weighing all samples; 0 if none were drawn
+	SamplingSeconds   float64 `json:"sampling_seconds"` // time to draw and weigh all samples; 0 without samples
 	EffectivePerSec   float64 `json:"effective_samples_per_second"`
-	EnergyEvaluations int64   `json:"energy_evaluations"` // of the target, for the weights: one a sample
+	EnergyEvaluations int64   `json:"energy_evaluations"` // of the target, for the weights: one per sample
 }
 
-// Adaptive holds the NLL of the first configurations by a solver that chooses its own steps, beside theirs by the fixed
-// ones. AdaptiveN is 0 for flows without a solver.
+// Adaptive compares the NLL of the first configurations by a solver that chooses its own steps with
+// their NLL by the fixed steps. AdaptiveN is 0 for flows without a solver.
 type Adaptive struct {
-	AdaptiveN   int     `json:"adaptive_n"`         // configurations solved so
+	AdaptiveN   int     `json:"adaptive_n"`         // configurations compared
 	AdaptiveNLL float64 `json:"nll_adaptive"`       // nats
 	FixedNLL    float64 `json:"nll_adaptive_fixed"` // of the same configurations, with the steps as trained
-	Tolerance   float64 `json:"adaptive_tolerance"` // of a step's estimated error
+	Tolerance   float64 `json:"adaptive_tolerance"` // bound on a step's estimated error
 }
 
-// Weights are what the importance weights of the model's own samples tell.
+// Weights are the estimates from the importance weights of the model's own samples.
 type Weights struct {
-	Samples     int     `json:"samples"`     // drawn; 0 if none were, and the rest then means nothing
+	Samples     int     `json:"samples"`     // number drawn; if it is 0, the other fields have no meaning
 	ESS         float64 `json:"ess"`         // Kish's effective share of the samples, in [0, 1]
 	LogZ        float64 `json:"log_z"`       // nats, from the mean weight
 	LogZError   float64 `json:"log_z_error"` // bootstrap
 	Energy      float64 `json:"energy"`      // reweighted ⟨u⟩, kT
 	EnergyError float64 `json:"energy_error"`
-	Virial      float64 `json:"virial"` // reweighted ⟨x·∇u⟩; (n−1)·d for a correct sample of a scale-free prior
+	Virial      float64 `json:"virial"` // reweighted ⟨x·∇u⟩; (n−1)·d for a correct sample
 	VirialError float64 `json:"virial_error"`
-	// WeightsTrustworthy is false where log Z and the averages hang on a handful of samples.
+	// WeightsTrustworthy is false if log Z and the averages depend on a handful of samples.
 	WeightsTrustworthy bool   `json:"weights_trustworthy"`
 	WeightsWhy         string `json:"weights_why"`
 }
 
-// MarshalJSON writes null for what is not finite, and leaves out what was not measured.
+// MarshalJSON writes null for numbers that are not finite, and omits the parts that were not
+// measured.
 func (r Report) MarshalJSON() ([]byte, error) { return json.Marshal(r.fields()) }
 
-// fields are the report's by their names in JSON.
+// fields returns the report's fields by their names in JSON.
 func (r Report) fields() map[string]any {
 	out := finite.Fields(r)
 	drop := func(part any) {
-		maps.DeleteFunc(out, func(name string, _ any) bool { _, of := finite.Fields(part)[name]; return of })
+		inPart := finite.Fields(part)
+		maps.DeleteFunc(out, func(name string, _ any) bool { _, ok := inPart[name]; return ok })
 	}
 	if r.Samples == 0 {
 		drop(r.Weights)
@@ -115,27 +119,30 @@ func (r Report) fields() map[string]any {
 func (r *Report) UnmarshalJSON(text []byte) error {
 	type plain Report // without this method
 	var read plain
-	unknown(reflect.ValueOf(&read).Elem())
+	setNaN(reflect.ValueOf(&read).Elem())
 	err := json.Unmarshal(text, &read)
 	*r = Report(read)
 	return err
 }
 
-// unknown makes every number of a struct, and of those embedded in it, NaN.
-func unknown(v reflect.Value) {
+// setNaN sets every number of a struct, and of the structs embedded in it, to NaN.
+func setNaN(v reflect.Value) {
 	for i := range v.NumField() {
 		switch field := v.Field(i); {
 		case field.Kind() == reflect.Float64:
 			field.SetFloat(math.NaN())
 		case v.Type().Field(i).Anonymous:
-			unknown(field)
+			setNaN(field)
 		}
 	}
 }
 
-// Rows are the evaluation as a table of names and values.
+// Rows returns the evaluation as a table of names and values.
 func (r Report) Rows() [][]string {
-	rows := [][]string{{"NLL / nats", fmt.Sprintf("%.3f, %.3f, %.3f with n, 2n, 4n steps", r.NLL, r.NLL2, r.NLL4)}, {"judgement", r.Why}}
+	rows := [][]string{
+		{"NLL / nats", fmt.Sprintf("%.3f, %.3f, %.3f with n, 2n, 4n steps", r.NLL, r.NLL2, r.NLL4)},
+		{"judgement", r.Why},
+	}
 	if r.Samples > 0 {
 		rows = append(rows, []string{"ESS", fmt.Sprintf("%.1f %% of %d samples", 100*r.ESS, r.Samples)},
 			[]string{"log Z", fmt.Sprintf("%.3f ± %.3f", r.LogZ, r.LogZError)}, []string{"weights", r.WeightsWhy})
