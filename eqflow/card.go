@@ -19,18 +19,18 @@ import (
 // reportFile holds the last evaluation of a folder's model.
 const reportFile = "evaluation.json"
 
-// Card is what a model's folder tells without a backend.
+// Card describes the model in a folder. Reading it needs no backend.
 type Card struct {
 	System     string
 	Target     target.Spec
 	Flow       string // "kernel", "realnvp", …
 	FlowSpec   flow.Spec
-	Steps      int  // of training behind it
-	Finished   bool // or else a checkpoint of a run that can go on
+	Steps      int  // training steps taken
+	Finished   bool // false for the checkpoint of an unfinished run
 	Parameters int
-	Settings   *train.Settings // of the training; nil for a model that was saved untrained
+	Settings   *train.Settings // settings of the training; nil for a model that was saved untrained
 	History    train.History
-	Report     *evaluate.Report // the last evaluation that was kept; nil if none was
+	Report     *evaluate.Report // the last evaluation in the folder; nil if there is none
 }
 
 // Describe reads a model's card from its folder.
@@ -79,19 +79,21 @@ func readReport(folder string) (*evaluate.Report, error) {
 	}
 	var r evaluate.Report
 	if err := errors.Join(err, json.Unmarshal(text, &r)); err != nil {
-		return nil, fmt.Errorf("eqflow: %s is damaged (%w); evaluate the model again", filepath.Join(folder, reportFile), err)
+		return nil, fmt.Errorf("eqflow: %s is damaged (%w); evaluate the model again",
+			filepath.Join(folder, reportFile), err)
 	}
 	return &r, nil
 }
 
-// Rows are the card as a table of names and values.
+// Rows returns the card as a table of names and values.
 func (c Card) Rows() [][]string {
 	rows := [][]string{{"system", c.System}, {"flow", fmt.Sprintf("%s, %d parameters", c.Flow, c.Parameters)}}
 	if c.FlowSpec.Solver != "" {
 		rows = append(rows, []string{"solver", fmt.Sprintf("%s, %d steps", c.FlowSpec.Solver, c.FlowSpec.Steps)})
 	}
 	for _, b := range c.History.Before {
-		rows = append(rows, []string{"trained before", fmt.Sprintf("by %s, %d steps of %d, %.0f seconds", b.Objective, b.Taken, b.Batch, b.Seconds)})
+		text := fmt.Sprintf("by %s, %d steps of %d, %.0f seconds", b.Objective, b.Taken, b.Batch, b.Seconds)
+		rows = append(rows, []string{"trained before", text})
 	}
 	if s := c.Settings; s != nil {
 		state := "finished"
@@ -100,7 +102,8 @@ func (c Card) Rows() [][]string {
 		}
 		rows = append(rows,
 			[]string{"training", fmt.Sprintf("by %s, step %d of %d, %s", s.Objective, c.Steps, s.Steps, state)},
-			[]string{"settings", fmt.Sprintf("batch %d, learning rate %g, seed %d%s", s.Batch, s.LearningRate, s.Seed, s.ObjectiveSettings())},
+			[]string{"settings", fmt.Sprintf("batch %d, learning rate %g, seed %d%s",
+				s.Batch, s.LearningRate, s.Seed, s.ObjectiveSettings())},
 			[]string{"seconds", fmt.Sprintf("%.0f", c.History.Seconds)})
 	}
 	if c.History.Energies > 0 {
@@ -108,7 +111,8 @@ func (c Card) Rows() [][]string {
 	}
 	if n := len(c.History.Rungs); n > 0 {
 		last := c.History.Rungs[n-1]
-		rows = append(rows, []string{"ladder", fmt.Sprintf("%d rungs, to λ = %.3g with an ESS of %.0f %%", n, last.Lambda, 100*last.ESS)})
+		text := fmt.Sprintf("%d rungs, to λ = %.3g with an ESS of %.0f %%", n, last.Lambda, 100*last.ESS)
+		rows = append(rows, []string{"ladder", text})
 	}
 	if c.Report == nil {
 		return append(rows, []string{"judgement", "none yet: eqflow eval keeps one"})

@@ -1,10 +1,28 @@
-// Package eqflow trains, samples and judges Boltzmann generators: a prior, a flow and a target energy, compiled into XLA
-// graphs by GoMLX.
+// Package eqflow trains, samples and judges Boltzmann generators: a prior, a flow and a target
+// energy, compiled into XLA graphs by GoMLX.
+//
+// # Which package first
+//
+// model.go has the entry points: a [Generator] describes a target and a flow, [New] makes a [Model]
+// of it on a backend, and the model trains, samples and evaluates. folder.go keeps models in
+// folders, and card.go describes a folder without a backend. The work is done in the packages
+// below:
+//
+//   - train has the objectives, the training loop, and the files of a model.
+//   - density is q: sampling, scoring, trajectories and weights. A Model embeds its Pushforward.
+//   - evaluate has the report on a model and its verdicts.
+//   - engine computes the flow: by XLA graphs, tables in Go, or C.
+//   - flow, dynamics and ode are the flow itself: bijections, vector fields and solvers.
+//   - target, prior and particle are the physical system.
+//   - dataset, measure, stats and figure read, compare, estimate and draw.
+//
+// ARCHITECTURE.md shows how they build on each other.
 //
 // # Conventions
 //
-// Shapes use the letters B (batch), n (particles), d (dimensions) and K (distance centres); a configuration batch is
-// [B, n, d]. Energies are reduced, u = U/kT. Log-densities, energies and log-weights are [B], in nats, on the mean-free
-// subspace with its orthonormal measure. Flow time runs from 0 (prior) to 1 (target). A flow's Forward maps prior draws
-// to configurations and its Inverse back; each returns the log-determinant of the map that it just applied.
+// Shapes use the letters B (batch), n (particles), d (dimensions) and K (distance centres); a batch
+// of configurations is [B, n, d]. Energies are reduced, u = U/kT. Log-densities, energies and
+// log-weights are [B], in nats, on the mean-free subspace with its orthonormal measure. Flow time
+// runs from 0 (prior) to 1 (target). A flow's Forward maps prior draws to configurations, and its
+// Inverse maps them back. Each returns the log-determinant of the map that it applied.
 package eqflow

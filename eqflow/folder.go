@@ -15,8 +15,8 @@ import (
 // Save writes the model as it is into a folder.
 func (m *Model) Save(folder string) error { return m.subject().Save(folder) }
 
-// Load reads a trained model from its folder, or, from the folder of an unfinished training, its last checkpoint. Auto chooses
-// the engine.
+// Load reads a trained model from its folder. From the folder of an unfinished training it reads
+// the last checkpoint. engine.Default chooses the engine.
 func Load(backend compute.Backend, folder string) (*Model, train.History, error) {
 	return LoadWith(backend, folder, engine.Default())
 }
@@ -39,7 +39,7 @@ func LoadWith(backend compute.Backend, folder string, kind engine.Kind) (*Model,
 	return m, file.History, file.Restore(m.subject())
 }
 
-// GeneratorOf is the generator of a folder's model, without its parameters.
+// GeneratorOf returns the generator of a folder's model, without its parameters.
 func GeneratorOf(folder string) (Generator, error) {
 	file, err := train.ReadFolder(folder)
 	if err != nil {
@@ -57,9 +57,10 @@ func generatorOf(file train.File) (Generator, error) {
 	return Generator{Target: t, Flow: f, Seed: file.Seed}, err
 }
 
-// StartFrom gives the model the parameters of a folder's model with the same flow, for a training that goes on from there: by
-// likelihood after flow matching, say, at another temperature, or with more particles, if no parameter belongs to a particle.
-// The training's own steps count from 0.
+// StartFrom gives the model the parameters of a folder's model with the same flow, for a training
+// that continues from there. Examples are training by likelihood after flow matching, at another
+// temperature, or with more particles if no parameter belongs to a particle. The steps of the new
+// training count from 0.
 func (m *Model) StartFrom(folder string) error {
 	file, err := train.ReadFolder(folder)
 	if err != nil {

@@ -16,11 +16,12 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
-// Generator describes a Boltzmann generator: the target, and the flow from the mean-free normal prior to it.
+// Generator describes a Boltzmann generator: the target, and the flow from the mean-free normal
+// prior to the target.
 type Generator struct {
 	Target target.Target
 	Flow   flow.Config // default flow.Continuous{}: the kernel field through RK4
-	Seed   uint64      // of the first parameters
+	Seed   uint64      // draws the first parameters
 	Engine engine.Kind // what computes the flow; default engine.Default()
 }
 
@@ -35,8 +36,8 @@ func (g Generator) Validate() error {
 	return g.Flow.Validate()
 }
 
-// FlowFor returns a flow by its name (flow.Names), with the lengths of the rich fields set to suit the target: DW4's, or
-// those of a Lennard-Jones cluster.
+// FlowFor returns a flow by its name (flow.Names). The lengths of the EGNN and one-hop fields suit
+// the target: DW4, or a Lennard-Jones cluster.
 func FlowFor(name string, t target.Target) (flow.Config, error) {
 	if rm, ok := target.PairMinimum(t); ok {
 		return flow.ForCluster(name, rm)
@@ -44,15 +45,15 @@ func FlowFor(name string, t target.Target) (flow.Config, error) {
 	return flow.Named(name)
 }
 
-// Model is a generator on a backend: the target p, and the density q with its parameters and the engine that computes it. It
-// is not safe for concurrent use; models on backends of their own run side by side.
+// Model is a generator on a backend: the target p, and the density q with its parameters and its
+// engine. It is not safe for concurrent use; models on different backends can run side by side.
 type Model struct {
 	Generator
 	*density.Pushforward
 	training train.State
 }
 
-// New creates the model with the parameters that the generator's seed draws.
+// New creates a model with the parameters that the generator's seed draws.
 func New(backend compute.Backend, g Generator) (*Model, error) {
 	if err := g.Validate(); err != nil {
 		return nil, err
@@ -60,7 +61,9 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 	if g.Flow == nil {
 		g.Flow = flow.Continuous{}
 	}
-	system := flow.System{N: g.Target.Particles(), D: g.Target.Dim(), Relabelling: target.RelabellingOf(g.Target), Seed: g.Seed}
+	system := flow.System{
+		N: g.Target.Particles(), D: g.Target.Dim(), Relabelling: target.RelabellingOf(g.Target), Seed: g.Seed,
+	}
 	q, err := density.New(backend, g.Flow, system, g.Engine)
 	if err != nil {
 		return nil, err
@@ -68,10 +71,11 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 	return &Model{Generator: g, Pushforward: q}, nil
 }
 
-// Trained is the number of training steps that the parameters have behind them.
+// Trained returns the number of training steps that the model has taken.
 func (m *Model) Trained() int { return m.training.Steps }
 
-// Sample draws n configurations, the same for the same seed, with their energies and log-weights.
+// Sample draws n configurations with their energies and log-weights. The same seed gives the same
+// draws.
 func (m *Model) Sample(n int, seed uint64) (density.Samples, error) { return m.SampleSteps(n, seed, 0) }
 
 // SampleSteps is Sample with the flow solved in the given number of steps (0: as trained).
@@ -83,35 +87,38 @@ func (m *Model) SampleSteps(n int, seed uint64, steps int) (density.Samples, err
 	return image.Weigh(m.Target), nil
 }
 
-// Set is samples as a file keeps them.
+// Set returns samples as the content of a file.
 func (m *Model) Set(s density.Samples, seed uint64) (dataset.Set, error) {
 	return s.Set(m.Target, m.Divergence(), seed)
 }
 
-// Export returns the parameters by their names in the flow, such as "weights" of the kernel field, for other programs.
+// Export returns the parameters by their names in the flow, such as "weights" of the kernel field.
+// It is for other programs.
 func (m *Model) Export() (dataset.Arrays, error) { return m.Parameters().Export() }
 
-// Import sets every parameter to the float32 array of its name, as Export names it. It ignores further arrays.
+// Import sets every parameter to the float32 array of its name, as Export names it. It ignores
+// other arrays.
 func (m *Model) Import(from dataset.Arrays) error { return m.Parameters().Import(from) }
 
-// subject is the model as training sees it.
+// subject returns the model as package train needs it.
 func (m *Model) subject() train.Subject {
 	return train.Subject{Target: m.Target, Flow: m.Flow, Seed: m.Seed, Density: m.Pushforward, State: &m.training}
 }
 
-// Train fits the model. It stops when ctx ends, with the work kept and ctx's error; at the first loss that is not finite,
-// with an error that says so; and when the model has Settings.Steps steps behind it, those of earlier calls included.
+// Train fits the model. It ends when the model has taken Settings.Steps steps, steps of earlier
+// calls included. If ctx ends first, Train keeps the work and returns an error that wraps ctx's
+// error. At the first loss that is not finite it returns an error that says so.
 func (m *Model) Train(ctx context.Context, data train.Data, run train.Run) (train.History, error) {
 	return m.subject().Train(ctx, data, run)
 }
 
-// Loss returns an objective at given inputs, as Train builds it, and its gradient by each parameter under Export's names. It
-// is for checks against other programs.
+// Loss returns an objective at given inputs, as Train builds it, and its gradient by each
+// parameter, under Export's names. It is for comparisons with other programs.
 func (m *Model) Loss(s train.Settings, in engine.Inputs) (loss float64, gradient dataset.Arrays, err error) {
 	return m.subject().Loss(s, in)
 }
 
-// candidate is the model as an evaluation sees it.
+// candidate returns the model as package evaluate needs it.
 func (m *Model) candidate() evaluate.Candidate {
 	seconds, energies := m.training.History.Total()
 	return evaluate.Candidate{
@@ -123,12 +130,12 @@ func (m *Model) candidate() evaluate.Candidate {
 	}
 }
 
-// Evaluate scores data, draws samples and judges both.
+// Evaluate scores data, draws samples, and judges both.
 func (m *Model) Evaluate(data particle.Batch, o evaluate.Options) (evaluate.Report, error) {
 	return m.candidate().Evaluate(data, o)
 }
 
-// CheckNLL scores data at n, 2n and 4n solver steps, and says whether the figure may be trusted.
+// CheckNLL scores data at n, 2n and 4n solver steps, and judges whether the NLL is trustworthy.
 func (m *Model) CheckNLL(data particle.Batch, equilibrium bool) (evaluate.Check, error) {
 	return m.candidate().CheckNLL(data, equilibrium)
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// systems are one of each kind, with a relabelling that it does not have, where there is one. A new kind is a row here.
+// systems has one system of each kind, and a relabelling that is not a symmetry of it, if there is
+// one. A new kind is a row here.
 var systems = []struct {
 	name   string
 	breaks []int
@@ -24,39 +25,49 @@ var systems = []struct {
 	{"dw4", nil}, {"lj4", nil}, {"harmonic3x2", nil}, {"lj2+2", []int{2, 1, 0, 3}}, {"chain4", []int{1, 0, 2, 3}},
 }
 
-// Trained on data that are not symmetric, the equivariant flows give a configuration and its copies by the system's
-// symmetries one density, and those of other relabellings another.
+// After training on data without symmetry, an equivariant flow gives the same density to a
+// configuration and to its copies by the system's symmetries, and another density to other
+// relabellings.
 func TestTrainedFlowsKeepTheSystemsSymmetries(t *testing.T) {
 	fields := map[string]dynamics.Config{
-		"kernel": dynamics.RadialBasis{Centres: 12}, "egnn": dynamics.EGNN{Layers: 2, Hidden: 8}, "onehop": dynamics.OneHop{Hidden: 8, Channels: 2},
+		"kernel": dynamics.RadialBasis{Centres: 12}, "egnn": dynamics.EGNN{Layers: 2, Hidden: 8},
+		"onehop": dynamics.OneHop{Hidden: 8, Channels: 2},
 	}
 	for name, field := range fields {
 		for _, s := range systems {
-			t.Run(name+" of "+s.name, func(t *testing.T) { keepsItsSymmetries(t, xlatest.OpenGo(t), field, s.name, s.breaks) })
+			t.Run(name+" of "+s.name, func(t *testing.T) {
+				checkSymmetries(t, xlatest.OpenGo(t), field, s.name, s.breaks)
+			})
 		}
 	}
 }
 
-func keepsItsSymmetries(t *testing.T, backend *xla.Opened, field dynamics.Config, system string, breaks []int) {
+// checkSymmetries trains a flow of a system, and compares log q of configurations and of their
+// copies.
+func checkSymmetries(t *testing.T, backend *xla.Opened, field dynamics.Config, system string, breaks []int) {
 	tg, err := target.Parse(system)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := eqflow.New(backend.Backend, eqflow.Generator{Target: tg, Flow: flow.Continuous{Field: field, Steps: 4}, Seed: 1})
+	m, err := eqflow.New(backend.Backend, eqflow.Generator{
+		Target: tg, Flow: flow.Continuous{Field: field, Steps: 4}, Seed: 1,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	data := m.Prior.Sample(rng, 64)
-	for i := range data.Len() { // the first pair is long, the last short
+	for i := range data.Len() { // moves the first particle out, and the last one to the centre
 		x := data.At(i)
 		for k := range data.D {
 			x[k] = 3*x[k] + 2
 			x[len(x)-1-k] *= 0.2
 		}
 	}
-	settings := train.Settings{Objective: train.Matching{}, Steps: 30, Batch: 32, LearningRate: 0.02, WarmUp: 1, Average: new(0.0), Seed: 1}
-	if _, err := m.Train(context.Background(), train.Data{Train: data.RemoveMean()}, train.Run{Settings: settings}); err != nil {
+	run := train.Run{Settings: train.Settings{
+		Objective: train.Matching{}, Steps: 30, Batch: 32, LearningRate: 0.02, WarmUp: 1, Average: new(0.0), Seed: 1,
+	}}
+	if _, err := m.Train(context.Background(), train.Data{Train: data.RemoveMean()}, run); err != nil {
 		t.Fatal(err)
 	}
 	x := data.Slice(0, 8)

@@ -122,8 +122,8 @@ var engines = []struct {
 // ErrChoice marks a choice of engine that does not compute the flow or the operation.
 var ErrChoice = errors.New("eqflow: this engine does not compute this flow")
 
-// New chooses the engine of a flow; an empty kind means Default. It creates the flow's parameters if
-// they do not exist.
+// New chooses the engine of a flow; an empty kind means Default. It creates the flow's parameters
+// if they do not exist.
 func New(kind Kind, f Flow) (Engine, error) {
 	if kind == "" {
 		kind = Default()

@@ -9,19 +9,20 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 )
 
-// kinds is the table of flows that have a name, on the command line and in files. A new field is its file in package dynamics
-// and one line here.
+// kinds is the table of flows that have a name, on the command line and in files. A new field is
+// one file in package dynamics and one line here.
 var kinds = []kind{
 	ofField("kernel", false, func(f dynamics.RadialBasis, _ float64) (dynamics.RadialBasis, int) { return f, 0 }),
 	ofField("egnn", true, func(f dynamics.EGNN, rm float64) (dynamics.EGNN, int) {
 		f.Middle, f.Mean = 1.5*rm, true
-		return f, clusterSteps // the NLL of a trained LJ13 moves by 0.045 from 20 to 40 steps, by 0.001 from 40 to 80
+		return f, clusterSteps // on LJ13 the NLL changes by 0.045 from 20 to 40 steps, by 0.001 from 40 to 80
 	}),
 	ofField("onehop", true, func(f dynamics.OneHop, rm float64) (dynamics.OneHop, int) {
-		// Up to 5 minima of a pair: the cluster, and the prior's draws that it comes from; closer together about the first.
+		// The centres reach to 5 times the minimum of a pair, which covers the cluster and the
+		// prior's draws. They are denser about the first minimum.
 		f.MaxDistance, f.Core, f.Centres, f.Guard = 5*rm, rm, 24, 0.85*rm
-		f.Channels, f.Tensors = 32, 16 // there are many angles in a cluster
-		return f, clusterSteps         // the NLL of a trained LJ13 moves by 0.08 from 20 to 40 steps, by 0.01 from 40 to 80
+		f.Channels, f.Tensors = 32, 16 // a cluster has many angles
+		return f, clusterSteps         // on LJ13 the NLL changes by 0.08 from 20 to 40 steps, by 0.01 from 40 to 80
 	}),
 	ofField("mlp", false, func(f dynamics.MLP, _ float64) (dynamics.MLP, int) { return f, 0 }),
 	{
@@ -39,29 +40,31 @@ var kinds = []kind{
 	},
 }
 
-// clusterSteps is the number of solver steps for a cluster, whose core is hard.
+// clusterSteps is the number of solver steps for a cluster, whose particles have hard cores.
 const clusterSteps = 40
 
 // kind is a row of the table.
 type kind struct {
 	name     string
 	plain    Config // with its defaults
-	matching bool   // whether it trains by flow matching unless told otherwise
-	// fill returns a flow's settings with all defaults filled in; ok reports whether the flow is of this kind.
+	matching bool   // the flow trains by flow matching by default
+	// fill returns a flow's settings with all defaults filled in. ok reports whether the flow is of
+	// this kind.
 	fill func(c Config) (settings any, ok bool)
-	// read makes a flow of its settings in a file.
+	// read returns the flow with the given settings of a file.
 	read func(text json.RawMessage, solver ode.Tableau, steps int) (Config, error)
-	// forCluster sets the lengths for a cluster whose pairs have their minimum at rm.
+	// forCluster returns the flow with lengths for a cluster whose pairs have their minimum at rm.
 	forCluster func(rm float64) Config
 }
 
-// configurable is a field's configuration with defaults.
+// configurable is the configuration of a field that fills in its own defaults.
 type configurable[F any] interface {
 	dynamics.Config
 	WithDefaults() F
 }
 
-// ofField is the row of a continuous flow. cluster sets the field's lengths and the number of solver steps, 0 for the default.
+// ofField returns the row of a continuous flow. cluster sets the field's lengths and the number of
+// solver steps, 0 for the default.
 func ofField[F configurable[F]](name string, matching bool, cluster func(f F, rm float64) (F, int)) kind {
 	var zero F
 	return kind{
@@ -97,13 +100,14 @@ func Names() (names []string) {
 	return names
 }
 
-// NameError is the error of a name that no flow has.
+// NameError is the error for a name that no flow has.
 type NameError struct{ Name string }
 
 func (e *NameError) Error() string {
 	return fmt.Sprintf("eqflow: no flow %q; use one of %v", e.Name, Names())
 }
 
+// named returns the row of a name.
 func named(name string) (kind, error) {
 	k := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
 	if k < 0 {
@@ -112,14 +116,15 @@ func named(name string) (kind, error) {
 	return kinds[k], nil
 }
 
-// Named returns a flow with its defaults: "kernel" (the paper's equivariant flow), "egnn" and "onehop" (richer ones), "mlp" or
-// "realnvp". The lengths of the rich fields suit DW4.
+// Named returns a flow with its defaults: "kernel" (the paper's equivariant flow), "egnn" and
+// "onehop" (richer ones), "mlp" or "realnvp". The lengths of the EGNN and one-hop fields suit DW4.
 func Named(name string) (Config, error) {
 	k, err := named(name)
 	return k.plain, err
 }
 
-// ForCluster is Named with the lengths of the rich fields set for a cluster whose pairs have their minimum at the distance rm.
+// ForCluster is Named with the lengths of the EGNN and one-hop fields set for a cluster whose pairs
+// have their minimum at the distance rm.
 func ForCluster(name string, rm float64) (Config, error) {
 	k, err := named(name)
 	if err != nil {
@@ -128,14 +133,15 @@ func ForCluster(name string, rm float64) (Config, error) {
 	return k.forCluster(rm), nil
 }
 
-// TrainsByMatching reports whether a flow trains by flow matching unless told otherwise: the rich fields fit nearly
-// everything that they are shown, and training by likelihood would solve each step.
+// TrainsByMatching reports whether a flow trains by flow matching by default. The EGNN and one-hop
+// fields do. They fit the data nearly perfectly, and training by likelihood would solve the flow at
+// every step.
 func TrainsByMatching(c Config) bool {
 	k, _, ok := kindOf(c)
 	return ok && k.matching
 }
 
-// NameOf is a flow's name, or its type where it has none.
+// NameOf returns a flow's name, or its type if it has none.
 func NameOf(c Config) string {
 	if k, _, ok := kindOf(c); ok {
 		return k.name
@@ -143,6 +149,7 @@ func NameOf(c Config) string {
 	return fmt.Sprintf("%T", c)
 }
 
+// kindOf returns the row of a flow, with the flow's settings.
 func kindOf(c Config) (k kind, settings any, ok bool) {
 	for _, k := range kinds {
 		if settings, ok := k.fill(c); ok {
@@ -152,8 +159,9 @@ func kindOf(c Config) (k kind, settings any, ok bool) {
 	return kind{}, nil, false
 }
 
-// Spec is a flow's description as data, for files: its name, the settings of its field or coupling layers, and those of its
-// solver. In JSON the settings stand under the name: {"kernel": {…}, "solver": "rk4", "solver_steps": 20}.
+// Spec describes a flow as data, for files: its name, the settings of its field or coupling layers,
+// and the settings of its solver. In JSON the settings stand under the name: {"kernel": {…},
+// "solver": "rk4", "solver_steps": 20}.
 type Spec struct {
 	Name     string
 	Settings json.RawMessage
@@ -165,7 +173,8 @@ type Spec struct {
 func SpecOf(c Config) (Spec, error) {
 	k, settings, ok := kindOf(c)
 	if !ok {
-		return Spec{}, fmt.Errorf("eqflow: %T cannot be kept in a folder; leave Run.Folder empty and use the model while it lives", c)
+		return Spec{}, fmt.Errorf("eqflow: a flow of type %T cannot be kept in a folder; leave Run.Folder empty, "+
+			"and use the model within the process", c)
 	}
 	text, err := json.Marshal(settings)
 	spec := Spec{Name: k.name, Settings: text}
@@ -190,12 +199,13 @@ func (s Spec) Config() (Config, error) {
 	}
 	c, err := k.read(s.Settings, solver, s.Steps)
 	if err != nil {
-		return nil, fmt.Errorf("eqflow: the settings of the flow %s are not understood: %w; train the model again", s.Name, err)
+		return nil, fmt.Errorf("eqflow: the settings of the flow %s cannot be read: %w; train the model again",
+			s.Name, err)
 	}
 	return c, nil
 }
 
-// The keys of a solver in a file.
+// The keys of the solver's settings in a file.
 const (
 	solverKey = "solver"
 	stepsKey  = "solver_steps"
@@ -210,7 +220,8 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// UnmarshalJSON implements json.Unmarshaler. The settings that it reads are those of the file, with all defaults filled in.
+// UnmarshalJSON implements json.Unmarshaler. It reads the settings of the file and fills in all
+// defaults.
 func (s *Spec) UnmarshalJSON(text []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(text, &fields); err != nil {
@@ -226,12 +237,13 @@ func (s *Spec) UnmarshalJSON(text []byte) error {
 		delete(fields, key)
 	}
 	if len(fields) != 1 {
-		return fmt.Errorf("eqflow: a flow's description names %d flows instead of one; train the model again", len(fields))
+		return fmt.Errorf("eqflow: a flow's description names %d flows instead of one; train the model again",
+			len(fields))
 	}
 	for name := range fields {
 		read.Name, read.Settings = name, fields[name]
 	}
-	if c, err := read.Config(); err == nil { // a file from before a setting existed has its default
+	if c, err := read.Config(); err == nil { // a setting that the file lacks has its default
 		if filled, err := SpecOf(c); err == nil {
 			read.Settings = filled.Settings
 		}

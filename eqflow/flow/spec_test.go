@@ -10,7 +10,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Every named flow can be kept in a folder and comes back as it was.
+// Every named flow is described by a Spec that gives the same flow again.
 func TestNamedFlowsSurviveTheirDescription(t *testing.T) {
 	for _, name := range flow.Names() {
 		config, err := flow.Named(name)
@@ -27,12 +27,13 @@ func TestNamedFlowsSurviveTheirDescription(t *testing.T) {
 		}
 		again, err := flow.SpecOf(back)
 		if err != nil || !reflect.DeepEqual(again, spec) {
-			t.Errorf("%s comes back as %+v, not %+v: %v", name, again, spec, err)
+			t.Errorf("%s is read as %+v, want %+v: %v", name, again, spec, err)
 		}
 	}
 }
 
-// The rich fields' lengths and channels follow a cluster's, and stay DW4's otherwise.
+// The lengths and channels of the EGNN and one-hop fields suit a cluster if the target is one, and
+// DW4 otherwise.
 func TestFlowForTheTarget(t *testing.T) {
 	cluster := target.LJ13()
 	cluster.Rm = 2
@@ -42,9 +43,14 @@ func TestFlowForTheTarget(t *testing.T) {
 		want   dynamics.Config
 		steps  int // 0 for the default
 	}{
-		{"egnn", target.DW4(), dynamics.EGNN{Middle: 3}, 0}, {"onehop", target.DW4(), dynamics.OneHop{MaxDistance: 8}, 0},
-		{"egnn", cluster, dynamics.EGNN{Middle: 3, Mean: true}, 40}, {"onehop", cluster, dynamics.OneHop{MaxDistance: 10, Core: 2, Centres: 24, Guard: 1.7, Channels: 32, Tensors: 16}, 40},
-		{"egnn", target.LJ13(), dynamics.EGNN{Middle: 1.5, Mean: true}, 40}, {"kernel", cluster, dynamics.RadialBasis{}, 0},
+		{"egnn", target.DW4(), dynamics.EGNN{Middle: 3}, 0},
+		{"onehop", target.DW4(), dynamics.OneHop{MaxDistance: 8}, 0},
+		{"egnn", cluster, dynamics.EGNN{Middle: 3, Mean: true}, 40},
+		{"onehop", cluster, dynamics.OneHop{
+			MaxDistance: 10, Core: 2, Centres: 24, Guard: 1.7, Channels: 32, Tensors: 16,
+		}, 40},
+		{"egnn", target.LJ13(), dynamics.EGNN{Middle: 1.5, Mean: true}, 40},
+		{"kernel", cluster, dynamics.RadialBasis{}, 0},
 	} {
 		got, err := eqflow.FlowFor(c.name, c.target)
 		if err != nil {

@@ -23,21 +23,18 @@ func ExampleSettings_SuitFlow() {
 }
 
 // Some objectives need data, and others only the target's energy.
-func ExampleObjectives() {
-	for _, o := range train.Objectives {
-		needs := "data"
-		if o.DataFree() {
-			needs = "the energy alone"
+func ExampleObjectiveNamed() {
+	for _, name := range []string{"flow-matching", "annealed"} {
+		o, err := train.ObjectiveNamed(name)
+		if err != nil {
+			fmt.Println(err)
+			return
 		}
-		fmt.Printf("%s needs %s\n", o, needs)
+		fmt.Printf("%s trains without data: %t\n", o, o.DataFree())
 	}
 	// Output:
-	// likelihood needs data
-	// energy needs the energy alone
-	// mixture needs data
-	// flow-matching needs data
-	// annealed needs the energy alone
-	// energy-matching needs the energy alone
+	// flow-matching trains without data: false
+	// annealed trains without data: true
 }
 
 // A wrong setting gives an error that says what to do.
