@@ -84,7 +84,8 @@ func (f Files) pins() (pins, error) {
 	p.jupyter = stringsOf(file, "requirements")
 	overrides := stringsOf(file, "overrides")
 	if len(p.jupyter) == 0 || len(overrides) != 1 {
-		return p, errors.New("docker: notebooks/kernel/lab/environment.go does not declare requirements and overrides; " +
+		return p, errors.New("docker: notebooks/kernel/lab/environment.go does not declare requirements and " +
+			"overrides; " +
 			"update this check to where they are now")
 	}
 	p.overrides = overrides[0]

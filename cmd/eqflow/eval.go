@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"math"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,10 +10,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
-	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
 const evalHelp = `Scores configurations with a trained generator, draws samples from it, and says whether the
@@ -71,7 +66,8 @@ func newEvalCommand() *cobra.Command {
 	flags.StringVar(&o.folder, "model", "", "the trained model's `folder`")
 	flags.StringVar(&o.data, "data", "", "the `file` of configurations to score: .npz, .npy or .xyz")
 	flags.IntVar(e.Samples, "samples", *e.Samples, "drawn for ESS, log Z and what follows (0: none)")
-	flags.IntVar(e.Compare, "compare", *e.Compare, "configurations of samples and data between which W2 is taken (0: none)")
+	flags.IntVar(e.Compare, "compare", *e.Compare,
+		"configurations of samples and data between which W2 is computed (0: none)")
 	flags.StringArrayVar(&o.variables, "cv", nil, "a collective variable whose free energy is wanted, an `expression` (see above); may be repeated")
 	flags.StringVar(&o.figures, "figures", "", "a `folder` for pictures of g(r) and free energies")
 	flags.Uint64Var(&e.Seed, "seed", 0, "of the samples, and of the probes")
@@ -179,101 +175,4 @@ func (o *evalOptions) readVariables(model *eqflow.Model) error {
 		o.evaluation.Variables = append(o.evaluation.Variables, v)
 	}
 	return nil
-}
-
-// saveFigures draws what the report has curves of.
-func saveFigures(told io.Writer, r evaluate.Report, folder string) error {
-	var all []figure.Figure
-	for _, g := range r.Radial {
-		all = append(all, figure.RadialDistribution(g))
-	}
-	for _, p := range r.FreeEnergies {
-		all = append(all, figure.FreeEnergy(p))
-	}
-	for _, f := range all {
-		path, err := f.Save(folder)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(told, "eqflow: wrote", path)
-	}
-	return nil
-}
-
-func showReport(out io.Writer, r evaluate.Report) {
-	fmt.Fprintf(out, "model    %s, %d parameters, trained for %d steps in %.0f s with %d energy evaluations\n", r.Flow, r.Parameters,
-		r.TrainingSteps, r.TrainingSeconds, r.TrainingEnergies)
-	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)
-	fmt.Fprintf(out, "density  %s\ncomputed by %s\n", r.Noise.Describe(r.Method), r.Engine)
-	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n", r.NLL, r.Error, r.NLL2, r.NLL4)
-	if r.AdaptiveN > 0 {
-		fmt.Fprintf(out, "adaptive %.4f nats by an adaptive solve of %d of them, %.4f with the solver's own steps\n", r.AdaptiveNLL, r.AdaptiveN, r.FixedNLL)
-	}
-	fmt.Fprintf(out, "verdict  %s: %s\n", verdict(r.Trustworthy), r.Why)
-	if r.Samples == 0 {
-		return
-	}
-	fmt.Fprintf(out, "ESS      %.1f %%\nlog Z    %.3f ± %.3f\n", 100*r.ESS, r.LogZ, r.LogZError)
-	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\nvirial   %.2f ± %.2f, reweighted\n", r.Energy, r.EnergyError, r.Virial, r.VirialError)
-	fmt.Fprintf(out, "weights  %s: %s\n", verdict(r.WeightsTrustworthy), r.WeightsWhy)
-	fmt.Fprintf(out, "cost     %.3g effective samples a second on %s; %d energy evaluations in %.3g s\n", r.EffectivePerSec, r.Backend,
-		r.EnergyEvaluations, r.SamplingSeconds)
-	if r.Compared > 0 {
-		showDistances(out, r.Distances)
-	}
-	for _, p := range r.FreeEnergies {
-		showProfile(out, p)
-	}
-}
-
-// showDistances prints a table of how far the samples are from the data.
-func showDistances(out io.Writer, d measure.Distances) {
-	fmt.Fprintf(out, "\nDistances of %d samples from as many of the data; the floor is that of the data from themselves.\n", d.Compared)
-	number := func(v float64) string {
-		if math.IsNaN(v) {
-			return "–"
-		}
-		return fmt.Sprintf("%.4g", v)
-	}
-	energy := number(d.EnergyW2)
-	if !math.IsNaN(d.EnergyW2Spread) {
-		energy += " ± " + fmt.Sprintf("%.2g", d.EnergyW2Spread)
-	}
-	fmt.Fprint(out, figure.Table{Headers: []string{"", "samples", "floor", "reweighted"}, Rows: [][]string{
-		{"W2, geometric", number(d.W2), number(d.W2Floor), "–"},
-		{"energy-W2 / kT", energy, number(d.EnergyW2Floor), number(d.EnergyW2Reweighted)},
-		{"distance-W2", number(d.DistanceW2), number(d.DistanceW2Floor), number(d.DistanceW2Reweighted)},
-		{"total variation", number(d.TotalVariation), number(d.TotalVariationFloor), number(d.TotalVariationReweighted)},
-	}})
-}
-
-// showProfile prints a free energy as a table.
-func showProfile(out io.Writer, p measure.Profile) {
-	estimate := func(e stats.Estimate) string {
-		if math.IsInf(e.Value, 0) {
-			return "–"
-		}
-		return fmt.Sprintf("%.3f ± %.3f", e.Value, e.Error)
-	}
-	table := figure.Table{Headers: []string{p.Variable, "F / kT", "of the data"}}
-	for k, s := range p.Middles {
-		table.Rows = append(table.Rows, []string{fmt.Sprintf("%.4g", s), estimate(p.Free[k]), estimate(p.Reference[k])})
-	}
-	sigmas, kT := p.LargestDeviation()
-	fmt.Fprintf(out, "\n%sLargest difference %.3f kT; largest in standard errors %.1f.\n", table, kT, sigmas)
-}
-
-func verdict(trustworthy bool) string {
-	if trustworthy {
-		return "trustworthy"
-	}
-	return "NOT TRUSTWORTHY"
-}
-
-// watch shows on stderr how far a model's computations are, and lets Ctrl-C stop them. The caller calls end when they are over.
-func watch(cmd *cobra.Command, model *eqflow.Model) (end func()) {
-	line := newStatus(cmd.ErrOrStderr(), cmd.Name())
-	line.told = time.Now() // what takes less than an interval needs no progress
-	model.Watch(cmd.Context(), func(done, total int) { line.show("%d of %d configurations", done, total) })
-	return line.clear
 }

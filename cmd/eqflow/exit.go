@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -64,4 +69,17 @@ func oneLine(err error) string {
 		text = string(runes[:longest]) + " …"
 	}
 	return text
+}
+
+// correctable are the errors of models, data and shards that the user can correct.
+var correctable = []error{train.ErrOtherModel, engine.ErrChoice, dataset.ErrInput, campaign.ErrShards}
+
+// modelError marks an error that the user can correct.
+func modelError(err error) error {
+	var settings *train.SettingsError
+	of := func(known error) bool { return errors.Is(err, known) }
+	if slices.ContainsFunc(correctable, of) || errors.As(err, &settings) {
+		return asInput(err)
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -50,6 +51,31 @@ func keptShard(cmd *cobra.Command, j campaign.Job, path string, force bool) (boo
 		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s exists and is kept; --force replaces it\n", path)
 	}
 	return done, err
+}
+
+// readFor reads configurations of a target. It refuses those of another system, constants included.
+// A file without a manifest is read if its shape fits.
+func readFor(t target.Target, path string) (particle.Batch, error) {
+	set, err := dataset.Read(path, t.Particles(), t.Dim())
+	if err != nil {
+		return particle.Batch{}, err
+	}
+	if other := set.Manifest.System; other != "" && other != t.Name() {
+		return particle.Batch{}, fmt.Errorf("%s holds configurations of %s, not of %s; "+
+			"choose --system %s or another file", path, other, t.Name(), other)
+	}
+	var theirs target.Spec
+	if len(set.Manifest.Spec) == 0 {
+		return set.Batch, nil
+	}
+	if err := json.Unmarshal(set.Manifest.Spec, &theirs); err != nil {
+		return particle.Batch{}, fmt.Errorf("%s has a damaged manifest (%w); write it again", path, err)
+	}
+	if difference := target.Difference(theirs, t); difference != "" {
+		return particle.Batch{}, fmt.Errorf("%s is of another %s: %s; choose other constants or another file",
+			path, t.Name(), difference)
+	}
+	return set.Batch, nil
 }
 
 // readSample reads configurations with their energies, and with log-weights if the file has them.

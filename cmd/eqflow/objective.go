@@ -59,21 +59,23 @@ func (o *objectiveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	o.changed = flags.Changed
 	flags.StringVar(&o.name, "objective", "",
-		"likelihood, energy, mixture, flow-matching, annealed or energy-matching (default likelihood; egnn and onehop: "+
-			"flow-matching, likelihood with --path-gradients)")
+		"likelihood, energy, mixture, flow-matching, annealed or energy-matching (default likelihood; egnn and "+
+			"onehop: flow-matching, likelihood with --path-gradients)")
 	flags.StringVar(&o.pairing, "coupling", "",
 		"of flow-matching: independent, or ot for equivariant optimal transport (default independent)")
 	flags.Float64Var(&o.penalty, "penalty", 1,
 		"of likelihood, energy and mixture: weight of the disagreement of the solver's stages (0: none)")
 	flags.Float64Var(&o.renyi, "renyi", 0,
-		"of likelihood and mixture: weight of the Rényi divergence, which raises the ESS, for equilibrium data; try 0.5")
+		"of likelihood and mixture, for equilibrium data: weight of the Rényi divergence, which raises the ESS; "+
+			"try 0.5")
 	flags.BoolVar(&o.paths, "path-gradients", false,
 		"of likelihood, energy and mixture: leave out the part of the gradient that is noise")
 	flags.Float64Var(&o.focus, "focus", 0,
 		"of flow-matching: a flow time about which half of the times are drawn (0: none; default 0.73 with --forces)")
 	flags.BoolVar(&o.forces, "forces", false, "of flow-matching, for equilibrium data: learn from the forces there too")
-	flags.IntVar(&o.draws, "draws", 0, fmt.Sprintf(
-		"of annealed and energy-matching: own configurations drawn at a time (default %d and %d)", annealed.Draws, probing.Draws))
+	flags.IntVar(&o.draws, "draws", 0,
+		fmt.Sprintf("of annealed and energy-matching: own configurations drawn at a time (default %d and %d)",
+			annealed.Draws, probing.Draws))
 	flags.IntVar(&o.moves, "moves", 0, "of annealed and energy-matching: MALA steps that move the draws")
 	flags.IntVar(&o.probes, "probes", 0,
 		fmt.Sprintf("of energy-matching: energies at every point (default %d)", probing.Probes))
@@ -112,11 +114,12 @@ func (o objectiveFlags) objective(c flow.Config) (train.Objective, error) {
 	}
 	for flag, of := range owners {
 		if o.changed(flag) && !slices.Contains(own, flag) {
-			return nil, fmt.Errorf("--%s is of %s, not of training by %s; leave it out", flag, strings.Join(of, " and "), o.name)
+			return nil, fmt.Errorf("--%s is of %s, not of training by %s; leave it out",
+				flag, strings.Join(of, " and "), o.name)
 		}
 	}
-	for _, flag := range []string{"draws", "probes"} {
-		if o.changed(flag) && slices.Contains(own, flag) && (o.draws == 0 && flag == "draws" || o.probes == 0 && flag == "probes") {
+	for flag, count := range map[string]int{"draws": o.draws, "probes": o.probes} {
+		if o.changed(flag) && count == 0 {
 			return nil, fmt.Errorf("--%s 0; give a positive number, or leave it out for the default (see --help)", flag)
 		}
 	}

@@ -7,7 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/eqflow/gonb-eqflow/eqflow"
 )
 
 // status is a line on stderr about what goes on. A terminal shows the line in place; elsewhere it
@@ -95,4 +98,13 @@ func (s *status) print(line string) {
 		runes = runes[:width-1]
 	}
 	fmt.Fprint(s.out, "\r"+string(runes)+strings.Repeat(" ", max(0, width-1-len(runes))))
+}
+
+// watch shows the progress of a model's computations on stderr, and lets Ctrl-C stop them. The
+// caller calls end when they are over.
+func watch(cmd *cobra.Command, model *eqflow.Model) (end func()) {
+	line := newStatus(cmd.ErrOrStderr(), cmd.Name())
+	line.told = time.Now() // a computation shorter than an interval needs no progress
+	model.Watch(cmd.Context(), func(done, total int) { line.show("%d of %d configurations", done, total) })
+	return line.clear
 }

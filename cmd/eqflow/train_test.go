@@ -57,13 +57,18 @@ func dw4Set(t *testing.T, spec string) string {
 	return path
 }
 
-// A model trains on the energy alone, and says how many energies that took and how far it has climbed.
+// A model trains on the energy alone, and says how many energies that took and how far it has
+// climbed.
 func TestTrainWithoutData(t *testing.T) {
 	for line, has := range map[string][]string{
-		"--objective annealed --draws 16 --moves 1 --steps 2 --batch 4":         {"ladder    2 rungs", "log Z", "energies "},
-		"--objective energy-matching --draws 16 --probes 2 --steps 2 --batch 4": {"ladder    2 rungs, to λ = 1", "energies "},
-		"--objective energy --path-gradients --steps 1 --batch 4":               {"energies  4 evaluated"},
-		"--objective annealed --draws 16 --steps 2 --batch 4 --json":            {`"energy_evaluations": 3432`}, // 17·200 for the width, 2·16 draws
+		"--objective annealed --draws 16 --moves 1 --steps 2 --batch 4": {
+			"ladder    2 rungs", "log Z", "energies ",
+		},
+		"--objective energy-matching --draws 16 --probes 2 --steps 2 --batch 4": {
+			"ladder    2 rungs, to λ = 1", "energies ",
+		},
+		"--objective energy --path-gradients --steps 1 --batch 4":    {"energies  4 evaluated"},
+		"--objective annealed --draws 16 --steps 2 --batch 4 --json": {`"energy_evaluations": 3432`}, // 17·200 for the width, 2·16 draws
 	} {
 		args := "train --backend go --system dw4 " + line + " --out " + t.TempDir()
 		code, stdout, stderr := runCaptured(strings.Fields(args)...)
@@ -75,10 +80,12 @@ func TestTrainWithoutData(t *testing.T) {
 	}
 }
 
-// A model that was trained on the command line is judged and sampled; what was not measured has no number.
+// A model that was trained on the command line is judged and sampled; what was not measured has no
+// number.
 func TestTrainEvalSample(t *testing.T) {
 	data, dir := dw4Set(t, `{"kind":"double-well","n":4,"d":2}`), t.TempDir()
-	folder, finished, samples := filepath.Join(dir, "model"), filepath.Join(dir, "finished"), filepath.Join(dir, "samples.npz")
+	folder, finished := filepath.Join(dir, "model"), filepath.Join(dir, "finished")
+	samples := filepath.Join(dir, "samples.npz")
 	train := "train --backend go --system dw4 --steps 1 --batch 4 --data " + data + " --out " + folder
 	for _, step := range []struct {
 		line string
@@ -89,7 +96,8 @@ func TestTrainEvalSample(t *testing.T) {
 		{train + " --json", exitDone, `"steps": 1`, ""},
 		{"train --backend go --from " + folder + " --path-gradients --steps 1 --batch 4 --json --data " + data + " --out " + finished, exitDone, `"energy_evaluations": 4`, ""},
 		{"train --backend go --from " + folder + " --path-gradients --steps 1 --batch 4 --json --data " + data + " --out " + finished, exitDone, `"steps": 1`, ""}, // is there
-		{"train --backend go --from " + finished + " --path-gradients --steps 1 --batch 4 --data " + data + " --out " + finished, exitInput, "", "a start of hash"},
+		{"train --backend go --from " + finished + " --path-gradients --steps 1 --batch 4 --data " + data +
+			" --out " + finished, exitInput, "", "a start of hash"},
 		{train + " --validation " + data, exitInput, "", "validation data"},
 		{"train --backend go --system dw4 --steps 1 --data " + data + " --out " + data, exitFailed, "", "folder"},
 		{"eval --backend go --samples 0 --json --model " + folder + " --data " + data, exitDone, `"nll_adaptive"`, `"ess"`},
@@ -109,7 +117,9 @@ func TestTrainEvalSample(t *testing.T) {
 		}
 	}
 	card, err := eqflow.Describe(finished)
-	if before := card.History.Before; err != nil || len(before) != 1 || before[0].Taken != 1 || takesPaths(before[0].Settings) || !takesPaths(*card.Settings) {
+	before := card.History.Before
+	if err != nil || len(before) != 1 || before[0].Taken != 1 || takesPaths(before[0].Settings) ||
+		!takesPaths(*card.Settings) {
 		t.Errorf("the finished model was trained before by %+v (%v), want one step without path gradients", before, err)
 	}
 }

@@ -60,8 +60,8 @@ func (p Parameters) Add(share float64, other Parameters) {
 	addScaled(p.NegLogTimeWidths, share, other.NegLogTimeWidths)
 }
 
-// ByName returns the values of the variable that dynamics.RadialBasis creates under a name, and nil for
-// any other name.
+// ByName returns the values of the variable that dynamics.RadialBasis creates under a name, and nil
+// for any other name.
 func (p Parameters) ByName(name string) []float64 {
 	return map[string][]float64{
 		"weights": p.Weights, "bias": p.Bias, "importance": p.Importance,

@@ -33,7 +33,9 @@ func load(t testing.TB, system string) reference {
 	}
 	r := reference{Arrays: arrays}
 	r.n, r.d = int(r.get("shape")[0]), int(r.get("shape")[1])
-	r.field = radial.Field{RadialBasis: dynamics.RadialBasis{}.WithDefaults(), D: r.d, Parameters: radial.NewParameters(50, 10)}
+	r.field = radial.Field{
+		RadialBasis: dynamics.RadialBasis{}.WithDefaults(), D: r.d, Parameters: radial.NewParameters(50, 10),
+	}
 	for _, name := range names {
 		copy(r.field.ByName(name), r.get(name))
 	}
@@ -203,7 +205,9 @@ func phi(f radial.Field, d, t float64) (value, slope float64) {
 func TestPiecesKeepToTheTolerance(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	for _, width := range []float64{0.08, 0.3, 0.5, 2} {
-		f := radial.Field{RadialBasis: dynamics.RadialBasis{}.WithDefaults(), D: 1, Parameters: radial.NewParameters(50, 10)}
+		f := radial.Field{
+			RadialBasis: dynamics.RadialBasis{}.WithDefaults(), D: 1, Parameters: radial.NewParameters(50, 10),
+		}
 		for k := range f.NegLogWidths {
 			f.NegLogWidths[k] = -math.Log(width * (1 + 0.3*rng.Float64()))
 			f.Importance[k] = rng.Float64()

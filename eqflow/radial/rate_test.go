@@ -18,7 +18,9 @@ import (
 
 // randomField has parameters of the size of trained ones, and widths of its own for every RBF.
 func randomField(rng *rand.Rand, d int) radial.Field {
-	f := radial.Field{RadialBasis: dynamics.RadialBasis{}.WithDefaults(), D: d, Parameters: radial.NewParameters(50, 10)}
+	f := radial.Field{
+		RadialBasis: dynamics.RadialBasis{}.WithDefaults(), D: d, Parameters: radial.NewParameters(50, 10),
+	}
 	for _, values := range [][]float64{f.Weights, f.Bias, f.Importance} {
 		for i := range values {
 			values[i] = rng.NormFloat64()

@@ -43,8 +43,8 @@ func TestBlocksGiveTheErrorsOfSingleDraws(t *testing.T) {
 				coveredSingle++
 			}
 		}
-		t.Logf("σ %g: error of log Z %.5f by blocks, %.5f by single draws, true %.5f; within 2 errors %d and %d of %d", sigma,
-			byBlocks, bySingle, math.Sqrt(squares), covered, coveredSingle, sets)
+		t.Logf("σ %g: error of log Z %.5f by blocks, %.5f by single draws, true %.5f; within 2 errors %d and %d of %d",
+			sigma, byBlocks, bySingle, math.Sqrt(squares), covered, coveredSingle, sets)
 		if math.Abs(byBlocks/bySingle-1) > 0.05 {
 			t.Errorf("σ %g: the errors are %g by blocks and %g by single draws", sigma, byBlocks, bySingle)
 		}

@@ -1,5 +1,5 @@
-// Package atomic writes files in one step: readers see the old file or the complete new one, never a
-// part, whatever kills the writer.
+// Package atomic writes files in one step: readers see the old file or the complete new one, never
+// a part, whatever kills the writer.
 package atomic
 
 import (

@@ -62,7 +62,8 @@ func TestModeAndLinkStay(t *testing.T) {
 	if err := os.Symlink("later", dangling); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFile(dangling, []byte("there")); err != nil || content(t, filepath.Join(folder, "later")) != "there" {
+	err = WriteFile(dangling, []byte("there"))
+	if err != nil || content(t, filepath.Join(folder, "later")) != "there" {
 		t.Errorf("a link to nothing: %v", err)
 	}
 }

@@ -108,7 +108,8 @@ func TrainingTable(all ...Trained) figure.Table {
 // trainings describes the stages of a generator's training.
 func trainings(t Trained) string {
 	var parts []string
-	for _, stage := range append(t.History.Before, train.Stage{Settings: t.Settings, StageCost: train.StageCost{Taken: t.Trained()}}) {
+	last := train.Stage{Settings: t.Settings, StageCost: train.StageCost{Taken: t.Trained()}}
+	for _, stage := range append(t.History.Before, last) {
 		objective := stage.Objective.String()
 		if o, ok := stage.Objective.(train.PathObjective); ok && o.FollowsTrajectories(t.Job.Flow) {
 			objective = "path gradients, " + objective

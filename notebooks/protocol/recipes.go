@@ -50,7 +50,8 @@ func (l *Lab) EqBGTrap() Recipe {
 // NBG is RealNVP, stopped at the best NLL on its validation data.
 func (l *Lab) NBG() Recipe {
 	return Recipe{"nBG", flow.Coupling{}, train.Settings{
-		Steps: l.steps(3000, 1000), LearningRate: 1e-3, Average: new(0.0), EarlyStop: true, ValidateEvery: l.steps(50, 50),
+		Steps: l.steps(3000, 1000), LearningRate: 1e-3, Average: new(0.0),
+		EarlyStop: true, ValidateEvery: l.steps(50, 50),
 	}}
 }
 

@@ -16,8 +16,8 @@ import (
 )
 
 // backend shows the candidates, and what computes each flow, as `eqflow xla` does. With an argument
-// it sets the variable by which cells choose their backend, and with a second one that by which they
-// choose their engine.
+// it sets the variable by which cells choose their backend, and with a second one that by which
+// they choose their engine.
 func backend(binary string) func(context.Context, []string, *serve.Output) error {
 	chosen := os.Getenv(xla.EnvBackend)
 	return func(ctx context.Context, args []string, out *serve.Output) error {

@@ -113,7 +113,8 @@ func save(t *testing.T, folder string, seed uint64) *eqflow.Model {
 func saveOf(t *testing.T, folder string, system target.Target, seed uint64) *eqflow.Model {
 	t.Helper()
 	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{
-		Target: system, Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 4, TimeCentres: 2}, Steps: 2}, Seed: seed,
+		Target: system, Seed: seed,
+		Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 4, TimeCentres: 2}, Steps: 2},
 	})
 	if err == nil {
 		err = m.Save(folder)

@@ -15,9 +15,9 @@ import (
 // imports are the packages that every cell can use without an import. Nothing else is prepared,
 // since every cell links all declarations of earlier cells.
 var imports = []string{
-	"eqflow", "eqflow/dataset", "eqflow/density", "eqflow/dynamics", "eqflow/engine", "eqflow/evaluate", "eqflow/figure",
-	"eqflow/flow", "eqflow/mcmc", "eqflow/ode", "eqflow/particle", "eqflow/prior", "eqflow/stats", "eqflow/target",
-	"eqflow/train", "notebooks/kernel/resident", "notebooks/kernel/session", "xla",
+	"eqflow", "eqflow/dataset", "eqflow/density", "eqflow/dynamics", "eqflow/engine", "eqflow/evaluate",
+	"eqflow/figure", "eqflow/flow", "eqflow/mcmc", "eqflow/ode", "eqflow/particle", "eqflow/prior", "eqflow/stats",
+	"eqflow/target", "eqflow/train", "notebooks/kernel/resident", "notebooks/kernel/session", "xla",
 }
 
 // prepare connects to the kernel and prepares it. The error is shown to the user in every cell.
