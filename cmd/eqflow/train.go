@@ -30,8 +30,8 @@ realnvp has coupling layers without symmetry; --augment gives them symmetric dat
 Objectives with data: likelihood has a penalty that keeps the solver honest. mixture adds the
 energy. flow-matching is the default of egnn and onehop, which should have 100 000 configurations. A
 matched model gains from a few hundred further steps of --from MODEL --objective mixture
---path-gradients. They use the model's own samples, the data, and the energy's gradient at both: the ESS of a
-Lennard-Jones cluster doubles. The shares of states may drift; weights correct the drift.
+--path-gradients. They use the model's own samples, the data, and the energy's gradient at both: the
+ESS of a Lennard-Jones cluster doubles. The shares of states may drift; weights correct the drift.
 
 Objectives without data: energy is the reverse KL divergence; --path-gradients reduce its noise.
 annealed is flow matching on the model's own samples, reweighted along a ladder from a normal
