@@ -22,7 +22,7 @@ type Generator struct {
 	Target target.Target
 	Flow   flow.Config // default flow.Continuous{}: the kernel field through RK4
 	Seed   uint64      // draws the first parameters
-	Engine engine.Kind // what computes the flow; default engine.Default()
+	Engine engine.Kind // kind of the engine that computes the flow; default engine.Default()
 }
 
 // Validate returns an error that names what is missing or out of range.

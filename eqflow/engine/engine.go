@@ -73,8 +73,8 @@ type Image struct {
 	Penalty []float64
 }
 
-// Flow is what an engine computes: a flow, the system whose configurations it maps, and its
-// parameters on a backend.
+// Flow describes the flow that an engine computes, with the system whose configurations it maps,
+// and its parameters on a backend.
 type Flow struct {
 	Config     flow.Config
 	System     flow.System

@@ -19,8 +19,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// softTrap is wider than the prior, and its width is none of those that the ladder tries. Its log Z
-// is known exactly.
+// softTrap is wider than the prior, and its width is not among the widths that the ladder tries.
+// Its log Z is known exactly.
 var softTrap = target.Harmonic{N: 4, D: 2, K: 0.3}
 
 func softModel(t *testing.T) *eqflow.Model {

@@ -35,7 +35,7 @@ func (o EnergyMatching) WithDefaults(steps int) Objective {
 // Validate implements Objective.
 func (o EnergyMatching) Validate() error {
 	if o.Probes < 0 {
-		return badSetting("%d probes of the energy; give at least 1, and better a hundred", o.Probes)
+		return badSetting("%d probes of the energy; give at least 1, and preferably 100", o.Probes)
 	}
 	return o.Ladder().validate()
 }

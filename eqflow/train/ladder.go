@@ -52,7 +52,7 @@ type rungDraws struct {
 	logQ       []float64
 }
 
-// Ladder says how an objective learns from the model's own draws.
+// Ladder holds the settings of learning from the model's own draws.
 type Ladder struct {
 	Draws     int     // configurations at each rung
 	DrawEvery int     // training steps on each rung

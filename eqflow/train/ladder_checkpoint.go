@@ -8,8 +8,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// The arrays of a ladder in a checkpoint: the draws of all rungs, and the sample that the present
-// rung made of them.
+// The arrays of a ladder in a checkpoint: the draws of all rungs, and the sample in which the
+// present rung has resampled them.
 const (
 	ladderArrays = "annealed/"
 	drawsX       = ladderArrays + "x"

@@ -39,8 +39,7 @@ type State struct {
 	Start   string // SHA-256 of the file that gave the first parameters, if a file did
 }
 
-// Subject is the model that training fits: the density q, which the flow makes of the prior, its
-// target, and its state.
+// Subject is the model that training fits: the density q of the flow, its target, and its state.
 type Subject struct {
 	Target  target.Target
 	Flow    flow.Config
@@ -110,7 +109,7 @@ func (m Subject) checkFlow(run Run) error {
 	devices := m.Density.Devices()
 	switch {
 	case m.Density.Divergence().Probes > 0:
-		return badSetting("training takes the exact divergence; go back to it with SetDivergence(engine.Divergence{})")
+		return badSetting("training needs the exact divergence; select it with SetDivergence(engine.Divergence{})")
 	case run.Batch%devices != 0:
 		return badSetting("a batch of %d does not divide among %d devices; give a multiple", run.Batch, devices)
 	}
