@@ -61,8 +61,8 @@ func showReport(out io.Writer, r evaluate.Report) {
 
 // showDistances prints a table of the distances between samples and data.
 func showDistances(out io.Writer, d measure.Distances) {
-	fmt.Fprintf(out, "\nDistances of %d samples from as many of the data; the floor is that of the data from themselves.\n",
-		d.Compared)
+	fmt.Fprintf(out, "\nDistances of %d samples from as many of the data.\n"+
+		"The floor is the distance of the data from themselves.\n", d.Compared)
 	number := func(v float64) string {
 		if math.IsNaN(v) {
 			return "–"

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
@@ -160,18 +161,12 @@ func (w trajectories) transport(
 // derivative at the fraction c of the step and the state y.
 func rk4(y particle.Batch, increment func(c float64, y particle.Batch) (particle.Batch, error)) (
 	particle.Batch, error) {
-	var k [4]particle.Batch
-	var err error
-	at := y
-	for j, c := range []float64{0, 0.5, 0.5, 1} {
-		if j > 0 {
-			at = addScaled(y, c, k[j-1])
-		}
-		if k[j], err = increment(c, at); err != nil {
-			return y, err
-		}
-	}
-	return addScaled(addScaled(addScaled(addScaled(y, 1./6, k[0]), 1./3, k[1]), 1./3, k[2]), 1./6, k[3]), nil
+	next, _, err := ode.Step(ode.RK4, func(c float64, at, k []float64) error {
+		moved, err := increment(c, particle.Batch{X: at, N: y.N, D: y.D})
+		copy(k, moved.X)
+		return err
+	}, 0, y.X, 1)
+	return particle.Batch{X: next, N: y.N, D: y.D}, err
 }
 
 // logQ returns the flow's log-density at the target's end.
