@@ -74,6 +74,10 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 // Trained returns the number of training steps that the model has taken.
 func (m *Model) Trained() int { return m.training.Steps }
 
+// Checked reports whether the parameters were held against a checksum. Files of earlier versions
+// have none.
+func (m *Model) Checked() bool { return !m.training.Unchecked }
+
 // Sample draws n configurations with their energies and log-weights. The same seed gives the same
 // draws.
 func (m *Model) Sample(n int, seed uint64) (density.Samples, error) { return m.SampleSteps(n, seed, 0) }

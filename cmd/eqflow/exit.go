@@ -72,7 +72,7 @@ func oneLine(err error) string {
 }
 
 // correctable are the errors of models, data and shards that the user can correct.
-var correctable = []error{train.ErrOtherModel, engine.ErrChoice, dataset.ErrInput, campaign.ErrShards}
+var correctable = []error{train.ErrOtherModel, train.ErrLocked, engine.ErrChoice, dataset.ErrInput, campaign.ErrShards}
 
 // modelError marks an error that the user can correct.
 func modelError(err error) error {

@@ -63,6 +63,9 @@ func (c computeFlags) load(cmd *cobra.Command, folder string) (model *eqflow.Mod
 		backend.Close()
 		return nil, nil, modelError(err)
 	}
+	if !model.Checked() {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: the model in %s has no checksum; an earlier version wrote it\n", folder)
+	}
 	return model, backend.Close, context.Cause(cmd.Context())
 }
 

@@ -129,7 +129,8 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "eqflow: compiling")
 	var bar *progress // begins with the first step: compiling says nothing about the speed
-	run := train.Run{Settings: o.settings, Folder: o.out, Report: func(p train.Progress) {
+	warn := func(message string) { fmt.Fprintln(cmd.ErrOrStderr(), "eqflow:", message) }
+	run := train.Run{Settings: o.settings, Folder: o.out, Warn: warn, Report: func(p train.Progress) {
 		if bar == nil {
 			bar = newProgress(int64(p.Steps), "training")
 		}

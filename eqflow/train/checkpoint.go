@@ -1,14 +1,18 @@
 package train
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // ErrOtherModel marks a folder that holds a model of another system, flow, seed, data or settings.
@@ -45,32 +49,35 @@ func (t *trainer) saveFinished() error {
 	if err := t.write(filepath.Join(t.Folder, modelFile), doc, engine.ScopeFlow); err != nil {
 		return err
 	}
-	curve, err := json.MarshalIndent(t.history, "", " ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(t.Folder, historyFile), append(curve, '\n'), 0o644); err != nil {
-		return fmt.Errorf("eqflow: cannot write the learning curve: %w", err)
-	}
-	return removeIfThere(filepath.Join(t.Folder, checkpointFile))
+	_, err = t.complete()
+	return err
 }
 
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+// complete makes the rest of the folder follow from the finished model: it writes the learning
+// curve for other programs, and removes the checkpoint. It reports whether there was something to
+// do. A process that was killed in between leaves that to the same command.
+func (t *trainer) complete() (repaired bool, err error) {
+	curve, err := json.MarshalIndent(t.history, "", " ")
+	if err != nil {
+		return false, err
 	}
-	return nil
+	path, curve := filepath.Join(t.Folder, historyFile), append(curve, '\n')
+	if text, err := os.ReadFile(path); err != nil || !bytes.Equal(text, curve) {
+		if err := atomic.WriteFile(path, curve); err != nil {
+			return false, fmt.Errorf("eqflow: cannot write the learning curve: %w", err)
+		}
+		repaired = true
+	}
+	err = os.Remove(filepath.Join(t.Folder, checkpointFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return repaired, nil
+	}
+	return true, err
 }
 
 // resume continues from the checkpoint in the folder, or takes the finished model that the folder
 // holds. It returns an error that wraps ErrOtherModel if the file is of another run.
 func (t *trainer) resume() error {
-	if t.Folder == "" {
-		return nil
-	}
-	if err := ensureWritable(t.Folder); err != nil {
-		return err
-	}
 	for _, name := range []string{modelFile, checkpointFile} {
 		path := filepath.Join(t.Folder, name)
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
@@ -84,12 +91,33 @@ func (t *trainer) resume() error {
 			return err
 		}
 		t.history, t.sum, t.count, t.finished = file.History, file.Sum, file.Count, file.Finished()
-		if err := file.restore(t.Subject); err != nil || t.finished || t.ladder == nil {
+		switch err := file.restore(t.Subject); {
+		case err != nil:
 			return err
+		case t.finished:
+			return t.repair()
+		case t.ladder != nil:
+			return t.ladder.restore(file.Arrays)
 		}
-		return t.ladder.restore(file.Arrays)
+		return nil
 	}
 	return nil
+}
+
+// repair completes the folder of a finished model whose writer was killed, and says so.
+func (t *trainer) repair() error {
+	repaired, err := t.complete()
+	if repaired && err == nil {
+		t.warn(t.Folder + " holds the finished model; what its writer left undone beside it is done now")
+	}
+	return err
+}
+
+// warn passes a message to Run.Warn.
+func (t *trainer) warn(message string) {
+	if t.Warn != nil {
+		t.Warn(message)
+	}
 }
 
 // ensureWritable creates the folder and checks that files can be written there. A run that cannot
@@ -117,8 +145,9 @@ func (t *trainer) sameRun(path string, doc Manifest) error {
 		if string(a) == string(b) {
 			return nil
 		}
+		theirText, myText := difference(a, b)
 		return fmt.Errorf("%w: %s was trained with %s %s, not %s; give another folder, or remove this one",
-			ErrOtherModel, path, name, a, b)
+			ErrOtherModel, path, name, theirText, myText)
 	}
 	return errors.Join(
 		compare("the system", doc.Target, mine.Target), compare("the flow", doc.Flow, mine.Flow),
@@ -126,4 +155,22 @@ func (t *trainer) sameRun(path string, doc Manifest) error {
 		compare("a start of hash", doc.StartHash, mine.StartHash),
 		compare("data of hash", doc.DataHash, mine.DataHash),
 		compare("validation data of hash", doc.ValidationHash, mine.ValidationHash))
+}
+
+// difference returns the parts in which two JSON objects differ, or both texts if they are no
+// objects.
+func difference(a, b []byte) (string, string) {
+	var theirs, mine map[string]json.RawMessage
+	if json.Unmarshal(a, &theirs) != nil || json.Unmarshal(b, &mine) != nil {
+		return string(a), string(b)
+	}
+	for _, name := range slices.Sorted(maps.Keys(theirs)) {
+		if bytes.Equal(theirs[name], mine[name]) {
+			delete(theirs, name)
+			delete(mine, name)
+		}
+	}
+	a, _ = json.Marshal(theirs)
+	b, _ = json.Marshal(mine)
+	return string(a), string(b)
 }

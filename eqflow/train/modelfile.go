@@ -38,8 +38,10 @@ type Manifest struct {
 	// StartHash is the hash of the model's file whose parameters the training began with.
 	StartHash string  `json:"start_sha256,omitempty"`
 	History   History `json:"history"`
-	Sum       float64 `json:"sum"`   // of the losses since the last record
-	Count     int     `json:"count"` // of the losses since the last record
+	// Checksum is of all arrays of the file but the manifest.
+	Checksum string  `json:"sha256,omitempty"`
+	Sum      float64 `json:"sum"`   // of the losses since the last record
+	Count    int     `json:"count"` // of the losses since the last record
 }
 
 // manifest describes the subject as it is.
@@ -64,19 +66,20 @@ func (m Subject) Save(folder string) error {
 // write writes the variables below a scope ("" for all), the manifest and further arrays into one
 // file.
 func (m Subject) write(path string, doc Manifest, scope string, more ...dataset.Array) error {
-	text, err := json.Marshal(doc)
+	parameters, err := m.Parameters().Arrays(scope)
 	if err != nil {
 		return err
 	}
-	parameters, err := m.Parameters().Arrays(scope)
+	arrays := append(parameters, more...)
+	doc.Checksum = checksum(arrays)
+	text, err := json.Marshal(doc)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("eqflow: cannot make the model's folder: %w", err)
 	}
-	arrays := append(dataset.Arrays{dataset.Bytes(manifestArray, text)}, parameters...)
-	return dataset.WriteArrays(path, append(arrays, more...), true)
+	return dataset.WriteArrays(path, append(dataset.Arrays{dataset.Bytes(manifestArray, text)}, arrays...), true)
 }
 
 // File is the content of a model's file.
@@ -132,15 +135,19 @@ func (f File) Restore(m Subject) error {
 	if err := f.restore(m); err != nil {
 		return err
 	}
-	m.History, m.Start = f.History, f.StartHash
+	m.History, m.Start, m.Unchecked = f.History, f.StartHash, !f.Checked()
 	if !f.Finished() && f.Settings != nil && valueOf(f.Settings.Average) > 0 {
 		return m.Parameters().Copy(engine.ScopeFlow, engine.ScopeAverage)
 	}
 	return nil
 }
 
-// restore sets the subject's variables and steps to those of the file.
+// restore sets the subject's variables and steps to those of the file. It returns an error for a
+// file whose arrays are not the model's.
 func (f File) restore(m Subject) error {
+	if err := f.check(m); err != nil {
+		return err
+	}
 	for _, a := range f.Arrays {
 		if !isVariable(a.Name) {
 			continue

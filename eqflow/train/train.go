@@ -30,6 +30,9 @@ type Run struct {
 	Folder string
 	// Report is called after every step. It may be nil.
 	Report func(Progress)
+	// Warn receives messages about the folder: that it was repaired, or cannot be locked. It may be
+	// nil.
+	Warn func(message string)
 }
 
 // State is the part of a model that training changes, apart from the parameters.
@@ -37,6 +40,8 @@ type State struct {
 	Steps   int // training steps taken
 	History History
 	Start   string // SHA-256 of the file that gave the first parameters, if a file did
+	// Unchecked says that the parameters are from a file of an earlier version, without a checksum.
+	Unchecked bool
 }
 
 // Subject is the model that training fits: the density q of the flow, its target, and its state.
@@ -65,6 +70,19 @@ func (m Subject) Train(ctx context.Context, data Data, run Run) (History, error)
 	t, err := newTrainer(m, data, run)
 	if err != nil {
 		return History{}, err
+	}
+	if run.Folder != "" {
+		if err := ensureWritable(run.Folder); err != nil {
+			return History{}, err
+		}
+		unlock, err := lock(run.Folder, t.warn)
+		if err != nil {
+			return History{}, err
+		}
+		defer unlock()
+		if err := t.resume(); err != nil {
+			return History{}, err
+		}
 	}
 	m.History, err = t.run(ctx)
 	return m.History, err
@@ -148,7 +166,7 @@ func newTrainer(m Subject, data Data, run Run) (*trainer, error) {
 		return nil, err
 	}
 	t.history.Before = m.History.Before
-	return t, t.resume()
+	return t, nil
 }
 
 // run takes the remaining steps.
