@@ -24,6 +24,8 @@ var commands = []func() *cobra.Command{
 	newEvalCommand,
 	newCompareCommand,
 	newMeasureCommand,
+	newMoleculeCommand,
+	newEnergyCommand,
 	newMergeCommand,
 	newLabCommand,
 	newBenchCommand,

@@ -3,6 +3,7 @@ package molecule
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrInput marks every error that a given file or configuration causes: a file that is absent or
@@ -46,7 +47,8 @@ type ConfigurationError struct {
 }
 
 func (e *ConfigurationError) Error() string {
-	return fmt.Sprintf("molecule: configuration %d (from 0): %v", e.Configuration, e.Err)
+	return fmt.Sprintf("molecule: configuration %d (from 0): %s",
+		e.Configuration, strings.TrimPrefix(e.Err.Error(), "molecule: "))
 }
 
 func (e *ConfigurationError) Unwrap() []error { return []error{ErrInput, e.Err} }
