@@ -30,6 +30,7 @@ type bornSpace struct {
 	direct   []float64 // [n, n], of i < j: the derivative of the polar energy by r_ij, divided by r_ij
 	integral []float64 // [n]
 	radius   []float64 // [n], B
+	inverse  []float64 // [n], 1/B
 	response []float64 // [n], dB/dI
 	slopeB   []float64 // [n], dE/dB
 }
@@ -37,7 +38,7 @@ type bornSpace struct {
 func newBornSpace(n int) *bornSpace {
 	make2 := func() []float64 { return make([]float64, n*n) }
 	make1 := func() []float64 { return make([]float64, n) }
-	return &bornSpace{make2(), make2(), make2(), make1(), make1(), make1(), make1()}
+	return &bornSpace{make2(), make2(), make2(), make1(), make1(), make1(), make1(), make1()}
 }
 
 func (t *bornTerm) add(x, f []float64, w *workspace) float64 {
@@ -69,28 +70,30 @@ func (t *bornTerm) integrals(x []float64, s *bornSpace) {
 			}
 			s.r2[i*n+j] = r2
 			r := math.Sqrt(r2)
+			inv := 1 / r
 			b := &t.Atoms[j]
-			value, slope := t.descreen(r, a, b)
+			value, slope := t.descreen(r, inv, a, b)
 			s.integral[i] += value
 			s.slope[i*n+j] = slope
-			value, slope = t.descreen(r, b, a)
+			value, slope = t.descreen(r, inv, b, a)
 			s.integral[j] += value
 			s.slope[j*n+i] = slope
 		}
 	}
 }
 
-// descreen returns what atom b adds to the integral of atom a, and its derivative by r over r. The
-// derivatives through L and U vanish.
-func (t *bornTerm) descreen(r float64, a, b *BornSite) (value, slope float64) {
-	upper, inside := r+b.Scaled, math.Abs(r-b.Scaled)
+// descreen returns what atom b adds to the integral of atom a, and its derivative by r over r, where
+// invR is 1/r. The derivatives through L and U vanish.
+func (t *bornTerm) descreen(r, invR float64, a, b *BornSite) (value, slope float64) {
+	upper, lower := r+b.Scaled, max(a.Rho, math.Abs(r-b.Scaled))
 	if upper > a.Rho {
-		invL, invU, invR := 1/max(a.Rho, inside), 1/upper, 1/r
+		inv := 1 / (lower * upper)
+		invL, invU := inv*upper, inv*lower
 		squares := (invU - invL) * (invU + invL)
-		ratio := math.Log(upper * invL) // ln U/L
+		log := 0.5 * math.Log(upper*invL) * invR // ln(U/L)/2r
 		scaled2 := b.Scaled * b.Scaled * invR
-		value = 0.5 * (invL - invU + 0.25*(r-scaled2)*squares - 0.5*ratio*invR)
-		slope = 0.5 * (0.25*(1+scaled2*invR)*squares + 0.5*ratio*invR*invR) * invR
+		value = 0.5 * (invL - invU + 0.25*(r-scaled2)*squares - log)
+		slope = 0.5 * (0.25*(1+scaled2*invR)*squares + log*invR) * invR
 		if t.Engulfed && a.Rho < b.Scaled-r {
 			value += 1/a.Rho - invL
 			slope -= invL * invL * invR // L = s − r
@@ -98,7 +101,7 @@ func (t *bornTerm) descreen(r float64, a, b *BornSite) (value, slope float64) {
 	}
 	if t.Neck != nil {
 		v, d := t.Neck.at(r, a, b, t.Offset)
-		value, slope = value+v, slope+d/r
+		value, slope = value+v, slope+d*invR
 	}
 	return value, slope
 }
@@ -133,9 +136,9 @@ func (t *bornTerm) single(s *bornSpace) float64 {
 			s.response[i] = b * b * (1 - tanh*tanh) * (a.Alpha + psi*(-2*a.Beta+3*psi*a.Gamma)) * a.Rho / radius
 		}
 		b := s.radius[i]
-		s.slopeB[i] = 0
+		s.inverse[i], s.slopeB[i] = 1/b, 0
 		if t.PolarSelf {
-			value, slope := t.polar(b)
+			value, slope := t.polar(s.inverse[i])
 			sum += 0.5 * a.Charge * a.Charge * value
 			s.slopeB[i] = 0.5 * a.Charge * a.Charge * slope
 		}
@@ -150,14 +153,15 @@ func (t *bornTerm) single(s *bornSpace) float64 {
 	return sum
 }
 
-// polar returns −k(1/ε_in − e^(−κf)/ε_out)/f and its derivative by f.
-func (t *bornTerm) polar(f float64) (value, slope float64) {
-	outer := t.outer
-	if t.Kappa != 0 {
-		outer *= math.Exp(-t.Kappa * f)
+// polar returns −k(1/ε_in − e^(−κf)/ε_out)/f and its derivative by f, where invF is 1/f.
+func (t *bornTerm) polar(invF float64) (value, slope float64) {
+	if t.Kappa == 0 {
+		value = -(t.inner - t.outer) * invF
+		return value, -value * invF
 	}
-	value = -(t.inner - outer) / f
-	return value, -value/f - t.Kappa*outer/f
+	outer := t.outer * math.Exp(-t.Kappa/invF)
+	value = -(t.inner - outer) * invF
+	return value, -(value + t.Kappa*outer) * invF
 }
 
 // pairs adds the polar energy of pairs to dE/dB, fills in the direct derivative, and returns the
@@ -165,7 +169,7 @@ func (t *bornTerm) polar(f float64) (value, slope float64) {
 func (t *bornTerm) pairs(s *bornSpace) float64 {
 	n, sum := len(t.Atoms), 0.0
 	for i := range n {
-		qi, bi, own := t.Atoms[i].Charge, s.radius[i], 0.0
+		qi, bi, invB, own := t.Atoms[i].Charge, s.radius[i], s.inverse[i], 0.0
 		for j := i + 1; j < n; j++ {
 			r2 := s.r2[i*n+j]
 			if math.IsInf(r2, 1) {
@@ -173,14 +177,18 @@ func (t *bornTerm) pairs(s *bornSpace) float64 {
 				continue
 			}
 			bb := bi * s.radius[j]
-			decay := math.Exp(-0.25 * r2 / bb)
-			f := math.Sqrt(r2 + bb*decay)
+			ratio := 0.25 * r2 * (invB * s.inverse[j])
+			decay := math.Exp(-ratio)
+			invF := 1 / math.Sqrt(r2+bb*decay)
+			value, slope := t.polar(invF)
+			if t.PairShift != 0 {
+				value, slope = t.shifted(value, slope, invF)
+			}
 			qq := qi * t.Atoms[j].Charge
-			value, slope := t.polar(f)
-			sum += qq * (value + t.shift(f))
-			half := 0.5 * (qq*slope + qq*t.shiftSlope(f)) / f // dE/df²
+			sum += qq * value
+			half := 0.5 * qq * slope * invF // dE/df²
 			s.direct[i*n+j] = half * (2 - 0.5*decay)
-			each := half * decay * (1 + 0.25*r2/bb) // dE/d(BB')
+			each := half * decay * (1 + ratio) // dE/d(BB')
 			own += each * s.radius[j]
 			s.slopeB[j] += each * bi
 		}
@@ -189,20 +197,13 @@ func (t *bornTerm) pairs(s *bornSpace) float64 {
 	return sum
 }
 
-// shift is the constant that a cutoff adds to the pair's energy: k(1/ε_in − e^(−κf)/ε_out) times
-// PairShift.
-func (t *bornTerm) shift(f float64) float64 {
-	if t.PairShift == 0 {
-		return 0
+// shifted replaces the factor 1/f of a pair's energy by 1/f − PairShift.
+func (t *bornTerm) shifted(value, slope, invF float64) (float64, float64) {
+	outer := t.outer
+	if t.Kappa != 0 {
+		outer *= math.Exp(-t.Kappa / invF)
 	}
-	return t.PairShift * (t.inner - t.outer*math.Exp(-t.Kappa*f))
-}
-
-func (t *bornTerm) shiftSlope(f float64) float64 {
-	if t.PairShift == 0 || t.Kappa == 0 {
-		return 0
-	}
-	return t.PairShift * t.Kappa * t.outer * math.Exp(-t.Kappa*f)
+	return value + t.PairShift*(t.inner-outer), slope + t.PairShift*t.Kappa*outer
 }
 
 // forces adds the forces of all pairs.
