@@ -21,8 +21,9 @@ const energyHelp = `Computes energies and forces of a molecule's configurations,
 writes (openmm.XmlSerializer.serialize(system)). It needs no OpenMM. What the System has that
 changes the energy and is not supported is refused; "eqflow molecule" lists it.
 
-The configurations are x [N, n, 3] in nm, or in angstrom with --unit angstrom; the models of a
-PDB file are in angstrom always. Bond lengths that speak for another unit are an error.
+The configurations are x [N, n, 3] in nm, or in angstrom with --unit angstrom, of an .npz, .npy
+or .xyz. The models of a .pdb and the frames of a .dcd are in angstrom always. Bond lengths that
+speak for another unit are an error.
 
 --out writes an .npz: x in nm, energy [N] and by_force [N, K] and by_group [N, G] in kJ/mol,
 forces [N, n, 3] in kJ/mol/nm. Its manifest names the forces, the groups and the units, and has
@@ -133,8 +134,15 @@ func (o *energyOptions) potential(cmd *cobra.Command, s *molecule.System) (*mole
 
 // configurations reads the coordinates and converts them to nm.
 func (o *energyOptions) configurations(s *molecule.System, path string) (particle.Batch, error) {
-	if strings.EqualFold(filepath.Ext(path), ".pdb") {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".pdb":
 		return pdbConfigurations(s, path)
+	case ".dcd":
+		x, err := molecule.ReadDCD(path, s.Atoms())
+		if err != nil {
+			return x, err
+		}
+		return x, inFile(path, s.CheckLengths(x))
 	}
 	set, err := dataset.Read(path, s.Atoms(), 3)
 	if err != nil {

@@ -109,6 +109,10 @@ func TestEnergyOfOtherFiles(t *testing.T) {
 		}
 		energies = append(energies, s.Energy.Mean)
 	}
+	code, stdout, stderr := runCaptured("energy", "--json", "--openmm", xml, moleculeFile("tripeptide-amber19.dcd"))
+	if code != exitDone || !strings.Contains(stdout, `"n": 6`) {
+		t.Errorf("a trajectory: code %d, %s, %s", code, stdout, stderr)
+	}
 	for _, e := range energies {
 		if math.Abs(e-energies[0]) > 1e-9*math.Abs(e) {
 			t.Errorf("energies differ: %v", energies)

@@ -2,7 +2,7 @@
 // writes, in plain Go and float64.
 //
 // Units are nm, kJ/mol, kJ/mol/nm, rad, e and u. Atoms and configurations have numbers from 0. PDB
-// files are in angstrom and are converted.
+// and DCD files are in angstrom and are converted.
 //
 // Read system.go first: System is the molecule with its force field, as data. Then:
 //
@@ -13,8 +13,8 @@
 //     configuration, Evaluate many on all cores. Engine is the interface for a second
 //     implementation of the energy.
 //   - bonded.go, maps.go, nonbonded.go, born.go: the terms of the energy, each with its forces.
-//   - structure.go, pdb.go: Structure and ReadPDB, names and coordinates. System.Attach checks that
-//     a structure is of the system.
+//   - structure.go, pdb.go, dcd.go: Structure, ReadPDB and ReadDCD, names and coordinates.
+//     System.Attach checks that a structure is of the system.
 //   - topology.go, graph.go, elements.go: System.Topology, the rings, rotors, stereocentres and
 //     equivalent atoms.
 //

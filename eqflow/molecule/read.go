@@ -47,8 +47,11 @@ func ParseSystem(data []byte) (*System, error) {
 		s.Forces = append(s.Forces, readForce(e))
 	}
 	root.finish()
+	if root.doc.err != nil {
+		return nil, root.doc.err
+	}
 	s.Refusals = root.doc.refusals
-	return s, root.doc.err
+	return s, nil
 }
 
 // layout refuses a version of an element that is newer than the newest one known.

@@ -148,6 +148,14 @@ def tripeptide(pdb):
     write("tripeptide-amber19", system, np.array(places))
     with open("tripeptide-amber19.pdb", "w", encoding="utf-8") as file:
         app.PDBFile.writeFile(topology, np.load("tripeptide-amber19.npz")["x"][0] * 10 * unit.angstrom, file)
+    write_trajectory(topology, np.load("tripeptide-amber19.npz")["x"])
+
+
+def write_trajectory(topology, x):
+    with open("tripeptide-amber19.dcd", "wb") as file:
+        trajectory = app.DCDFile(file, topology, 1 * unit.femtosecond)
+        for frame in x:
+            trajectory.writeModel(frame * unit.nanometer)
 
 
 main()
