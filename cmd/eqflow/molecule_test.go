@@ -146,11 +146,10 @@ func TestEnergyRefusals(t *testing.T) {
 	copy(set.Batch.At(4)[:3], set.Batch.At(4)[18:21])
 	together := filepath.Join(folder, "together.npz")
 	wide := filepath.Join(folder, "wide.npz")
-	if err := dataset.Write(together, dataset.Set{Batch: set.Batch}, false); err != nil {
-		t.Fatal(err)
-	}
-	if err := dataset.Write(wide, dataset.Set{Batch: scaled(set.Batch, 10)}, false); err != nil {
-		t.Fatal(err)
+	for path, x := range map[string]particle.Batch{together: set.Batch, wide: scaled(set.Batch, 10)} {
+		if err := dataset.Write(path, dataset.Set{Batch: x}, false); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for want, line := range map[string][]string{
 		"constraints, whose":                     {"--openmm", constrained, x},

@@ -224,9 +224,20 @@ func (s *System) refusal() error {
 	if len(s.Refusals) == 0 {
 		return nil
 	}
-	parts := make([]string, len(s.Refusals))
-	for k, r := range s.Refusals {
-		parts[k] = r.String()
+	var order []string
+	what := map[string][]string{} // by what they need
+	for _, r := range s.Refusals {
+		if len(what[r.Needs]) == 0 {
+			order = append(order, r.Needs)
+		}
+		what[r.Needs] = append(what[r.Needs], r.What)
+	}
+	parts := make([]string, len(order))
+	for k, needs := range order {
+		parts[k] = Refusal{What: strings.Join(what[needs], ", "), Needs: needs}.String()
+		if len(what[needs]) > 1 {
+			parts[k] = strings.Replace(parts[k], " is not supported", " are not supported", 1)
+		}
 	}
 	return inputErrorf("%s", strings.Join(parts, "; "))
 }
