@@ -59,8 +59,8 @@ func (o *objectiveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	o.changed = flags.Changed
 	flags.StringVar(&o.name, "objective", "",
-		"likelihood, energy, mixture, flow-matching, annealed or energy-matching (default likelihood; egnn and "+
-			"onehop: flow-matching, likelihood with --path-gradients)")
+		objectiveNames(func(train.Objective) bool { return true })+
+			" (default likelihood; egnn and onehop: flow-matching, likelihood with --path-gradients)")
 	flags.StringVar(&o.pairing, "coupling", "",
 		"of flow-matching: independent, or ot for equivariant optimal transport (default independent)")
 	flags.Float64Var(&o.penalty, "penalty", 1,
@@ -81,6 +81,18 @@ func (o *objectiveFlags) add(cmd *cobra.Command) {
 		fmt.Sprintf("of energy-matching: energies at every point (default %d)", probing.Probes))
 }
 
+// objectiveNames lists the objectives of a kind, as in "a, b or c".
+func objectiveNames(of func(train.Objective) bool) string {
+	var names []string
+	for _, o := range train.Objectives {
+		if of(o) {
+			names = append(names, o.String())
+		}
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
 // penaltyGiven is the penalty on the command line, nil where none is given.
 func (o objectiveFlags) penaltyGiven() *float64 {
 	if o.changed("penalty") {
@@ -97,10 +109,10 @@ func (o objectiveFlags) objective(c flow.Config) (train.Objective, error) {
 			o.name = train.Matching{}.String()
 		}
 	}
-	if _, err := train.ObjectiveNamed(o.name); err != nil {
+	chosen, err := train.ObjectiveNamed(o.name) // which an objective without flags is
+	if err != nil {
 		return nil, err
 	}
-	var chosen train.Objective
 	var own []string
 	owners := map[string][]string{} // of each flag
 	for _, k := range objectiveKinds {

@@ -17,6 +17,8 @@ var commands = []func() *cobra.Command{
 	newEvalCommand,
 	newCompareCommand,
 	newMeasureCommand,
+	newMoleculeCommand,
+	newEnergyCommand,
 	newMergeCommand,
 	newLabCommand,
 	newBenchCommand,

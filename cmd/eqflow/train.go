@@ -235,8 +235,8 @@ func (o *trainOptions) read(t target.Target) (data train.Data, err error) {
 			return data, err
 		}
 	} else if !o.settings.Objective.DataFree() {
-		return data, fmt.Errorf("--data FILE is missing; make one with eqflow mcmc, " +
-			"or train with --objective energy, annealed or energy-matching")
+		return data, fmt.Errorf("--data FILE is missing; make one with eqflow mcmc, or train with "+
+			"--objective %s", objectiveNames(train.Objective.DataFree))
 	}
 	if o.validation != "" {
 		data.Validation, err = readFor(t, o.validation)

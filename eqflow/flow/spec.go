@@ -57,15 +57,17 @@ type kind struct {
 	forCluster func(rm float64) Config
 }
 
-// configurable is the configuration of a field that fills in its own defaults.
-type configurable[F any] interface {
-	dynamics.Config
-	WithDefaults() F
+// withDefaults fills in the defaults of a field that has any.
+func withDefaults[F dynamics.Config](field F) F {
+	if d, ok := any(field).(interface{ WithDefaults() F }); ok {
+		return d.WithDefaults()
+	}
+	return field
 }
 
 // ofField returns the row of a continuous flow. cluster sets the field's lengths and the number of
 // solver steps, 0 for the default.
-func ofField[F configurable[F]](name string, matching bool, cluster func(f F, rm float64) (F, int)) kind {
+func ofField[F dynamics.Config](name string, matching bool, cluster func(f F, rm float64) (F, int)) kind {
 	var zero F
 	return kind{
 		name: name, plain: Continuous{Field: zero}, matching: matching,
@@ -78,7 +80,7 @@ func ofField[F configurable[F]](name string, matching bool, cluster func(f F, rm
 			if !ok {
 				return nil, false
 			}
-			return field.WithDefaults(), true
+			return withDefaults(field), true
 		},
 		read: func(text json.RawMessage, solver ode.Tableau, steps int) (Config, error) {
 			var field F

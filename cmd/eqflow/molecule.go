@@ -1,0 +1,308 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
+)
+
+const moleculeHelp = `Describes a molecule with its force field, from the System file that OpenMM writes
+(openmm.XmlSerializer.serialize(system)): the atoms, the terms of each force, the solvent,
+cutoffs, constraints, the total charge, the bonds that turn, rings, stereocentres and
+equivalent atoms. It names what "eqflow energy" would refuse, and what that would need.
+
+With --structure it names the atoms, after it has checked that the structure is of this
+system. Atoms have numbers from 0, as in OpenMM.`
+
+const moleculeExamples = `  eqflow molecule alanine.xml
+  eqflow molecule alanine.xml --structure alanine.pdb --json`
+
+// moleculeOptions are the flags of "eqflow molecule".
+type moleculeOptions struct {
+	structure string
+	asJSON    bool
+}
+
+// newMoleculeCommand describes a molecule.
+func newMoleculeCommand() *cobra.Command {
+	var o moleculeOptions
+	cmd := &cobra.Command{
+		Use:     "molecule FILE.xml",
+		Short:   "Describe a molecule with its force field",
+		Long:    moleculeHelp,
+		Example: moleculeExamples,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return moleculeError(o.run(cmd.OutOrStdout(), files[0]))
+		},
+	}
+	addStructureFlag(cmd, &o.structure)
+	addJSONFlag(cmd, &o.asJSON)
+	return cmd
+}
+
+// addStructureFlag gives a command the flag --structure.
+func addStructureFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "structure", "", "a PDB `file` with the names of the atoms")
+}
+
+// moleculeError marks errors of files as wrong input.
+func moleculeError(err error) error {
+	if errors.Is(err, molecule.ErrInput) {
+		return asInput(err)
+	}
+	return modelError(err)
+}
+
+// inFile says in which file an error of the package molecule arose; nil stays nil.
+func inFile(path string, err error) error {
+	if !errors.Is(err, molecule.ErrInput) {
+		return err
+	}
+	return inputErrorf("%s: %s", path, strings.TrimPrefix(err.Error(), "molecule: "))
+}
+
+// readMolecule reads a System and, unless its path is empty, the structure with the names.
+func readMolecule(path, structure string) (*molecule.System, error) {
+	system, err := molecule.ReadSystem(path)
+	if err != nil || structure == "" {
+		return system, err
+	}
+	names, err := molecule.ReadPDB(structure)
+	if err != nil {
+		return nil, err
+	}
+	return system, inFile(structure, system.Attach(names))
+}
+
+func (o *moleculeOptions) run(out io.Writer, path string) error {
+	system, err := readMolecule(path, o.structure)
+	if err != nil {
+		return err
+	}
+	d := describeMolecule(system)
+	if o.asJSON {
+		return writeJSON(out, d)
+	}
+	d.show(out)
+	return nil
+}
+
+// moleculeDescription is the result of "eqflow molecule".
+type moleculeDescription struct {
+	Atoms       int                 `json:"atoms"`
+	Formula     string              `json:"formula"`
+	Molecules   int                 `json:"molecules"`
+	Mass        float64             `json:"mass_u"`
+	Charge      float64             `json:"charge_e"`
+	Forces      []forceDescription  `json:"forces"`
+	Solvent     string              `json:"solvent"`
+	Constraints int                 `json:"constraints"`
+	Unheld      int                 `json:"constraints_without_spring"`
+	Bonds       int                 `json:"bonds"`
+	Rotors      []rotorDescription  `json:"rotors"`
+	Rings       [][]int             `json:"rings"`
+	Centres     []centreDescription `json:"stereocentres"`
+	Equivalent  [][]int             `json:"equivalent"`
+	Refused     []molecule.Refusal  `json:"refused"`
+	SHA256      string              `json:"sha256"`
+	OpenMM      string              `json:"openmm"`
+	Labels      []string            `json:"labels"`           // of the atoms: names of the structure, or elements
+	Models      int                 `json:"models,omitempty"` // of the structure
+}
+
+type forceDescription struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Group int    `json:"group"`
+	Terms int    `json:"terms"`
+	What  string `json:"what"` // the terms and their settings in words
+}
+
+type rotorDescription struct {
+	Bond [2]int             `json:"bond"`
+	Kind molecule.RotorKind `json:"kind"`
+}
+
+type centreDescription struct {
+	Atom       int    `json:"atom"`
+	Neighbours [4]int `json:"neighbours"`
+	Sign       int    `json:"sign,omitempty"`
+	Handedness string `json:"handedness,omitempty"`
+}
+
+func describeMolecule(s *molecule.System) moleculeDescription {
+	t := s.Topology()
+	d := moleculeDescription{
+		Atoms: s.Atoms(), Formula: formula(s.Elements()), Molecules: t.Molecules, Charge: s.Charge(),
+		Constraints: len(s.Constraints), Unheld: len(s.Unheld()), Bonds: len(t.Bonds), Rings: listed(t.Rings),
+		Equivalent: listed(t.Equivalent), Refused: listed(s.Refusals), SHA256: s.SHA256, OpenMM: s.OpenMM,
+		Solvent: "none", Rotors: []rotorDescription{}, Centres: []centreDescription{}, Labels: s.Elements(),
+	}
+	for _, m := range s.Masses {
+		d.Mass += m
+	}
+	names := s.ForceNames()
+	for k, f := range s.Forces {
+		d.Forces = append(d.Forces, forceDescription{names[k], f.Type, f.Group, f.Terms.Len(), describeTerms(f.Terms)})
+		if b, ok := f.Terms.(*molecule.Born); ok {
+			d.Solvent = b.Model
+		}
+	}
+	for _, r := range t.Rotors {
+		d.Rotors = append(d.Rotors, rotorDescription(r))
+	}
+	for _, c := range t.Stereocentres {
+		d.Centres = append(d.Centres, centreDescription(c))
+	}
+	if s.Structure != nil {
+		d.Models = s.Structure.Models.Len()
+		for i, a := range s.Structure.Atoms {
+			d.Labels[i] = a.String()
+		}
+	}
+	return d
+}
+
+// listed returns a list that JSON shows as [] rather than null if it is empty.
+func listed[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// formula counts the elements in Hill's order: carbon, hydrogen, then the alphabet.
+func formula(elements []string) string {
+	count := map[string]int{}
+	for _, e := range elements {
+		if e == "" {
+			e = "?"
+		}
+		count[e]++
+	}
+	var parts []string
+	rank := func(e string) string {
+		if e == "C" || e == "H" {
+			return " " + e
+		}
+		return e
+	}
+	order := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return strings.Compare(rank(a), rank(b)) })
+	for _, e := range order {
+		parts = append(parts, fmt.Sprint(e, count[e]))
+	}
+	return strings.Join(parts, " ")
+}
+
+// describeTerms says in words what a force's terms are.
+func describeTerms(terms molecule.Terms) string {
+	cut := func(distance float64) string {
+		if distance == 0 {
+			return "no cutoff"
+		}
+		return fmt.Sprintf("cutoff %g nm", distance)
+	}
+	switch t := terms.(type) {
+	case molecule.Bonds:
+		return fmt.Sprintf("%d bonds", t.Len())
+	case molecule.Angles:
+		return fmt.Sprintf("%d angles", t.Len())
+	case molecule.Torsions, molecule.RBTorsions:
+		return fmt.Sprintf("%d torsions", t.Len())
+	case *molecule.Maps:
+		return fmt.Sprintf("%d pairs of torsions, %d maps", t.Len(), len(t.Grids))
+	case *molecule.Nonbonded:
+		text := fmt.Sprintf("%d atoms, %d exceptions, %s", t.Len(), len(t.Exceptions), cut(t.Cutoff))
+		if t.Cutoff > 0 {
+			text += fmt.Sprintf(", reaction field of dielectric %g", t.Dielectric)
+		}
+		if t.Switch > 0 {
+			text += fmt.Sprintf(", switched off from %g nm", t.Switch)
+		}
+		return text
+	case *molecule.Born:
+		text := fmt.Sprintf("%s, dielectrics %g and %g, %s", t.Model, t.Solute, t.Solvent, cut(t.Cutoff))
+		if t.Kappa != 0 {
+			text += fmt.Sprintf(", salt of kappa %g/nm", t.Kappa)
+		}
+		if t.Surface == 0 {
+			return text + ", no surface energy"
+		}
+		return text + fmt.Sprintf(", surface energy %.5g kJ/mol/nm2", t.Surface)
+	}
+	return "no energy"
+}
+
+// show prints the description for people.
+func (d moleculeDescription) show(out io.Writer) {
+	fmt.Fprintf(out, "atoms          %d: %s\nmolecules      %d\nmass           %.4f u\ncharge         %.4f e\n",
+		d.Atoms, d.Formula, d.Molecules, d.Mass, d.Charge+0)
+	for _, f := range d.Forces {
+		name := f.Name
+		if f.Name != f.Type {
+			name += " (" + f.Type + ")"
+		}
+		fmt.Fprintf(out, "force          %s, group %d: %s\n", name, f.Group, f.What)
+	}
+	fmt.Fprintf(out, "solvent        %s\nconstraints    %d", d.Solvent, d.Constraints)
+	if d.Constraints > 0 {
+		fmt.Fprintf(out, ", of which %d have no spring; eqflow energy takes them with --lift-constraints", d.Unheld)
+	}
+	fmt.Fprintf(out, "\nbonds          %d\nrings          %s\n", d.Bonds, orNone(len(d.Rings)))
+	for _, ring := range d.Rings {
+		fmt.Fprintf(out, "  %s\n", d.atoms(ring...))
+	}
+	fmt.Fprintf(out, "rotors         %s\n", orNone(len(d.Rotors)))
+	for _, r := range d.Rotors {
+		fmt.Fprintf(out, "  %-8s %s\n", r.Kind, d.atoms(r.Bond[:]...))
+	}
+	fmt.Fprintf(out, "stereocentres  %s\n", orNone(len(d.Centres)))
+	for _, c := range d.Centres {
+		fmt.Fprintf(out, "  %s of %s%s\n", d.atoms(c.Atom), d.atoms(c.Neighbours[:]...), handedness(c))
+	}
+	fmt.Fprintf(out, "equivalent     %s\n", orNone(len(d.Equivalent)))
+	for _, set := range d.Equivalent {
+		fmt.Fprintf(out, "  %s\n", d.atoms(set...))
+	}
+	for _, r := range d.Refused {
+		fmt.Fprintf(out, "refused        %s\n", r)
+	}
+	fmt.Fprintf(out, "file           OpenMM %s, sha256 %s\n", d.OpenMM, d.SHA256)
+}
+
+func handedness(c centreDescription) string {
+	switch {
+	case c.Handedness != "":
+		return ", " + c.Handedness
+	case c.Sign != 0:
+		return fmt.Sprintf(", sign %+d", c.Sign)
+	}
+	return ""
+}
+
+func orNone(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}
+
+// atoms lists atoms with their labels.
+func (d moleculeDescription) atoms(numbers ...int) string {
+	parts := make([]string, len(numbers))
+	for k, i := range numbers {
+		parts[k] = fmt.Sprint(i)
+		if d.Labels[i] != "" {
+			parts[k] += " (" + d.Labels[i] + ")"
+		}
+	}
+	return strings.Join(parts, ", ")
+}

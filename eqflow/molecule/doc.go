@@ -1,0 +1,41 @@
+// Package molecule computes energies and forces of molecules from the System files that OpenMM
+// writes, in plain Go and float64.
+//
+// Units are nm, kJ/mol, kJ/mol/nm, rad, e and u. Atoms and configurations have numbers from 0. PDB
+// and DCD files are in angstrom and are converted.
+//
+// Read system.go first: System is the molecule with its force field, as data. Then:
+//
+//   - read.go, read_nonbonded.go, read_customgb.go: ReadSystem. element.go and expression.go are
+//     the XML and the expressions below it. Nothing in a file is ignored: a part that changes the
+//     energy and is not supported is a Refusal, an unknown attribute or element is an error.
+//   - potential.go: NewPotential makes the energy of a System. Potential.Energy computes one
+//     configuration, Evaluate many on all cores. Engine is the interface for a second
+//     implementation of the energy.
+//   - bonded.go, maps.go, nonbonded.go, born.go: the terms of the energy, each with its forces.
+//   - structure.go, pdb.go, dcd.go: Structure, ReadPDB and ReadDCD, names and coordinates.
+//     System.Attach checks that a structure is of the system.
+//   - topology.go, graph.go, elements.go: System.Topology, the rings, rotors, stereocentres and
+//     equivalent atoms.
+//
+// # What is supported
+//
+// HarmonicBondForce, HarmonicAngleForce, PeriodicTorsionForce, RBTorsionForce, CMAPTorsionForce,
+// NonbondedForce without a box (NoCutoff, CutoffNonPeriodic with its reaction field), GBSAOBCForce,
+// CustomGBForce where its expressions are those of Amber's HCT, OBC1, OBC2, GBn or GBn2, and
+// CMMotionRemover, which has no energy. Constraints are refused unless Options lifts them.
+//
+// Boxes, Ewald sums, virtual sites, Drude particles, barostats and other custom forces are refused
+// by their names.
+//
+// # Costs
+//
+// Time grows as the square of the number of atoms, also with a cutoff. With a generalised Born
+// solvent each goroutine holds three arrays of that square: 24 MB for 1000 atoms.
+//
+// # Adding a force
+//
+// A new type of force is a type of Terms in system.go, a reader in the table forceReaders, a term
+// with its forces, and its keys in termKeys, by which equivalent atoms are found. testdata/make.py
+// makes reference values with OpenMM.
+package molecule

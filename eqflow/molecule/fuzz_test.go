@@ -1,0 +1,46 @@
+package molecule
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+// Whatever a System file holds, reading and computing end with a result or an error, never a panic,
+// and a result is finite.
+func FuzzParseSystem(f *testing.F) {
+	small := text(f, "small.xml")
+	f.Add(small)
+	f.Add(strings.Replace(small, `<Bond d=".15" k="200000" p1="0"`, `<Bond d=".15" k="200000" p1="-1"`, 1))
+	f.Add(text(f, "amber14-gbn2-salt.xml"))
+	f.Add(strings.ReplaceAll(text(f, "amber14-gbn.xml"), `param4="3"`, `param4="2.5"`))
+	f.Fuzz(func(t *testing.T, content string) {
+		s, err := ParseSystem([]byte(content))
+		if err != nil {
+			return
+		}
+		s.Topology()
+		p, err := NewPotential(s, Options{LiftConstraints: true})
+		if err != nil {
+			return
+		}
+		x := make([]float64, 3*s.Atoms())
+		for k := range x {
+			x[k] = 0.1 * float64(k%7) * math.Sin(float64(k))
+		}
+		if e, err := p.Energy(x, nil, nil); err == nil && (math.IsNaN(e) || math.IsInf(e, 0)) {
+			t.Errorf("the energy is %g without an error", e)
+		}
+	})
+}
+
+// Whatever a PDB file holds, reading ends with whole models or an error.
+func FuzzParsePDB(f *testing.F) {
+	f.Add(text(f, "tripeptide-amber19.pdb"))
+	f.Fuzz(func(t *testing.T, content string) {
+		s, err := ParsePDB(strings.NewReader(content))
+		if err == nil && len(s.Models.X) != s.Models.Len()*3*len(s.Atoms) {
+			t.Errorf("%d coordinates of %d atoms", len(s.Models.X), len(s.Atoms))
+		}
+	})
+}
