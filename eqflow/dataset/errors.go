@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -41,6 +42,9 @@ type unsupportedType string
 // recordField finds the names of fields in the type of a record.
 var recordField = regexp.MustCompile(`\(\s*['"]([^'"]+)['"]\s*,`)
 
+// positionField matches the names of fields that are likely to be positions.
+var positionField = regexp.MustCompile(`(?i)pos|coord|xyz|^[xr]$`)
+
 // The text names the type and a way to save the values that Read accepts.
 func (t unsupportedType) Error() string {
 	if fields := recordField.FindAllStringSubmatch(string(t), -1); fields != nil {
@@ -48,8 +52,9 @@ func (t unsupportedType) Error() string {
 		for k, field := range fields {
 			names[k] = field[1]
 		}
+		best := names[max(0, slices.IndexFunc(names, positionField.MatchString))]
 		return fmt.Sprintf("holds records with the fields %s; "+
-			"save one field, such as array['%s'], as an array of numbers", strings.Join(names, ", "), names[len(names)-1])
+			"save one field, such as array['%s'], as an array of numbers", strings.Join(names, ", "), best)
 	}
 	what, advice := "elements", "save numbers, with .astype('float64')"
 	switch kind := strings.TrimLeft(string(t), "<>|="); {

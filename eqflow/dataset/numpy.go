@@ -183,7 +183,7 @@ func batchOf(x Array, n, d int) (particle.Batch, error) {
 	var none particle.Batch
 	if x.isBool {
 		return none, fmt.Errorf("its array %s %s holds true and false (type bool), not coordinates; "+
-			"save the positions that the mask selects, x=positions[mask]", x.Name, shapeText(x.Shape))
+			"save the positions themselves, not a mask of them", x.Name, shapeText(x.Shape))
 	}
 	switch len(x.Shape) {
 	case 3:

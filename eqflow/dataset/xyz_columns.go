@@ -50,7 +50,8 @@ func propertyColumns(properties string) (columns, error) {
 		found.total += width
 	}
 	if found.count == 0 {
-		return found, fmt.Errorf("Properties=%.60s has no pos:R:3 or pos:R:2; write the file with positions", properties)
+		return found, fmt.Errorf("Properties=%.60s has no pos:R:3 or pos:R:2; "+
+			"write the file with positions", properties)
 	}
 	return found, nil
 }
@@ -83,7 +84,8 @@ func plainColumns(fields []string, comment string) (columns, error) {
 		return columns{}, fmt.Errorf("has %d columns that begin with the number %.20s, which leaves open where "+
 			"the positions are; %s", len(fields), first, adviceProperties)
 	}
-	return columns{}, fmt.Errorf("%.20q in its first column is neither a symbol nor a type; %s", first, adviceProperties)
+	return columns{}, fmt.Errorf("%.20q in its first column is neither a symbol nor a type; %s",
+		first, adviceProperties)
 }
 
 // check returns an error if a line does not have the columns of the lines before.

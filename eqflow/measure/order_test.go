@@ -26,12 +26,13 @@ func TestOrderPlaysNoPart(t *testing.T) {
 		"both ordered":      {ordered, both()},
 		"both shuffled":     {mixed, mixed},
 	} {
-		d, err := Comparison{Size: 100}.Compare(context.Background(), dumbbells(rng, c.sample), dumbbells(rng, c.reference))
+		sample, reference := dumbbells(rng, c.sample), dumbbells(rng, c.reference)
+		d, err := Comparison{Size: 100}.Compare(context.Background(), sample, reference)
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Two sets of 100 differ by 10 or so in the number of long dumbbells, which moves a tenth of
-		// them by 3.
+		// Two sets of 100 differ by 10 or so in the number of long dumbbells, which moves a tenth
+		// of them by 3.
 		for what, w2 := range map[string]float64{
 			"energy-W2": d.EnergyW2, "its floor": d.EnergyW2Floor, "distance-W2": d.DistanceW2,
 			"W2": d.W2 * math.Sqrt2, "its floor ": d.W2Floor * math.Sqrt2,
@@ -111,7 +112,8 @@ func TestCompareNeedsOneNumberPerConfiguration(t *testing.T) {
 	x := dumbbells(rand.New(rand.NewPCG(1, 1)), []float64{1, 2, 3})
 	short := x
 	short.LogWeight = []float64{0, 0}
-	if _, err := (Comparison{}).Compare(context.Background(), short, x); err == nil || !strings.Contains(err.Error(), "2 log-w") {
+	_, err := Comparison{}.Compare(context.Background(), short, x)
+	if err == nil || !strings.Contains(err.Error(), "2 log-w") {
 		t.Errorf("two log-weights of three: %v", err)
 	}
 }

@@ -14,7 +14,10 @@ func TestLeastShapeDistances(t *testing.T) {
 	for _, c := range []struct {
 		n, d int
 		r    Relabelling
-	}{{4, 2, Relabelling{}}, {4, 3, Relabelling{}}, {3, 1, Relabelling{}}, {5, 3, Relabelling{Types: []int{0, 0, 1, 1, 1}}}} {
+	}{
+		{4, 2, Relabelling{}}, {4, 3, Relabelling{}}, {3, 1, Relabelling{}},
+		{5, 3, Relabelling{Types: []int{0, 0, 1, 1, 1}}},
+	} {
 		x, y := NewBatch(5, c.n, c.d), NewBatch(4, c.n, c.d)
 		for _, b := range []Batch{x, y} {
 			for k := range b.X {
@@ -33,13 +36,14 @@ func TestLeastShapeDistances(t *testing.T) {
 			for j := range y.Len() {
 				got := least[i*y.Len()+j]
 				want := math.Sqrt(AlignRelabelled(x.At(i), y.At(j), c.d, c.r, true).SquaredDistance)
-				if math.Abs(got-want) > 1e-6 || got > published[i*y.Len()+j]+1e-6 {
-					t.Errorf("%d particles in %d dimensions: %g, want %g, at most %g", c.n, c.d, got, want, published[i*y.Len()+j])
+				if bound := published[i*y.Len()+j]; math.Abs(got-want) > 1e-6 || got > bound+1e-6 {
+					t.Errorf("%d particles in %d dimensions: %g, want %g, at most %g", c.n, c.d, got, want, bound)
 				}
 			}
 		}
 	}
-	if _, err := LeastShapeDistances(context.Background(), NewBatch(1, 7, 2), NewBatch(1, 7, 2), Relabelling{}, nil); err == nil {
+	seven := NewBatch(1, 7, 2)
+	if _, err := LeastShapeDistances(context.Background(), seven, seven, Relabelling{}, nil); err == nil {
 		t.Error("seven particles have too many permutations")
 	}
 }
