@@ -12,6 +12,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
 const evalHelp = `Scores configurations with a trained generator, draws samples from it, and says whether the
@@ -20,10 +21,11 @@ four times as many: a flow can learn to exploit its solver, and then they disagr
 what is known of the system: the NLL of a fair sample cannot lie under the target's entropy
 (--equilibrium=false for data that are no fair sample), and log Z from the weights must agree.
 
-Beside the data it measures, as papers do: W2 over rotation, reflection and relabelling, W2 of
-energies and of pair distances, total variation, radial distribution functions (--json,
---figures), and free energies along collective variables, reweighted. A collective variable is
-an expression of a configuration:
+Beside the data it measures, as papers do: W2 over rotation, reflection and relabelling (relabelled
+first and rotated afterwards, an upper bound), W2 of energies and of pair distances, total
+variation, radial distribution functions (--json, --figures), and free energies along collective
+variables, reweighted. A configuration of the data that cannot be of the system is left out, and
+named. A collective variable is an expression of a configuration:
 
 ` + measure.ExpressionHelp + `.
 
@@ -134,14 +136,14 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if err := o.divergence.apply(model, o.evaluation.Seed); err != nil {
 		return err
 	}
-	batch, err := readFor(model.Target, o.data)
+	batch, err := readData(cmd, model.Target, o.data, true)
 	if err != nil {
 		return asInput(err)
 	}
 	if o.shard != "" {
 		return modelError(o.runShard(cmd, model, batch))
 	}
-	if err := o.readVariables(model); err != nil {
+	if err := o.readVariables(model, batch); err != nil {
 		return asInput(err)
 	}
 	end := watch(cmd, model)
@@ -165,11 +167,15 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// readVariables reads the collective variables.
-func (o *evalOptions) readVariables(model *eqflow.Model) error {
+// readVariables reads the collective variables, and refuses a variable that the data do not have.
+func (o *evalOptions) readVariables(model *eqflow.Model, data particle.Batch) error {
 	for _, text := range o.variables {
 		v, err := measure.ParseVariable(text, model.Target.Particles(), model.Target.Dim())
 		if err != nil {
+			return err
+		}
+		known := measure.Sample{X: data, Energy: withoutNaN(target.Energies(model.Target, data))}
+		if _, err := v.Check(known); err != nil {
 			return err
 		}
 		o.evaluation.Variables = append(o.evaluation.Variables, v)

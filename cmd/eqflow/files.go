@@ -6,14 +6,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
-	"github.com/eqflow/gonb-eqflow/eqflow/measure"
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
@@ -55,50 +54,32 @@ func keptShard(cmd *cobra.Command, j campaign.Job, path string, force bool) (boo
 
 // readFor reads configurations of a target. It refuses those of another system, constants included.
 // A file without a manifest is read if its shape fits.
-func readFor(t target.Target, path string) (particle.Batch, error) {
+func readFor(t target.Target, path string) (dataset.Set, error) {
 	set, err := dataset.Read(path, t.Particles(), t.Dim())
 	if err != nil {
-		return particle.Batch{}, err
+		return dataset.Set{}, err
 	}
 	if other := set.Manifest.System; other != "" && other != t.Name() {
-		return particle.Batch{}, fmt.Errorf("%s holds configurations of %s, not of %s; "+
+		return dataset.Set{}, fmt.Errorf("%s holds configurations of %s, not of %s; "+
 			"choose --system %s or another file", path, other, t.Name(), other)
 	}
 	var theirs target.Spec
 	if len(set.Manifest.Spec) == 0 {
-		return set.Batch, nil
+		return set, nil
 	}
 	if err := json.Unmarshal(set.Manifest.Spec, &theirs); err != nil {
-		return particle.Batch{}, fmt.Errorf("%s has a damaged manifest (%w); write it again", path, err)
+		return dataset.Set{}, fmt.Errorf("%s has a damaged manifest (%w); write it again", path, err)
 	}
 	if difference := target.Difference(theirs, t); difference != "" {
-		return particle.Batch{}, fmt.Errorf("%s is of another %s: %s; choose other constants or another file",
+		return dataset.Set{}, fmt.Errorf("%s is of another %s: %s; choose other constants or another file",
 			path, t.Name(), difference)
 	}
-	return set.Batch, nil
+	return set, nil
 }
 
-// readSample reads configurations with their energies, and with log-weights if the file has them.
-func readSample(t target.Target, path string) (measure.Sample, error) {
-	batch, err := readFor(t, path)
-	if err != nil {
-		return measure.Sample{}, err
-	}
-	set, err := dataset.Read(path, t.Particles(), t.Dim())
-	if err != nil {
-		return measure.Sample{}, err
-	}
-	s := measure.Sample{X: batch, Energy: energiesWithoutNaN(t, batch)}
-	if w, ok := set.Arrays.Get("log_w"); ok && len(w.F64) == batch.Len() {
-		s.LogWeight = w.F64
-	}
-	return s, nil
-}
-
-// energiesWithoutNaN returns u [batch], with +Inf in place of NaN: such a configuration has no
-// weight.
-func energiesWithoutNaN(t target.Target, batch particle.Batch) []float64 {
-	u := target.Energies(t, batch)
+// withoutNaN returns energies with +Inf in place of NaN: such a configuration has no weight.
+func withoutNaN(u []float64) []float64 {
+	u = slices.Clone(u)
 	for i := range u {
 		if math.IsNaN(u[i]) {
 			u[i] = math.Inf(1)

@@ -62,7 +62,8 @@ func showReport(out io.Writer, r evaluate.Report) {
 // showDistances prints a table of the distances between samples and data.
 func showDistances(out io.Writer, d measure.Distances) {
 	fmt.Fprintf(out, "\nDistances of %d samples from as many of the data.\n"+
-		"The floor is the distance of the data from themselves.\n", d.Compared)
+		"The floor is the distance of the data from themselves.\n"+
+		"W2 relabels particles before it rotates them: an upper bound of the least W2.\n", d.Compared)
 	number := func(v float64) string {
 		if math.IsNaN(v) {
 			return "–"
@@ -73,15 +74,18 @@ func showDistances(out io.Writer, d measure.Distances) {
 	if !math.IsNaN(d.EnergyW2Spread) {
 		energy += " ± " + fmt.Sprintf("%.2g", d.EnergyW2Spread)
 	}
-	fmt.Fprint(out, figure.Table{Headers: []string{"", "samples", "floor", "reweighted"}, Rows: [][]string{
-		{"W2, geometric", number(d.W2), number(d.W2Floor), "–"},
+	rows := [][]string{{"W2, geometric", number(d.W2), number(d.W2Floor), "–"}}
+	if d.W2Least > 0 { // NaN if it was not computed
+		rows = append(rows, []string{"W2, least", number(d.W2Least), number(d.W2LeastFloor), "–"})
+	}
+	fmt.Fprint(out, figure.Table{Headers: []string{"", "samples", "floor", "reweighted"}, Rows: append(rows, [][]string{
 		{"energy-W2 / kT", energy, number(d.EnergyW2Floor), number(d.EnergyW2Reweighted)},
 		{"distance-W2", number(d.DistanceW2), number(d.DistanceW2Floor), number(d.DistanceW2Reweighted)},
 		{
 			"total variation", number(d.TotalVariation), number(d.TotalVariationFloor),
 			number(d.TotalVariationReweighted),
 		},
-	}})
+	}...)})
 }
 
 // showProfile prints a free energy as a table.
@@ -97,6 +101,10 @@ func showProfile(out io.Writer, p measure.Profile) {
 		table.Rows = append(table.Rows, []string{fmt.Sprintf("%.4g", s), estimate(p.Free[k]), estimate(p.Reference[k])})
 	}
 	sigmas, kT := p.LargestDeviation()
+	if math.IsNaN(kT) {
+		fmt.Fprintf(out, "\n%sNo bin has an error below 0.2 kT on both sides; larger errors are not compared.\n", table)
+		return
+	}
 	fmt.Fprintf(out, "\n%sLargest difference %.3f kT; largest in standard errors %.1f.\n", table, kT, sigmas)
 }
 

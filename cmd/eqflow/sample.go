@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,7 +62,7 @@ func newSampleCommand() *cobra.Command {
 	flags.IntVarP(&o.n, "samples", "n", 1000, "number of samples")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of the samples and of the probes")
 	flags.StringVar(&o.shard, "shard", "", "draw only part i of n equal parts, `i/n` with i from 0 to n-1")
-	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz")
+	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz or .xyz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	o.compute.add(cmd)
 	addDivergenceFlags(cmd, &o.divergence)
@@ -82,6 +83,9 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	}
 	if err := checkOutput(o.out, o.force); err != nil {
 		return err
+	}
+	if strings.ToLower(filepath.Ext(o.out)) == ".npy" {
+		return inputErrorf("--out %s: an .npy has no room for log_q, u and log_w; name it .npz or .xyz", o.out)
 	}
 	model, done, err := o.compute.load(cmd, o.folder)
 	if err != nil {
@@ -210,8 +214,5 @@ func writeSamples(path string, model *eqflow.Model, s density.Samples, seed uint
 		return err
 	}
 	set.Manifest.CreatedBy = "eqflow sample"
-	if filepath.Ext(path) == ".npy" { // holds one array, the configurations
-		set.Arrays = nil
-	}
 	return dataset.Write(path, set, force)
 }

@@ -165,7 +165,7 @@ func (o *trainOptions) inputs(cmd *cobra.Command) (g eqflow.Generator, data trai
 	if err = o.settings.Validate(); err != nil {
 		return g, data, err
 	}
-	data, err = o.read(g.Target)
+	data, err = o.read(cmd, g.Target)
 	return g, data, err
 }
 
@@ -225,13 +225,13 @@ func (o *trainOptions) checkZeros(cmd *cobra.Command) error {
 }
 
 // read reads the data and refuses those of another system.
-func (o *trainOptions) read(t target.Target) (data train.Data, err error) {
+func (o *trainOptions) read(cmd *cobra.Command, t target.Target) (data train.Data, err error) {
 	if free := o.settings.Objective.DataFree(); free && o.data != "" {
 		return data, fmt.Errorf("--objective %s learns from the energy alone and would not look at %s; "+
 			"leave --data out, or use --objective mixture", o.settings.Objective, o.data)
 	}
 	if o.data != "" {
-		if data.Train, err = readFor(t, o.data); err != nil {
+		if data.Train, err = readData(cmd, t, o.data, false); err != nil {
 			return data, err
 		}
 	} else if !o.settings.Objective.DataFree() {
@@ -239,7 +239,7 @@ func (o *trainOptions) read(t target.Target) (data train.Data, err error) {
 			"--objective %s", objectiveNames(train.Objective.DataFree))
 	}
 	if o.validation != "" {
-		data.Validation, err = readFor(t, o.validation)
+		data.Validation, err = readData(cmd, t, o.validation, false)
 	} else if o.settings.EarlyStop {
 		err = fmt.Errorf("--early-stop needs --validation FILE")
 	}

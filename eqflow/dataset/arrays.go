@@ -14,6 +14,8 @@ type Array struct {
 	F64   []float64
 	I64   []int64
 	U8    []byte
+
+	isBool bool // U8 was read from NumPy's bool: true and false, not numbers
 }
 
 // Float32 returns a float32 array. Without a shape it is one-dimensional.

@@ -23,10 +23,18 @@ type Set struct {
 	// Arrays are the other named arrays, such as u, log_q and log_w, each [N]. The arrays "x" and
 	// "manifest" are not among them.
 	Arrays Arrays
+	// Source says which array or columns of the file Read took for Batch, and Skipped which arrays
+	// it passed over. Write ignores both.
+	Source  string
+	Skipped []Skipped
 	// Single makes Write round the coordinates to float32, which halves the file. Otherwise Write
 	// stores float32 only if that is exact, as for samples of a float32 generator.
 	Single bool
 }
+
+// Skipped is an array of a file that is not read, and the reason, such as "is (300, 4, 2) float64,
+// not one number for each of the 300 configurations".
+type Skipped struct{ Name, Reason string }
 
 // Configurations returns the configurations of the set.
 func (s Set) Configurations() particle.Batch { return s.Batch }
@@ -90,9 +98,13 @@ func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 // not removed.
 //
 // Arrays are [N, n, d] or [N, n·d], of any float or integer type, in C or Fortran order. In an .npz
-// the configurations are the array "x", or else the only float array of two or three dimensions. If
-// n or d is 0, its value is taken from the shape or the manifest. Other values must agree with the
-// file. Errors match ErrInput, name the path and end with what to do.
+// the configurations are the array "x", or else the only float array of two or three dimensions
+// whose name is not that of another quantity, such as forces. Arrays with one number for each
+// configuration become Arrays of shape [N]; others are not read, so that they need no memory, and
+// are listed in Skipped.
+//
+// If n or d is 0, its value is taken from the shape or the manifest. Other values must agree with
+// the file. Errors match ErrInput, name the path and end with what to do.
 func Read(path string, n, d int) (Set, error) {
 	set, err := read(path, n, d)
 	if err != nil {

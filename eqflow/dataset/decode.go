@@ -18,7 +18,7 @@ var decoders = map[string]decoder{
 	"f8":  toF64(8, func(o binary.ByteOrder, b []byte) float64 { return math.Float64frombits(o.Uint64(b)) }),
 	"f12": longDoubles(12),
 	"f16": longDoubles(16),
-	"b1":  toU8,
+	"b1":  toBool,
 	"u1":  toU8,
 	"i1":  toI64(1, func(_ binary.ByteOrder, b []byte) int64 { return int64(int8(b[0])) }),
 	"i2":  toI64(2, func(o binary.ByteOrder, b []byte) int64 { return int64(int16(o.Uint16(b))) }),
@@ -53,6 +53,11 @@ func toI64(size int, value func(binary.ByteOrder, []byte) int64) decoder {
 
 func toU8(a *Array, raw []byte, _ binary.ByteOrder) error {
 	a.U8 = raw
+	return nil
+}
+
+func toBool(a *Array, raw []byte, _ binary.ByteOrder) error {
+	a.U8, a.isBool = raw, true
 	return nil
 }
 

@@ -11,6 +11,26 @@
 //
 // Every error that a given file causes matches ErrInput.
 //
+// # Files of other programs
+//
+// Read takes what a file says, or refuses the file. It does not guess between two meanings.
+//
+// In an .npz, the configurations are the array "x", or else the only float array of two or three
+// dimensions that does not have the name of another quantity. The ending .npy of a member is
+// optional, as in NumPy. Two arrays of one name are refused, and so are true and false, complex
+// numbers, records and pickled objects in the place of configurations. The log-weights are the
+// array "log_w" of any numeric type, with one number for each configuration (Set.LogWeights).
+//
+// In an .xyz, Properties in the comment line names the columns, in any case and with or without
+// blanks around "=". The coordinates are pos:R:3, or pos:R:2 for systems in the plane. Without
+// Properties, the first column of every line is a symbol, and the coordinates are the next three
+// columns, or the next two if there are no more. A type, which is a whole number, may stand in
+// place of the symbol if exactly three coordinates follow. Other lines are refused, and so are
+// lines that the comment contradicts, such as "x y z charge". A frame in a periodic box (Lattice
+// with pbc, or alone) is read if its particles are within half a box of each other, since they are
+// then nearest images. Otherwise it is refused, because it may be wrapped. Coordinates are padded
+// with zeros beyond the dimensions of the system.
+//
 // Read dataset.go first. Which function to use when:
 //
 //   - Configurations, with further numbers per configuration: Read and Write of a Set.
@@ -20,5 +40,6 @@
 //     Join.
 //
 // npy.go and decode.go implement NumPy's array format, npz.go the archive, numpy.go the mapping
-// from arrays to a Set, and xyz_*.go the XYZ format. atomic.go writes files in one step.
+// from arrays to a Set, weights.go the log-weights, and xyz_*.go the XYZ format. atomic.go writes
+// files in one step.
 package dataset

@@ -3,6 +3,9 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 )
 
 // ErrInput marks every error that the given file or name causes: a file that is absent, damaged, of
@@ -31,4 +34,57 @@ func (e *inputError) Unwrap() []error {
 func inputErrorf(path, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	return &inputError{path: path, text: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// unsupportedType is NumPy's name of an element type that Array cannot hold: "<c16", "|O".
+type unsupportedType string
+
+// recordField finds the names of fields in the type of a record.
+var recordField = regexp.MustCompile(`\(\s*['"]([^'"]+)['"]\s*,`)
+
+// positionField matches the names of fields that are likely to be positions.
+var positionField = regexp.MustCompile(`(?i)pos|coord|xyz|^[xr]$`)
+
+// The text names the type and a way to save the values that Read accepts.
+func (t unsupportedType) Error() string {
+	if fields := recordField.FindAllStringSubmatch(string(t), -1); fields != nil {
+		names := make([]string, len(fields))
+		for k, field := range fields {
+			names[k] = field[1]
+		}
+		best := names[max(0, slices.IndexFunc(names, positionField.MatchString))]
+		return fmt.Sprintf("holds records with the fields %s; "+
+			"save one field, such as array['%s'], as an array of numbers", strings.Join(names, ", "), best)
+	}
+	what, advice := "elements", "save numbers, with .astype('float64')"
+	switch kind := strings.TrimLeft(string(t), "<>|="); {
+	case strings.HasPrefix(kind, "c"):
+		what, advice = "complex numbers", "save the real part, with .real"
+	case strings.HasPrefix(kind, "O"):
+		what = "pickled Python objects"
+		advice = "save one array of numbers, with numpy.stack(list(array)).astype('float64')"
+	case strings.HasPrefix(kind, "U"), strings.HasPrefix(kind, "S"):
+		what = "text"
+	case strings.HasPrefix(kind, "M"), strings.HasPrefix(kind, "m"):
+		what = "times"
+	}
+	return fmt.Sprintf("holds %s (type %s); %s", what, string(t), advice)
+}
+
+// isText reports whether the type is text, which is never taken for positions.
+func (t unsupportedType) isText() bool {
+	return strings.HasPrefix(strings.TrimLeft(string(t), "<>|="), "U") ||
+		strings.HasPrefix(strings.TrimLeft(string(t), "<>|="), "S")
+}
+
+// compressions names the methods of zip archives that Go's library does not read.
+var compressions = map[uint16]string{
+	9: "Deflate64", 12: "bzip2", 14: "LZMA", 20: "Zstandard", 93: "Zstandard", 95: "XZ", 98: "PPMd",
+}
+
+// unsupportedStorage is the way in which a member of an archive is stored and cannot be read.
+type unsupportedStorage string
+
+func (s unsupportedStorage) Error() string {
+	return fmt.Sprintf("is %s, which is not read; write the file with numpy.savez or numpy.savez_compressed", string(s))
 }

@@ -63,7 +63,7 @@ func wrongInput(t *testing.T) []struct{ path, message string } {
 		{write(t, "one.npy", npyOf(make([]float64, 8), 4, 2)), "x[None]"},
 		{write(t, "vector.npy", npyOf(make([]float64, 8), 8)), "reshape"},
 		{"testdata/objects.npy", "astype"},
-		{"testdata/complex.npy", "astype"},
+		{"testdata/complex.npy", "complex numbers (type <c8); save the real part"},
 		{"testdata/ambiguous.npz", "a (3, 4, 2), b (3, 4, 2)"},
 		{write(t, "empty.xyz", []byte("\n\n")), "no configuration"},
 		{write(t, "text.xyz", []byte("hello\n")), "line 1"},

@@ -25,14 +25,6 @@ var (
 	errTruncated = errors.New("ends before its last value; it was cut off, so copy or write it again")
 )
 
-// unsupportedType is an element type that Array cannot hold: complex numbers, text, records,
-// pickled objects.
-type unsupportedType string
-
-func (t unsupportedType) Error() string {
-	return fmt.Sprintf("holds elements of type %q; save it with .astype('float64')", string(t))
-}
-
 // header describes the values of an .npy file. It precedes them in the file.
 type header struct {
 	kind    byte // f, i, u or b
@@ -45,7 +37,8 @@ type header struct {
 
 var elementType = regexp.MustCompile(`^([<>|=]?)([fiub])(\d{1,2})$`)
 
-// readHeader reads the header with npyio and validates it.
+// readHeader reads the header with npyio and validates it. For an unsupported type it returns the
+// shape, beside the error.
 func readHeader(r io.Reader) (header, error) {
 	text, err := headerBytes(r)
 	if err != nil {
@@ -55,9 +48,10 @@ func readHeader(r io.Reader) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
+	unread := header{shape: raw.Descr.Shape}
 	m := elementType.FindStringSubmatch(raw.Descr.Type)
 	if m == nil {
-		return header{}, unsupportedType(raw.Descr.Type)
+		return unread, unsupportedType(raw.Descr.Type)
 	}
 	size, _ := strconv.Atoi(m[3])
 	h := header{
@@ -68,7 +62,7 @@ func readHeader(r io.Reader) (header, error) {
 		h.order = binary.BigEndian
 	}
 	if decoders[h.typeName()] == nil {
-		return header{}, unsupportedType(raw.Descr.Type)
+		return unread, unsupportedType(raw.Descr.Type)
 	}
 	for _, n := range h.shape {
 		if n < 0 || (n > 0 && h.count > maxElements/n) {
@@ -103,6 +97,9 @@ func headerBytes(r io.Reader) ([]byte, error) {
 	if _, err := io.ReadFull(r, text); err != nil {
 		return nil, errTruncated
 	}
+	if start[6] == 3 {
+		start[6] = 2 // the header is UTF-8, which only the field names of records need
+	}
 	return append(append(start, length[:width]...), text...), nil
 }
 
@@ -124,6 +121,16 @@ func npyioHeader(text []byte) (h npy.Header, err error) {
 }
 
 func (h header) typeName() string { return string(h.kind) + strconv.Itoa(h.size) }
+
+// describe returns shape and element type for messages, such as "(300, 4, 2) float64".
+func (h header) describe() string {
+	names := map[byte]string{'f': "float", 'i': "int", 'u': "uint", 'b': "bool"}
+	name, bits := names[h.kind], strconv.Itoa(8*h.size)
+	if h.kind == 'b' {
+		bits = ""
+	}
+	return shapeText(h.shape) + " " + name + bits
+}
 
 // readNpy reads one array. size is the number of bytes that r claims to hold. Memory grows only
 // with the bytes that are read, so that a false claim costs nothing.

@@ -3,10 +3,12 @@ package dataset
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"path/filepath"
 	"strings"
 )
 
@@ -65,7 +67,7 @@ func memberHeader(name string, size int, sum uint32) *zip.FileHeader {
 // ReadArrays reads every array of an .npz in the order of the file, compressed or not. Floats of
 // less than 32 bits become float32, floats of more than 64 bits float64, bool and uint8 become U8,
 // and other integers int64. Members of other types (text, complex numbers, pickled objects) are
-// skipped. Errors match ErrInput and name the path.
+// skipped. Two arrays of one name are an error. Errors match ErrInput and name the path.
 func ReadArrays(path string) (Arrays, error) {
 	f, size, err := openFile(path)
 	if err != nil {
@@ -91,54 +93,165 @@ func ReadArray(path, name string) (Array, error) {
 	if err != nil {
 		return Array{}, inputErrorf(path, "%w", zipError(f, err))
 	}
-	for _, member := range z.File {
-		if member.Name != name+".npy" {
-			continue
+	var found []*zip.File
+	for _, file := range z.File {
+		if memberName(file.Name) == name {
+			found = append(found, file)
 		}
-		a, err := readMember(member, name)
+	}
+	switch len(found) {
+	case 0:
+		return Array{}, inputErrorf(path, "holds no array %q; is it another kind of file?", name)
+	case 1:
+		a, err := readMember(found[0], name)
 		if err != nil {
 			return a, inputErrorf(path, "array %q %w", name, err)
 		}
 		return a, nil
 	}
-	return Array{}, inputErrorf(path, "holds no array %q; is it another kind of file?", name)
+	return Array{}, inputErrorf(path, "%w", repeatedName(name))
+}
+
+// repeatedName is an error about two members of one name. NumPy reads the last of two equal names,
+// and the member without .npy of two others.
+func repeatedName(name string) error {
+	return fmt.Errorf("holds two arrays %q; write it again with one", name)
 }
 
 // DecodeArrays reads the arrays of an .npz that is part of another file or in memory. It converts
 // types as ReadArrays does.
 func DecodeArrays(r io.ReaderAt, size int64) (Arrays, error) {
-	z, err := zip.NewReader(r, size)
+	members, err := openMembers(r, size)
 	if err != nil {
-		return nil, zipError(r, err)
+		return nil, err
 	}
 	var arrays Arrays
-	for _, member := range z.File {
-		name, isArray := strings.CutSuffix(member.Name, ".npy")
-		if !isArray || name == "" {
-			continue
-		}
-		a, err := readMember(member, name)
+	for _, m := range members {
 		var unsupported unsupportedType
-		if errors.As(err, &unsupported) {
+		if errors.As(m.unread, &unsupported) || errors.Is(m.unread, errNoArray) {
 			continue
 		}
+		a, err := m.read()
 		if err != nil {
-			return nil, fmt.Errorf("array %q %w", name, err)
+			return nil, err
 		}
 		arrays = append(arrays, a)
 	}
 	return arrays, nil
 }
 
-func readMember(member *zip.File, name string) (Array, error) {
-	rc, err := member.Open()
+// member is one array of an .npz: its header, without its values.
+type member struct {
+	header
+	name   string
+	file   *zip.File
+	unread error // why its values cannot be read; nil if they can
+}
+
+// errNoArray marks a file in an .npz that is not an array.
+var errNoArray = errors.New("is not an array")
+
+// openMembers reads the headers of all arrays of an .npz. Memory does not grow with the arrays. Two
+// arrays of one name are an error.
+func openMembers(r io.ReaderAt, size int64) ([]member, error) {
+	z, err := zip.NewReader(r, size)
 	if err != nil {
-		return Array{}, fmt.Errorf("cannot be opened (%w); the file is damaged, so copy or write it again", err)
+		return nil, zipError(r, err)
+	}
+	var members []member
+	seen := map[string]bool{}
+	for _, file := range z.File {
+		name := memberName(file.Name)
+		if name == "" {
+			continue
+		}
+		if seen[name] {
+			return nil, repeatedName(name)
+		}
+		seen[name] = true
+		m := member{name: name, file: file}
+		if err := m.readHeader(); err != nil {
+			return nil, fmt.Errorf("array %q %w", name, err)
+		}
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+// memberName returns the name of the array in a file of the archive. As in NumPy, the ending .npy
+// is optional. It returns "" for folders and for the files that macOS adds to archives.
+func memberName(path string) string {
+	folder, base := filepath.Split(path)
+	if base == "" || strings.HasPrefix(base, "._") || strings.HasPrefix(folder, "__MACOSX/") {
+		return ""
+	}
+	return strings.TrimSuffix(path, ".npy")
+}
+
+// readHeader reads the header of the member. If the values are of another kind than Array holds, it
+// sets unread. It returns an error for a damaged member.
+func (m *member) readHeader() error {
+	rc, err := openMember(m.file)
+	var storage unsupportedStorage
+	if errors.As(err, &storage) {
+		m.unread = err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	m.header, err = readHeader(rc)
+	var unsupported unsupportedType
+	switch {
+	case errors.As(err, &unsupported):
+		m.unread = err
+	case errors.Is(err, errNotNumPy) && !strings.HasSuffix(m.file.Name, ".npy"):
+		m.unread = errNoArray
+	default:
+		return err
+	}
+	return nil
+}
+
+// read reads the values of the member.
+func (m member) read() (Array, error) {
+	if m.unread != nil {
+		return Array{}, fmt.Errorf("array %q %w", m.name, m.unread)
+	}
+	a, err := readMember(m.file, m.name)
+	if err != nil {
+		return a, fmt.Errorf("array %q %w", m.name, err)
+	}
+	return a, nil
+}
+
+// openMember opens a file of the archive. Its error is an unsupportedStorage if the file is whole
+// and stored in a way that Go's library does not read.
+func openMember(file *zip.File) (io.ReadCloser, error) {
+	if file.Flags&1 != 0 {
+		return nil, unsupportedStorage("encrypted")
+	}
+	rc, err := file.Open()
+	if errors.Is(err, zip.ErrAlgorithm) {
+		name := cmp.Or(compressions[file.Method], fmt.Sprintf("method %d", file.Method))
+		return nil, unsupportedStorage("compressed with " + name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot be opened (%w); the file is damaged, so copy or write it again", err)
+	}
+	return rc, nil
+}
+
+func readMember(file *zip.File, name string) (Array, error) {
+	rc, err := openMember(file)
+	if err != nil {
+		return Array{}, err
 	}
 	defer rc.Close()
 	// In a damaged directory the size may be over 2^62. It is then negative here, and readNpy
 	// reports a truncated file.
-	a, err := readNpy(rc, int64(member.UncompressedSize64), name)
+	a, err := readNpy(rc, int64(file.UncompressedSize64), name)
 	if err != nil {
 		return a, err
 	}

@@ -2,7 +2,10 @@ package dataset
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +19,10 @@ func readNpyFile(path string, n, d int) (Set, error) {
 	}
 	defer f.Close()
 	x, err := readNpy(f, size, "x")
+	var unsupported unsupportedType
+	if errors.As(err, &unsupported) {
+		err = fmt.Errorf("its array x %w", err)
+	}
 	if err != nil {
 		return Set{}, inputErrorf(path, "%w", err)
 	}
@@ -23,33 +30,96 @@ func readNpyFile(path string, n, d int) (Set, error) {
 	if err != nil {
 		return Set{}, inputErrorf(path, "%w", err)
 	}
-	return Set{Batch: batch}, nil
+	return Set{Batch: batch, Source: "its array " + shapeText(x.Shape)}, nil
 }
 
 func readNpzFile(path string, n, d int) (Set, error) {
-	arrays, err := ReadArrays(path)
+	f, size, err := openFile(path)
 	if err != nil {
 		return Set{}, err
 	}
-	var set Set
-	if text, ok := arrays.Get("manifest"); ok && text.U8 != nil {
-		if err := json.Unmarshal(text.U8, &set.Manifest); err != nil {
-			return Set{}, inputErrorf(path, "its manifest cannot be parsed as JSON (%w); "+
-				"remove that array or write the file again", err)
-		}
-	}
-	if n, d, err = set.Manifest.resolve(n, d); err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
-	}
-	x, err := coordinates(arrays)
+	defer f.Close()
+	members, err := openMembers(f, size)
 	if err != nil {
 		return Set{}, inputErrorf(path, "%w", err)
 	}
-	if set.Batch, err = batchOf(x, n, d); err != nil {
+	set, err := setOf(members, n, d)
+	if err != nil {
 		return Set{}, inputErrorf(path, "%w", err)
 	}
-	set.Arrays = slices.DeleteFunc(arrays, func(a Array) bool { return a.Name == x.Name || a.Name == "manifest" })
 	return set, nil
+}
+
+// setOf reads manifest, configurations and the arrays about them. It does not read the other
+// arrays, so that they need no memory.
+func setOf(members []member, n, d int) (Set, error) {
+	var set Set
+	manifest := slices.IndexFunc(members, func(m member) bool { return m.name == "manifest" && m.typeName() == "u1" })
+	if manifest >= 0 {
+		text, err := members[manifest].read()
+		if err != nil {
+			return set, err
+		}
+		if err := json.Unmarshal(text.U8, &set.Manifest); err != nil {
+			return set, fmt.Errorf("its manifest cannot be parsed as JSON (%w); "+
+				"remove that array or write the file again", err)
+		}
+	}
+	n, d, err := set.Manifest.resolve(n, d)
+	if err != nil {
+		return set, err
+	}
+	source, err := coordinates(members)
+	if err != nil {
+		return set, err
+	}
+	x, err := source.read()
+	if err != nil {
+		return set, err
+	}
+	if set.Batch, err = batchOf(x, n, d); err != nil {
+		return set, err
+	}
+	set.Source = fmt.Sprintf("array %q %s", source.name, source.describe())
+	for _, m := range members {
+		if m.name == source.name || m.name == "manifest" {
+			continue
+		}
+		if err := set.add(m); err != nil {
+			return set, err
+		}
+	}
+	return set, nil
+}
+
+// add reads an array with one number per configuration, and passes over any other.
+func (s *Set) add(m member) error {
+	size := s.Batch.Len()
+	switch {
+	case m.unread != nil:
+		s.Skipped = append(s.Skipped, Skipped{m.name, m.unread.Error()})
+		return nil
+	case m.kind == 'b' || !onePerConfiguration(m.shape, size):
+		reason := fmt.Sprintf("is %s, not one number for each of the %d configurations", m.describe(), size)
+		s.Skipped = append(s.Skipped, Skipped{m.name, reason})
+		return nil
+	}
+	a, err := m.read()
+	a.Shape = []int{size}
+	s.Arrays = append(s.Arrays, a)
+	return err
+}
+
+// onePerConfiguration reports whether a shape is [size], [size, 1] or the like.
+func onePerConfiguration(shape []int, size int) bool {
+	count := 1
+	for _, n := range shape {
+		if n != 1 && n != size {
+			return false
+		}
+		count *= n
+	}
+	return len(shape) > 0 && count == size
 }
 
 // resolve replaces zero n and d by the numbers of the manifest. Other values must agree with the
@@ -65,29 +135,45 @@ func (m Manifest) resolve(n, d int) (int, int, error) {
 	return m.Particles, m.Dim, nil
 }
 
+// otherQuantity matches the names of arrays that are never configurations.
+var otherQuantity = regexp.MustCompile(
+	`(?i)force|veloc|moment|grad|score|weight|energ|charge|mass|dipole|noise|cell|box|lattice|hess|^log|^[fvupw]$`)
+
 // coordinates returns the array of configurations: "x", or else the only float array of two or
-// three dimensions.
-func coordinates(arrays Arrays) (Array, error) {
-	if x, ok := arrays.Get("x"); ok {
-		return x, nil
-	}
-	var found Arrays
-	for _, a := range arrays {
-		if a.isFloat() && (len(a.Shape) == 2 || len(a.Shape) == 3) {
-			found = append(found, a)
+// three dimensions whose name is not that of another quantity. If an array that cannot be read
+// could hold the configurations too, no other is taken in its place.
+func coordinates(members []member) (member, error) {
+	var found []member
+	for _, m := range members {
+		switch {
+		case m.name == "x":
+			return m, nil
+		case otherQuantity.MatchString(filepath.Base(m.name)):
+		case m.unread == nil && m.kind == 'f' && (len(m.shape) == 2 || len(m.shape) == 3) && m.shape[1] > 1:
+			found = append(found, m)
 		}
 	}
-	switch {
-	case len(found) == 1:
+	for _, m := range members {
+		var unsupported unsupportedType
+		isType := errors.As(m.unread, &unsupported)
+		if m.unread == nil || errors.Is(m.unread, errNoArray) || otherQuantity.MatchString(filepath.Base(m.name)) ||
+			isType && (unsupported.isText() || len(m.shape) == 0) {
+			continue
+		}
+		return member{}, fmt.Errorf("holds no array \"x\", and array %q, which could be the configurations, %w",
+			m.name, m.unread)
+	}
+	if len(found) == 1 {
 		return found[0], nil
-	case len(arrays) == 0:
-		return Array{}, fmt.Errorf("holds no array of numbers; save the configurations with numpy.savez(file, x=…)")
 	}
-	names := make([]string, len(arrays))
-	for i, a := range arrays {
-		names[i] = fmt.Sprintf("%s %s", a.Name, shapeText(a.Shape))
+	if len(members) == 0 {
+		return member{}, errors.New("holds no array of numbers; save the configurations with numpy.savez(file, x=…)")
 	}
-	return Array{}, fmt.Errorf("holds no array \"x\", and %d other arrays could be the configurations (%s); "+
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = m.name + " " + shapeText(m.shape)
+	}
+	return member{}, fmt.Errorf("holds no array \"x\", and %d other arrays could be the configurations (%s); "+
 		"save the right one as x=…", len(found), strings.Join(names, ", "))
 }
 
@@ -95,6 +181,10 @@ func coordinates(arrays Arrays) (Array, error) {
 // the shape.
 func batchOf(x Array, n, d int) (particle.Batch, error) {
 	var none particle.Batch
+	if x.isBool {
+		return none, fmt.Errorf("its array %s %s holds true and false (type bool), not coordinates; "+
+			"save the positions themselves, not a mask of them", x.Name, shapeText(x.Shape))
+	}
 	switch len(x.Shape) {
 	case 3:
 		if (n != 0 && n != x.Shape[1]) || (d != 0 && d != x.Shape[2]) {

@@ -5,9 +5,9 @@ import "strings"
 // pair is one key=value pair of an extended XYZ comment line.
 type pair struct{ key, value string }
 
-// parseComment returns the key=value pairs of a comment line. Values with spaces are in quotes
-// (with the escapes \" and \\) or in braces. Words without "=" are skipped, so that a free-text
-// comment is no error.
+// parseComment returns the key=value pairs of a comment line. Blanks around "=" are allowed. Values
+// with spaces are in quotes (with the escapes \" and \\) or in braces. Words without "=" are
+// skipped, so that a free-text comment is no error.
 func parseComment(line string) []pair {
 	var pairs []pair
 	for {
@@ -16,14 +16,13 @@ func parseComment(line string) []pair {
 		if end < 0 {
 			return pairs
 		}
-		key := line[:end]
-		if line[end] != '=' {
-			line = line[end:]
+		key, rest := line[:end], strings.TrimLeft(line[end:], " \t")
+		if line = rest; !strings.HasPrefix(rest, "=") {
 			continue
 		}
 		var value string
-		value, line = cutValue(line[end+1:])
-		pairs = append(pairs, pair{key, value})
+		value, line = cutValue(strings.TrimLeft(rest[1:], " \t"))
+		pairs = append(pairs, pair{strings.Trim(key, `"'`), value})
 	}
 }
 

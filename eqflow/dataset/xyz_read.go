@@ -2,10 +2,13 @@ package dataset
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,12 +20,14 @@ type xyzReader struct {
 	lines    *bufio.Reader
 	line     int // of the last line read, from 1
 	frames   int
-	n        int                  // particles per frame; 0 if unknown before the first frame
-	column   int                  // of the first coordinate
+	n        int // particles per frame; 0 if unknown before the first frame
+	columns  columns
+	comment  string               // of the frame
 	dim      string               // the value of dimKey
 	x        []float64            // [frames, n, 3]
 	keys     []string             // keys with a number in the first comment line, in order
 	values   map[string][]float64 // by key, [frames]
+	partial  map[string]bool      // keys that some frames do not have once, as a number
 	manifest string               // JSON text
 }
 
@@ -32,7 +37,7 @@ func readXYZFile(path string, n, d int) (Set, error) {
 		return Set{}, err
 	}
 	defer f.Close()
-	r := &xyzReader{lines: bufio.NewReader(f), n: n, values: map[string][]float64{}}
+	r := &xyzReader{lines: bufio.NewReader(f), n: n, values: map[string][]float64{}, partial: map[string]bool{}}
 	for {
 		more, err := r.readFrame()
 		if err != nil {
@@ -79,11 +84,11 @@ func (r *xyzReader) readFrame() (bool, error) {
 		return false, fmt.Errorf("a frame has %d particles, not %d; is it data of another system?", n, r.n)
 	}
 	r.n = n
-	comment, err := r.nextLine()
-	if err != nil {
+	if r.comment, err = r.nextLine(); err != nil {
 		return false, errTruncated
 	}
-	if err := r.readComment(parseComment(comment)); err != nil {
+	box, err := r.readComment(parseComment(r.comment))
+	if err != nil {
 		return false, err
 	}
 	for range n {
@@ -91,32 +96,67 @@ func (r *xyzReader) readFrame() (bool, error) {
 			return false, err
 		}
 	}
+	if box != nil {
+		if err := box.check(r.x[len(r.x)-3*n:]); err != nil {
+			return false, err
+		}
+	}
 	r.frames++
 	return true, nil
 }
 
-// readComment reads the position of the coordinates, the manifest and the numbers of the frame.
-func (r *xyzReader) readComment(pairs []pair) error {
-	r.column = 1 // plain XYZ: symbol x y z
+// readComment reads the columns of the coordinates, the manifest and the numbers of the frame, and
+// returns its periodic box. Other programs write Properties, Lattice and pbc in any case.
+func (r *xyzReader) readComment(pairs []pair) (*box, error) {
+	var properties, lattice, pbc string
 	for _, p := range pairs {
-		switch p.key {
-		case "Properties":
-			column, err := positionColumn(p.value)
-			if err != nil {
-				return err
-			}
-			r.column = column
-		case dimKey:
+		switch key := strings.ToLower(p.key); {
+		case key == "properties":
+			properties = p.value
+		case key == "lattice":
+			lattice = p.value
+		case key == "pbc":
+			pbc = p.value
+		case p.key == dimKey:
 			if r.dim != "" && p.value != r.dim {
-				return fmt.Errorf("a frame has %s dimensions, an earlier frame %s; keep them in separate files",
+				return nil, fmt.Errorf("a frame has %s dimensions, an earlier frame %s; keep them in separate files",
 					p.value, r.dim)
 			}
 			r.dim = p.value
-		case manifestKey:
+		case p.key == manifestKey:
 			r.manifest = p.value
 		default:
 			r.readNumber(p)
 		}
+	}
+	if err := r.readProperties(properties); err != nil {
+		return nil, err
+	}
+	return newBox(lattice, pbc)
+}
+
+// readProperties finds the columns of the frame, which are those of the first frame. Without
+// Properties, the first line with a particle decides.
+func (r *xyzReader) readProperties(properties string) error {
+	var own columns
+	if lower := strings.ToLower(r.comment); properties != "" {
+		var err error
+		if own, err = propertyColumns(properties); err != nil {
+			return err
+		}
+	} else if strings.Contains(lower, "pos:r:") {
+		return fmt.Errorf("its comment line %.40q names columns, but not as Properties=…; %s",
+			r.comment, adviceProperties)
+	}
+	if r.frames == 0 {
+		r.columns = own
+		return nil
+	}
+	if own.named != r.columns.named || own.named && own.count != r.columns.count {
+		return errors.New("a frame has other Properties than the first frame; keep them in separate files")
+	}
+	if own.named {
+		r.columns = own
 	}
 	return nil
 }
@@ -125,7 +165,11 @@ func (r *xyzReader) readComment(pairs []pair) error {
 // once.
 func (r *xyzReader) readNumber(p pair) {
 	v, err := strconv.ParseFloat(p.value, 64)
+	if err != nil && p.key != logWeightArray {
+		return
+	}
 	if err != nil || len(r.values[p.key]) != r.frames {
+		r.partial[p.key] = true
 		return
 	}
 	if r.frames == 0 {
@@ -141,39 +185,34 @@ func (r *xyzReader) readParticle() error {
 		return errTruncated
 	}
 	fields := strings.Fields(text)
-	if len(fields) < r.column+3 {
-		return fmt.Errorf("%.60q does not have three coordinates; the file is cut or damaged, so write it again", text)
+	if r.columns.count == 0 {
+		if r.columns, err = plainColumns(fields, r.comment); err != nil {
+			return err
+		}
 	}
-	for _, field := range fields[r.column : r.column+3] {
+	if err := r.columns.check(fields, r.comment); err != nil {
+		return err
+	}
+	r.comment = "" // is compared with the first line of its frame
+	for _, field := range fields[r.columns.first : r.columns.first+r.columns.count] {
 		v, err := strconv.ParseFloat(field, 64)
 		if err != nil {
 			return fmt.Errorf("%.40q is not a coordinate; correct it or write the file again", field)
 		}
 		r.x = append(r.x, v)
 	}
-	return nil
-}
-
-// positionColumn returns the column of pos:R:3 among "name:type:columns" triples.
-func positionColumn(properties string) (int, error) {
-	fields := strings.Split(properties, ":")
-	column := 0
-	for k := 0; k+2 < len(fields); k += 3 {
-		if fields[k] == "pos" && fields[k+2] == "3" {
-			return column, nil
-		}
-		width, err := strconv.Atoi(fields[k+2])
-		if err != nil || width < 1 || width > 1000 {
-			break
-		}
-		column += width
+	if r.columns.count == 2 {
+		r.x = append(r.x, 0)
 	}
-	return 0, fmt.Errorf("Properties=%.60s has no pos:R:3; write the file with positions", properties)
+	return nil
 }
 
 // set returns the result, in d dimensions. If d is 0, the file decides.
 func (r *xyzReader) set(d int) (Set, error) {
 	var set Set
+	if r.frames == 0 {
+		return set, nil
+	}
 	if r.manifest != "" {
 		if err := json.Unmarshal([]byte(r.manifest), &set.Manifest); err != nil {
 			return set, fmt.Errorf("its %s cannot be parsed as JSON (%w); remove that key or write the file again",
@@ -184,16 +223,8 @@ func (r *xyzReader) set(d int) (Set, error) {
 	if err != nil {
 		return set, err
 	}
-	if r.dim != "" {
-		dim, err := strconv.Atoi(r.dim)
-		if err != nil || dim < 1 || dim > 3 || (d != 0 && d != dim) {
-			return set, fmt.Errorf("has %s=%.20s, not %s; is it data of another system?",
-				dimKey, r.dim, allowedShapes(n, d))
-		}
-		d = dim
-	}
-	if d == 0 {
-		d = 3
+	if d, err = r.dimensions(n, d); err != nil {
+		return set, err
 	}
 	if set.Batch, err = r.batch(d); err != nil {
 		return set, err
@@ -202,11 +233,39 @@ func (r *xyzReader) set(d int) (Set, error) {
 		set.Manifest.SHA256 = "" // another program rounded the coordinates; the rest of the manifest is still true
 	}
 	for _, key := range r.keys {
-		if values := r.values[key]; len(values) == r.frames {
+		if values := r.values[key]; len(values) == r.frames && !r.partial[key] {
 			set.Arrays = append(set.Arrays, Float64(arrayName(key), values))
+		} else {
+			r.partial[key] = true
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(r.partial)) {
+		set.Skipped = append(set.Skipped, Skipped{arrayName(key), "is not one number in every comment line"})
+	}
+	set.Source = r.columns.describe()
 	return set, nil
+}
+
+// dimensions returns d. If d is 0, the file decides.
+//
+// The key dim is that of Write. In files of other programs it means other things: dim=3 stands
+// there beside positions in the plane, which are padded with zeros.
+func (r *xyzReader) dimensions(n, d int) (int, error) {
+	dim, err := strconv.Atoi(r.dim)
+	known := err == nil && dim >= 1 && dim <= 3
+	other := d != 0 && (dim < d || dim != d && r.manifest != "")
+	switch {
+	case r.dim != "" && r.manifest != "" && !known, known && other:
+		return 0, fmt.Errorf("has %s=%.20s, not %s; is it data of another system?", dimKey, r.dim, allowedShapes(n, d))
+	case d > r.columns.count:
+		return 0, fmt.Errorf("has %d coordinates for each particle, not %d; is it data of another system?",
+			r.columns.count, d)
+	case d != 0:
+		return d, nil
+	case known:
+		return min(dim, r.columns.count), nil
+	}
+	return cmp.Or(r.columns.count, 3), nil
 }
 
 func arrayName(key string) string {
@@ -218,10 +277,7 @@ func arrayName(key string) string {
 
 // batch removes the padding coordinates, which must be zero.
 func (r *xyzReader) batch(d int) (particle.Batch, error) {
-	b := particle.Batch{N: r.n, D: d, X: make([]float64, 0, len(r.x)/3*max(d, 0))}
-	if d > 3 {
-		return b, fmt.Errorf("has three dimensions, not %d; is it data of another system?", d)
-	}
+	b := particle.Batch{N: r.n, D: d, X: make([]float64, 0, len(r.x)/3*d)}
 	for i := 0; i < len(r.x); i += 3 {
 		b.X = append(b.X, r.x[i:i+d]...)
 		for _, v := range r.x[i+d : i+3] {

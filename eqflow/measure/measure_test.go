@@ -56,6 +56,13 @@ func TestDistancesOfDumbbells(t *testing.T) {
 	near(t, "energy-W2", d.EnergyW2, want, 1e-12)
 	near(t, "distance-W2", d.DistanceW2, want, 1e-9)
 	near(t, "W2", d.W2, want/math.Sqrt2, 1e-9)
+	if !math.IsNaN(d.EnergyW2Reweighted+d.DistanceW2Reweighted) || !math.IsNaN(d.TotalVariationReweighted) {
+		t.Errorf("without weights, the reweighted distances are %+v", d)
+	}
+	x.LogWeight = make([]float64, 300)
+	if d, err = (Comparison{}).Compare(context.Background(), x, y); err != nil {
+		t.Fatal(err)
+	}
 	near(t, "reweighted with equal weights", d.EnergyW2Reweighted, d.EnergyW2, 1e-12)
 	if !math.IsNaN(d.W2Floor) || !math.IsNaN(d.EnergyW2Spread) {
 		t.Errorf("300 of 300 have a floor %g and a spread %g", d.W2Floor, d.EnergyW2Spread)
@@ -94,7 +101,7 @@ func TestFloorsAndWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d.EnergyW2Reweighted > 0.1 || d.DistanceW2Reweighted > 0.1 ||
-		d.TotalVariationReweighted > 1.2*d.TotalVariationFloor || d.EnergyW2Spread < 0.5 {
+		d.TotalVariationReweighted > 1.2*d.TotalVariationFloor || d.EnergyW2 < 1.5 || d.EnergyW2Spread > 0.2 {
 		t.Errorf("with weights: %+v", d)
 	}
 }

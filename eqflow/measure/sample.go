@@ -1,6 +1,10 @@
 package measure
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
@@ -12,21 +16,32 @@ type Sample struct {
 	LogWeight []float64 // [n], nil for equal weights
 }
 
-// slice returns the configurations from (inclusive) to (exclusive), without weights.
-func (s Sample) slice(from, to int) Sample {
-	return Sample{X: s.X.Slice(from, to), Energy: s.Energy[from:to]}
+// validate returns an error if the sample does not have an energy, and a log-weight if there are
+// any, for every configuration.
+func (s Sample) validate() error {
+	n := s.X.Len()
+	if len(s.Energy) != n || (s.LogWeight != nil && len(s.LogWeight) != n) {
+		return fmt.Errorf("measure: %d configurations have %d energies and %d log-weights; give one of each",
+			n, len(s.Energy), len(s.LogWeight))
+	}
+	return nil
 }
 
-// thinned returns size evenly spaced configurations, without weights. Neighbours in a Markov chain
-// are correlated.
-func (s Sample) thinned(size int) Sample {
-	indices := make([]int, size)
-	energy := make([]float64, size)
-	for k := range indices {
-		indices[k] = k * s.X.Len() / size
-		energy[k] = s.Energy[indices[k]]
+// shuffled returns disjoint random parts of the given size, at most so many, without weights.
+// Neither the order of a Markov chain nor that of a sorted file is that of the parts. Within a part
+// the configurations keep their order, so that a part with all of them is the sample.
+func (s Sample) shuffled(size, parts int, seed, stream uint64) []Sample {
+	order := rand.New(rand.NewPCG(seed, stream)).Perm(s.X.Len())
+	var out []Sample
+	for from := 0; from+size <= len(order) && len(out) < parts; from += size {
+		indices := slices.Sorted(slices.Values(order[from : from+size]))
+		energy := make([]float64, size)
+		for k, i := range indices {
+			energy[k] = s.Energy[i]
+		}
+		out = append(out, Sample{X: s.X.Select(indices), Energy: energy})
 	}
-	return Sample{X: s.X.Select(indices), Energy: energy}
+	return out
 }
 
 // pairDistances returns the distances of all pairs of all configurations, each with the log-weight

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -38,16 +39,22 @@ type Profile struct {
 }
 
 // FreeEnergy returns the profiles of sample and reference in the same bins. The bootstrap errors
-// assume independent configurations.
+// assume independent configurations. Configurations without a finite value are in no bin; it is an
+// error if a side has no others.
 func (v Variable) FreeEnergy(sample, reference Sample, boot stats.Bootstrap) (Profile, error) {
-	if v.Value == nil {
-		parsed, err := ParseVariable(v.Expression, sample.X.N, sample.X.D)
-		if err != nil {
-			return Profile{}, err
-		}
-		v.Value = parsed.Value
+	v, err := v.parsed(sample)
+	if err != nil {
+		return Profile{}, err
 	}
 	a, b := v.values(sample), v.values(reference)
+	for _, side := range []struct {
+		name   string
+		values []float64
+	}{{"sample", a}, {"reference", b}} {
+		if len(finiteValues(side.values)) == 0 {
+			return Profile{}, v.noValue(side.name)
+		}
+	}
 	edges := v.Edges
 	if edges == nil {
 		edges = edgesFor(a, b)
@@ -65,10 +72,30 @@ func (v Variable) FreeEnergy(sample, reference Sample, boot stats.Bootstrap) (Pr
 	}, nil
 }
 
+// noValue is the error of a variable that no configuration of one side has.
+func (v Variable) noValue(side string) error {
+	return fmt.Errorf("measure: the collective variable %q has a finite value for no configuration of the %s; "+
+		"correct the expression", cmp.Or(v.Expression, v.Name), side)
+}
+
+// Check returns an error if the variable has a finite value for no configuration of the sample. It
+// returns the number of configurations without a finite value, which FreeEnergy leaves out.
+func (v Variable) Check(s Sample) (without int, err error) {
+	if v, err = v.parsed(s); err != nil {
+		return 0, err
+	}
+	values := v.values(s)
+	if without = len(values) - len(finiteValues(values)); without == len(values) {
+		err = v.noValue("sample")
+	}
+	return without, err
+}
+
 // LargestDeviation returns the largest difference between the profiles of sample and reference, in
 // standard errors and in kT. Only bins with errors below 0.2 kT on both sides count, since bins
-// with few effective samples underestimate their errors.
+// with few effective samples underestimate their errors. Without such a bin both are NaN.
 func (p Profile) LargestDeviation() (sigmas, kT float64) {
+	sigmas, kT = math.Inf(-1), math.Inf(-1)
 	for k, f := range p.Free {
 		r := p.Reference[k]
 		if !(f.Error < 0.2 && r.Error < 0.2) {
@@ -77,7 +104,20 @@ func (p Profile) LargestDeviation() (sigmas, kT float64) {
 		deviation := math.Abs(f.Value - r.Value)
 		sigmas, kT = max(sigmas, deviation/math.Hypot(f.Error, r.Error)), max(kT, deviation)
 	}
+	if kT < 0 {
+		return math.NaN(), math.NaN()
+	}
 	return sigmas, kT
+}
+
+// parsed returns the variable with a Value, from its Expression if it has none.
+func (v Variable) parsed(s Sample) (Variable, error) {
+	if v.Value != nil {
+		return v, nil
+	}
+	parsed, err := ParseVariable(v.Expression, s.X.N, s.X.D)
+	v.Value = parsed.Value
+	return v, err
 }
 
 func (v Variable) values(s Sample) []float64 {
@@ -88,9 +128,14 @@ func (v Variable) values(s Sample) []float64 {
 	return out
 }
 
+// finiteValues returns the values that are neither NaN nor infinite.
+func finiteValues(values []float64) []float64 {
+	return slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+}
+
 // edgesFor returns the edges of bins for the values of both sides.
 func edgesFor(a, b []float64) []float64 {
-	all := slices.DeleteFunc(slices.Concat(a, b), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+	all := finiteValues(slices.Concat(a, b))
 	if len(all) == 0 {
 		return []float64{0, 1}
 	}

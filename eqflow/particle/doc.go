@@ -12,7 +12,7 @@
 //   - align.go: Align and AlignRelabelled superpose two configurations and return the rotation and
 //     the permutation.
 //   - superpose.go: ShapeDistances compares two whole batches, faster and less exactly than
-//     align.go.
+//     align.go. least.go: LeastShapeDistances is exact for up to six particles, and slower.
 //   - pairing.go: PairBatches pairs prior samples with data, for training with optimal-transport
 //     couplings.
 //   - assign.go: Assign solves the assignment problem behind these functions.

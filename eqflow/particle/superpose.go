@@ -25,6 +25,18 @@ import (
 // The work is shared among all cores. report, which may be nil, receives the number of finished
 // rows. If ctx ends, the error wraps that of ctx.
 func ShapeDistances(ctx context.Context, x, y Batch, r Relabelling, report func(done, total int)) ([]float64, error) {
+	return pairDistances(ctx, x, y, report, func() func(x, y []float64) float64 {
+		s := newSuperposition(r, x.N, x.D)
+		s.byDistance = true
+		return s.squaredDistance
+	})
+}
+
+// pairDistances returns the matrix [len(x)*len(y)] of the roots of a squared distance between
+// mean-free configurations. Every core has a function of its own that computes them.
+func pairDistances(
+	ctx context.Context, x, y Batch, report func(done, total int), newSquared func() func(x, y []float64) float64,
+) ([]float64, error) {
 	x, y = x.Clone().RemoveMean(), y.Clone().RemoveMean()
 	out := make([]float64, x.Len()*y.Len())
 	var next, done atomic.Int64
@@ -32,11 +44,10 @@ func ShapeDistances(ctx context.Context, x, y Batch, r Relabelling, report func(
 	var reports sync.Mutex
 	for range min(runtime.GOMAXPROCS(0), x.Len()) {
 		group.Go(func() {
-			s := newSuperposition(r, x.N, x.D)
-			s.byDistance = true
+			squared := newSquared()
 			for i := int(next.Add(1)) - 1; i < x.Len() && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				for j := range y.Len() {
-					out[i*y.Len()+j] = math.Sqrt(s.squaredDistance(x.At(i), y.At(j)))
+					out[i*y.Len()+j] = math.Sqrt(squared(x.At(i), y.At(j)))
 				}
 				if finished := done.Add(1); report != nil {
 					reports.Lock()
