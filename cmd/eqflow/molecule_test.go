@@ -146,7 +146,7 @@ func TestEnergyRefusals(t *testing.T) {
 	copy(set.Batch.At(4)[:3], set.Batch.At(4)[18:21])
 	together := filepath.Join(folder, "together.npz")
 	wide := filepath.Join(folder, "wide.npz")
-	for path, x := range map[string]particle.Batch{together: set.Batch, wide: scaled(set.Batch, 10)} {
+	for path, x := range map[string]particle.Batch{together: set.Batch, wide: scaledSystem(set.Batch, 10)} {
 		if err := dataset.Write(path, dataset.Set{Batch: x}, false); err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +173,7 @@ func TestEnergyRefusals(t *testing.T) {
 	}
 }
 
-func scaled(b particle.Batch, by float64) particle.Batch {
+func scaledSystem(b particle.Batch, by float64) particle.Batch {
 	b = b.Clone()
 	for k := range b.X {
 		b.X[k] *= by

@@ -23,7 +23,7 @@
 //
 // # Which file first
 //
-// evaluate.go computes a report. verdict.go judges it. report.go has the parts of the report and its
-// JSON, in which unknown numbers are null. The distances, g(r) and free energies come from package
-// measure, and the estimates with errors from package stats.
+// evaluate.go computes a report. verdict.go judges it. report.go has the parts of the report and
+// its JSON, in which unknown numbers are null. The distances, g(r) and free energies come from
+// package measure, and the estimates with errors from package stats.
 package evaluate

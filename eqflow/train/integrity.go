@@ -14,11 +14,12 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 )
 
-// checksum is the SHA-256 of arrays: of their names, types, shapes and numbers. Their order plays no
-// part.
+// checksum is the SHA-256 of arrays: of their names, types, shapes and numbers. Their order plays
+// no part.
 func checksum(arrays dataset.Arrays) string {
 	h := sha256.New()
-	sorted := slices.SortedFunc(slices.Values(arrays), func(a, b dataset.Array) int { return cmp.Compare(a.Name, b.Name) })
+	byName := func(a, b dataset.Array) int { return cmp.Compare(a.Name, b.Name) }
+	sorted := slices.SortedFunc(slices.Values(arrays), byName)
 	for _, a := range sorted {
 		fmt.Fprintf(h, "%q %v ", a.Name, a.Shape)
 		switch {
@@ -47,7 +48,8 @@ func (f File) damaged(format string, arguments ...any) error {
 	if !f.Finished() {
 		advice = "remove the file to train from the beginning, or bring a copy back"
 	}
-	return fmt.Errorf("%w: the model is damaged: %s %s; %s", dataset.ErrInput, f.Path, fmt.Sprintf(format, arguments...), advice)
+	fault := fmt.Sprintf(format, arguments...)
+	return fmt.Errorf("%w: the model is damaged: %s %s; %s", dataset.ErrInput, f.Path, fault, advice)
 }
 
 // withoutManifest are the arrays that the checksum covers.
@@ -58,8 +60,8 @@ func (f File) withoutManifest() dataset.Arrays {
 // Checked reports whether the file has a checksum. Files of earlier versions have none.
 func (f File) Checked() bool { return f.Checksum != "" }
 
-// check returns an error unless the file holds exactly the arrays that the subject's parameters have,
-// with finite numbers, and the checksum is right.
+// check returns an error unless the file holds exactly the arrays that the subject's parameters
+// have, with finite numbers, and the checksum is right.
 func (f File) check(m Subject) error {
 	scopes := []string{engine.ScopeFlow}
 	for _, scope := range []string{engine.ScopeAverage, engine.ScopeBest} {

@@ -13,8 +13,8 @@ import (
 // ErrLocked marks a folder into which another process trains.
 var ErrLocked = errors.New("eqflow: another process trains into the folder")
 
-// lockFile is locked while a process trains into its folder. The operating system unlocks it when the
-// process ends, however it ends.
+// lockFile is locked while a process trains into its folder. The operating system unlocks it when
+// the process ends, however it ends.
 const lockFile = ".lock"
 
 // lock locks a folder until unlock is called. A file system without locks is no obstacle: warn then
@@ -28,7 +28,8 @@ func lock(folder string, warn func(string)) (unlock func(), err error) {
 		warn(fmt.Sprintf("%s cannot be locked (%v): do not train into it twice at once", folder, err))
 		return func() {}, nil
 	case !locked:
-		return nil, fmt.Errorf("%w: %s is in use by %s; wait for its end, or give another folder", ErrLocked, folder, holder(path))
+		return nil, fmt.Errorf("%w: %s is in use by %s; wait for its end, or give another folder",
+			ErrLocked, folder, holder(path))
 	}
 	text := fmt.Sprintf("process %d (%s)", os.Getpid(), filepath.Base(os.Args[0]))
 	_ = os.WriteFile(path, []byte(text), 0o644)
