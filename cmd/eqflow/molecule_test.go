@@ -53,17 +53,17 @@ func TestEnergyCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &s); err != nil || code != exitDone || s.N != 6 || len(s.ByForce) != 7 {
 		t.Fatalf("code %d, %v, %s, %s", code, err, stdout, stderr)
 	}
-	want, err := dataset.Read(x, 12, 3)
+	want, err := dataset.ReadArrays(x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := dataset.Read(out, 12, 3)
+	written, err := dataset.ReadArrays(out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"energy", "by_force", "forces"} {
-		a, _ := got.Arrays.Get(name)
-		b, _ := want.Arrays.Get(name)
+		a, _ := written.Get(name)
+		b, _ := want.Get(name)
 		if len(a.F64) == 0 || len(a.F64) != len(b.F64) {
 			t.Fatalf("%s has %d numbers, not %d", name, len(a.F64), len(b.F64))
 		}
@@ -73,13 +73,17 @@ func TestEnergyCommand(t *testing.T) {
 			}
 		}
 	}
+	got, err := dataset.Read(out, 12, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var settings energySettings
 	if err := json.Unmarshal(got.Manifest.Settings, &settings); err != nil || len(settings.SHA256) != 64 ||
 		len(settings.Groups) != 2 || settings.Groups[1] != 3 || settings.Units["forces"] != "kJ/mol/nm" {
 		t.Errorf("%v, %+v", err, settings)
 	}
-	groups, _ := got.Arrays.Get("by_group")
-	total, _ := got.Arrays.Get("energy")
+	groups, _ := written.Get("by_group")
+	total, _ := written.Get("energy")
 	if sum := groups.F64[0] + groups.F64[1]; math.Abs(sum-total.F64[0]) > 1e-9 {
 		t.Errorf("the groups add up to %g, not to %g", sum, total.F64[0])
 	}

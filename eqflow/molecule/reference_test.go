@@ -28,8 +28,12 @@ func openTest(t testing.TB, name string) (*Potential, dataset.Set) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := dataset.Read(filepath.Join("testdata", name+".npz"), s.Atoms(), 3)
+	path := filepath.Join("testdata", name+".npz")
+	set, err := dataset.Read(path, s.Atoms(), 3)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if set.Arrays, err = dataset.ReadArrays(path); err != nil { // Read leaves the forces out
 		t.Fatal(err)
 	}
 	return p, set
