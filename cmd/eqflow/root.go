@@ -43,6 +43,7 @@ const rootExamples = `  eqflow xla install        # install XLA for the CPU, onc
 const rootFooter = `
 Environment:
   EQFLOW_BACKEND            the backend without --backend: auto, cuda, cpu, go or a plugin's path
+  EQFLOW_ENGINE             the engine without --engine: auto, graph or host
   EQFLOW_XLA_CPU            path of the XLA CPU plugin to try first
   EQFLOW_XLA_CUDA           path of the CUDA plugin to try first
   PJRT_PLUGIN_LIBRARY_PATH  folders with more plugins

@@ -3,10 +3,10 @@
 //
 // # Which field when
 //
-//   - RadialBasis is the field of the paper: a sum over pairs, along the line between the two
-//     particles, of a function of distance and time. It is the smallest (620 parameters on DW4) and
-//     the fastest, and its divergence has a closed form. It is the first choice for training by
-//     likelihood, and the default of flow.Continuous.
+//   - RadialBasis is the field of the paper, called the kernel field: a sum over pairs, along the
+//     line between the two particles, of a function of distance and time. It is the smallest (620
+//     parameters on DW4) and the fastest, and its divergence has a closed form. It is the first
+//     choice for training by likelihood, and the default of flow.Continuous.
 //   - EGNN is a graph network of several layers, and the most accurate on small clusters. Its exact
 //     divergence costs (n−1)·d times the velocity, so that large systems are trained by flow
 //     matching and estimate the divergence from probes (Probed).
@@ -30,7 +30,7 @@
 //
 // A field is two types: a Config with Validate and Bind, and a Field with At. The example shows a
 // whole field in one file. Such a field works with flow.Continuous at once; flowtest.Run tests the
-// flow. A field that also implements Tabulated, Looped, Probed or Wide is solved faster. To be
-// saved in a model's folder and to have a name on the command line, a field takes one line in the
-// table of flows.
+// flow. A field that also implements Tabulated, Looped, Probed or Wide is solved faster. A method
+// WithDefaults of the Config is optional. To be saved in a model's folder and to have a name on the
+// command line, a field takes one line in the table kinds of package flow (spec.go).
 package dynamics
