@@ -37,7 +37,7 @@
 // An objective is two types: a plain struct of settings that implements Objective, and the
 // engine.Loss that its method Loss returns. matching.go is a complete example. Such an objective
 // trains at once, as Settings.Objective. A loss that also implements engine.FieldLoss or
-// engine.MapLoss is computed without a graph where an engine can. To be saved in a model's folder,
-// an objective takes one line in the table Objectives; to have a name on the command line, one line
-// in the table of cmd/eqflow/objective.go.
+// engine.MapLoss is computed without a graph where an engine can. One
+// line in the table Objectives lets it be saved in a model's folder and named on the command line.
+// Flags for its settings are a row of the table in cmd/eqflow/objective.go.
 package train
