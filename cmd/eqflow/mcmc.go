@@ -129,6 +129,10 @@ func (o *mcmcOptions) plan(t target.Target) (mcmc.Plan, error) {
 	if o.n > largestSet/(t.Particles()*t.Dim()) {
 		return mcmc.Plan{}, fmt.Errorf("%d configurations of %s do not fit into memory; ask for fewer", o.n, t.Name())
 	}
+	// a configuration stands in the chains and in the set, with its energy
+	if err := checkMemory("configurations", o.n, 2*t.Particles()*t.Dim()+1, ""); err != nil {
+		return mcmc.Plan{}, err
+	}
 	plan, err := mcmc.Defaults(t, o.n, mcmc.Sampler(o.sampler), o.seed)
 	if err != nil {
 		return plan, err

@@ -95,6 +95,9 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	if err := o.divergence.apply(model, o.seed); err != nil {
 		return err
 	}
+	if err := checkMemory("samples", o.n, numbersPerSample(model), inShards); err != nil {
+		return err
+	}
 	start, end := time.Now(), watch(cmd, model)
 	samples, err := model.Sample(o.n, o.seed)
 	end()
@@ -107,6 +110,13 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	}
 	return o.show(cmd.OutOrStdout(), model, samples, seconds)
 }
+
+// inShards is how more samples are drawn than fit into memory.
+const inShards = ", or draw them in shards (--shard i/n) and merge these"
+
+// numbersPerSample is how many numbers a sample holds in memory at most: its prior draw, its
+// configuration twice, and log q, u and log w.
+func numbersPerSample(model *eqflow.Model) int { return 3*model.Prior.N*model.Prior.D + 6 }
 
 // runShard draws a part of a campaign's samples, unless the file holds them already.
 func (o *sampleOptions) runShard(cmd *cobra.Command) error {
@@ -123,6 +133,10 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	}
 	defer done()
 	if err := o.divergence.apply(model, o.seed); err != nil {
+		return err
+	}
+	from, to := shard.Range(o.n)
+	if err := checkMemory("samples of this shard", to-from, numbersPerSample(model), ", or more shards"); err != nil {
 		return err
 	}
 	job, err := campaign.Sampling(model, o.n, o.seed, shard)

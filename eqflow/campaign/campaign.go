@@ -52,7 +52,8 @@ func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Of) }
 
 // Range is the shard's part of total things: those with the numbers from, …, to−1.
 func (s Shard) Range(total int) (from, to int) {
-	return total * s.Index / s.Of, total * (s.Index + 1) / s.Of
+	start := func(index int) int { return total/s.Of*index + total%s.Of*index/s.Of } // without overflow
+	return start(s.Index), start(s.Index + 1)
 }
 
 // The kinds of work.
