@@ -148,8 +148,7 @@ func TestEnergyRefusals(t *testing.T) {
 	}
 	set.Batch = set.Batch.Clone()
 	copy(set.Batch.At(4)[:3], set.Batch.At(4)[18:21])
-	together := filepath.Join(folder, "together.npz")
-	wide := filepath.Join(folder, "wide.npz")
+	together, wide := filepath.Join(folder, "together.npz"), filepath.Join(folder, "wide.npz")
 	for path, x := range map[string]particle.Batch{together: set.Batch, wide: scaledSystem(set.Batch, 10)} {
 		if err := dataset.Write(path, dataset.Set{Batch: x}, false); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package train_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,64 +27,60 @@ func trainedFolder(t *testing.T) (folder string, data train.Data, run train.Run)
 	return folder, data, run
 }
 
-// A file that lacks an array, or has another one, another shape, type or number, is refused as
-// damaged: nothing random takes the place of a parameter.
+// arrayAt returns the array of a name, to change it.
+func arrayAt(arrays dataset.Arrays, name string) *dataset.Array {
+	for k := range arrays {
+		if arrays[k].Name == name {
+			return &arrays[k]
+		}
+	}
+	panic("no array " + name)
+}
+
+// damages are changes of a model's file, by what they do.
+var damages = map[string]func(dataset.Arrays) dataset.Arrays{
+	"missing": func(a dataset.Arrays) dataset.Arrays { return a[:len(a)-1] },
+	"another": func(a dataset.Arrays) dataset.Arrays {
+		return append(a, dataset.Float32("flow/another", []float32{0}))
+	},
+	"renamed": func(a dataset.Arrays) dataset.Arrays { arrayAt(a, "flow/weights").Name = "flow/weighus"; return a },
+	"NaN": func(a dataset.Arrays) dataset.Arrays {
+		arrayAt(a, "flow/weights").F32[3] = float32(math.NaN())
+		return a
+	},
+	"edited": func(a dataset.Arrays) dataset.Arrays { arrayAt(a, "flow/weights").F32[3] += 1e-3; return a },
+	"swapped": func(a dataset.Arrays) dataset.Arrays {
+		one := arrayAt(a, "flow/weights").F32
+		one[0], one[1] = one[1], one[0]
+		return a
+	},
+	"another type": func(a dataset.Arrays) dataset.Arrays {
+		w := arrayAt(a, "flow/weights")
+		*w = dataset.Float64(w.Name, w.Float64s(), w.Shape...)
+		return a
+	},
+	"another shape": func(a dataset.Arrays) dataset.Arrays {
+		w := arrayAt(a, "flow/weights")
+		w.Shape = []int{w.Len()}
+		return a
+	},
+}
+
+// A file that lacks an array, or has another array, shape, type or number, is refused as damaged:
+// nothing random takes the place of a parameter.
 func TestDamagedModelsAreRefused(t *testing.T) {
 	folder, _, _ := trainedFolder(t)
 	path := filepath.Join(folder, "model.npz")
-	whole, err := dataset.ReadArrays(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := func(arrays dataset.Arrays, name string) *dataset.Array {
-		for k := range arrays {
-			if arrays[k].Name == name {
-				return &arrays[k]
-			}
-		}
-		t.Fatalf("no array %s", name)
-		return nil
-	}
-	for name, damage := range map[string]func(dataset.Arrays) dataset.Arrays{
-		"missing": func(a dataset.Arrays) dataset.Arrays { return a[:len(a)-1] },
-		"another": func(a dataset.Arrays) dataset.Arrays {
-			return append(a, dataset.Float32("flow/another", []float32{0}))
-		},
-		"renamed": func(a dataset.Arrays) dataset.Arrays { at(a, "flow/weights").Name = "flow/weighus"; return a },
-		"NaN": func(a dataset.Arrays) dataset.Arrays {
-			at(a, "flow/weights").F32[3] /= 0
-			at(a, "flow/weights").F32[3] *= 0
-			return a
-		},
-		"edited": func(a dataset.Arrays) dataset.Arrays { at(a, "flow/weights").F32[3] += 1e-3; return a },
-		"swapped": func(a dataset.Arrays) dataset.Arrays {
-			one := at(a, "flow/weights").F32
-			one[0], one[1] = one[1], one[0]
-			return a
-		},
-		"another type": func(a dataset.Arrays) dataset.Arrays {
-			w := at(a, "flow/weights")
-			*w = dataset.Float64(w.Name, w.Float64s(), w.Shape...)
-			return a
-		},
-		"another shape": func(a dataset.Arrays) dataset.Arrays {
-			w := at(a, "flow/weights")
-			w.Shape = []int{w.Len()}
-			return a
-		},
-	} {
-		var copies dataset.Arrays
-		for _, a := range whole {
-			a.F32 = append([]float32(nil), a.F32...)
-			if len(a.F32) == 0 {
-				a.F32 = nil
-			}
-			copies = append(copies, a)
-		}
-		if err := dataset.WriteArrays(path, damage(copies), true); err != nil {
+	for name, damage := range damages {
+		whole, err := dataset.ReadArrays(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := eqflow.Load(xlatest.OpenGo(t).Backend, folder)
+		other := t.TempDir()
+		if err := dataset.WriteArrays(filepath.Join(other, "model.npz"), damage(whole), true); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = eqflow.Load(xlatest.OpenGo(t).Backend, other)
 		if !errors.Is(err, dataset.ErrInput) || !strings.Contains(err.Error(), "the model is damaged") {
 			t.Errorf("%s: %v", name, err)
 		}
