@@ -23,7 +23,8 @@ func (s *systemFlags) add(cmd *cobra.Command) {
 		"the system's `name`: "+strings.Join(target.Names(), ", ")+", such as dw4, lj13, chain5")
 	flags.StringVar(&s.spec, "spec", "", "a settings `file` (JSON) in place of --system")
 	flags.StringVar(&s.convention, "convention", "",
-		"`sum` over pairs of Lennard-Jones systems and their mixtures: ordered (each pair twice) or pairs (each pair once)")
+		"`sum` over pairs of Lennard-Jones systems and their mixtures: ordered (each pair twice) or pairs (each "+
+			"pair once)")
 	s.constants = map[string]*float64{}
 	for name, help := range target.ConstantHelp() {
 		s.constants[name] = flags.Float64(flagOf(name), 0, help)

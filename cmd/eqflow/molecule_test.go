@@ -138,8 +138,7 @@ func TestEnergyRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := string(data)
-	xml, x := moleculeFile("small.xml"), moleculeFile("small.npz")
+	small, xml, x := string(data), moleculeFile("small.xml"), moleculeFile("small.npz")
 	constrained := file("constrained.xml", strings.Replace(small, "<Constraints/>",
 		`<Constraints><Constraint d=".15" p1="0" p2="1"/></Constraints>`, 1))
 	set, err := dataset.Read(x, 12, 3)
@@ -154,10 +153,11 @@ func TestEnergyRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	pme := strings.Replace(small, `method="1" name="N`, `method="4" name="N`, 1)
 	for want, line := range map[string][]string{
 		"constraints, whose":                     {"--openmm", constrained, x},
 		"cut short":                              {"--openmm", file("cut.xml", small[:3000]), x},
-		"is not supported":                       {"--openmm", file("pme.xml", strings.Replace(small, `method="1" name="N`, `method="4" name="N`, 1)), x},
+		"is not supported":                       {"--openmm", file("pme.xml", pme), x},
 		"no such file":                           {"--openmm", filepath.Join(folder, "absent.xml"), x},
 		"4 (from 0): atom 0 (from 0) and atom 6": {"--openmm", xml, together},
 		"seem to be in angstrom":                 {"--openmm", xml, wide},
