@@ -87,8 +87,8 @@ func (l egnnLayer) strength(message dual) dual {
 	return out.linear(func(x *Node, _ int) *Node { return Squeeze(x, -1) })
 }
 
-// strengthAndSlope returns φ_x(m_ij) [n−1, n, batch] and its gradient by the inputs of the messages
-// [n−1, n, batch, Hidden].
+// strengthAndSlope returns φ_x(m_ij) [n−1, n, batch] and its gradient by the inputs of the
+// messages [n−1, n, batch, Hidden].
 func (l egnnLayer) strengthAndSlope(in *Node) (strength, slope *Node) {
 	first := constant(in)
 	second := first.silu().dense(l("message"), l("message_bias"))

@@ -16,7 +16,8 @@ const (
 	malaAcceptance       = 0.574
 )
 
-// Metropolis displaces all coordinates at once by N(0, Sigma²), with the mean displacement removed.
+// Metropolis displaces all coordinates at once by N(0, Sigma²), with the mean displacement
+// removed.
 type Metropolis struct {
 	Sigma   float64    // in the target's unit of length
 	Allowed Constraint // nil: everywhere

@@ -18,8 +18,8 @@ func (m *Maps) compile(int) term {
 	return t
 }
 
-// patches returns the coefficients c[4a+b] of uᵃ vᵇ for each cell [Size, Size], where u and v run
-// from 0 to 1 along the first and second angle. The derivatives at the corners are those of
+// patches returns the coefficients c[4a+b] of uᵃ vᵇ for each cell [Size, Size], where u and v
+// run from 0 to 1 along the first and second angle. The derivatives at the corners are those of
 // periodic cubic splines along the lines of the grid.
 func (g Grid) patches() [][16]float64 {
 	n := g.Size
@@ -80,8 +80,8 @@ func patch(n, i, j int, value, d1, d2, d12 []float64) (c [16]float64) {
 }
 
 // periodicSlopes returns the derivatives, per step of the grid, of the periodic cubic spline
-// through y: s[k−1] + 4 s[k] + s[k+1] = 3 (y[k+1] − y[k−1]). The matrix is diagonally dominant, so
-// that sweeps converge by a factor of two or more each.
+// through y: s[k−1] + 4 s[k] + s[k+1] = 3 (y[k+1] − y[k−1]). The matrix is diagonally
+// dominant, so that sweeps converge by a factor of two or more each.
 func periodicSlopes(y []float64) []float64 {
 	const sweeps = 64
 	n := len(y)

@@ -7,8 +7,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 )
 
-// solveCosine solves dy/dt = y·cos t with the integral ∫ y dt at its side, and returns both at the
-// end.
+// solveCosine solves dy/dt = y·cos t with the integral ∫ y dt at its side, and returns both at
+// the end.
 func solveCosine(s ode.Span) (end, integral float64) {
 	y := []float64{1, 0}
 	states, rates := make([][]float64, s.Method.Stages()), make([][]float64, s.Method.Stages())

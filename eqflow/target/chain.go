@@ -131,8 +131,8 @@ func (t Chain) Validate() error {
 // separation is the least number of bonds between the beads of a pair.
 const separation = 4
 
-// areaFloor is added to the squared areas (length⁴, in units of B0⁴) that consecutive bonds span,
-// because the dihedral of beads in a line is undefined.
+// areaFloor is added to the squared areas (length⁴, in units of B0⁴) that consecutive bonds
+// span, because the dihedral of beads in a line is undefined.
 const areaFloor = 1e-6
 
 func (t Chain) kt() float64 { return cmp.Or(t.KT, 1) }
@@ -161,8 +161,8 @@ func (t Chain) pair(r2 float64) (u, slope float64) {
 	return t.Epsilon * s6 * (s6 - 2), -6 * t.Epsilon * s6 * (s6 - 1)
 }
 
-// EnergyForces returns u of x [n*d] and, if forces is not nil, writes −∇u [n*d] into it. Every term
-// but the pairs is a function of scalar products of bonds.
+// EnergyForces returns u of x [n*d] and, if forces is not nil, writes −∇u [n*d] into it. Every
+// term but the pairs is a function of scalar products of bonds.
 func (t Chain) EnergyForces(x, forces []float64) float64 {
 	clear(forces)
 	f := chainForces{x, forces, t.D, 1 / t.kt()}
@@ -225,8 +225,8 @@ func (f chainForces) bend(t Chain, k int) float64 {
 	return u
 }
 
-// twist is the term of the dihedral of bonds k, k+1 and k+2: cos φ = (ab·bc − ac·bb)/√(P Q) with P
-// = aa·bb − ab² and Q = bb·cc − bc².
+// twist is the term of the dihedral of bonds k, k+1 and k+2: cos φ = (ab·bc − ac·bb)/√(P Q),
+// with P = aa·bb − ab² and Q = bb·cc − bc².
 func (f chainForces) twist(t Chain, k int) float64 {
 	aa, bb, cc := f.dot(k, k), f.dot(k+1, k+1), f.dot(k+2, k+2)
 	ab, bc, ac := f.dot(k, k+1), f.dot(k+1, k+2), f.dot(k, k+2)
@@ -326,8 +326,8 @@ func (t Chain) pairs(x *graph.Node) *graph.Node {
 }
 
 // Reference is exact in three dimensions if the chain has no pairs, because the other terms are
-// functions of independent coordinates. With 4π for the direction of the first bond, 2π for that of
-// the second, and n^{−3/2} for the mean-free measure,
+// functions of independent coordinates. With 4π for the direction of the first bond, 2π for that
+// of the second, and n^{−3/2} for the mean-free measure,
 //
 //	Z = n^{−3/2} 4π 2π (∫ b² e^{−u_b} db)^{n−1} (∫ e^{−u_θ} dcos θ)^{n−2} (∫ e^{−u_φ} dφ)^{n−3}
 //
