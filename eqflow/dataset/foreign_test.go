@@ -195,13 +195,7 @@ func TestLogWeights(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		got, err := set.LogWeights()
-		if !reflect.DeepEqual(got, c.want) || (err == nil) != (c.message == "") {
-			t.Errorf("%s: %v, %v, want %v", name, got, err, c.want)
-		}
-		if err != nil && !strings.Contains(err.Error(), c.message) {
-			t.Errorf("%s: %v does not say %q", name, err, c.message)
-		}
+		checkLogWeights(t, name, set, c.want, c.message)
 	}
 }
 
@@ -312,13 +306,7 @@ func TestXYZWeights(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		got, err := set.LogWeights()
-		if !reflect.DeepEqual(got, c.want) || (err == nil) != (c.message == "") {
-			t.Errorf("%s: %v, %v, want %v", name, got, err, c.want)
-		}
-		if err != nil && !strings.Contains(err.Error(), c.message) {
-			t.Errorf("%s: %v does not say %q", name, err, c.message)
-		}
+		checkLogWeights(t, name, set, c.want, c.message)
 	}
 }
 
@@ -331,5 +319,17 @@ func TestReadArraysRefusesTwoOfOneName(t *testing.T) {
 		if !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), filepath.Base(path)) {
 			t.Errorf("two arrays of one name: %v", err)
 		}
+	}
+}
+
+// checkLogWeights wants the log-weights of the set, or an error that contains the message.
+func checkLogWeights(t *testing.T, name string, set Set, want []float64, message string) {
+	t.Helper()
+	got, err := set.LogWeights()
+	if !reflect.DeepEqual(got, want) || (err == nil) != (message == "") {
+		t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+	}
+	if err != nil && !strings.Contains(err.Error(), message) {
+		t.Errorf("%s: %v does not say %q", name, err, message)
 	}
 }

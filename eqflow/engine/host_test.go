@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -134,26 +133,7 @@ func TestMatchingInCAgreesWithGraphs(t *testing.T) {
 			if c.settings.Objective == nil {
 				c.settings.Objective = train.Matching{}
 			}
-			loss, gradient, err := m.Loss(c.settings, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, wantGradient, err := eqflowtest.InGraphs(t, m).Loss(c.settings, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !(math.Abs(loss-want) < 2e-6*math.Abs(want)) {
-				t.Errorf("loss %.8g, want %.8g", loss, want)
-			}
-			for k, g := range gradient {
-				norm := 0.0
-				for _, v := range wantGradient[k].Float64s() {
-					norm = math.Max(norm, math.Abs(v))
-				}
-				if e := largestDifference(g.Float64s(), wantGradient[k].Float64s()); norm == 0 || !(e < 1e-4*norm) {
-					t.Errorf("gradient by %s differs by %.2g of %.2g", g.Name, e, norm)
-				}
-			}
+			agreesWithGraphs(t, m, c.settings, in, 2e-6, 1e-4)
 		})
 	}
 }

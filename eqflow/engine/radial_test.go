@@ -96,6 +96,34 @@ func TestNarrowRadialBasisFunctionsFallBackOnGraphs(t *testing.T) {
 	}
 }
 
+// agreesWithGraphs holds the loss and its gradient against the same model on the graphs. The
+// tolerances are relative: to the loss, and to the largest entry of each parameter's gradient.
+func agreesWithGraphs(
+	t *testing.T, m *eqflow.Model, s train.Settings, in engine.Inputs, ofLoss, ofGradient float64,
+) {
+	t.Helper()
+	loss, gradient, err := m.Loss(s, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, wantGradient, err := eqflowtest.InGraphs(t, m).Loss(s, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(math.Abs(loss-want) < ofLoss*math.Abs(want)) {
+		t.Errorf("loss %.8g, want %.8g", loss, want)
+	}
+	for k, g := range gradient {
+		norm := 0.0
+		for _, v := range wantGradient[k].Float64s() {
+			norm = math.Max(norm, math.Abs(v))
+		}
+		if e := largestDifference(g.Float64s(), wantGradient[k].Float64s()); !(e < ofGradient*norm) {
+			t.Errorf("gradient by %s differs by %.2g of %.2g", g.Name, e, norm)
+		}
+	}
+}
+
 // Every objective and its gradient in plain Go agree with the graphs.
 func TestObjectivesInPlainGoAgreeWithGraphs(t *testing.T) {
 	backend := xlatest.OpenGo(t)
@@ -109,26 +137,7 @@ func TestObjectivesInPlainGoAgreeWithGraphs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, x := trained(t, backend)
 			in := engine.Inputs{X: x.Slice(0, 20), Z: x.Slice(20, 40)}
-			loss, gradient, err := m.Loss(s, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, wantGradient, err := eqflowtest.InGraphs(t, m).Loss(s, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !(math.Abs(loss-want) < 4e-6*math.Abs(want)) {
-				t.Errorf("loss %.7g, want %.7g", loss, want)
-			}
-			for k, g := range gradient {
-				norm := 0.0
-				for _, v := range wantGradient[k].Float64s() {
-					norm = math.Max(norm, math.Abs(v))
-				}
-				if e := largestDifference(g.Float64s(), wantGradient[k].Float64s()); !(e < 3e-5*norm) {
-					t.Errorf("gradient by %s differs by %.2g of %.2g", g.Name, e, norm)
-				}
-			}
+			agreesWithGraphs(t, m, s, in, 4e-6, 3e-5)
 		})
 	}
 }
