@@ -165,9 +165,10 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 // drawShard draws and writes a shard. It continues after samples that an interrupted run has kept.
 func (o *sampleOptions) drawShard(cmd *cobra.Command, model *eqflow.Model, job campaign.Job) (dataset.Set, error) {
 	defer watch(cmd, model)()
-	return job.SampleTo(model, o.out, o.force, func(kept int) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: continuing after %d samples that %s keeps\n", kept, campaign.Partial(o.out))
-	})
+	say := func(kept int) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: continuing after the %d samples in %s\n", kept, campaign.Partial(o.out))
+	}
+	return job.SampleTo(model, o.out, o.force, say)
 }
 
 // samplesOf returns the samples in a file.

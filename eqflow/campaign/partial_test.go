@@ -31,7 +31,7 @@ func interrupt(t *testing.T, m *eqflow.Model, job Job, path string, n int) error
 }
 
 // A shard that is stopped twice keeps its samples, continues after them, and gets the bytes of an
-// undisturbed one. The engine of graphs runs a short rest in another program, so the lengths differ.
+// undisturbed one. The lengths differ because graphs run a short rest in another program.
 func TestStoppedShardContinues(t *testing.T) {
 	for _, kind := range []engine.Kind{engine.Auto, engine.Graphs} {
 		for _, total := range []int{3*1024 + 5, 3*1024 + 500, 4 * 1024} {
