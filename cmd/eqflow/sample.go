@@ -27,8 +27,8 @@ samples.
 With --shard i/n the command draws only part i of n equal parts of the -n samples, with i from 0 to
 n-1, for job arrays and several machines (docker/ has examples for Slurm and Kubernetes). A shard
 does not depend on the others. A stopped shard keeps the samples that it has drawn, in the file
-FILE.partial; a killed one keeps those until the last minute. The same command continues after them
-and gives the same shard. An existing shard is kept. "eqflow merge" puts the shards together.
+FILE.partial; a killed one keeps all but those of the last seconds. The same command continues after
+them and gives the same shard. An existing shard is kept. "eqflow merge" puts the shards together.
 
 ` + divergenceHelp
 

@@ -5,8 +5,8 @@
 #SBATCH --output=eqflow-merge-%j.log
 
 # Merges the shards that the tasks of slurm.sh have drawn, with the same settings. It depends on the
-# tasks by afterany, not by afterok: after a failed task Slurm would never start it, and nobody would
-# be told. It names the missing shards instead, the last words of their tasks, and the command that
+# tasks by afterany. With afterok Slurm would never start it after a failed task, and would tell
+# nobody. It names the missing shards instead, the last line of their logs, and the command that
 # draws them.
 set -uo pipefail
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Submits a campaign to Slurm: the tasks of slurm.sh whose shards are missing, and their merge. First
-# it checks what Slurm would refuse without a reason, or hold for ever without a word.
+# Submits a campaign to Slurm: the tasks of slurm.sh whose shards are missing, and their merge.
+# First it checks what Slurm would refuse without a reason, or hold for ever without a word.
 #
 #   docker/campaign/slurm-submit.sh MODEL=model SAMPLES=1000000 --partition=cpu --time=2:00:00
 #
@@ -30,11 +30,10 @@ for argument; do
       exit 0
       ;;
     MODEL=* | SAMPLES=* | SEED=* | SHARDS=* | OUT=* | EQFLOW=* | BACKEND=*) export "${argument?}" ;;
-    -a* | --array*) refuse "$argument: the tasks are those whose shards are missing; give SHARDS=8 for their number" ;;
-    *=*) case $argument in
-      -*) options+=("$argument") ;;
-      *) refuse "$argument is no setting; give MODEL, SAMPLES, SEED, SHARDS, OUT, EQFLOW or BACKEND" ;;
-    esac ;;
+    -a* | --array*) refuse "$argument: the tasks are those whose shards are missing; set SHARDS, as SHARDS=8" ;;
+    -*) options+=("$argument") ;;
+    *=*)
+      refuse "$argument is no setting; give MODEL, SAMPLES, SEED, SHARDS, OUT, EQFLOW or BACKEND" ;;
     *) options+=("$argument") ;;
   esac
 done
@@ -64,7 +63,8 @@ minutes() {
     :1:*) echo $((10#${fields[0]})) ;;
     :2:*) echo $((10#${fields[0]} + (10#${fields[1]} > 0))) ;;
     :3:*) echo $((60 * 10#${fields[0]} + 10#${fields[1]} + (10#${fields[2]} > 0))) ;;
-    *) echo $((1440 * 10#$days + 60 * 10#${fields[0]} + 10#${fields[1]:-0} + (10#${fields[2]:-0} > 0))) ;;
+    *)
+      echo $((1440 * 10#$days + 60 * 10#${fields[0]} + 10#${fields[1]:-0} + (10#${fields[2]:-0} > 0))) ;;
   esac
 }
 
@@ -80,7 +80,8 @@ check_settings() {
   model=$(cd "$model" && pwd)
   read -ra eqflow <<<"${EQFLOW:-eqflow}"
   program=$(command -v "${eqflow[0]}") ||
-    refuse "there is no program ${eqflow[0]} in PATH; build it with go build -o eqflow ./cmd/eqflow, and give EQFLOW=\$PWD/eqflow"
+    refuse "there is no program ${eqflow[0]} in PATH; build it with go build -o eqflow ./cmd/eqflow, and give" \
+      "EQFLOW=$PWD/eqflow"
   case $program in /*) ;; */*) program=$(cd "$(dirname "$program")" && pwd)/$(basename "$program") ;; esac
   eqflow[0]=$program
   if ! mkdir -p "$out" || [ ! -w "$out" ]; then
@@ -96,7 +97,7 @@ check_cluster() {
   config=$(scontrol show config) || refuse "Slurm's controller does not answer; ask the cluster's administrators"
   most=$(awk '$1 == "MaxArraySize" {print $3}' <<<"$config")
   if [ "${most:-0}" -gt 0 ] && [ "$shards" -gt "$most" ]; then
-    refuse "SHARDS=$shards, and arrays of this cluster have at most $most tasks (MaxArraySize); give SHARDS=$most or fewer"
+    refuse "SHARDS=$shards, and job arrays here have at most $most tasks (MaxArraySize); give SHARDS=$most or fewer"
   fi
   partition=$(option partition p SBATCH_PARTITION)
   if [ -z "$partition" ]; then
@@ -108,22 +109,23 @@ check_cluster() {
   [ -n "$most" ] || refuse "there is no partition $partition; give --partition, one of: $partitions"
   if [ -n "$time" ] && [ -n "$(minutes "$time")" ] && [ -n "$(minutes "$most")" ] &&
     [ "$(minutes "$time")" -gt "$(minutes "$most")" ]; then
-    refuse "--time=$time, and the partition $partition allows $most; give --time=$most or less, or none for its default." \
-      "A task that reaches its limit keeps its samples, and continues in the queue"
+    refuse "--time=$time, and the partition $partition allows $most; give --time=$most or less, or none for its" \
+      "default. A task that reaches its limit keeps its samples and queues again"
   fi
 }
 
 # explain says what to do about a refusal of sbatch, or about a reason why Slurm holds tasks.
 explain() {
-  local nodes='%R: %c processors, %m MB, %l'
+  local nodes
+  nodes=$(sinfo --noheader --format='%R: %c processors, %m MB, %l' | sort -u | paste -sd';')
   case $1 in
-    *ccount*) echo "give --account; yours: sacctmgr show associations user=$USER format=account,partition,qos" ;;
     *QOS* | *qos*) echo "give --qos, --time or fewer SHARDS; what you may use: sacctmgr show qos" ;;
-    *artitionTimeLimit* | *"time limit"*) echo "give a smaller --time: $(sinfo --noheader --format="$nodes" | sort -u)" ;;
+    *ccount*)
+      echo "give --account; yours: sacctmgr show associations user=$(id -un) format=account,partition" ;;
+    *artitionTimeLimit* | *"time limit"*) echo "give a smaller --time; partitions: $nodes" ;;
     *onfiguration* | *artitionNodeLimit* | *artitionConfig* | *emory* | *Mem* | *CPU*)
-      echo "give a smaller --mem (4G by default) or --cpus-per-task (4)," \
-        "or another --partition: $(sinfo --noheader --format="$nodes" | sort -u | paste -sd';')" ;;
-    *Down* | *Inactive* | *Unavailable* | *DOWN* | *NotAvail*) echo "see sinfo, and give another --partition" ;;
+      echo "give a smaller --mem (4G by default) or --cpus-per-task (4), or --partition; partitions: $nodes" ;;
+    *Down* | *DOWN* | *Inactive* | *NotAvail*) echo "see sinfo, and give another --partition" ;;
     *) echo "see man sbatch, and squeue --start" ;;
   esac
 }
@@ -167,6 +169,8 @@ sleep 5
 for reason in $(squeue --noheader --jobs="$array" --states=PENDING --format=%r | sort -u); do
   case $reason in
     None | Priority | Resources | Dependency | BeginTime | JobArrayTaskLimit | Reservation | Licenses) ;;
-    *) echo "slurm-submit: Slurm holds the tasks: $reason; $(explain "$reason"). scancel $array $merge removes them" >&2 ;;
+    *)
+      echo "slurm-submit: Slurm holds the tasks: $reason; $(explain "$reason")." \
+        "scancel $array $merge removes them" >&2 ;;
   esac
 done

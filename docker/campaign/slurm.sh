@@ -44,7 +44,8 @@ for setting; do
   case $setting in
     MODEL=* | SAMPLES=* | SEED=* | SHARDS=* | OUT=* | EQFLOW=* | BACKEND=* | SUBMITTED_ON=*)
       export "${setting?}" ;;
-    *) refuse "$setting is no setting; give MODEL, SAMPLES, SEED, SHARDS, OUT, EQFLOW or BACKEND, as SHARDS=8" ;;
+    *)
+      refuse "$setting is no setting; give MODEL, SAMPLES, SEED, SHARDS, OUT, EQFLOW or BACKEND" ;;
   esac
 done
 if [ $# = 0 ] && [ "${SLURM_EXPORT_ENV:-ALL}" = NONE ]; then
@@ -85,7 +86,7 @@ child=$!
 [ -z "$ending" ] || kill -TERM "$child" # the signal came before the program
 while :; do
   signalled=''
-  wait "$child"
+  { wait "$child"; } 2>/dev/null # without the shell's own line about a killed program
   code=$?
   [ -n "$signalled" ] || break # a signal ends wait before the program ends
 done

@@ -21,15 +21,15 @@ import (
 // Partial returns the path of the samples that an interrupted SampleTo keeps beside a shard's file.
 func Partial(path string) string { return path + ".partial" }
 
-// The samples drawn so far are written every minute. Writing them takes at most a fiftieth of the
-// time.
+// The samples drawn so far are written three times a minute, and less often where writing them
+// would take more than a fiftieth of the time.
 const (
-	keepEvery = time.Minute
+	keepEvery = 20 * time.Second
 	keepShare = 50
 )
 
 // SampleTo draws the shard and writes it to path. The model's watch ends it between blocks; it then
-// keeps the samples that it has drawn in Partial(path). It also keeps them every minute, for a
+// keeps the samples that it has drawn in Partial(path). It also keeps them every keepEvery, for a
 // process that is killed. Another call for the same job continues after them, and the file gets the
 // bytes of an uninterrupted draw. It first tells resumed, which may be nil, the number of samples
 // that were kept. Kept samples of another job are an error that matches ErrShards, unless overwrite
@@ -191,17 +191,16 @@ func (j Job) readPartial(m *eqflow.Model, path string, overwrite bool) (density.
 		return none, fmt.Errorf("%w: %s keeps samples that are %s; remove it, or give another name for the shard",
 			ErrShards, path, manifest.difference(j))
 	}
-	arrays = arrays[:len(arrays)-1] // the manifest comes last
-	if !slices.Equal(arrays.Names(), j.columns()) || sum(arrays) != manifest.SHA256 {
+	s, kept := none, dataset.Arrays{}
+	for _, name := range j.columns() {
+		a, _ := arrays.Get(name) // one that is not there is empty, and changes the sum
+		kept = append(kept, a)
+		*numbers(&s)[name] = a.F64
+	}
+	if sum(kept) != manifest.SHA256 {
 		return none, nil
 	}
 	from, to := j.shard().Range(j.Total)
-	s := none
-	for name, all := range numbers(&s) {
-		if a, ok := arrays.Get(name); ok {
-			*all = a.F64
-		}
-	}
 	if s.X.Len() != manifest.Kept || manifest.Kept > to-from || len(s.LogQ) != manifest.Kept {
 		return none, nil
 	}
