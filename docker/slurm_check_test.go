@@ -84,7 +84,7 @@ func (c *cluster) log(t *testing.T, name string) string {
 // samples are alike, and that nothing else lies beside them.
 func checkShards(t *testing.T, c *cluster) {
 	t.Helper()
-	names := []string{"samples.npz"}
+	names := []string{"samples.npz"} // beside the job's number
 	for k := range slurmShards {
 		names = append(names, fmt.Sprintf("samples-%d.npz", k))
 	}
@@ -94,7 +94,7 @@ func checkShards(t *testing.T, c *cluster) {
 			t.Errorf("%s differs from the undisturbed one", name)
 		}
 	}
-	if entries, err := os.ReadDir(filepath.Join(c.work, "campaign")); err != nil || len(entries) != len(names) {
+	if entries, err := os.ReadDir(filepath.Join(c.work, "campaign")); err != nil || len(entries) != len(names)+1 {
 		t.Errorf("the folder has %v, %v", entries, err)
 	}
 	rows := readRows(t, filepath.Join(c.work, "campaign", "samples.npz"), "x.npy", slurmSamples)
@@ -153,6 +153,7 @@ func checkRefusals(t *testing.T, c *cluster, program string) {
 		"EQFLOW=nope":       "there is no program nope in PATH",
 		"OUT=/proc/here":    "nothing can be written to the folder /proc/here",
 		"SHARD=8":           "SHARD=8 is no setting",
+		"OUT=campaign":      "still draw shards into",
 		"--array=3":         "the tasks are those whose shards are missing",
 	} {
 		args := append(campaignSettings(program), "OUT=refused", option)

@@ -143,8 +143,18 @@ missing_shards() {
   echo "$missing"
 }
 
+# submit submits a job and prints its number, without the name of the cluster, and without what a
+# cluster's filters print.
+submit() {
+  sbatch --parsable "$@" | tail -n 1 | sed -n 's/^\([0-9]\{1,\}\).*/\1/p' | grep .
+}
+
 check_settings
 check_cluster
+earlier=$(cat "$out/.slurm-job" 2>/dev/null)
+if [ -n "$earlier" ] && [ -n "$(squeue --noheader --jobs="$earlier" 2>/dev/null)" ]; then
+  refuse "tasks of job $earlier still draw shards into $out; wait for them, or end them with scancel $earlier"
+fi
 settings=("MODEL=$model" "SAMPLES=$samples" "SEED=$seed" "SHARDS=$shards" "OUT=$out" "EQFLOW=${eqflow[*]}"
   "BACKEND=${BACKEND:-auto}" "SUBMITTED_ON=$(uname -n)")
 missing=$(missing_shards)
@@ -154,12 +164,14 @@ if [ -n "$missing" ]; then
   if ! said=$(sbatch --test-only "${tasks[@]}" 2>&1); then
     refuse "Slurm refuses the tasks: $(tail -n 1 <<<"$said"); $(explain "$said")"
   fi
-  array=$(sbatch --parsable "${tasks[@]}") || exit
-  array=${array%%;*} after=(--dependency=afterany:"$array")
+  array=$(submit "${tasks[@]}") || refuse "Slurm refuses the tasks; its words stand above"
+  echo "$array" >"$out/.slurm-job"
+  after=(--dependency=afterany:"$array")
 fi
-merge=$(sbatch --parsable "${after[@]}" "${options[@]}" --cpus-per-task=1 \
-  "$here/slurm-merge.sh" "${settings[@]}" ARRAY="$array" AGAIN="${again# }") || exit
-merge=${merge%%;*}
+merge=$(submit "${after[@]}" "${options[@]}" --cpus-per-task=1 \
+  "$here/slurm-merge.sh" "${settings[@]}" ARRAY="$array" AGAIN="${again# }") ||
+  refuse "Slurm refuses the merge; its words stand above. The tasks are submitted: ${array:-none}. After them" \
+    "the same command submits the merge alone"
 echo "tasks ${array:-none}: shards ${missing:-none, all are there}, logs eqflow-$array-*.log"
 echo "merge $merge, after them: $out/samples.npz, log eqflow-merge-$merge.log"
 
