@@ -84,7 +84,8 @@ func execute(ctx context.Context, root *cobra.Command) (command *cobra.Command, 
 }
 
 // interruptible returns a context that the first Ctrl-C cancels, for a clean stop. The second
-// Ctrl-C kills the process.
+// Ctrl-C kills the process. A second SIGTERM does not: Slurm may send the signal to every process
+// of a task while the task's script passes it on, and what is kept must still be written.
 func interruptible(stderr io.Writer) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -93,7 +94,7 @@ func interruptible(stderr io.Writer) (context.Context, context.CancelFunc) {
 		select {
 		case <-signals:
 			fmt.Fprintln(stderr, "\neqflow: stopping cleanly; press Ctrl-C again to stop at once")
-			signal.Stop(signals) // the next signal ends the process, as the system has it
+			signal.Reset(os.Interrupt) // the next Ctrl-C ends the process, as the system has it
 			cancel()
 		case <-ctx.Done():
 			signal.Stop(signals)

@@ -26,8 +26,9 @@ samples.
 
 With --shard i/n the command draws only part i of n equal parts of the -n samples, with i from 0 to
 n-1, for job arrays and several machines (docker/ has examples for Slurm and Kubernetes). A shard
-does not depend on the others. A shard that was killed is the same after another run, and an
-existing shard is kept. "eqflow merge" puts the shards together.
+does not depend on the others. A stopped shard keeps the samples that it has drawn, in the file
+FILE.partial; a killed one keeps all but those of the last seconds. The same command continues after
+them and gives the same shard. An existing shard is kept. "eqflow merge" puts the shards together.
 
 ` + divergenceHelp
 
@@ -150,19 +151,24 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	}
 	var set dataset.Set
 	if kept {
+		campaign.DropPartial(o.out) // of a task that ran twice at a time
 		set, err = dataset.Read(o.out, model.Prior.N, model.Prior.D)
 	} else {
-		end := watch(cmd, model)
-		set, err = job.Sample(model)
-		end()
-		if err == nil {
-			err = dataset.Write(o.out, set, true)
-		}
+		set, err = o.drawShard(cmd, model, job)
 	}
 	if err != nil {
 		return err
 	}
 	return o.show(cmd.OutOrStdout(), model, samplesOf(set), time.Since(start).Seconds())
+}
+
+// drawShard draws and writes a shard. It continues after samples that an interrupted run has kept.
+func (o *sampleOptions) drawShard(cmd *cobra.Command, model *eqflow.Model, job campaign.Job) (dataset.Set, error) {
+	defer watch(cmd, model)()
+	say := func(kept int) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: continuing after the %d samples in %s\n", kept, campaign.Partial(o.out))
+	}
+	return job.SampleTo(model, o.out, o.force, say)
 }
 
 // samplesOf returns the samples in a file.

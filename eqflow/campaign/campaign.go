@@ -7,6 +7,7 @@
 //
 //   - campaign.go: what campaigns, shards and jobs are, and whether a file holds the work of a job
 //   - work.go: the work on one shard, by sampling or scoring
+//   - partial.go: the samples that an interrupted shard keeps
 //   - merge.go: the whole campaign from the files of its shards
 package campaign
 

@@ -78,8 +78,8 @@ func (w *Whole) checkComplete() error {
 	if most := 12; count > most {
 		missing = append(missing[:most], "…")
 	}
-	return fmt.Errorf("%w: %d of %d are missing: %s; make them; the others need no change",
-		ErrShards, count, w.Of, strings.Join(missing, ", "))
+	return fmt.Errorf("%w: %d of %d are missing: %s; make each with --shard i/%d and the other flags as before; "+
+		"those that exist stay", ErrShards, count, w.Of, strings.Join(missing, ", "), w.Of)
 }
 
 // describe sets the system, and turns the manifest of a shard into the manifest of the whole.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -29,12 +30,17 @@ func (c Campaign) columns() []string {
 // Sample draws the shard. Samples 0 to total−1 do not depend on the number of shards, except for
 // rounding.
 func (j Job) Sample(m *eqflow.Model) (dataset.Set, error) {
-	from, to := j.shard().Range(j.Total)
-	image, err := m.Forward(priorDraws(m.Prior, j.Seed, from, to), 0)
+	none := density.Samples{X: particle.NewBatch(0, m.Prior.N, m.Prior.D)}
+	s, err := j.draw(m, none, func(density.Samples) error { return nil })
 	if err != nil {
 		return dataset.Set{}, err
 	}
-	set, err := m.Set(image.Weigh(m.Target), j.Seed)
+	return j.set(m, s)
+}
+
+// set is the content of the shard's file.
+func (j Job) set(m *eqflow.Model, s density.Samples) (dataset.Set, error) {
+	set, err := m.Set(s, j.Seed)
 	if err != nil {
 		return set, err
 	}
