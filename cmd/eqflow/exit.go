@@ -40,6 +40,11 @@ func asInput(err error) error {
 	return inputError{err}
 }
 
+// stoppedError is an error of a command that a signal had stopped.
+type stoppedError struct{ error }
+
+func (e stoppedError) Unwrap() []error { return []error{e.error, context.Canceled} }
+
 // exitCode is the program's exit code after err.
 func exitCode(err error) int {
 	var input inputError

@@ -18,8 +18,8 @@ const (
 	// of a coordinate in one step, in units of length.
 	steepSteps = 500
 	steepMove  = 0.05
-	// mostDense bounds the coordinates of a quasi-Newton method with a dense matrix, whose memory and
-	// time grow with the square of their number.
+	// mostDense bounds the coordinates of a quasi-Newton method with a dense matrix, whose memory
+	// grows with the square of their number.
 	mostDense = 600
 	// settledForce is the largest force component at a minimum, in kT per length.
 	settledForce = 1e-4
