@@ -3,6 +3,7 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,13 @@ type box struct {
 	periodic [3]bool
 	inverse  mat.Dense // of the lattice vectors, which are the rows
 }
+
+// otherBox matches keys by which other programs than those of extended XYZ name a box, and cellOfIPI
+// the box of a comment line of i-PI.
+var (
+	otherBox  = regexp.MustCompile(`(?i)^(unit_?)?(cell|box)(_?(vectors?|lengths?|matrix))?$`)
+	cellOfIPI = regexp.MustCompile(`CELL[({]`)
+)
 
 // newBox reads the values of Lattice and pbc. By the convention of extended XYZ, a lattice without
 // pbc is periodic. It returns nil if the frame is not periodic.
