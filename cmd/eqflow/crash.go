@@ -19,7 +19,7 @@ const guardArgument = "__messages"
 
 // crashStart matches the first line of a crash, and what Go's runtime says before it.
 var crashStart = regexp.MustCompile(
-	`^(fatal error: |panic: |SIG[A-Z]+: |runtime: |runtime/cgo: |terminate called|unexpected fault|F\d{4} |\*\*\* )`)
+	`^(fatal error: |panic: |SIG[A-Z]+: |runtime: |runtime/cgo: |terminate called|unexpected f|F\d{4} |\*{3} )`)
 
 // crashCause matches lines that name the cause, and whose text is shown.
 var crashCause = regexp.MustCompile(

@@ -14,7 +14,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// The exit codes.
+// The exit codes. A crash, or memory that is short, ends the process by a signal (crash.go), which
+// shells show as 131 to 139. Batch systems may try again after all but exitInput.
 const (
 	exitDone        = 0
 	exitFailed      = 1

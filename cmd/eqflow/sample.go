@@ -21,8 +21,10 @@ import (
 
 const sampleHelp = `Draws configurations from a trained generator. Each configuration comes with three numbers for
 reweighting: its log-density log_q, its reduced energy u and its log-weight log_w = -u - log_q, in
-nats. numpy.load opens the .npz; OVITO, VMD and ASE open the .xyz. The same seed gives the same
-samples.
+nats. numpy.load opens the .npz; OVITO, VMD and ASE open the .xyz. The same seed on
+the same backend and engine gives the same samples; another engine, such as that of a build without
+cgo, gives them up to rounding. Ctrl-C keeps the samples so far in FILE.part, and the same command
+continues; a killed draw loses about a minute.
 
 With --shard i/n the command draws only part i of n equal parts of the -n samples, with i from 0 to
 n-1, for job arrays and several machines (docker/ has examples for Slurm and Kubernetes). A shard
@@ -98,16 +100,24 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	if err := checkMemory("samples", o.n, numbersPerSample(model), inShards); err != nil {
 		return err
 	}
-	start, end := time.Now(), watch(cmd, model)
-	samples, err := model.Sample(o.n, o.seed)
-	end()
+	job, err := campaign.Sampling(model, o.n, o.seed, campaign.Shard{Of: 1})
 	if err != nil {
 		return err
 	}
-	seconds := time.Since(start).Seconds()
+	unfinished, err := partialOf(o.out, model, job, true)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	image, err := unfinished.draw(cmd, model, model.PriorDraws(o.n, o.seed))
+	if err != nil {
+		return err
+	}
+	samples, seconds := image.Weigh(model.Target), time.Since(start).Seconds()
 	if err := writeSamples(o.out, model, samples, o.seed, o.force); err != nil {
 		return modelError(err)
 	}
+	unfinished.remove()
 	return o.show(cmd.OutOrStdout(), model, samples, seconds)
 }
 
@@ -152,17 +162,32 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	if kept {
 		set, err = dataset.Read(o.out, model.Prior.N, model.Prior.D)
 	} else {
-		end := watch(cmd, model)
-		set, err = job.Sample(model)
-		end()
-		if err == nil {
-			err = dataset.Write(o.out, set, true)
-		}
+		set, err = o.drawShard(cmd, model, job)
 	}
 	if err != nil {
 		return err
 	}
 	return o.show(cmd.OutOrStdout(), model, samplesOf(set), time.Since(start).Seconds())
+}
+
+// drawShard draws the samples of a shard and writes them.
+func (o *sampleOptions) drawShard(cmd *cobra.Command, model *eqflow.Model, job campaign.Job) (dataset.Set, error) {
+	unfinished, err := partialOf(o.out, model, job, false)
+	if err != nil {
+		return dataset.Set{}, err
+	}
+	image, err := unfinished.draw(cmd, model, job.Draws(model))
+	if err != nil {
+		return dataset.Set{}, err
+	}
+	set, err := job.Set(model, image)
+	if err == nil {
+		err = dataset.Write(o.out, set, true)
+	}
+	if err == nil {
+		unfinished.remove()
+	}
+	return set, err
 }
 
 // samplesOf returns the samples in a file.

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/bits"
 	"os"
 	"strconv"
 	"strings"
@@ -52,7 +53,11 @@ func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Of) }
 
 // Range is the shard's part of total things: those with the numbers from, …, to−1.
 func (s Shard) Range(total int) (from, to int) {
-	start := func(index int) int { return total/s.Of*index + total%s.Of*index/s.Of } // without overflow
+	start := func(index int) int { // total·index/Of without overflow
+		high, low := bits.Mul64(uint64(total), uint64(index))
+		quotient, _ := bits.Div64(high, low, uint64(s.Of))
+		return int(quotient)
+	}
 	return start(s.Index), start(s.Index + 1)
 }
 

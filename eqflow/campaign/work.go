@@ -7,6 +7,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -29,11 +30,21 @@ func (c Campaign) columns() []string {
 // Sample draws the shard. Samples 0 to total−1 do not depend on the number of shards, except for
 // rounding.
 func (j Job) Sample(m *eqflow.Model) (dataset.Set, error) {
-	from, to := j.shard().Range(j.Total)
-	image, err := m.Forward(priorDraws(m.Prior, j.Seed, from, to), 0)
+	image, err := m.Forward(j.Draws(m), 0)
 	if err != nil {
 		return dataset.Set{}, err
 	}
+	return j.Set(m, image)
+}
+
+// Draws returns the prior's draws whose images are the samples of the shard.
+func (j Job) Draws(m *eqflow.Model) particle.Batch {
+	from, to := j.shard().Range(j.Total)
+	return priorDraws(m.Prior, j.Seed, from, to)
+}
+
+// Set returns the shard's file, given the images of its draws.
+func (j Job) Set(m *eqflow.Model, image density.Image) (dataset.Set, error) {
 	set, err := m.Set(image.Weigh(m.Target), j.Seed)
 	if err != nil {
 		return set, err

@@ -11,7 +11,7 @@ import (
 // logWeightArray is the name of the array of log-weights.
 const logWeightArray = "log_w"
 
-// likeWeights matches the names of arrays that hold weights, or their logarithms, in other programs.
+// likeWeights matches the names of arrays that hold weights, or their logarithms, elsewhere.
 var likeWeights = regexp.MustCompile(
 	`(?i)^(log|ln|l)?[ _-]?(importance[ _-]?)?(w|ws|wts?|weights?)([ _-]?log)?$|^importance$`)
 

@@ -21,7 +21,7 @@ type xyzReader struct {
 	line     int // of the last line read, from 1
 	frames   int
 	numbered bool // the lines of the frame so far may have a number of the particle before x, y, z
-	n        int // particles per frame; 0 if unknown before the first frame
+	n        int  // particles per frame; 0 if unknown before the first frame
 	columns  columns
 	comment  string               // of the frame
 	dim      string               // the value of dimKey
@@ -91,8 +91,7 @@ func (r *xyzReader) readFrame() (bool, error) {
 		return false, errTruncated
 	}
 	if cellOfIPI.MatchString(r.comment) {
-		return false, fmt.Errorf("its comment line %.40q has a box, and a box is read from Lattice and pbc alone; write "+
-			"Lattice=\"…\" with pbc, or remove it if no particle is wrapped", r.comment)
+		return false, fmt.Errorf("its comment line %.40q has a box, and %w", r.comment, errOtherBox)
 	}
 	box, err := r.readComment(parseComment(r.comment))
 	if err != nil {
@@ -129,8 +128,7 @@ func (r *xyzReader) readComment(pairs []pair) (*box, error) {
 		case key == "pbc":
 			pbc = p.value
 		case otherBox.MatchString(p.key):
-			return nil, fmt.Errorf("its comment line has %.40q, and a box is read from Lattice and pbc alone; write it as "+
-				"Lattice=\"…\" with pbc, or remove it if no particle is wrapped", p.key+"="+p.value)
+			return nil, fmt.Errorf("its comment line has %.40q, and %w", p.key+"="+p.value, errOtherBox)
 		case p.key == dimKey:
 			if r.dim != "" && p.value != r.dim {
 				return nil, fmt.Errorf("a frame has %s dimensions, an earlier frame %s; keep them in separate files",

@@ -1,7 +1,8 @@
 // Package density holds q, the density of a prior's draws pushed through a flow: sampling, scoring,
 // trajectories, and importance weights.
 //
-// density.go maps configurations and scores them, samples.go draws and weighs them, path.go follows
+// density.go maps configurations and scores them, continue.go goes on with a map that was
+// interrupted, samples.go draws and weighs them, path.go follows
 // them along the flow, adaptive.go scores them by a solver that chooses its own steps, and noise.go
 // describes the effect of an estimated divergence on log q.
 package density
@@ -188,19 +189,11 @@ type Image struct {
 // Forward maps prior configurations to target configurations. The flow is solved in the given
 // number of steps (0: as trained).
 func (q *Pushforward) Forward(z particle.Batch, steps int) (Image, error) {
-	if err := q.checkShape(z); err != nil {
-		return Image{}, err
-	}
-	image, err := q.engine.Map(z, engine.ToTarget(steps, q.divergence), q.progress("the flow", z.Len()))
+	image, err := q.Continue(Image{}, z, steps)
 	if err != nil {
 		return Image{}, err
 	}
-	z = z.Clone().RemoveMean()
-	out := Image{X: image.X, LogQ: image.LogDet, LogQError: image.LogDetError}
-	for i, logDet := range image.LogDet {
-		out.LogQ[i] = q.Prior.LogDensity(z.At(i)) - logDet
-	}
-	return out, nil
+	return image, nil
 }
 
 // Inverse maps target configurations, whose centres of mass it removes first, back to the prior.

@@ -122,11 +122,11 @@ func (t *trainer) warn(message string) {
 // write fails here, before the first step, and not at the first checkpoint.
 func ensureWritable(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("eqflow: cannot make the model's folder: %w; give another one", err)
+		return dataset.Inputf("eqflow: cannot make the model's folder: %w; give another one", err)
 	}
 	probe, err := os.CreateTemp(folder, ".probe-*")
 	if err != nil {
-		return fmt.Errorf("eqflow: cannot write into the model's folder: %w; give another one", err)
+		return dataset.Inputf("eqflow: cannot write into the model's folder: %w; give another one", err)
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }

@@ -121,6 +121,9 @@ func FileOf(folder string) string {
 
 // ReadFolder reads the folder's model, or its checkpoint while the training is unfinished.
 func ReadFolder(folder string) (File, error) {
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return File{}, noModel(folder)
+	}
 	f, err := ReadFile(FileOf(folder))
 	if errors.Is(err, os.ErrNotExist) {
 		err = noModel(folder)

@@ -82,7 +82,8 @@ func partsThatDiffer(theirs, mine any) (out []string) {
 		}
 		name := path[strings.LastIndexByte(path, '.')+1:]
 		text := func(value json.RawMessage) string { return cmp.Or(strings.Trim(string(value), `"`), "the default") }
-		out = append(out, fmt.Sprintf("%s %s, not %s", strings.ReplaceAll(name, "_", " "), text(a[path]), text(b[path])))
+		name = strings.ReplaceAll(name, "_", " ")
+		out = append(out, fmt.Sprintf("%s %s, not %s", name, text(a[path]), text(b[path])))
 	}
 	return out
 }
@@ -108,8 +109,8 @@ func addParts(out map[string]json.RawMessage, path string, text json.RawMessage)
 	}
 }
 
-// filesDiffer describes the difference of two files that a run reads, by their hashes; "" stands for
-// no file.
+// filesDiffer describes the difference of two files that a run reads, by their hashes; "" stands
+// for no file.
 func filesDiffer(what, theirs, mine string) []string {
 	switch {
 	case theirs == mine:

@@ -22,14 +22,17 @@ func TestRefusalNamesWhatDiffers(t *testing.T) {
 	wider := eqflowtest.Small
 	wider.Steps = 5
 	half := 0.5
-	for want, change := range map[string]func(r *train.Run, d *train.Data, f *flow.Config){
-		"other settings (steps 4, not 6)":               func(r *train.Run, _ *train.Data, _ *flow.Config) { r.Steps, r.ValidateEvery = 6, 6 },
-		"other settings (learning rate 0.01, not 0.02)": func(r *train.Run, _ *train.Data, _ *flow.Config) { r.LearningRate = 0.02 },
-		"other settings (average 0.999, not 0.5)":       func(r *train.Run, _ *train.Data, _ *flow.Config) { r.Average = &half },
-		"other settings (optimizer the default, not muon)": func(r *train.Run, _ *train.Data, _ *flow.Config) {
-			r.Optimizer = train.Muon
-		},
-		"other settings (objective likelihood, not energy), with data, and now there is none": func(r *train.Run, d *train.Data, _ *flow.Config) {
+	set := func(change func(r *train.Run)) func(*train.Run, *train.Data, *flow.Config) {
+		return func(r *train.Run, _ *train.Data, _ *flow.Config) { change(r) }
+	}
+	for want, change := range map[string]func(*train.Run, *train.Data, *flow.Config){
+		"other settings (steps 4, not 6)":                  set(func(r *train.Run) { r.Steps, r.ValidateEvery = 6, 6 }),
+		"other settings (learning rate 0.01, not 0.02)":    set(func(r *train.Run) { r.LearningRate = 0.02 }),
+		"other settings (average 0.999, not 0.5)":          set(func(r *train.Run) { r.Average = &half }),
+		"other settings (optimizer the default, not muon)": set(func(r *train.Run) { r.Optimizer = train.Muon }),
+		"other settings (objective likelihood, not energy), with data, and now there is none": func(
+			r *train.Run, d *train.Data, _ *flow.Config,
+		) {
 			r.Objective, d.Train = train.Energy{}, d.Train.Slice(0, 0)
 		},
 		"other data":                           func(_ *train.Run, d *train.Data, _ *flow.Config) { d.Train = d.Train.Slice(0, 99) },
@@ -42,8 +45,8 @@ func TestRefusalNamesWhatDiffers(t *testing.T) {
 		r, d, f := run, data, flow.Config(eqflowtest.Small)
 		change(&r, &d, &f)
 		_, err := eqflowtest.Model(t, xlatest.OpenGo(t), f).Train(t.Context(), d, r)
-		whole := "eqflow: the folder holds another model: " + filepath.Join(folder, "model.npz") + " was trained with " +
-			want + "; give another folder, or remove this one"
+		whole := "eqflow: the folder holds another model: " + filepath.Join(folder, "model.npz") +
+			" was trained with " + want + "; give another folder, or remove this one"
 		if !errors.Is(err, train.ErrOtherModel) || err.Error() != whole {
 			t.Errorf("got  %v\nwant %s", err, whole)
 		}
