@@ -10,9 +10,9 @@ import (
 
 // A crash of Go's runtime, or of C++ code of a plugin, prints hundreds of lines straight to file
 // descriptor 2. Go then exits with code 2, which would mean wrong input here. guardCrashes makes
-// the runtime end by SIGABRT instead, and has a second process read what is written to descriptor 2,
-// which passes it on and turns a crash into one line. The program itself writes to the old
-// descriptor under another number. GOTRACEBACK in the environment turns all that off.
+// the runtime end by SIGABRT instead. A second process reads what is written to descriptor 2,
+// passes it on, and turns a crash into one line. The program itself writes to the old descriptor
+// under another number. GOTRACEBACK in the environment turns all that off.
 
 // guardArgument is the only argument of the process that reads the messages.
 const guardArgument = "__messages"

@@ -27,7 +27,7 @@ import (
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == guardArgument {
 		passMessages(os.Stdin, os.Stderr)
-		return
+		os.Exit(exitDone)
 	}
 	stop := guardCrashes()
 	code := run(os.Args[1:], os.Stdout, os.Stderr)

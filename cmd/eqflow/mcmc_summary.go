@@ -87,8 +87,8 @@ func (s mcmcSummary) checkVirial() error {
 	if off := math.Abs(v.Value - exact); off <= exact/2 || off <= 8*v.Error && !math.IsInf(v.Error, 0) {
 		return nil
 	}
-	return fmt.Errorf("the chains are not in equilibrium: their virial is %.3g ± %.2g, and exactly %d there; give a "+
-		"larger --burn and --thin, or another temperature. %s holds the configurations all the same",
+	return fmt.Errorf("the chains are not in equilibrium: their virial is %.3g ± %.2g, and exactly %d there; give "+
+		"a larger --burn and --thin, or another temperature. %s holds the configurations all the same",
 		v.Value, v.Error, s.VirialExact, s.Out)
 }
 
@@ -108,8 +108,9 @@ func (s mcmcSummary) show(out io.Writer, asJSON bool) error {
 	if s.SwapAcceptance > 0 {
 		fmt.Fprintf(table, "exchanges\t%.1f %%\n", 100*s.SwapAcceptance)
 	}
-	fmt.Fprintf(table, "mean energy\t%s ± %s kT\n", decimal(s.MeanEnergy.Value, 3), decimal(s.MeanEnergy.Error, 3))
-	fmt.Fprintf(table, "virial\t%s ± %s, exact %d\n", decimal(s.Virial.Value, 2), decimal(s.Virial.Error, 2), s.VirialExact)
+	u, v := s.MeanEnergy, s.Virial
+	fmt.Fprintf(table, "mean energy\t%s ± %s kT\n", decimal(u.Value, 3), decimal(u.Error, 3))
+	fmt.Fprintf(table, "virial\t%s ± %s, exact %d\n", decimal(v.Value, 2), decimal(v.Error, 2), s.VirialExact)
 	for k, share := range s.LongPairShares {
 		if share > 0 {
 			fmt.Fprintf(table, "%d long pairs\t%.4f\n", k, share)
@@ -118,7 +119,8 @@ func (s mcmcSummary) show(out io.Writer, asJSON bool) error {
 	return table.Flush()
 }
 
-// decimal writes a number with the given digits after the point, or with an exponent if it is large.
+// decimal writes a number with the given digits after the point, or with an exponent if it is
+// large.
 func decimal(v float64, digits int) string {
 	if math.Abs(v) >= 1e9 {
 		return fmt.Sprintf("%.4g", v)

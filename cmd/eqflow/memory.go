@@ -46,8 +46,8 @@ func freeMemory() float64 {
 	return min(free, addressLimit(), containerLimit())
 }
 
-// containerLimit is how much memory the control group of the process has left: of a container, or of
-// a task of a batch system. It is +Inf where there is none.
+// containerLimit is how much memory the control group of the process has left: of a container, or
+// of a task of a batch system. It is +Inf where there is none.
 func containerLimit() float64 {
 	left := math.Inf(1)
 	for _, names := range [][4]string{

@@ -26,8 +26,8 @@ type partial struct {
 	origin []byte
 }
 
-// partialOf returns the unfinished draw of a job into a file. whole says that the job is all samples
-// of a command, whose draws are others than those of shards.
+// partialOf returns the unfinished draw of a job into a file. whole says that the job is all
+// samples of a command, whose draws are others than those of shards.
 func partialOf(path string, model *eqflow.Model, job campaign.Job, whole bool) (partial, error) {
 	origin, err := json.Marshal(map[string]any{
 		"job": job, "whole": whole, "engine": model.ComputedBy().String(), "backend": model.Backend().Name(),
@@ -86,7 +86,8 @@ func (p partial) write(image density.Image) error {
 	}
 	x := image.X
 	arrays := dataset.Arrays{
-		dataset.Bytes("origin", p.origin), dataset.Float64("x", x.X, x.Len(), x.N, x.D), dataset.Float64("log_q", image.LogQ),
+		dataset.Bytes("origin", p.origin),
+		dataset.Float64("x", x.X, x.Len(), x.N, x.D), dataset.Float64("log_q", image.LogQ),
 	}
 	if image.LogQError != nil {
 		arrays = append(arrays, dataset.Float64("log_q_error", image.LogQError))
@@ -94,8 +95,8 @@ func (p partial) write(image density.Image) error {
 	return dataset.WriteArrays(p.path, arrays, true)
 }
 
-// read returns the images that an earlier run kept, and says so. It returns none if there is no file
-// of the same draw.
+// read returns the images that an earlier run kept, and says so. It returns none if there is no
+// file of the same draw.
 func (p partial) read(cmd *cobra.Command) (image density.Image) {
 	arrays, err := dataset.ReadArrays(p.path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -105,7 +106,8 @@ func (p partial) read(cmd *cobra.Command) (image density.Image) {
 	x, _ := arrays.Get("x")
 	logQ, _ := arrays.Get("log_q")
 	logQError, _ := arrays.Get("log_q_error")
-	if err != nil || !bytes.Equal(origin.U8, p.origin) || len(x.Shape) != 3 || x.F64 == nil || len(logQ.F64) != x.Shape[0] {
+	whole := err == nil && len(x.Shape) == 3 && x.F64 != nil && len(logQ.F64) == x.Shape[0]
+	if !whole || !bytes.Equal(origin.U8, p.origin) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s is of another draw, or damaged, and is not used\n", p.path)
 		return image
 	}

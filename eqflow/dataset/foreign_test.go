@@ -133,7 +133,7 @@ func TestForeignArraysAreRefused(t *testing.T) {
 		"slopes":            {stored(t, sampleFile("dU_dx.npy")), "certain to be"},
 		"two paths":         {stored(t, sampleFile("x.npy"), sampleFile("./x.npy")), `two arrays "x"`},
 		"positions, a mask": {stored(t, file{"positions.npy", mask}, sampleFile("a.npy")), "2 other arrays"},
-		"two in one .npy":   {write(t, "a.npy", slices.Concat(sampleFile("").data, sampleFile("").data)), "goes on after"},
+		"two in one .npy":   {write(t, "a.npy", slices.Repeat(sampleFile("").data, 2)), "goes on after"},
 		"complex":           {stored(t, complexes), `"x" holds complex numbers (type <c16)`},
 		"record in npz":     {stored(t, file{"x.npy", record}), "array['pos']"},
 		"record":            {write(t, "a.npy", record), "its array x holds records"},

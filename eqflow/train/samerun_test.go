@@ -35,9 +35,15 @@ func TestRefusalNamesWhatDiffers(t *testing.T) {
 		) {
 			r.Objective, d.Train = train.Energy{}, d.Train.Slice(0, 0)
 		},
-		"other data":                           func(_ *train.Run, d *train.Data, _ *flow.Config) { d.Train = d.Train.Slice(0, 99) },
-		"no validation data":                   func(_ *train.Run, d *train.Data, _ *flow.Config) { d.Validation = d.Train },
-		"another flow (solver steps 4, not 5)": func(_ *train.Run, _ *train.Data, f *flow.Config) { *f = wider },
+		"other data": func(_ *train.Run, d *train.Data, _ *flow.Config) {
+			d.Train = d.Train.Slice(0, 99)
+		},
+		"no validation data": func(_ *train.Run, d *train.Data, _ *flow.Config) {
+			d.Validation = d.Train
+		},
+		"another flow (solver steps 4, not 5)": func(_ *train.Run, _ *train.Data, f *flow.Config) {
+			*f = wider
+		},
 		"another flow (kernel, not realnvp)": func(_ *train.Run, _ *train.Data, f *flow.Config) {
 			*f = flow.Coupling{Blocks: 2, Hidden: 8}
 		},

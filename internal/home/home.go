@@ -1,6 +1,6 @@
 // Package home sets HOME where it is missing, as in services and cron jobs. Its init comes before
-// that of go-xla, which otherwise prints an error to stderr: Go initialises packages in the order of
-// their paths, as far as their imports allow.
+// that of go-xla, which otherwise prints an error to stderr. Go initialises packages in the order
+// of their paths, as far as their imports allow.
 package home
 
 import (
