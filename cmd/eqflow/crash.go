@@ -23,7 +23,7 @@ var crashStart = regexp.MustCompile(
 
 // crashCause matches lines that name the cause, and whose text is shown.
 var crashCause = regexp.MustCompile(
-	`^(fatal error: |panic: |SIG[A-Z]+: |runtime: out of memory: |runtime/cgo: |F\d{4} .*?\] |  what\(\): +)(.+)$`)
+	`^(fatal error: |panic: |SIG[A-Z]+: |runtime: out of memory: |runtime/cgo: |F\d{4} .*?\] |what\(\): +)(.+)$`)
 
 // memoryShort matches causes that more memory, or more threads, would remove.
 var memoryShort = regexp.MustCompile(
