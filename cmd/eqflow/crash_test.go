@@ -35,26 +35,28 @@ func TestCrashIsOneLine(t *testing.T) {
 // Foreign messages pass, and every kind of crash becomes one line with its cause.
 func TestMessagesOfCrashes(t *testing.T) {
 	const memory, crashed = "eqflow: out of memory (", "eqflow: the program has crashed ("
+	abort := "SIGABRT: abort\n"
 	for messages, want := range map[string]string{
 		"a warning of a plugin\nanother\n": "a warning of a plugin\nanother\n",
 		"without an end":                   "without an end",
-		"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n": "",
-		"runtime: out of memory: cannot allocate 4096-byte block\nfatal error: out of memory\n\ngoroutine 1:\n\tmain\n": memory +
-			"cannot allocate 4096-byte block; out of memory)",
-		"fatal error: runtime: cannot allocate memory\nstack\n":                                        memory,
-		"runtime/cgo: pthread_create failed: Resource temporarily unavailable\nSIGABRT: abort\nPC=0\n": memory,
-		"terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\nSIGABRT: abort\n": memory +
+		"WARNING: All log messages before absl::InitializeLog() is\n": "",
+		"runtime: out of memory: cannot allocate 4096 bytes\nfatal error: out of memory\n\ngoroutine": memory +
+			"cannot allocate 4096 bytes; out of memory)",
+		"fatal error: runtime: cannot allocate memory\nstack\n": memory,
+		"runtime/cgo: pthread_create failed: no\n" + abort:      memory,
+		"terminate called after throwing\n  what():  std::bad_alloc\n" + abort: memory +
 			"std::bad_alloc)",
-		"F0000 00:00:17.4 45 env.cc:84] Check failed: ret == 0\n*** Check failure stack trace: ***\nSIGABRT: abort\n": crashed +
+		"F0000 00:00:17.4 45 env.cc:84] Check failed: ret == 0\n*** Check failure stack trace: ***\n" + abort: crashed +
 			"Check failed: ret == 0)",
 		"before\nSIGSEGV: segmentation violation\nPC=0\n\ngoroutine 1\n": "before\n" + crashed + "segmentation violation)",
-		"panic: runtime error: index out of range [5] with length 3\n\ngoroutine 7\n": crashed +
-			"runtime error: index out of range [5] with length 3)",
+		"panic: runtime error: index out of range [5]\n\ngoroutine 7\n": crashed +
+			"runtime error: index out of range [5])",
 	} {
 		var out bytes.Buffer
 		passMessages(strings.NewReader(messages), &out)
 		got := out.String()
-		if !strings.HasPrefix(got, want) || strings.Contains(want, "eqflow") && strings.Count(got, "\n") != strings.Count(want, "\n")+1 {
+		lines := strings.Count(got, "\n") - strings.Count(want, "\n")
+		if !strings.HasPrefix(got, want) || strings.Contains(want, "eqflow") && lines != 1 {
 			t.Errorf("%q became %q, want %q", messages, got, want)
 		}
 	}

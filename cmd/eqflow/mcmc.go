@@ -133,7 +133,7 @@ func (o *mcmcOptions) plan(t target.Target) (mcmc.Plan, error) {
 			o.chains, o.burn, o.thin)
 	}
 	if most := largestSet / (t.Particles() * t.Dim()); o.n > most {
-		return mcmc.Plan{}, fmt.Errorf("%d configurations of %s do not fit into memory; ask for at most %d",
+		return mcmc.Plan{}, fmt.Errorf("%d configurations of %s do not fit into memory; ask for fewer, at most %d",
 			o.n, t.Name(), most)
 	}
 	// a configuration stands in the chains and in the set, with its energy

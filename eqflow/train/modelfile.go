@@ -135,11 +135,13 @@ func ReadFolder(folder string) (File, error) {
 func noModel(folder string) error {
 	switch info, err := os.Stat(folder); {
 	case err == nil && info.IsDir():
-		return dataset.Inputf("eqflow: %s holds no model; train one with eqflow train, or name another folder", folder)
+		return dataset.Inputf(
+			"eqflow: %s holds no model; train one with eqflow train, or name another folder", folder)
 	case err == nil:
 		return dataset.Inputf("eqflow: %s is a file; name the folder of a model", folder)
 	}
-	return dataset.Inputf("eqflow: there is no folder %s; train a model with eqflow train, or name another", folder)
+	return dataset.Inputf(
+		"eqflow: %s holds no model: there is no such folder; train one with eqflow train, or name another", folder)
 }
 
 // Finished reports whether the training of the model is finished.
