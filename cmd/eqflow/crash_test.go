@@ -48,7 +48,7 @@ func TestMessagesOfCrashes(t *testing.T) {
 			"std::bad_alloc)",
 		"F0000 00:00:17.4 45 env.cc:84] Check failed: ret == 0\n*** Check failure stack trace: ***\n" + abort: crashed +
 			"Check failed: ret == 0)",
-		"before\nSIGSEGV: segmentation violation\nPC=0\n\ngoroutine 1\n": "before\n" + crashed + "segmentation violation)",
+		"before\nSIGSEGV: segmentation violation\nPC=0\n": "before\n" + crashed + "segmentation violation)",
 		"panic: runtime error: index out of range [5]\n\ngoroutine 7\n": crashed +
 			"runtime error: index out of range [5])",
 	} {
