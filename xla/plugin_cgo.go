@@ -14,6 +14,8 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 	"github.com/gomlx/gomlx/core/graph"
+
+	_ "github.com/eqflow/gonb-eqflow/internal/home" // before go-xla's own init
 )
 
 const (

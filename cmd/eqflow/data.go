@@ -21,7 +21,7 @@ func readData(cmd *cobra.Command, t target.Target, path string, leaveOut bool) (
 		return particle.Batch{}, err
 	}
 	if w, err := set.LogWeights(); err != nil || w != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: its log_w is not used; all configurations count alike\n", path)
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: its weights are not used; all configurations count alike\n", path)
 	}
 	check := checkEnergies(t, set.Batch)
 	possible := check.possible()
@@ -124,14 +124,8 @@ func notUsed(set dataset.Set) string {
 	if len(names) == 0 {
 		return ""
 	}
-	advice := ""
-	for _, name := range names {
-		if lower := strings.ToLower(name); strings.Contains(lower, "weight") || lower == "w" || lower == "logw" {
-			advice = "; to reweight, save the natural logarithms of the weights as log_w"
-		}
-	}
 	if more := len(names) - most; more > 0 {
 		names = append(names[:most], fmt.Sprintf("%d more", more))
 	}
-	return "; not used: " + strings.Join(names, ", ") + advice
+	return "; not used: " + strings.Join(names, ", ")
 }

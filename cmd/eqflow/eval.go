@@ -119,6 +119,10 @@ func (o *evalOptions) runShard(cmd *cobra.Command, model *eqflow.Model, data par
 }
 
 func (o *evalOptions) run(cmd *cobra.Command) error {
+	if *o.evaluation.Samples < 0 || *o.evaluation.Compare < 0 {
+		return inputErrorf("--samples %d, --compare %d; give 0 for none, or a positive number",
+			*o.evaluation.Samples, *o.evaluation.Compare)
+	}
 	if *o.evaluation.Samples == 0 && len(o.variables) > 0 {
 		return inputErrorf("--cv needs samples; leave --samples 0 out")
 	}
@@ -134,6 +138,9 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	}
 	defer done()
 	if err := o.divergence.apply(model, o.evaluation.Seed); err != nil {
+		return err
+	}
+	if err := checkMemory("samples (--samples)", *o.evaluation.Samples, numbersPerSample(model), ""); err != nil {
 		return err
 	}
 	batch, err := readData(cmd, model.Target, o.data, true)

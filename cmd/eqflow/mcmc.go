@@ -46,6 +46,9 @@ const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
 // error.
 const largestSet = 1 << 31
 
+// mostSteps bounds the steps of all chains. A larger number is a typing error.
+const mostSteps = 1e15
+
 // mcmcOptions are the flags of "eqflow mcmc".
 type mcmcOptions struct {
 	system             systemFlags
@@ -117,6 +120,9 @@ func (o *mcmcOptions) run(cmd *cobra.Command) error {
 	if shown := summary.show(cmd.OutOrStdout(), o.asJSON); shown != nil {
 		return shown
 	}
+	if err == nil {
+		err = summary.checkVirial()
+	}
 	return err
 }
 
@@ -126,8 +132,9 @@ func (o *mcmcOptions) plan(t target.Target) (mcmc.Plan, error) {
 		return mcmc.Plan{}, fmt.Errorf("--chains %d, --burn %d, --thin %d; give numbers that are not negative",
 			o.chains, o.burn, o.thin)
 	}
-	if o.n > largestSet/(t.Particles()*t.Dim()) {
-		return mcmc.Plan{}, fmt.Errorf("%d configurations of %s do not fit into memory; ask for fewer", o.n, t.Name())
+	if most := largestSet / (t.Particles() * t.Dim()); o.n > most {
+		return mcmc.Plan{}, fmt.Errorf("%d configurations of %s do not fit into memory; ask for fewer, at most %d",
+			o.n, t.Name(), most)
 	}
 	// a configuration stands in the chains and in the set, with its energy
 	if err := checkMemory("configurations", o.n, 2*t.Particles()*t.Dim()+1, ""); err != nil {
@@ -143,6 +150,9 @@ func (o *mcmcOptions) plan(t target.Target) (mcmc.Plan, error) {
 		s.Keep = (o.n + s.Chains - 1) / s.Chains
 	}
 	s.Burn, s.Thin = cmp.Or(o.burn, s.Burn), cmp.Or(o.thin, s.Thin)
+	if steps := float64(s.Chains) * (float64(s.Burn) + float64(s.Keep)*float64(s.Thin)); steps > mostSteps {
+		return plan, fmt.Errorf("%.3g steps of all chains would take years; give a smaller --burn or --thin", steps)
+	}
 	return plan, nil
 }
 

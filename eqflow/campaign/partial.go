@@ -18,7 +18,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-// Partial returns the path of the samples that an interrupted SampleTo keeps beside a shard's file.
+// Partial returns the path of the samples that an interrupted draw keeps beside its file.
 func Partial(path string) string { return path + ".partial" }
 
 // The samples drawn so far are written three times a minute, and less often where writing them
@@ -28,16 +28,33 @@ const (
 	keepShare = 50
 )
 
-// SampleTo draws the shard and writes it to path. The model's watch ends it between blocks; it then
-// keeps the samples that it has drawn in Partial(path). It also keeps them every keepEvery, for a
-// process that is killed. Another call for the same job continues after them, and the file gets the
-// bytes of an uninterrupted draw. It first tells resumed, which may be nil, the number of samples
-// that were kept. Kept samples of another job are an error that matches ErrShards, unless overwrite
-// is set; damaged ones are drawn again.
+// SampleTo draws the shard as Draw does, writes it to path, and drops what Draw has kept.
 func (j Job) SampleTo(m *eqflow.Model, path string, overwrite bool, resumed func(kept int)) (dataset.Set, error) {
-	s, err := j.readPartial(m, Partial(path), overwrite)
+	s, err := j.Draw(m, path, overwrite, resumed)
 	if err != nil {
 		return dataset.Set{}, err
+	}
+	set, err := j.set(m, s)
+	if err == nil {
+		err = dataset.Write(path, set, true)
+	}
+	if err == nil {
+		DropPartial(path)
+	}
+	return set, err
+}
+
+// Draw draws the samples of a job that go to path. The model's watch ends it between blocks; it
+// then keeps the samples that it has drawn in Partial(path). It also keeps them every keepEvery,
+// for a process that is killed. Another call for the same job continues after them, and gives the
+// samples of an uninterrupted draw, to the byte. It first tells resumed, which may be nil, the
+// number of samples that were kept. Kept samples of another job are an error that matches
+// ErrShards, unless overwrite is set; damaged ones are drawn again. After the samples are written,
+// the caller calls DropPartial.
+func (j Job) Draw(m *eqflow.Model, path string, overwrite bool, resumed func(kept int)) (density.Samples, error) {
+	s, err := j.readPartial(m, Partial(path), overwrite)
+	if err != nil {
+		return s, err
 	}
 	kept := s.X.Len()
 	if kept > 0 && resumed != nil {
@@ -55,19 +72,17 @@ func (j Job) SampleTo(m *eqflow.Model, path string, overwrite bool, resumed func
 		return err
 	})
 	if err != nil {
-		return dataset.Set{}, j.keep(path, s, kept, err)
+		return density.Samples{}, j.keep(path, s, kept, err)
 	}
-	set, err := j.set(m, s)
-	if err == nil {
-		err = dataset.Write(path, set, true)
-	}
-	if err == nil {
-		DropPartial(path)
-	}
-	return set, err
+	return s, nil
 }
 
-// DropPartial removes the kept samples of a shard whose file is complete.
+// noSamples is the beginning of a draw.
+func noSamples(m *eqflow.Model) density.Samples {
+	return density.Samples{X: particle.NewBatch(0, m.Prior.N, m.Prior.D)}
+}
+
+// DropPartial removes the kept samples of a draw whose file is complete.
 func DropPartial(path string) { os.Remove(Partial(path)) }
 
 // keep writes the samples of a draw that cause has ended, of which kept are written already. It
@@ -82,17 +97,22 @@ func (j Job) keep(path string, s density.Samples, kept int, cause error) error {
 	if s.X.Len() == 0 {
 		return cause
 	}
+	if j.Single {
+		return fmt.Errorf("eqflow: stopped after %d of %d samples, which are kept in %s; "+
+			"the same command continues after them: %w", s.X.Len(), j.Total, Partial(path), cause)
+	}
 	return fmt.Errorf("eqflow: shard %s stopped after %d of %d samples, which are kept in %s; "+
 		"the same command continues after them: %w", j.shard(), s.X.Len(), to-from, Partial(path), cause)
 }
 
-// draw continues a shard after the samples s, block by block. After each block it calls every, and
+// draw continues a job after the samples s, block by block. After each block it calls every, and
 // the model's watch. If one of them returns an error, draw returns it with the samples so far.
 func (j Job) draw(m *eqflow.Model, s density.Samples, every func(density.Samples) error) (density.Samples, error) {
-	from, to := j.shard().Range(j.Total)
-	z := priorDraws(m.Prior, j.Seed, from+s.X.Len(), to)
+	z := j.draws(m)
+	length := z.Len()
+	z = z.Slice(s.X.Len(), length)
 	s.X.X = slices.Grow(s.X.X, len(z.X))
-	for first, size := 0, block(m, to-from); first < z.Len(); {
+	for first, size := 0, block(m, length); first < z.Len(); {
 		last := min(first+size, z.Len())
 		if block(m, z.Len()-last) < size { // alone, the rest would run in another program, with other rounding
 			last = z.Len()
@@ -110,7 +130,7 @@ func (j Job) draw(m *eqflow.Model, s density.Samples, every func(density.Samples
 		for name, all := range numbers(&s) {
 			*all = append(*all, *theirs[name]...)
 		}
-		if err := m.Watched(s.X.Len(), to-from); err != nil {
+		if err := m.Watched(s.X.Len(), length); err != nil {
 			return s, err
 		}
 		if first = last; first < z.Len() {
@@ -175,7 +195,7 @@ func sum(arrays dataset.Arrays) string {
 // readPartial returns the samples that are kept for this job: none if the file does not exist or is
 // damaged.
 func (j Job) readPartial(m *eqflow.Model, path string, overwrite bool) (density.Samples, error) {
-	none := density.Samples{X: particle.NewBatch(0, m.Prior.N, m.Prior.D)}
+	none := noSamples(m)
 	arrays, err := dataset.ReadArrays(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return none, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -144,4 +145,46 @@ func TestKeptSamplesAreChecked(t *testing.T) {
 	if _, err := other.SampleTo(m, path, true, nil); err != nil {
 		t.Errorf("another seed with overwrite: %v", err)
 	}
+}
+
+// A whole draw that is stopped continues, and gives the samples of Model.Sample.
+func TestStoppedDrawContinues(t *testing.T) {
+	m := newModel(t, 1)
+	path := filepath.Join(t.TempDir(), "x.xyz")
+	job, err := Single(m, 3000, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := m.Sample(3000, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	m.Watch(ctx, func(int, int) { kill() })
+	_, err = job.Draw(m, path, false, nil)
+	m.Watch(t.Context(), nil)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "kept in "+Partial(path)) {
+		t.Fatalf("interrupted: %v", err)
+	}
+	kept := 0
+	got, err := job.Draw(m, path, false, func(n int) { kept = n })
+	if err != nil || kept == 0 || !reflect.DeepEqual(got, want) {
+		t.Errorf("continued after %d: %v, and the same samples: %t", kept, err, reflect.DeepEqual(got, want))
+	}
+	shard, err := Sampling(m, 3000, 5, Shard{0, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Watch(canceled(t), nil)
+	if _, err := shard.Draw(m, path, false, nil); err == nil {
+		t.Error("a shard continues a whole draw")
+	}
+	m.Watch(t.Context(), nil)
+}
+
+// canceled returns a context that has ended.
+func canceled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }

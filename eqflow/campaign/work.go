@@ -30,8 +30,7 @@ func (c Campaign) columns() []string {
 // Sample draws the shard. Samples 0 to total−1 do not depend on the number of shards, except for
 // rounding.
 func (j Job) Sample(m *eqflow.Model) (dataset.Set, error) {
-	none := density.Samples{X: particle.NewBatch(0, m.Prior.N, m.Prior.D)}
-	s, err := j.draw(m, none, func(density.Samples) error { return nil })
+	s, err := j.draw(m, noSamples(m), func(density.Samples) error { return nil })
 	if err != nil {
 		return dataset.Set{}, err
 	}
@@ -47,6 +46,15 @@ func (j Job) set(m *eqflow.Model, s density.Samples) (dataset.Set, error) {
 	set.Manifest.CreatedBy = "eqflow sample"
 	set.Manifest.Settings, err = json.Marshal(j)
 	return set, err
+}
+
+// draws returns the prior's draws whose images are the samples of the job.
+func (j Job) draws(m *eqflow.Model) particle.Batch {
+	if j.Single {
+		return m.PriorDraws(j.Total, j.Seed)
+	}
+	from, to := j.shard().Range(j.Total)
+	return priorDraws(m.Prior, j.Seed, from, to)
 }
 
 // Draws come in blocks. Each block has a random stream of its own, so that a shard can start at its

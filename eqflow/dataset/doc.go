@@ -19,16 +19,20 @@
 // dimensions that does not have the name of another quantity. The ending .npy of a member is
 // optional, as in NumPy. Two arrays of one name are refused, and so are true and false, complex
 // numbers, records and pickled objects in the place of configurations. The log-weights are the
-// array "log_w" of any numeric type, with one number for each configuration (Set.LogWeights).
+// array "log_w" of any numeric type, with one number for each configuration (Set.LogWeights). An
+// array with another name of weights is refused where weights count, because the name leaves open
+// whether it holds logarithms.
 //
 // In an .xyz, Properties in the comment line names the columns, in any case and with or without
 // blanks around "=". The coordinates are pos:R:3, or pos:R:2 for systems in the plane. Without
 // Properties, the first column of every line is a symbol, and the coordinates are the next three
 // columns, or the next two if there are no more. A type, which is a whole number, may stand in
 // place of the symbol if exactly three coordinates follow. Other lines are refused, and so are
-// lines that the comment contradicts, such as "x y z charge". A frame in a periodic box (Lattice
+// lines that the comment contradicts, such as "x y z charge", and lines that seem to have the
+// number of the particle before its coordinates. A frame in a periodic box (Lattice
 // with pbc, or alone) is read if its particles are within half a box of each other, since they are
-// then nearest images. Otherwise it is refused, because it may be wrapped. Coordinates are padded
+// then nearest images. Otherwise it is refused, because it may be wrapped. A box in other words,
+// such as cell=…, is refused. Coordinates are padded
 // with zeros beyond the dimensions of the system.
 //
 // Read dataset.go first. Which function to use when:

@@ -20,7 +20,12 @@ type inputError struct {
 	cause      error
 }
 
-func (e *inputError) Error() string { return fmt.Sprintf("dataset: %s: %s", e.path, e.text) }
+func (e *inputError) Error() string {
+	if e.path == "" {
+		return e.text
+	}
+	return fmt.Sprintf("dataset: %s: %s", e.path, e.text)
+}
 
 func (e *inputError) Unwrap() []error {
 	if e.cause == nil {
@@ -34,6 +39,21 @@ func (e *inputError) Unwrap() []error {
 func inputErrorf(path, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	return &inputError{path: path, text: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// Inputf returns an error that matches ErrInput and what %w wraps. Its text is that of the format
+// alone. It is for other packages, about files that they read.
+func Inputf(format string, args ...any) error { return inputErrorf("", format, args...) }
+
+// Reason returns what is wrong with a file, without its path and without what to do, from an error
+// of this package. It returns the text of any other error.
+func Reason(err error) string {
+	var e *inputError
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	text, _, _ := strings.Cut(e.text, "; ")
+	return text
 }
 
 // unsupportedType is NumPy's name of an element type that Array cannot hold: "<c16", "|O".

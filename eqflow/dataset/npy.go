@@ -22,6 +22,8 @@ const maxElements = 1 << 48
 var (
 	errNotNumPy = errors.New("is not a NumPy file (no \\x93NUMPY at its start); " +
 		"save it with numpy.save or numpy.savez")
+	errMore = errors.New("goes on after the last value of its array; save one array, with numpy.save, " +
+		"or several with numpy.savez")
 	errTruncated = errors.New("ends before its last value; it was cut off, so copy or write it again")
 )
 
@@ -149,6 +151,9 @@ func readNpy(r io.Reader, size int64, name string) (Array, error) {
 	}
 	if int64(len(raw)) < want {
 		return Array{}, errTruncated
+	}
+	if n, _ := r.Read(make([]byte, 1)); n > 0 {
+		return Array{}, errMore
 	}
 	a := Array{Name: name, Shape: h.shape}
 	if err := decoders[h.typeName()](&a, raw, h.order); err != nil {

@@ -4,11 +4,12 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"path/filepath"
+	"path"
 	"strings"
 )
 
@@ -165,6 +166,9 @@ func openMembers(r io.ReaderAt, size int64) ([]member, error) {
 		if name == "" {
 			continue
 		}
+		if err := checkName(r, file); err != nil {
+			return nil, err
+		}
 		if seen[name] {
 			return nil, repeatedName(name)
 		}
@@ -179,13 +183,44 @@ func openMembers(r io.ReaderAt, size int64) ([]member, error) {
 }
 
 // memberName returns the name of the array in a file of the archive. As in NumPy, the ending .npy
-// is optional. It returns "" for folders and for the files that macOS adds to archives.
-func memberName(path string) string {
-	folder, base := filepath.Split(path)
-	if base == "" || strings.HasPrefix(base, "._") || strings.HasPrefix(folder, "__MACOSX/") {
+// is optional. Other programs write paths as "./x.npy", or with the backslashes of Windows. It
+// returns "" for folders and for the files that macOS adds to archives.
+func memberName(file string) string {
+	file = strings.ReplaceAll(file, `\`, "/")
+	folder, base := path.Split(file)
+	if base == "" || strings.HasPrefix(base, "._") || strings.Contains("/"+folder, "/__MACOSX/") {
 		return ""
 	}
-	return strings.TrimSuffix(path, ".npy")
+	return strings.TrimSuffix(strings.TrimPrefix(path.Clean("/"+file), "/"), ".npy")
+}
+
+// checkName returns an error unless the file has the same name before its data as in the directory
+// of the archive. No checksum covers the directory, and a bit that flips in a name there would turn
+// the array into another.
+func checkName(r io.ReaderAt, file *zip.File) error {
+	const size, signature = 30, "PK\x03\x04" // of a local header, before the name
+	data, err := file.DataOffset()
+	if err != nil {
+		return nil // opening the file reports that
+	}
+	// The extra fields between name and data may be longer than those in the directory.
+	most := min(data, int64(size+len(file.Name)+1<<16))
+	before := make([]byte, most)
+	if _, err := r.ReadAt(before, data-most); err != nil {
+		return nil
+	}
+	for at := len(before) - size - len(file.Name); at >= 0; at-- {
+		header := before[at:]
+		name, extra := binary.LittleEndian.Uint16(header[26:]), binary.LittleEndian.Uint16(header[28:])
+		if string(header[:4]) == signature && at+size+int(name)+int(extra) == len(before) {
+			if string(header[size:size+int(name)]) == file.Name {
+				return nil
+			}
+			break
+		}
+	}
+	return fmt.Errorf("array %q has another name in the directory of the archive; the file is damaged, so copy or "+
+		"write it again", memberName(file.Name))
 }
 
 // readHeader reads the header of the member. If the values are of another kind than Array holds, it

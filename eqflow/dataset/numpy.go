@@ -135,12 +135,29 @@ func (m Manifest) resolve(n, d int) (int, int, error) {
 	return m.Particles, m.Dim, nil
 }
 
-// otherQuantity matches the names of arrays that are never configurations.
-var otherQuantity = regexp.MustCompile(
-	`(?i)force|veloc|moment|grad|score|weight|energ|charge|mass|dipole|noise|cell|box|lattice|hess|^log|^[fvupw]$`)
+// otherQuantity matches the names of arrays that are never configurations, and otherFolder the
+// folders of such arrays.
+var (
+	otherQuantity = regexp.MustCompile(`(?i)force|veloc|moment|grad|score|weight|energ|charge|mass|dipole|noise|cell|` +
+		`box|lattice|hess|latent|prior|torque|accel|stress|virial|^vels?$|^d[uev]_?d[xrq]|^log|^[fvupwz]$`)
+	otherFolder = regexp.MustCompile(`(?i)forces?/|veloc|gradient|momenta`)
+)
 
-// coordinates returns the array of configurations: "x", or else the only float array of two or
-// three dimensions whose name is not that of another quantity. If an array that cannot be read
+// isOther reports whether the name of an array is that of another quantity than configurations.
+func isOther(name string) bool {
+	folder, base := filepath.Split(name)
+	return otherQuantity.MatchString(base) || otherFolder.MatchString(folder)
+}
+
+// mayBePositions reports whether an array may hold the configurations: floats of two or three
+// dimensions, and other elements if the name is that of positions.
+func (m member) mayBePositions() bool {
+	shaped := (len(m.shape) == 2 || len(m.shape) == 3) && m.shape[1] > 1
+	return shaped && (m.kind == 'f' || positionField.MatchString(filepath.Base(m.name)))
+}
+
+// coordinates returns the array of configurations: "x", or else the only array that may hold them
+// and whose name is not that of another quantity. If an array that cannot be read
 // could hold the configurations too, no other is taken in its place.
 func coordinates(members []member) (member, error) {
 	var found []member
@@ -148,15 +165,15 @@ func coordinates(members []member) (member, error) {
 		switch {
 		case m.name == "x":
 			return m, nil
-		case otherQuantity.MatchString(filepath.Base(m.name)):
-		case m.unread == nil && m.kind == 'f' && (len(m.shape) == 2 || len(m.shape) == 3) && m.shape[1] > 1:
+		case isOther(m.name):
+		case m.unread == nil && m.mayBePositions():
 			found = append(found, m)
 		}
 	}
 	for _, m := range members {
 		var unsupported unsupportedType
 		isType := errors.As(m.unread, &unsupported)
-		if m.unread == nil || errors.Is(m.unread, errNoArray) || otherQuantity.MatchString(filepath.Base(m.name)) ||
+		if m.unread == nil || errors.Is(m.unread, errNoArray) || isOther(m.name) ||
 			isType && (unsupported.isText() || len(m.shape) == 0) {
 			continue
 		}
@@ -173,8 +190,12 @@ func coordinates(members []member) (member, error) {
 	for i, m := range members {
 		names[i] = m.name + " " + shapeText(m.shape)
 	}
-	return member{}, fmt.Errorf("holds no array \"x\", and %d other arrays could be the configurations (%s); "+
-		"save the right one as x=…", len(found), strings.Join(names, ", "))
+	which := "no other array that is certain to be"
+	if len(found) > 1 {
+		which = fmt.Sprintf("%d other arrays that could be", len(found))
+	}
+	return member{}, fmt.Errorf("holds no array \"x\", and %s the configurations (%s); save the right one as x=…",
+		which, strings.Join(names, ", "))
 }
 
 // batchOf converts an array [N, n, d] or [N, n·d] to configurations. A zero n or d is taken from

@@ -20,7 +20,8 @@ type xyzReader struct {
 	lines    *bufio.Reader
 	line     int // of the last line read, from 1
 	frames   int
-	n        int // particles per frame; 0 if unknown before the first frame
+	numbered bool // the lines of the frame so far may have a number of the particle before x, y, z
+	n        int  // particles per frame; 0 if unknown before the first frame
 	columns  columns
 	comment  string               // of the frame
 	dim      string               // the value of dimKey
@@ -60,7 +61,9 @@ func (r *xyzReader) nextLine() (string, error) {
 	if text == "" && err != nil {
 		return "", err
 	}
-	r.line++
+	if r.line++; r.line == 1 {
+		text = strings.TrimPrefix(text, "\ufeff") // the mark that Windows' editors put first
+	}
 	return strings.TrimRight(text, "\r\n"), nil
 }
 
@@ -87,14 +90,21 @@ func (r *xyzReader) readFrame() (bool, error) {
 	if r.comment, err = r.nextLine(); err != nil {
 		return false, errTruncated
 	}
+	if cellOfIPI.MatchString(r.comment) {
+		return false, fmt.Errorf("its comment line %.40q has a box, and %w", r.comment, errOtherBox)
+	}
 	box, err := r.readComment(parseComment(r.comment))
 	if err != nil {
 		return false, err
 	}
+	r.numbered = !r.columns.named
 	for range n {
 		if err := r.readParticle(); err != nil {
 			return false, err
 		}
+	}
+	if r.numbered && n > 1 {
+		return false, errNumbered
 	}
 	if box != nil {
 		if err := box.check(r.x[len(r.x)-3*n:]); err != nil {
@@ -117,6 +127,8 @@ func (r *xyzReader) readComment(pairs []pair) (*box, error) {
 			lattice = p.value
 		case key == "pbc":
 			pbc = p.value
+		case otherBox.MatchString(p.key):
+			return nil, fmt.Errorf("its comment line has %.40q, and %w", p.key+"="+p.value, errOtherBox)
 		case p.key == dimKey:
 			if r.dim != "" && p.value != r.dim {
 				return nil, fmt.Errorf("a frame has %s dimensions, an earlier frame %s; keep them in separate files",
@@ -193,6 +205,7 @@ func (r *xyzReader) readParticle() error {
 	if err := r.columns.check(fields, r.comment); err != nil {
 		return err
 	}
+	r.numbered = r.numbered && r.columns.mayBeNumbered(fields)
 	r.comment = "" // is compared with the first line of its frame
 	for _, field := range fields[r.columns.first : r.columns.first+r.columns.count] {
 		v, err := strconv.ParseFloat(field, 64)

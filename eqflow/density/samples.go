@@ -31,8 +31,12 @@ func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWe
 // Draw draws n images of the prior. The same seed gives the same draws. The flow is solved in the
 // given number of steps (0: as trained).
 func (q *Pushforward) Draw(n int, seed uint64, steps int) (Image, error) {
-	z := q.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
-	return q.Forward(z, steps)
+	return q.Forward(q.PriorDraws(n, seed), steps)
+}
+
+// PriorDraws returns the draws of the prior whose images are those of Draw.
+func (q *Pushforward) PriorDraws(n int, seed uint64) particle.Batch {
+	return q.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
 }
 
 // Weigh adds a target's energies and log-weights to configurations at the target's end.

@@ -216,5 +216,8 @@ func meanAndError(v []float64) (mean, err float64) {
 	for _, x := range v {
 		err += (x - mean) * (x - mean)
 	}
+	if len(v) == 1 { // which has no spread
+		return mean, math.NaN()
+	}
 	return mean, math.Sqrt(err) / float64(len(v))
 }

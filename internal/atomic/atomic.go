@@ -12,8 +12,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
+
+// writing counts the files that are being written.
+var writing atomic.Int64
+
+// Writing reports whether a file is being written. A program that ends in a hurry waits for it.
+func Writing() bool { return writing.Load() > 0 }
 
 // WriteFile writes data to path in one step.
 func WriteFile(path string, data []byte) error {
@@ -28,6 +35,8 @@ func WriteFile(path string, data []byte) error {
 // the mode of the file that it replaces; otherwise the user's umask decides. A symbolic link is
 // followed to its target. Temporary files that dead processes left behind are removed.
 func Write(path string, write func(io.Writer) error) error {
+	writing.Add(1)
+	defer writing.Add(-1)
 	path, info, err := resolve(path)
 	if err != nil {
 		return err
