@@ -37,12 +37,12 @@ func Run(ctx context.Context, l Launch) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go endWithParent(ctx, stop)
-	f, err := listen(ctx, c)
+	c.warn(l.Connection)
+	f, err := listen(c)
 	if err != nil {
 		return err
 	}
 	defer f.close()
-	go f.answerHeartbeats()
 	kernel, err := gonb.NewKernel()
 	if err != nil {
 		return err
