@@ -87,8 +87,8 @@ func (p *proxy) refuse(m *gonb.Message) {
 	p.setStatus(m, "idle")
 }
 
-// refuseMalformed answers a request whose content is not as the protocol demands. A message that has
-// no reply is dropped.
+// refuseMalformed answers a request whose content is not as the protocol demands. A message that
+// has no reply is dropped.
 func (p *proxy) refuseMalformed(from outlet, m *gonb.Message, reason error) {
 	kind := replyType(m.Header.Type)
 	if _, known := requests[m.Header.Type]; kind == "" || !known {

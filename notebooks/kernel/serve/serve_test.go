@@ -149,7 +149,7 @@ func testShutdown(t *testing.T, k *served) {
 		for { // replies to earlier tests may come first
 			raw, err := k.Control.Recv()
 			m, ok := k.key.Parse(raw.Frames)
-			if err != nil || ok && m.Header.Type == "shutdown_reply" {
+			if err != nil || ok && m.Header.Type == "shutdown_reply" && m.Content["status"] == "ok" {
 				answered <- err == nil && m.Content["restart"] == true
 				return
 			}

@@ -56,8 +56,8 @@ var (
 // this kernel or GoNB reads.
 var requests = map[string][]field{
 	"execute_request": {
-		code, {"silent", isBool, false}, {"store_history", isBool, true}, {"user_expressions", isObject, map[string]any{}},
-		{"allow_stdin", isBool, true}, {"stop_on_error", isBool, true},
+		code, {"silent", isBool, false}, {"store_history", isBool, true}, {"allow_stdin", isBool, true},
+		{"stop_on_error", isBool, true}, {"user_expressions", isObject, map[string]any{}},
 	},
 	"inspect_request":     {code, cursor, {"detail_level", isNumber, 0.}},
 	"complete_request":    {code, cursor},
@@ -78,8 +78,8 @@ var requests = map[string][]field{
 // inputs lists the messages of front ends on the stdin socket.
 var inputs = map[string][]field{"input_reply": {{"value", isText, nil}}}
 
-// completeContent fills in and checks the content of a message. known is false for a type that is not in
-// the table.
+// completeContent fills in and checks the content of a message. known is false for a type that is
+// not in the table.
 func completeContent(table map[string][]field, m *gonb.Message) (known bool, err error) {
 	fields, known := table[m.Header.Type]
 	for _, f := range fields {

@@ -76,7 +76,8 @@ func strangersFor(files uint64) int {
 	return int(min(max(files/2/5, 4), mostStrangers))
 }
 
-// Refuse counts something that was refused, and reports it seldom. There must be few values of what.
+// Refuse counts something that was refused, and reports it seldom. There must be few values of
+// what.
 func (g *Group) Refuse(what string) { g.refusals.note(what, "") }
 
 // budget bounds the bytes that peers hold together.

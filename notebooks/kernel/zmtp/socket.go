@@ -153,9 +153,9 @@ func (g *Group) freeFile() {
 	}
 }
 
-// expendable returns the stranger that leaves first: the peer whose handshake has lasted longest or,
-// if all handshakes are complete, any stranger, so that strangers who stay connected cannot keep
-// others out. The caller holds the mutex.
+// expendable returns the stranger that leaves first: the peer whose handshake has lasted longest
+// or, if all handshakes are complete, any stranger, so that strangers who stay connected cannot
+// keep others out. The caller holds the mutex.
 func (s *Socket) expendable() *peer {
 	all := s.strangers()
 	for _, p := range all {
@@ -331,8 +331,8 @@ func (s *Socket) Recv() ([][]byte, error) {
 	}
 }
 
-// Send sends a message and never waits. The first frame is the identity of the receiver at a Router,
-// or the topic at a Publisher. A message without a receiver is dropped, as in ZeroMQ.
+// Send sends a message and never waits. The first frame is the identity of the receiver at a
+// Router, or the topic at a Publisher. A message without a receiver is dropped, as in ZeroMQ.
 func (s *Socket) Send(frames [][]byte) error {
 	select {
 	case <-s.closed:
