@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -103,8 +104,9 @@ func hostileBytes() map[string][]byte {
 		all["a command of 2^40 bytes from "+kind] = after(kind, promise(4))
 		all["frames without end from "+kind] = after(kind, bytes.Repeat([]byte{1, 0}, 1<<18))
 		all["no envelope from "+kind] = after(kind, frames([][]byte{[]byte("x")}), frames([][]byte{{}}))
-		all["unsigned deep JSON from "+kind] = after(kind, frames([][]byte{[]byte("<IDS|MSG>"), {}, deep, deep, deep, deep}))
-		all["delimiters alone from "+kind] = after(kind, frames([][]byte{[]byte("<IDS|MSG>"), []byte("<IDS|MSG>")}))
+		mark := []byte("<IDS|MSG>")
+		all["unsigned deep JSON from "+kind] = after(kind, frames([][]byte{mark, {}, deep, deep, deep, deep}))
+		all["delimiters alone from "+kind] = after(kind, frames([][]byte{mark, mark}))
 	}
 	return all
 }
@@ -127,7 +129,9 @@ func wrongMessages(key gonb.Signer) (all []zmq4.Msg) {
 		return fmt.Sprintf(`{"msg_id":%q,"session":"s","username":"u","date":"","msg_type":%q,"version":"5.3"}`,
 			gonb.RandomToken(), kind)
 	}
-	for kind, fields := range requests {
+	tables := maps.Clone(requests)
+	maps.Copy(tables, inputs)
+	for kind, fields := range tables {
 		contents := []string{"null", "[]", `"text"`, "7", "true"}
 		if kind != "shutdown_request" {
 			contents = append(contents, "{}")
@@ -135,8 +139,8 @@ func wrongMessages(key gonb.Signer) (all []zmq4.Msg) {
 		for _, f := range fields {
 			for _, value := range []string{"[]", "{}", "null", "7", `"text"`, "true", "-1e308"} {
 				if kind != "shutdown_request" || value != "true" && value != "null" {
-					contents = append(contents, fmt.Sprintf(`{"code":"%%%%","cursor_pos":0,"comm_id":"","target_name":"",%q:%s}`,
-						f.name, value))
+					const others = `{"code":"%%%%","cursor_pos":0,"comm_id":"","target_name":"",%q:%s}`
+					contents = append(contents, fmt.Sprintf(others, f.name, value))
 				}
 			}
 		}
@@ -153,10 +157,11 @@ func wrongMessages(key gonb.Signer) (all []zmq4.Msg) {
 			all = append(all, raw(key, header("execute_request"), "{}", deep, good))
 		}
 	}
-	all = append(all, raw(key, header("execute_request"), "{}", "{}", `{"code":`+deep+`}`),
+	return append(all,
+		raw(key, header("execute_request"), "{}", "{}", `{"code":`+deep+`}`),
 		raw(key, header("execute_request"), "{}", "{}", "{\"code\":\"\xff\xfe\x00\"}"),
-		raw(key, header(strings.Repeat("x", 1<<20)), "{}", "{}", "{}"), raw(key, header("no_such_request"), "{}", "{}", "{}"))
-	return all
+		raw(key, header(strings.Repeat("x", 1<<20)), "{}", "{}", "{}"),
+		raw(key, header("no_such_request"), "{}", "{}", "{}"))
 }
 
 // testHostileClients attacks a served kernel in ways that once ended it or made it deaf.
@@ -210,7 +215,8 @@ func testWrongMessages(t *testing.T, k *served) {
 	ctx, stop := contextFor(t)
 	defer stop()
 	m, err := k.Reply(ctx, id)
-	if err != nil || m.Content["status"] != "error" || !strings.Contains(text(m.Content["evalue"]), "code in the content") {
+	reason := text(m.Content["evalue"])
+	if err != nil || m.Content["status"] != "error" || !strings.Contains(reason, "code in the content") {
 		t.Errorf("a cell of code 7 is answered by %v, %v", m.Content, err)
 	}
 	if got, _, _ := k.cell(t, "%%\nfmt.Print(\"still here\")"); got != "still here" {

@@ -95,6 +95,11 @@ func completeContent(table map[string][]field, m *gonb.Message) (known bool, err
 		}
 		m.Content[f.name] = value
 	}
+	if cell, ok := m.Content["code"].(string); known && ok {
+		if m.Content["code"], err = defuse(cell); err != nil {
+			return known, err
+		}
+	}
 	if at, ok := m.Content["cursor_pos"].(float64); known && ok {
 		m.Content["cursor_pos"] = clampCursor(text(m.Content["code"]), at)
 	}

@@ -50,6 +50,28 @@ func TestCompleteContent(t *testing.T) {
 	}
 }
 
+// Lines that end GoNB become blank, and keep their length. All other lines stay.
+func TestDefuse(t *testing.T) {
+	for code, want := range map[string]string{
+		"": "", "x := 1": "x := 1", "%": "%", "!": "!", "%%": "%%", "!ls": "!ls", "% ": "  ", "!\t": "  ",
+		"a\n!  \nb": "a\n   \nb", `%cd "a b"`: `%cd "a b"`, `!echo ""`: `!echo ""`,
+		`% \` + "\n": "   \n", `!\`: "  ", `!\` + "\nls": `!\` + "\nls", `!\` + "\n \nls": "  \n \nls", `!\` + "\n\\": "  \n ",
+		"//gonb:% ": "         ", "%%\n% ": "%%\n  ", "%%bash\n": "%%bash\n", "%%script sh": "%%script sh",
+	} {
+		if got, err := defuse(code); got != want || err != nil {
+			t.Errorf("%q becomes %q, %v; want %q", code, got, err, want)
+		}
+	}
+	for _, code := range []string{
+		"%%script", "%%script \nls", `%%script`, `//gonb:%%script`, `%cd ""`, `%cd "`, `%cd "\`, "x\n% capture -a \"\"",
+		`%%writefile ""`,
+	} {
+		if _, err := defuse(code); err == nil {
+			t.Errorf("%q passes", code)
+		}
+	}
+}
+
 // No content of any request ends the proxy, and what passes has the types that GoNB demands. The
 // seeds are in testdata/fuzz.
 func FuzzRequest(f *testing.F) {

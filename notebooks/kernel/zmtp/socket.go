@@ -154,8 +154,9 @@ func (g *Group) freeFile() {
 }
 
 // expendable returns the stranger that leaves first: the peer whose handshake has lasted longest
-// or, if all handshakes are complete, any stranger, so that strangers who stay connected cannot
-// keep others out. The caller holds the mutex.
+// or, if all handshakes are complete, one of the younger half. Strangers who stay connected then
+// cannot keep others out, and those who come in a crowd do not push out a subscriber that was there
+// before. The caller holds the mutex.
 func (s *Socket) expendable() *peer {
 	all := s.strangers()
 	for _, p := range all {
@@ -163,7 +164,8 @@ func (s *Socket) expendable() *peer {
 			return p
 		}
 	}
-	return all[rand.IntN(len(all))]
+	younger := all[len(all)/2:]
+	return younger[rand.IntN(len(younger))]
 }
 
 // strangers lists the peers that are not trusted. The caller holds the mutex.
