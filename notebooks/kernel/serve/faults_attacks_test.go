@@ -219,7 +219,8 @@ func tryDeafSubscribers(k *attacked) string {
 		k.attack("iopub_port").handshake("SUB", "").put(frames([][]byte{{1}}))
 	}
 	time.Sleep(100 * time.Millisecond)
-	if err := k.witness.run("!head -c 150000000 /dev/zero | tr '\\0' 'x' | fold -w 4000", "", 3*time.Minute); err != nil {
+	const much = `!head -c 150000000 /dev/zero | tr '\0' 'x' | fold -w 4000`
+	if err := k.witness.run(much, "", 3*time.Minute); err != nil {
 		k.t.Error(err)
 	}
 	return "10 subscribers, while a cell prints 150 MB"
@@ -235,7 +236,9 @@ func trySubscriptions(k *attacked) string {
 }
 
 func tryHeartbeats(k *attacked) string {
-	for _, m := range [][][]byte{{{}}, {[]byte("ping")}, {{}, {}}, {[]byte("a"), []byte("b")}, {{}, make([]byte, 1<<20)}} {
+	for _, m := range [][][]byte{
+		{{}}, {[]byte("ping")}, {{}, {}}, {[]byte("a"), []byte("b")}, {{}, make([]byte, 1<<20)},
+	} {
 		k.attack("hb_port").handshake("DEALER", "").put(frames(m))
 	}
 	a := k.attack("hb_port").handshake("REQ", "")

@@ -20,16 +20,17 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-// served time: a good client is served in a fraction of a second on an idle machine.
-const (
-	serveLimit = 20 * time.Second
-	startWait  = 2 * time.Minute
-)
+// serveLimit is the time in which a good client must be served, also on a busy machine. It takes a
+// tenth of a second.
+const serveLimit = 20 * time.Second
+
+// startWait is the time in which a kernel must start.
+const startWait = 2 * time.Minute
 
 // ports are the five sockets of a kernel.
 var ports = []string{"shell_port", "control_port", "stdin_port", "iopub_port", "hb_port"}
 
-// program under attack: `eqflow kernel run` at ports of this machine.
+// attacked is the real program, `eqflow kernel run`, at ports of this machine.
 type attacked struct {
 	t       *testing.T
 	dir     string
@@ -45,7 +46,8 @@ func startAttacked(t *testing.T, files int) *attacked {
 	t.Helper()
 	root, tools := builtTools(t)
 	k := &attacked{
-		t: t, dir: shortTemp(t), key: gonb.Signer(gonb.RandomToken()), port: map[string]int{}, ended: make(chan struct{}),
+		t: t, dir: shortTemp(t), key: gonb.Signer(gonb.RandomToken()),
+		port: map[string]int{}, ended: make(chan struct{}),
 	}
 	connection := map[string]any{
 		"transport": "tcp", "ip": "127.0.0.1", "key": string(k.key), "signature_scheme": "hmac-sha256",

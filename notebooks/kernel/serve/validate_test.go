@@ -63,7 +63,7 @@ func TestDefuse(t *testing.T) {
 		}
 	}
 	for _, code := range []string{
-		"%%script", "%%script \nls", `%%script`, `//gonb:%%script`, `%cd ""`, `%cd "`, `%cd "\`, "x\n% capture -a \"\"",
+		"%%script", "%%script \nls", `%%script`, `//gonb:%%script`, `%cd ""`, `%cd "`, "x\n% capture -a \"\"",
 		`%%writefile ""`,
 	} {
 		if _, err := defuse(code); err == nil {
