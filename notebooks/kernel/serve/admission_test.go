@@ -3,6 +3,8 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -89,6 +91,27 @@ func TestWithoutAKey(t *testing.T) {
 	for range 2 {
 		if err := a.admit(frames); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A connection file that lets others in is named; Jupyter's own is not.
+func TestWarnings(t *testing.T) {
+	path := connectionFile(t, t.TempDir(), "key")
+	for _, c := range []struct {
+		key, transport string
+		mode           os.FileMode
+		want           string
+	}{
+		{"key", "tcp", 0o600, ""}, {"", "ipc", 0o600, ""}, {"", "tcp", 0o600, "has no key"},
+		{"key", "tcp", 0o640, "chmod 600"}, {"key", "ipc", 0o604, "chmod 600"},
+	} {
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(connection{Key: c.key, Transport: c.transport}.warnings(path), "\n")
+		if !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%+v: %q", c, got)
 		}
 	}
 }

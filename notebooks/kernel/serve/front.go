@@ -55,15 +55,16 @@ func (c connection) address(port int) (network, address string) {
 	return "tcp", net.JoinHostPort(host, strconv.Itoa(port))
 }
 
-// warn reports what lets other users into the kernel.
-func (c connection) warn(path string) {
+// warnings lists what lets other users into the kernel of a connection file.
+func (c connection) warnings(path string) (all []string) {
 	if c.Key == "" && c.Transport != "ipc" {
-		report("the connection file has no key: everybody who reaches the kernel's ports can run code in it")
+		all = append(all, "the connection file has no key: everybody who reaches the kernel's ports can run code in it")
 	}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-		report(fmt.Sprintf("other users may have access to the kernel's key, since %s has the mode %#o; "+
+		all = append(all, fmt.Sprintf("other users may have access to the kernel's key, since %s has the mode %#o; "+
 			"run chmod 600 on it", path, info.Mode().Perm()))
 	}
+	return all
 }
 
 // report writes a line to the log of the Jupyter server.

@@ -37,7 +37,9 @@ func Run(ctx context.Context, l Launch) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go endWithParent(ctx, stop)
-	c.warn(l.Connection)
+	for _, warning := range c.warnings(l.Connection) {
+		report(warning)
+	}
 	f, err := listen(c)
 	if err != nil {
 		return err
