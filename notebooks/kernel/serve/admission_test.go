@@ -97,7 +97,7 @@ func TestWithoutAKey(t *testing.T) {
 
 // A connection file that lets others in is named; Jupyter's own is not.
 func TestWarnings(t *testing.T) {
-	path := connectionFile(t, t.TempDir(), "key")
+	path := connectionFile(t, t.TempDir(), gonb.Signer("key"))
 	for _, c := range []struct {
 		key, transport string
 		mode           os.FileMode
