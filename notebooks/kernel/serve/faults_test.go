@@ -175,7 +175,10 @@ func (v *visitor) cell(limit time.Duration) error {
 // run runs a cell and waits for its output and its reply.
 func (v *visitor) run(code, output string, limit time.Duration) error {
 	header := gonb.NewHeader(v.id, "execute_request")
-	m, err := v.key.Frames(gonb.Message{Header: header, Content: map[string]any{"code": code}})
+	m, err := v.key.Frames(gonb.Message{Header: header, Content: map[string]any{
+		"code": code, "silent": false, "store_history": true, "user_expressions": map[string]any{},
+		"allow_stdin": false, "stop_on_error": true,
+	}})
 	if err == nil {
 		err = v.shell.SendMulti(m)
 	}
