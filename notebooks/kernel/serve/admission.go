@@ -66,7 +66,7 @@ func (a *admission) remember(signature string) (first bool) {
 
 // published notes a message that the kernel publishes, if it is of a type that front ends send too.
 func (a *admission) published(m *gonb.Message, frames [][]byte) {
-	if _, both := requests[m.Header.Type]; !both {
+	if _, both := gonb.Requests[m.Header.Type]; !both {
 		return
 	}
 	if _, signature, _, err := a.key.Verify(frames); err == nil {

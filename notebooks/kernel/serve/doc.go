@@ -5,5 +5,5 @@
 // answers some requests itself (requests.go), and adds the magics (magic.go) and their completion
 // (complete.go). Every local user can connect to Jupyter's sockets, so only messages with a right
 // signature that are new are admitted (admission.go), and GoNB sees no request that it would end at
-// (validate.go, defuse.go).
+// (gonb.Complete).
 package serve

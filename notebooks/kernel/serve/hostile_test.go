@@ -129,8 +129,8 @@ func wrongMessages(key gonb.Signer) (all []zmq4.Msg) {
 		return fmt.Sprintf(`{"msg_id":%q,"session":"s","username":"u","date":"","msg_type":%q,"version":"5.3"}`,
 			gonb.RandomToken(), kind)
 	}
-	tables := maps.Clone(requests)
-	maps.Copy(tables, inputs)
+	tables := maps.Clone(gonb.Requests)
+	maps.Copy(tables, gonb.Inputs)
 	for kind, fields := range tables {
 		contents := []string{"null", "[]", `"text"`, "7", "true"}
 		if kind != "shutdown_request" {
@@ -140,7 +140,7 @@ func wrongMessages(key gonb.Signer) (all []zmq4.Msg) {
 			for _, value := range []string{"[]", "{}", "null", "7", `"text"`, "true", "-1e308"} {
 				if kind != "shutdown_request" || value != "true" && value != "null" {
 					const others = `{"code":"%%%%","cursor_pos":0,"comm_id":"","target_name":"",%q:%s}`
-					contents = append(contents, fmt.Sprintf(others, f.name, value))
+					contents = append(contents, fmt.Sprintf(others, f.Name, value))
 				}
 			}
 		}

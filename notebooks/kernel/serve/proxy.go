@@ -54,9 +54,9 @@ func newProxy(f *front, back *gonb.Channels, kernel *gonb.Kernel, l Launch) *pro
 func (p *proxy) run(ctx context.Context) error {
 	shell, control := &private{Socket: p.back.Shell}, &private{Socket: p.back.Control}
 	stdin := &private{Socket: p.back.Stdin}
-	go p.forward(p.shell, shell, requests, p.shellRequest)
-	go p.forward(p.control, control, requests, p.controlRequest)
-	go p.forward(p.stdin, stdin, inputs, nil)
+	go p.forward(p.shell, shell, gonb.Requests, p.shellRequest)
+	go p.forward(p.control, control, gonb.Requests, p.controlRequest)
+	go p.forward(p.stdin, stdin, gonb.Inputs, nil)
 	go p.backward(shell, p.shell, p.shellReply)
 	go p.backward(control, p.control, p.controlReply)
 	go p.backward(stdin, p.stdin, nil)
@@ -85,7 +85,7 @@ const delivery = 200 * time.Millisecond
 // forward passes the messages of front ends to GoNB, through the filter, which may be nil. The
 // socket has admitted them. Each is checked against the table and written anew, so that GoNB reads
 // exactly what was checked.
-func (p *proxy) forward(from, to outlet, table map[string][]field, inspect requestFilter) {
+func (p *proxy) forward(from, to outlet, table map[string][]gonb.Field, inspect requestFilter) {
 	for {
 		frames, err := from.Recv()
 		if err != nil {
@@ -94,7 +94,7 @@ func (p *proxy) forward(from, to outlet, table map[string][]field, inspect reque
 		m, err := p.key.Decode(frames)
 		known := errors.Is(err, gonb.ErrContent)
 		if err == nil {
-			known, err = completeContent(table, &m)
+			known, err = gonb.Complete(table, &m)
 		}
 		switch {
 		case !known && err != nil:

@@ -90,8 +90,8 @@ func (p *proxy) refuse(m *gonb.Message) {
 // refuseMalformed answers a request whose content is not as the protocol demands. A message that
 // has no reply is dropped.
 func (p *proxy) refuseMalformed(from outlet, m *gonb.Message, reason error) {
-	kind := replyType(m.Header.Type)
-	if _, known := requests[m.Header.Type]; kind == "" || !known {
+	kind := gonb.ReplyType(m.Header.Type)
+	if _, known := gonb.Requests[m.Header.Type]; kind == "" || !known {
 		p.group.Refuse("dropped a message with malformed content")
 		return
 	}

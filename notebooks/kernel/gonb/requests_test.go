@@ -1,14 +1,12 @@
-package serve
+package gonb
 
 import (
 	"encoding/json"
 	"testing"
-
-	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
 // Absent entries get the protocol's defaults, and wrong ones are named.
-func TestCompleteContent(t *testing.T) {
+func TestComplete(t *testing.T) {
 	for _, c := range []struct{ kind, content, want, failure string }{
 		{"execute_request", `{"code":"1"}`, `{"allow_stdin":true,"code":"1","silent":false,"stop_on_error":true,` +
 			`"store_history":true,"user_expressions":{}}`, ""},
@@ -25,11 +23,11 @@ func TestCompleteContent(t *testing.T) {
 		{"comm_msg", `{"comm_id":[],"data":1}`, "", "comm_id in the content of comm_msg is not a string"},
 		{"comm_msg", `{"comm_id":"1","data":1}`, `{"comm_id":"1","data":1}`, ""},
 	} {
-		m := gonb.Message{Header: gonb.Header{Type: c.kind}}
+		m := Message{Header: Header{Type: c.kind}}
 		if err := json.Unmarshal([]byte(c.content), &m.Content); err != nil {
 			t.Fatal(err)
 		}
-		known, err := completeContent(requests, &m)
+		known, err := Complete(Requests, &m)
 		if !known {
 			t.Errorf("%s is unknown", c.kind)
 		}
@@ -44,7 +42,7 @@ func TestCompleteContent(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"", "execute_reply", "input_reply", "stream", "no_such_request"} {
-		if known, _ := completeContent(requests, &gonb.Message{Header: gonb.Header{Type: kind}}); known {
+		if known, _ := Complete(Requests, &Message{Header: Header{Type: kind}}); known {
 			t.Errorf("%q is known", kind)
 		}
 	}
@@ -72,16 +70,15 @@ func TestDefuse(t *testing.T) {
 	}
 }
 
-// No content of any request ends the proxy, and what passes has the types that GoNB demands. The
+// No content of any request ends the process, and what passes has the types that GoNB demands. The
 // seeds are in testdata/fuzz.
 func FuzzRequest(f *testing.F) {
-	magics := testMagics()
 	f.Fuzz(func(t *testing.T, kind, content string) {
-		m := gonb.Message{Header: gonb.Header{Type: kind}}
+		m := Message{Header: Header{Type: kind}}
 		if json.Unmarshal([]byte(content), &m.Content) != nil || m.Content == nil {
 			return
 		}
-		known, err := completeContent(requests, &m)
+		known, err := Complete(Requests, &m)
 		if !known || err != nil {
 			return
 		}
@@ -98,9 +95,5 @@ func FuzzRequest(f *testing.F) {
 				t.Errorf("%s passes with %s = %v", kind, name, m.Content[name])
 			}
 		}
-		code := text(m.Content["code"])
-		extractMagics(code)
-		isComplete(code)
-		complete(magics, code, m.Content["cursor_pos"])
 	})
 }

@@ -1,18 +1,16 @@
-package serve
+package gonb
 
 import (
 	"fmt"
 	"math"
 	"strings"
 	"unicode/utf16"
-
-	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-// field is an entry in the content of a request. GoNB ends at an entry that is absent or has
-// another type, so the proxy completes and checks every content before it passes a request on.
-type field struct {
-	name string
+// Field is an entry in the content of a request. GoNB ends at an entry that is absent or has
+// another type, so every content is completed and checked before it reaches GoNB.
+type Field struct {
+	Name string
 	kind fieldKind
 	// absent takes the place of an entry that is absent or null. nil means that a request without
 	// the entry is refused.
@@ -47,61 +45,63 @@ func (k fieldKind) matches(v any) (ok bool) {
 // The defaults are those of the protocol:
 // https://jupyter-client.readthedocs.io/en/stable/messaging.html
 var (
-	code   = field{"code", isText, nil}
-	cursor = field{"cursor_pos", isNumber, nil}
-	comm   = field{"comm_id", isText, nil}
+	codeField   = Field{"code", isText, nil}
+	cursorField = Field{"cursor_pos", isNumber, nil}
+	commField   = Field{"comm_id", isText, nil}
 )
 
-// requests lists the requests of front ends on the shell and control sockets, with the entries that
+// Requests lists the requests of front ends on the shell and control sockets, with the entries that
 // this kernel or GoNB reads.
-var requests = map[string][]field{
+var Requests = map[string][]Field{
 	"execute_request": {
-		code, {"silent", isBool, false}, {"store_history", isBool, true}, {"allow_stdin", isBool, true},
+		codeField, {"silent", isBool, false}, {"store_history", isBool, true}, {"allow_stdin", isBool, true},
 		{"stop_on_error", isBool, true}, {"user_expressions", isObject, map[string]any{}},
 	},
-	"inspect_request":     {code, cursor, {"detail_level", isNumber, 0.}},
-	"complete_request":    {code, cursor},
-	"is_complete_request": {code},
+	"inspect_request":     {codeField, cursorField, {"detail_level", isNumber, 0.}},
+	"complete_request":    {codeField, cursorField},
+	"is_complete_request": {codeField},
 	"history_request":     {},
 	"kernel_info_request": {},
 	"connect_request":     {},
 	"comm_info_request":   {},
-	"comm_open":           {comm, {"target_name", isText, nil}},
-	"comm_msg":            {comm},
-	"comm_close":          {comm},
+	"comm_open":           {commField, {"target_name", isText, nil}},
+	"comm_msg":            {commField},
+	"comm_close":          {commField},
 	"interrupt_request":   {},
 	"shutdown_request":    {{"restart", isBool, false}},
 	"debug_request":       {},
 	"usage_request":       {},
 }
 
-// inputs lists the messages of front ends on the stdin socket.
-var inputs = map[string][]field{"input_reply": {{"value", isText, nil}}}
+// Inputs lists the messages of front ends on the stdin socket.
+var Inputs = map[string][]Field{"input_reply": {{"value", isText, nil}}}
 
-// completeContent fills in and checks the content of a message. known is false for a type that is
-// not in the table.
-func completeContent(table map[string][]field, m *gonb.Message) (known bool, err error) {
+// Complete fills in and checks the content of a message, so that GoNB can take it. known is false
+// for a type that is not in the table.
+func Complete(table map[string][]Field, m *Message) (known bool, err error) {
 	fields, known := table[m.Header.Type]
 	for _, f := range fields {
-		value := m.Content[f.name]
+		value := m.Content[f.Name]
 		if value == nil {
 			value = f.absent
 		}
 		switch {
 		case value == nil:
-			return known, fmt.Errorf("the content of %s has no %s", m.Header.Type, f.name)
+			return known, fmt.Errorf("the content of %s has no %s", m.Header.Type, f.Name)
 		case !f.kind.matches(value):
-			return known, fmt.Errorf("%s in the content of %s is not %s", f.name, m.Header.Type, f.kind)
+			return known, fmt.Errorf("%s in the content of %s is not %s", f.Name, m.Header.Type, f.kind)
 		}
-		m.Content[f.name] = value
+		m.Content[f.Name] = value
 	}
-	if cell, ok := m.Content["code"].(string); known && ok {
-		if m.Content["code"], err = defuse(cell); err != nil {
+	cell, ok := m.Content["code"].(string)
+	if known && ok {
+		if cell, err = defuse(cell); err != nil {
 			return known, err
 		}
+		m.Content["code"] = cell
 	}
 	if at, ok := m.Content["cursor_pos"].(float64); known && ok {
-		m.Content["cursor_pos"] = clampCursor(text(m.Content["code"]), at)
+		m.Content["cursor_pos"] = clampCursor(cell, at)
 	}
 	return known, nil
 }
@@ -115,8 +115,8 @@ func clampCursor(code string, at float64) float64 {
 	return math.Trunc(min(max(at, 0), float64(length)))
 }
 
-// replyType returns the type of the reply to a request, or "" for a message that has no reply.
-func replyType(request string) string {
+// ReplyType returns the type of the reply to a request, or "" for a message that has no reply.
+func ReplyType(request string) string {
 	base, ok := strings.CutSuffix(request, "_request")
 	if !ok {
 		return ""
