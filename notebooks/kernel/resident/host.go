@@ -35,6 +35,11 @@ func NewHost(socket, program string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("resident: cannot listen: %w", err)
 	}
+	// The folder keeps other users out already.
+	if err := os.Chmod(socket, 0o600); err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("resident: cannot close the socket to other users: %w", err)
+	}
 	file, err := listener.File()
 	if err != nil {
 		listener.Close()

@@ -3,5 +3,7 @@
 // (installed.go). Run starts a GoNB of its own (run.go) and prepares it for cells (prepare.go).
 // Between Jupyter's sockets (front.go) and GoNB stands a proxy (proxy.go): it passes messages on,
 // answers some requests itself (requests.go), and adds the magics (magic.go) and their completion
-// (complete.go).
+// (complete.go). Every local user can connect to Jupyter's sockets, so only messages with a right
+// signature that are new are admitted (admission.go), and GoNB sees no request that it would end at
+// (gonb.Complete).
 package serve

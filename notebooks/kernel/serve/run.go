@@ -37,12 +37,14 @@ func Run(ctx context.Context, l Launch) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go endWithParent(ctx, stop)
-	f, err := listen(ctx, c)
+	for _, warning := range c.warnings(l.Connection) {
+		report(warning)
+	}
+	f, err := listen(c)
 	if err != nil {
 		return err
 	}
 	defer f.close()
-	go f.answerHeartbeats()
 	kernel, err := gonb.NewKernel()
 	if err != nil {
 		return err

@@ -142,11 +142,17 @@ func (k *served) ask(t *testing.T, kind string, content map[string]any) map[stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, stop := contextFor(t)
 	defer stop()
 	m, err := k.Reply(ctx, id)
 	if err != nil {
 		t.Fatalf("%s: %v", kind, err)
 	}
 	return m.Content
+}
+
+// contextFor returns a context for an answer that a busy machine may delay.
+func contextFor(t testing.TB) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(context.Background(), 20*time.Second)
 }
