@@ -115,6 +115,9 @@ func (a *adopter) run(commands <-chan string, children, stops <-chan os.Signal) 
 			case !open:
 				return
 			case command == mark:
+				if look != nil {
+					a.sweep(syscall.SIGKILL) // the interrupted cell's rest
+				}
 				look = nil
 				a.spare()
 			case command == sweep:
@@ -126,7 +129,7 @@ func (a *adopter) run(commands <-chan string, children, stops <-chan os.Signal) 
 			return
 		case <-look:
 			look = time.After(sweepEvery)
-			if a.sweep(); time.Now().After(until) && len(a.dying) == 0 {
+			if a.sweep(syscall.SIGTERM); time.Now().After(until) && len(a.dying) == 0 {
 				look = nil
 			}
 		}

@@ -81,8 +81,8 @@ func (a *adopter) spare() {
 // termGrace is the time that a swept process has to end after its SIGTERM.
 const termGrace = time.Second
 
-// sweep asks orphans to end, and kills those that do not.
-func (a *adopter) sweep() {
+// sweep sends the first signal to each orphan, and kills those that do not end.
+func (a *adopter) sweep(first syscall.Signal) {
 	alive := map[process]bool{}
 	for _, p := range a.orphans() {
 		if a.spared[p] {
@@ -93,8 +93,8 @@ func (a *adopter) sweep() {
 		switch {
 		case !known:
 			a.dying[p] = time.Now()
-			_ = syscall.Kill(p.pid, syscall.SIGTERM)
-		case time.Since(asked) > termGrace:
+			_ = syscall.Kill(p.pid, first)
+		case first == syscall.SIGKILL || time.Since(asked) > termGrace:
 			_ = syscall.Kill(p.pid, syscall.SIGKILL)
 		}
 	}

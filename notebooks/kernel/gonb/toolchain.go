@@ -117,6 +117,9 @@ func GoCommand(ctx context.Context, root string, args ...string) (string, error)
 	return text, nil
 }
 
+// ErrGo is the error for a go command that is missing or too old.
+var ErrGo = gocommand.ErrGo
+
 // CheckGo returns an error that says what to do, unless the go command is there and new enough for
 // the code in the folder root.
 func CheckGo(ctx context.Context, root string) error {

@@ -24,7 +24,7 @@ var imports = []string{
 func (l Launch) prepare(ctx context.Context, kernel *gonb.Kernel) error {
 	client, err := kernel.Connect(ctx)
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, kernel.Log())
+		return err
 	}
 	defer client.Channels.Close()
 	return prepare(ctx, client, l.Root)
