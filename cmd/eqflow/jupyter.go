@@ -65,7 +65,11 @@ func installKernel(ctx context.Context, stderr io.Writer, prefix, backend string
 		return "", err
 	}
 	stop := line.tick("compiling the packages that cells use; the first time takes a minute or two")
-	err = serve.Warm(ctx, i.Tools, i.Root)
+	if i.Share != nil {
+		err = i.Share.Warm(ctx, i.Tools)
+	} else {
+		err = serve.Warm(ctx, i.Tools, i.Root)
+	}
 	stop()
 	if err != nil {
 		return "", fmt.Errorf("a cell of the kernel fails: %w", err)
@@ -90,7 +94,7 @@ func placeParts(ctx context.Context, line *status, i *serve.Installation) error 
 		if i.Binary, err = share.CopyBinary(); err != nil {
 			return err
 		}
-		return share.Open()
+		return addPlugin(share)
 	}
 	cache, err := gonb.CacheFolder()
 	if err != nil {
@@ -102,6 +106,19 @@ func placeParts(ctx context.Context, line *status, i *serve.Installation) error 
 	}
 	i.Binary, err = serve.CopyBinary(cache)
 	return err
+}
+
+// addPlugin lets every user compute with this user's XLA for the CPU.
+func addPlugin(share serve.Share) error {
+	opened, err := xla.Open(xla.CPU)
+	if err != nil {
+		return nil // the Go backend serves everybody
+	}
+	defer opened.Close()
+	if err := share.AddPlugin(opened.Plugin); err != nil {
+		return fmt.Errorf("kernel: cannot copy XLA's plugin: %w", err)
+	}
+	return nil
 }
 
 // chosenBackend checks that a backend opens. It returns "" for the best available.

@@ -31,10 +31,6 @@ var kept = []string{
 // keptFlags are the flags of GOFLAGS that do not change what is built.
 var keptFlags = []string{"-p", "-modcacherw"}
 
-// EnvModules names a folder with Go modules, in the layout of a module proxy. A kernel that is
-// installed for every user brings its modules along there.
-const EnvModules = "EQFLOW_MODULES"
-
 // Environment returns base, which is like os.Environ, made fit for the go command and for programs
 // that run it. The result depends on the user's shell only in the network, the C compiler and the
 // places of the caches. Further flags go into GOFLAGS.
@@ -66,12 +62,16 @@ func Environment(base []string, flags ...string) []string {
 		out = append(out, "GOTOOLCHAIN=local")
 	}
 	out = append(out, places(get)...)
-	if folder := own[EnvModules]; folder != "" {
+	if modules := own[EnvModules]; modules != "" {
 		proxy := get("GOPROXY")
 		if proxy == "" {
 			proxy = "https://proxy.golang.org,direct"
 		}
-		out = append(out, "GOPROXY=file://"+filepath.ToSlash(folder)+","+proxy)
+		files := "file://" + filepath.ToSlash(filepath.Join(modules, "cache", "download"))
+		out = append(out, "GOMODCACHE="+modules, "GOPROXY="+files+","+proxy)
+	}
+	if own[EnvBuild] != "" {
+		out = append(out, "GOCACHE="+seeded())
 	}
 	return out
 }

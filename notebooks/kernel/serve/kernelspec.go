@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 
-	"github.com/eqflow/gonb-eqflow/internal/gocommand"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
 )
@@ -125,7 +125,7 @@ func (i Installation) spec() spec {
 		env["EQFLOW_BACKEND"] = i.Backend
 	}
 	if i.Share != nil {
-		env[gocommand.EnvModules] = i.Share.modules()
+		maps.Copy(env, i.Share.variables())
 	}
 	if command, err := exec.LookPath("go"); err == nil {
 		env[envGo] = filepath.Dir(command)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/eqflow/gonb-eqflow/internal/gocommand"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/resident"
 )
@@ -46,6 +47,9 @@ func Run(ctx context.Context, l Launch) error {
 	go f.answerHeartbeats()
 	if err := gonb.CheckGo(ctx, l.Root); errors.Is(err, gonb.ErrGo) {
 		return refuseAll(ctx, f, l, err)
+	}
+	if err := gocommand.Seed(); err != nil {
+		tell(fmt.Errorf("kernel: the shared build cache is not used, so that the first cell takes a while: %w", err))
 	}
 	kernel, err := gonb.NewKernel()
 	if err != nil {

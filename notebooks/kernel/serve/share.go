@@ -13,11 +13,12 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/internal/gocommand"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/xla"
 )
 
 // Share is the folder of the parts of a kernel that root installs below a prefix for every user:
-// the program, GoNB, the code that cells compile against, and the Go modules that this code needs.
-// Nothing in it refers to the folder of the user who installs.
+// the program, GoNB, the code that cells compile against, the Go modules that this code needs, and
+// all of them compiled. Nothing in it refers to the folder of the user who installs.
 type Share struct{ Folder string }
 
 // shareFolder returns the folder of the parts below a prefix.
@@ -27,6 +28,40 @@ func shareFolder(prefix string) string { return filepath.Join(prefix, "lib", "eq
 func (s Share) Root() string { return filepath.Join(s.Folder, "code") }
 
 func (s Share) modules() string { return filepath.Join(s.Folder, "modules") }
+
+func (s Share) build() string { return filepath.Join(s.Folder, "build") }
+
+// plugins is the folder of XLA's plugin.
+func (s Share) plugins() string { return filepath.Join(s.Folder, "pjrt") }
+
+// variables returns what the kernelspec tells the kernel about the parts.
+func (s Share) variables() map[string]string {
+	return map[string]string{
+		gocommand.EnvModules: s.modules(), gocommand.EnvBuild: s.build(), xla.EnvPluginFolders: s.plugins(),
+	}
+}
+
+// Warm compiles what cells usually link into the shared build cache.
+func (s Share) Warm(ctx context.Context, tools gonb.Toolchain) error {
+	err := errors.Join(os.RemoveAll(s.build()), os.Setenv("GOCACHE", s.build()), os.Unsetenv(gocommand.EnvBuild),
+		os.Setenv(gocommand.EnvModules, s.modules()))
+	if err == nil {
+		err = Warm(ctx, tools, s.Root())
+	}
+	return errors.Join(err, s.open())
+}
+
+// AddPlugin copies a plugin of XLA to the parts. A plugin with libraries beside it cannot be copied
+// alone, so each user installs it.
+func (s Share) AddPlugin(plugin string) error {
+	return replace(s.plugins(), func(part string) error {
+		text, err := os.ReadFile(plugin)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(part, filepath.Base(plugin)), text, 0o755)
+	})
+}
 
 // CheckPrefix refuses a prefix that is no folder, since a misspelt one would receive a kernel that
 // no Jupyter finds.
@@ -157,21 +192,17 @@ func copyCode(to, root string) error {
 	})
 }
 
-// copyModules writes the modules that the packages of a module at root need, in the layout of a
-// module proxy. The go command itself selects them, as it would for a cell: it reads them from this
-// user's cache, or from the network.
+// copyModules fills a GOMODCACHE with the modules that the packages of a module at root need. The go
+// command itself selects them, as it would for a cell: it reads them from this user's cache, or from
+// the network.
 func copyModules(ctx context.Context, to, root string) error {
-	work, err := os.MkdirTemp(filepath.Dir(to), ".cells-")
+	cells, err := os.MkdirTemp(filepath.Dir(to), ".cells-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer os.RemoveAll(cells)
 	cache, err := gonb.GoCommand(ctx, root, "env", "GOMODCACHE")
 	if err != nil {
-		return err
-	}
-	cells := filepath.Join(work, "cells")
-	if err := os.Mkdir(cells, 0o755); err != nil {
 		return err
 	}
 	if err := writeModule(ctx, cells, root); err != nil {
@@ -181,15 +212,13 @@ func copyModules(ctx context.Context, to, root string) error {
 	if err := os.WriteFile(filepath.Join(cells, "main.go"), []byte(main), 0o644); err != nil {
 		return err
 	}
-	modules := filepath.Join(work, "modules")
-	env := append(os.Environ(), gocommand.EnvModules+"="+filepath.Join(cache, "cache", "download"))
-	env = append(gocommand.Environment(env, "-modcacherw", "-mod=mod"), "GOMODCACHE="+modules, "GOWORK=off")
+	env := gocommand.Environment(append(os.Environ(), gocommand.EnvModules+"="+cache), "-modcacherw", "-mod=mod")
 	// -e, since some packages of GoNB, for the browser, need modules that eqflow does not.
 	list := exec.CommandContext(ctx, "go", "list", "-e", "-deps", ".", gonb.Module+"/...",
 		"github.com/janpfeifer/gonb/gonbui/...")
-	list.Dir, list.Env = cells, env
+	list.Dir, list.Env = cells, append(env, "GOMODCACHE="+to, "GOWORK=off")
 	if text, err := list.CombinedOutput(); err != nil {
 		return fmt.Errorf("`go list` fails: %w: %s", err, text)
 	}
-	return os.CopyFS(to, os.DirFS(filepath.Join(modules, "cache", "download")))
+	return nil
 }

@@ -8,5 +8,5 @@ func IsShared(string) bool { return false }
 // LetOthersRead does nothing on this system.
 func LetOthersRead() (restore func()) { return func() {} }
 
-// Open does nothing on this system.
-func (s Share) Open() error { return nil }
+// open does nothing on this system.
+func (s Share) open() error { return nil }

@@ -23,8 +23,8 @@ func LetOthersRead() (restore func()) {
 	return func() { syscall.Umask(mask) }
 }
 
-// Open lets every user read the parts, also those that were written with another umask.
-func (s Share) Open() error {
+// open lets every user read the parts, also those that were written with another umask.
+func (s Share) open() error {
 	return filepath.WalkDir(s.Folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
