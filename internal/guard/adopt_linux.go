@@ -121,6 +121,7 @@ func (a *adopter) run(commands <-chan string, children, stops <-chan os.Signal) 
 				look = nil
 				a.spare()
 			case command == sweep:
+				a.interrupt()
 				look, until = time.After(0), time.Now().Add(sweepTime)
 			}
 		case <-children:

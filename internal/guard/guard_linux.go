@@ -109,11 +109,12 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // State says how the program ended, such as "exit status 1". It is valid after Done.
 func (p *Process) State() string { return p.state }
 
-// Mark spares the orphans that exist now from the sweeps to come.
+// Mark spares the processes that exist now from the sweeps to come.
 func (p *Process) Mark() { p.tell(mark) }
 
-// Sweep ends the orphans that have come since the last Mark, and those that come in the next
-// seconds. An orphan is a process whose parent below the guard has ended.
+// Sweep interrupts the processes below the program's children that have come since the last Mark. It
+// then ends the orphans that have come since, and those that come in the next seconds. An orphan is
+// a process whose parent below the guard has ended.
 func (p *Process) Sweep() { p.tell(sweep) }
 
 func (p *Process) tell(command string) {

@@ -166,6 +166,33 @@ func TestSweepEndsNewOrphans(t *testing.T) {
 	}
 }
 
+// A sweep interrupts what the program's children wait for, as Ctrl-C in a terminal does.
+func TestSweepInterruptsGrandchildren(t *testing.T) {
+	folder := t.TempDir()
+	nested := `sh -c 'echo > ready; sleep 1000; exit 0'; sleep 1000`
+	p, err := Start(Options{
+		Program: "/bin/sh", Args: []string{"-c", nested}, Dir: folder, Env: os.Environ(), Log: os.Stderr,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.End()
+	exists := func(name string) func() bool {
+		return func() bool { _, err := os.Stat(filepath.Join(folder, name)); return err == nil }
+	}
+	await(t, "the shell waits", exists("ready"))
+	var shell int
+	await(t, "sleep runs", func() bool {
+		children := processes()
+		for _, child := range children[p.program] {
+			shell = child.pid
+		}
+		return len(children[shell]) == 1
+	})
+	p.Sweep()
+	await(t, "the shell has ended, since its sleep has", func() bool { return !runs(shell) })
+}
+
 // An orphan that ignores SIGTERM is killed.
 func TestSweepKillsTheDeaf(t *testing.T) {
 	folder := t.TempDir()

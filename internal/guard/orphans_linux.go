@@ -69,12 +69,25 @@ func (a *adopter) orphans() (found []process) {
 	return found
 }
 
-// spare excepts the orphans of now from sweeps.
+// spare excepts the processes of now from interrupts and sweeps.
 func (a *adopter) spare() {
 	clear(a.spared)
 	clear(a.dying)
-	for _, p := range a.orphans() {
+	for _, p := range append(a.orphans(), below(a.program)...) {
 		a.spared[p] = true
+	}
+}
+
+// interrupt sends SIGINT to the new processes below the program's own children, as a terminal does
+// on Ctrl-C. The program interrupts its children itself.
+func (a *adopter) interrupt() {
+	children := processes()
+	for _, child := range children[a.program] {
+		for _, p := range descend(children, child.pid) {
+			if !a.spared[p] && !a.spared[child] {
+				_ = syscall.Kill(p.pid, syscall.SIGINT)
+			}
+		}
 	}
 }
 
