@@ -104,6 +104,9 @@ func placeParts(ctx context.Context, line *status, i *serve.Installation) error 
 	if i.Tools, err = gonb.BuildToolchain(ctx, i.Root, cache); err != nil {
 		return err
 	}
+	if i.Modules, err = gonb.GoCommand(ctx, i.Root, "env", "GOMODCACHE"); err != nil {
+		return err
+	}
 	i.Binary, err = serve.CopyBinary(cache)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/eqflow/gonb-eqflow/internal/scratch"
 )
@@ -122,17 +123,15 @@ func places(get func(string) string) (out []string) {
 			cache = filepath.Join(user, "go-build")
 		}
 	}
-	if !writable(cache) || !writable(modules) && !holdsModules(modules) {
-		spare := spareFolder()
-		if !writable(cache) {
-			cache = filepath.Join(spare, "go-build")
-		}
-		if !writable(modules) && !holdsModules(modules) {
-			modules = filepath.Join(spare, "modules")
-		}
+	spare := sync.OnceValue(spareFolder)
+	if !writable(cache) {
+		cache = filepath.Join(spare(), "go-build")
+	}
+	if !writable(modules) && !holdsModules(modules) {
+		modules = filepath.Join(spare(), "modules")
 	}
 	if path == "" {
-		path = filepath.Join(filepath.Dir(modules), "gopath")
+		path = filepath.Join(spare(), "gopath")
 	}
 	out = append(out, "GOPATH="+path, "GOMODCACHE="+modules, "GOCACHE="+cache)
 	if folder := temporary(); folder != os.TempDir() {
@@ -142,18 +141,17 @@ func places(get func(string) string) (out []string) {
 }
 
 // goPath returns the user's GOPATH if the go command accepts it, and the default otherwise. It is
-// empty without a home folder.
+// empty without a home folder that can be written.
 func goPath(get func(string) string) string {
 	for _, path := range filepath.SplitList(get("GOPATH")) {
 		if _, err := os.Stat(filepath.Join(path, "go.mod")); err != nil && filepath.IsAbs(path) && writable(path) {
 			return path
 		}
 	}
-	home, err := os.UserHomeDir()
-	if err != nil || !filepath.IsAbs(home) {
-		return ""
+	if home, err := os.UserHomeDir(); err == nil && writable(filepath.Join(home, "go")) {
+		return filepath.Join(home, "go")
 	}
-	return filepath.Join(home, "go")
+	return ""
 }
 
 // probeModule is a module that every kernel needs.

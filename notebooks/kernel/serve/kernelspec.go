@@ -46,6 +46,7 @@ type Installation struct {
 	Root    string // the clone, or the module's folder, that cells compile against
 	Tools   gonb.Toolchain
 	Backend string // for the cells, as in EQFLOW_BACKEND; empty for the best available
+	Modules string // the folder of Go modules, for a shell that names another one
 	Share   *Share // the folder that Binary, Root and Tools lie in, if the kernel is for every user
 }
 
@@ -123,6 +124,9 @@ func (i Installation) spec() spec {
 	env := map[string]string{EnvRoot: i.Root, EnvTools: i.Tools.Dir}
 	if i.Backend != "" {
 		env["EQFLOW_BACKEND"] = i.Backend
+	}
+	if i.Modules != "" {
+		env["GOMODCACHE"] = i.Modules
 	}
 	if i.Share != nil {
 		maps.Copy(env, i.Share.variables())

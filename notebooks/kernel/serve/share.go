@@ -79,11 +79,13 @@ func CheckPrefix(prefix string) error {
 func NewShare(ctx context.Context, prefix, root string) (Share, error) {
 	s := Share{shareFolder(prefix)}
 	specs, err := SpecFolder(prefix)
-	if err == nil {
-		err = errors.Join(checkReadable(s.Folder), checkReadable(specs), checkGoIsShared(ctx))
-	}
 	if err != nil {
 		return s, err
+	}
+	for _, err := range []error{checkReadable(s.Folder), checkReadable(specs), checkGoIsShared(ctx)} {
+		if err != nil {
+			return s, err
+		}
 	}
 	if err := os.MkdirAll(s.Folder, 0o755); err != nil {
 		return s, fmt.Errorf("kernel: cannot write below the prefix: %w; run this as root, or without --prefix", err)
@@ -123,15 +125,18 @@ func checkReadable(path string) error {
 // closedAt returns the first part of a path that others cannot read or enter, or "". What does not
 // exist yet is not closed.
 func closedAt(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
 	at := string(filepath.Separator)
 	for _, name := range append([]string{""}, strings.Split(path, string(filepath.Separator))...) {
 		at = filepath.Join(at, name)
 		info, err := os.Stat(at)
 		if err != nil {
 			return ""
+		}
+		if real, err := filepath.EvalSymlinks(at); err == nil && real != at {
+			if closed := closedAt(real); closed != "" {
+				return closed
+			}
+			at = real
 		}
 		const enter, read = 0o001, 0o004
 		if info.IsDir() && info.Mode()&enter == 0 || !info.IsDir() && info.Mode()&read == 0 {
