@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -45,11 +46,12 @@ func TestMain(m *testing.M) {
 // ownerVariable names the folder in which the test program runs a server until it is killed.
 const ownerVariable = "EQFLOW_TEST_LAB_OWNER"
 
-// own starts the server of the environment in a folder, and writes its port there.
+// own starts the server of the environment in a folder, and writes its port and token there.
 func own(folder string) {
 	s, err := lab.Environment{Prefix: folder}.Start(context.Background(), lab.Options{Folder: folder, Log: os.Stderr})
 	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, "port"), fmt.Append(nil, s.Port), 0o600)
+		err = errors.Join(os.WriteFile(filepath.Join(folder, "token"), []byte(s.Token), 0o600),
+			os.WriteFile(filepath.Join(folder, "port"), fmt.Append(nil, s.Port), 0o600))
 	}
 	if err != nil {
 		panic(err)
