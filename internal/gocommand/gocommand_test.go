@@ -51,7 +51,9 @@ func TestEnvironmentDropsTheShellsSettings(t *testing.T) {
 		"GOENV=" + file, "GO111MODULE=off", "GOWORK=/nosuch/go.work", "GOROOT=/nosuch", "GOEXPERIMENT=nosuch",
 		"CGO_ENABLED=0", "GOOS=windows", "GOAMD64=v9", "OTHER=kept", "GOMAXPROCS=2", "CXX=mycxx",
 	}, "-x"))
-	for _, name := range []string{"GO111MODULE", "GOWORK", "GOROOT", "GOEXPERIMENT", "CGO_ENABLED", "GOOS", "GOARCH", "GOAMD64"} {
+	for _, name := range []string{
+		"GO111MODULE", "GOWORK", "GOROOT", "GOEXPERIMENT", "CGO_ENABLED", "GOOS", "GOARCH", "GOAMD64",
+	} {
 		if value, set := env[name]; set {
 			t.Errorf("%s is %q", name, value)
 		}
@@ -129,7 +131,8 @@ func TestCheck(t *testing.T) {
 		})
 	}
 	t.Setenv("PATH", t.TempDir())
-	if err := Check(ctx, root(t, "module m\n\ngo 1.26.5\n")); !errors.Is(err, ErrGo) || !strings.Contains(err.Error(), "go.dev") {
+	err = Check(ctx, root(t, "module m\n\ngo 1.26.5\n"))
+	if !errors.Is(err, ErrGo) || !strings.Contains(err.Error(), "go.dev") {
 		t.Errorf("without go: %v", err)
 	}
 }
@@ -139,8 +142,9 @@ func TestRunIgnoresAWorkspaceAbove(t *testing.T) {
 	dir := t.TempDir()
 	inside := filepath.Join(dir, "inside")
 	for path, text := range map[string]string{
-		filepath.Join(dir, "go.work"): "go 1.21\n\nuse ./other\n", filepath.Join(inside, "go.mod"): "module m\n\ngo 1.21\n",
-		filepath.Join(inside, "m.go"): "package m\n",
+		filepath.Join(dir, "go.work"):   "go 1.21\n\nuse ./other\n",
+		filepath.Join(inside, "go.mod"): "module m\n\ngo 1.21\n",
+		filepath.Join(inside, "m.go"):   "package m\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -161,9 +165,10 @@ func TestSeed(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", home)
 	entry := filepath.Join("0a", "0a1b-d")
 	own := filepath.Join(home, seedFolder, "0a")
-	if err := errors.Join(os.Mkdir(filepath.Join(shared, "0a"), 0o755), os.MkdirAll(own, 0o700),
+	err := errors.Join(os.Mkdir(filepath.Join(shared, "0a"), 0o755), os.MkdirAll(own, 0o700),
 		os.WriteFile(filepath.Join(shared, entry), []byte("object"), 0o644),
-		os.Symlink("/nosuch", filepath.Join(own, "0a1b-d")), os.Symlink("/nosuch", filepath.Join(own, "0aff-a"))); err != nil {
+		os.Symlink("/nosuch", filepath.Join(own, "0a1b-d")), os.Symlink("/nosuch", filepath.Join(own, "0aff-a")))
+	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

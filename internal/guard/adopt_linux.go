@@ -58,7 +58,8 @@ func guard() int {
 	children, stops := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
 	signal.Notify(stops, syscall.SIGTERM)
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT) // for the terminal's program
+	// The signals of a terminal are for the program in front of it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	if err := a.start(os.Args[firstArgument:]); err != nil {
 		fmt.Fprintln(a.report, failed, err)
 		return 1

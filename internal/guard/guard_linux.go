@@ -112,9 +112,9 @@ func (p *Process) State() string { return p.state }
 // Mark spares the processes that exist now from the sweeps to come.
 func (p *Process) Mark() { p.tell(mark) }
 
-// Sweep interrupts the processes below the program's children that have come since the last Mark. It
-// then ends the orphans that have come since, and those that come in the next seconds. An orphan is
-// a process whose parent below the guard has ended.
+// Sweep interrupts the processes below the program's children that have come since the last Mark.
+// It then ends the orphans that have come since, and those that come in the next seconds. An orphan
+// is a process whose parent below the guard has ended.
 func (p *Process) Sweep() { p.tell(sweep) }
 
 func (p *Process) tell(command string) {

@@ -32,7 +32,8 @@ func TestMake(t *testing.T) {
 			t.Errorf("%s: %v", c.folder, err)
 			continue
 		}
-		if (filepath.Dir(folder) == c.folder) != (c.note == "") || !strings.Contains(note, c.note) || c.note == "" && note != "" {
+		inPlace := filepath.Dir(folder) == c.folder
+		if inPlace != (c.note == "") || inPlace != (note == "") || !strings.Contains(note, c.note) {
 			t.Errorf("TMPDIR=%s gives %s, %q", c.folder, folder, note)
 		}
 		if c.note != "" && !strings.Contains(note, c.folder) {

@@ -16,8 +16,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/resident"
 )
 
-// atOnce is far above the time in which a kernel without a GoNB ends, and far below the 30 s that it
-// would wait for a GoNB that is only slow.
+// atOnce is far above the time in which a kernel without a GoNB ends, and far below the 30 s that
+// it would wait for a GoNB that is only slow.
 const atOnce = 20 * time.Second
 
 // toolsWith makes a folder with goimports and a GoNB of the given text.
@@ -158,7 +158,8 @@ func TestCellsIgnoreTheShell(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(foreign, "go.work"), []byte("go 1.26\nuse ./nosuch\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(foreign, "env"), []byte("GOFLAGS=-mod=vendor\nGOARCH=arm64\n"), 0o600); err != nil {
+	settings := "GOFLAGS=-mod=vendor\nGOARCH=arm64\n"
+	if err := os.WriteFile(filepath.Join(foreign, "env"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
@@ -204,7 +205,8 @@ const children = `import "os/exec"
 sleep := exec.Command("sleep", "1000")
 loud := exec.Command("sleep", "1000")
 loud.Stdout, loud.Stderr = os.Stdout, os.Stderr
-apart := exec.Command("setsid", "--fork", "sh", "-c", "echo $$ > %[1]s.apart; trap '' TERM INT HUP; while :; do sleep 0.1; done")
+apart := exec.Command("setsid", "--fork", "sh", "-c",
+	"echo $$ > %[1]s.apart; trap '' TERM INT HUP; while :; do sleep 0.1; done")
 for _, c := range []*exec.Cmd{sleep, loud, apart} {
 	if err := c.Start(); err != nil {
 		panic(err)

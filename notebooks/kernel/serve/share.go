@@ -165,6 +165,9 @@ func checkGoIsShared(ctx context.Context) error {
 	return nil
 }
 
+// notCode are folders without code that cells import.
+var notCode = []string{"testdata", "out", "bin", "work"}
+
 // copyCode copies what cells compile against: all of the module except tests, notebooks and hidden
 // files.
 func copyCode(to, root string) error {
@@ -181,7 +184,7 @@ func copyCode(to, root string) error {
 		switch {
 		case entry.IsDir():
 			_, nested := os.Stat(filepath.Join(path, "go.mod"))
-			if nested == nil || strings.HasPrefix(name, ".") || slices.Contains([]string{"testdata", "out", "bin", "work"}, name) {
+			if nested == nil || strings.HasPrefix(name, ".") || slices.Contains(notCode, name) {
 				return fs.SkipDir
 			}
 			return os.Mkdir(target, 0o755)
@@ -197,9 +200,9 @@ func copyCode(to, root string) error {
 	})
 }
 
-// copyModules fills a GOMODCACHE with the modules that the packages of a module at root need. The go
-// command itself selects them, as it would for a cell: it reads them from this user's cache, or from
-// the network.
+// copyModules fills a GOMODCACHE with the modules that the packages of a module at root need. The
+// go command itself selects them, as it would for a cell: it reads them from this user's cache, or
+// from the network.
 func copyModules(ctx context.Context, to, root string) error {
 	cells, err := os.MkdirTemp(filepath.Dir(to), ".cells-")
 	if err != nil {
