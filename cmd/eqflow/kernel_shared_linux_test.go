@@ -60,8 +60,8 @@ func TestKernelForEveryUser(t *testing.T) {
 	}
 }
 
-// runAsNobody runs a cell in the kernel below a prefix, as a user without rights.
-func runAsNobody(t *testing.T, prefix string, env []string) {
+// startAsNobody starts the kernel below a prefix, as a user without rights. It listens in a folder.
+func startAsNobody(t *testing.T, prefix, dir string, key gonb.Signer, env []string) {
 	t.Helper()
 	var spec struct {
 		Argv []string
@@ -74,12 +74,6 @@ func runAsNobody(t *testing.T, prefix string, env []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("/tmp", "eqs-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	key := gonb.Signer(gonb.RandomToken())
 	connection, err := json.Marshal(map[string]any{
 		"transport": "ipc", "ip": filepath.Join(dir, "s"), "key": string(key), "signature_scheme": "hmac-sha256",
 		"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5,
@@ -100,11 +94,23 @@ func runAsNobody(t *testing.T, prefix string, env []string) {
 		kernel.Env = append(kernel.Env, name+"="+value)
 	}
 	kernel.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	began := time.Now()
 	if err := kernel.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _, _ = kernel.Process.Kill(), kernel.Wait() }()
+	t.Cleanup(func() { _, _ = kernel.Process.Kill(), kernel.Wait() })
+}
+
+// runAsNobody runs a cell in the kernel below a prefix, as a user without rights.
+func runAsNobody(t *testing.T, prefix string, env []string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "eqs-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	key := gonb.Signer(gonb.RandomToken())
+	began := time.Now()
+	startAsNobody(t, prefix, dir, key, env)
 	client, err := gonb.Connect(context.Background(), dir, key)
 	if err != nil {
 		t.Fatal(err)

@@ -47,9 +47,30 @@ func TestShareIsReadable(t *testing.T) {
 	if err := os.Chmod(prefix, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	s := testShare(t, prefix, root)
+	i := Installation{Prefix: prefix, Binary: filepath.Join(s.Folder, "bin", "eqflow"), Root: s.Root(), Share: &s}
+	folder, err := i.Install()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "kernel.json"))
+	if err != nil || strings.Contains(string(text), root) {
+		t.Errorf("the kernelspec names %s, which others may not read: %s, %v", root, text, err)
+	}
+	if _, _, err := Uninstall(prefix); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(s.Folder); err == nil {
+		t.Error("uninstalling leaves the parts")
+	}
+}
+
+// testShare copies the code below a prefix, and checks that others can read and import it.
+func testShare(t *testing.T, prefix, root string) Share {
+	t.Helper()
 	restore := LetOthersRead()
 	s := Share{shareFolder(prefix)}
-	err = os.MkdirAll(s.Folder, 0o755)
+	err := os.MkdirAll(s.Folder, 0o755)
 	if err == nil {
 		err = replace(s.Root(), func(part string) error { return copyCode(part, root) })
 	}
@@ -78,19 +99,5 @@ func TestShareIsReadable(t *testing.T) {
 	if _, err := gonb.FindRoot(s.Root()); err != nil {
 		t.Error(err)
 	}
-	i := Installation{Prefix: prefix, Binary: filepath.Join(s.Folder, "bin", "eqflow"), Root: s.Root(), Share: &s}
-	folder, err := i.Install()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(folder, "kernel.json"))
-	if err != nil || strings.Contains(string(text), root) {
-		t.Errorf("the kernelspec names %s, which others may not read: %s, %v", root, text, err)
-	}
-	if _, _, err := Uninstall(prefix); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(s.Folder); err == nil {
-		t.Error("uninstalling leaves the parts")
-	}
+	return s
 }
