@@ -31,7 +31,8 @@ func TestKernelForEveryUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(folder)
-	program, prefix, home := filepath.Join(folder, "eqflow"), filepath.Join(folder, "prefix"), filepath.Join(folder, "home")
+	program := filepath.Join(folder, "eqflow")
+	prefix, home := filepath.Join(folder, "prefix"), filepath.Join(folder, "home")
 	for _, path := range []string{folder, prefix, home} {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			t.Fatal(err)
