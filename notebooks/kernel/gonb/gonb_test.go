@@ -118,7 +118,7 @@ func TestLastWords(t *testing.T) {
 	for log, want := range map[string]string{
 		"": "",
 		"I1130 15:39:10.5 1 a.go:1] a step\nW1130 15:39:10.5 1 a.go:2] a warning\n" +
-			"E1130 15:39:10.5 1 main.go:191] [35ff] Error message\n" + advice: "",
+			"E1130 15:39:10.5 1 main.go:191] \x1b[7m[35ff]\x1b[0m Error message\n" + advice: "",
 		advice + "I1130 15:39:10.5 1 a.go:1] a step\nthe reason": "the reason",
 		"1\n2\n3\n4\n5\n6\n7":                              "3\n4\n5\n6\n7",
 		"before\npanic: wrong\n\ngoroutine 1:\na\nb\nc\nd": "panic: wrong\n\ngoroutine 1:\na\nb",

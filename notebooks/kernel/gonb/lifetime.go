@@ -26,7 +26,8 @@ func (k *Kernel) silent(err error) error {
 	return fmt.Errorf("%w: %w; restart the kernel%s", ErrSilent, err, k.logEnd())
 }
 
-// logEnd returns the lines of GoNB's log that tell why it ended, after a phrase that introduces them.
+// logEnd returns the lines of GoNB's log that tell why it ended, after a phrase that introduces
+// them.
 func (k *Kernel) logEnd() string {
 	if text := lastWords(k.Log()); text != "" {
 		return "; its log ends with:\n" + text
@@ -36,13 +37,14 @@ func (k *Kernel) logEnd() string {
 
 // The parts of GoNB's log that never tell why it ended: colours, its steps and warnings, the sample
 // of an error that it begins with, and its advice to install gopls.
-var noise = regexp.MustCompile("\x1b\\[[0-9;]*m|(?m)^[IW][0-9]{4} .*\n?|(?m)^E[0-9]{4} .*\\] Error message\n?|" +
+var noise = regexp.MustCompile("\x1b\\[[0-9;]*m|(?m)^[IW][0-9]{4} .*\n?|(?m)^E[0-9]{4} .* Error message\n?|" +
 	"(?s)E[0-9]{4} [^\n]*\n+Program gopls is not installed.*?```.*?```\n*")
 
 // crash is how the first line of a crash begins; a stack follows the line.
 var crash = regexp.MustCompile(`(?m)^(panic: |fatal error: |F[0-9]{4} )`)
 
-// lastWords returns at most five lines of a log: the first lines of a crash, or else the last lines.
+// lastWords returns at most five lines of a log: the first lines of a crash, or else the last
+// lines.
 func lastWords(log string) string {
 	const most = 5
 	text := strings.TrimSpace(noise.ReplaceAllString(log, ""))
