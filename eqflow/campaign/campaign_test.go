@@ -198,7 +198,7 @@ func TestKilledShardComesOutTheSame(t *testing.T) {
 	if done, err := job.Done(path); !done || err != nil {
 		t.Errorf("after it ran: %t, %v", done, err)
 	}
-	exact := engine.Method{Divergence: engine.Exact}
+	exact, probes := engine.Method{Divergence: engine.Exact}, engine.Divergence{Probes: 4}.Method()
 	for what, other := range map[string]Job{
 		"shard":     {Campaign: job.Campaign},
 		"draw":      {Campaign: job.Campaign, Index: 1, Single: true},
@@ -206,7 +206,7 @@ func TestKilledShardComesOutTheSame(t *testing.T) {
 		"cut into":  {Campaign: Campaign{Samples, job.Model, 5, "", 3000, 3, exact}, Index: 1},
 		"model":     {Campaign: Campaign{Samples, "x", 5, "", 3000, 2, exact}, Index: 1},
 		"of scores": {Campaign: Campaign{Scores, job.Model, 5, "", 3000, 2, exact}, Index: 1},
-		"4 probes":  {Campaign: Campaign{Samples, job.Model, 5, "", 3000, 2, engine.Divergence{Probes: 4}.Method()}, Index: 1},
+		"4 probes":  {Campaign: Campaign{Samples, job.Model, 5, "", 3000, 2, probes}, Index: 1},
 	} {
 		if done, err := other.Done(path); done || !errors.Is(err, ErrShards) || !strings.Contains(err.Error(), what) {
 			t.Errorf("another %s: %t, %v", what, done, err)

@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -21,10 +20,12 @@ type proxy struct {
 	end    sync.Once
 
 	mu       sync.Mutex
-	cells    map[string]*cell // with magics, by the id of their request
-	running  string           // the id of the request that GoNB runs, or ""
-	refused  int              // number of cells that a broken kernel has refused
-	shutdown *gonb.Message    // the request to shut down, or nil
+	cells    map[string]*cell         // with magics, by the id of their request
+	pending  map[string]*gonb.Message // execution requests without a reply, by their id
+	count    int                      // the number of the last cell that began
+	running  string                   // the id of the request that GoNB runs, or ""
+	refused  int                      // number of cells that a broken kernel has refused
+	shutdown *gonb.Message            // the request to shut down, or nil
 }
 
 // cell is an execution request whose magics were extracted.
@@ -46,7 +47,7 @@ type replyFilter func(m *gonb.Message) (pass, changed bool)
 func newProxy(f *front, back *gonb.Channels, kernel *gonb.Kernel, l Launch) *proxy {
 	return &proxy{
 		front: f, back: back, kernel: kernel, launch: l,
-		ended: make(chan struct{}), cells: map[string]*cell{},
+		ended: make(chan struct{}), cells: map[string]*cell{}, pending: map[string]*gonb.Message{},
 	}
 }
 
@@ -70,7 +71,10 @@ func (p *proxy) run(ctx context.Context) error {
 		request := p.shutdown
 		p.mu.Unlock()
 		if request == nil {
-			return fmt.Errorf("%w\n%s", gonb.ErrEnded, p.kernel.Log())
+			reason := p.kernel.Cause()
+			p.failPending(reason)
+			time.Sleep(delivery)
+			return reason
 		}
 		time.Sleep(delivery) // GoNB's own answer may be on its way
 		p.answerShutdown(request)
@@ -176,8 +180,8 @@ func (p *proxy) setStatus(request *gonb.Message, state string) {
 // published restores the user's own text in a cell's echo, and adds the output of the cell's
 // magics.
 func (p *proxy) published(m *gonb.Message) (pass, changed bool) {
-	c := p.track(m)
 	changed = renumber(m.Content)
+	c := p.track(m)
 	if c == nil || m.Header.Type != "execute_input" {
 		return true, changed
 	}
@@ -201,12 +205,16 @@ func (p *proxy) track(m *gonb.Message) *cell {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.cells[m.Parent.ID]
+	if count, ok := m.Content["execution_count"].(int); ok && m.Header.Type == "execute_input" {
+		p.count = count
+	}
 	if m.Header.Type != "status" || m.Parent.Type != "execute_request" {
 		return c
 	}
 	switch m.Content["execution_state"] {
 	case "busy":
 		p.running = m.Parent.ID
+		p.kernel.CellBegins()
 	case "idle":
 		if p.running == m.Parent.ID {
 			p.running = ""
@@ -244,6 +252,7 @@ func (p *proxy) shellReply(m *gonb.Message) (pass, changed bool) {
 		return true, true
 	case "execute_reply":
 		p.mu.Lock()
+		delete(p.pending, m.Parent.ID)
 		c := p.cells[m.Parent.ID]
 		if c != nil {
 			c.replied = true

@@ -46,6 +46,10 @@ func (p *proxy) executeRequest(m *gonb.Message) (pass bool) {
 	}
 	code := text(m.Content["code"])
 	rest, lines := extractMagics(code)
+	request := *m
+	p.mu.Lock()
+	p.pending[m.Header.ID] = &request
+	p.mu.Unlock()
 	if len(lines) == 0 {
 		return true
 	}
@@ -119,6 +123,7 @@ func (p *proxy) controlRequest(m *gonb.Message, to outlet) (pass bool) {
 		running := p.running
 		p.mu.Unlock()
 		if running != "" {
+			p.kernel.CellInterrupted()
 			go p.interruptUntilIdle(running, to)
 		}
 	case "shutdown_request":

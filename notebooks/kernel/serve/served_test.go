@@ -70,12 +70,19 @@ func shortTemp(t testing.TB) string {
 // against this clone.
 func serve(t testing.TB, root string, magics ...Magic) *served {
 	t.Helper()
+	dir := shortTemp(t)
+	return serveIn(t, dir, dir, root, magics...)
+}
+
+// serveIn is serve with the sockets in the folder dir, and with a TMPDIR.
+func serveIn(t testing.TB, dir, temp, root string, magics ...Magic) *served {
+	t.Helper()
 	here, tools := builtTools(t)
 	if root == "" {
 		root = here
 	}
-	dir, key := shortTemp(t), gonb.Signer(gonb.RandomToken())
-	t.Setenv("TMPDIR", dir)
+	key := gonb.Signer(gonb.RandomToken())
+	t.Setenv("TMPDIR", temp)
 	t.Setenv(resident.EnvSocket, "") // Run sets it in this process
 	k := &served{key: key, folder: dir, ended: make(chan error, 1)}
 	launch := Launch{
