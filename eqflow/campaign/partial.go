@@ -112,9 +112,9 @@ func (j Job) draw(m *eqflow.Model, s density.Samples, every func(density.Samples
 	length := z.Len()
 	z = z.Slice(s.X.Len(), length)
 	s.X.X = slices.Grow(s.X.X, len(z.X))
-	for first, size := 0, block(m, length); first < z.Len(); {
+	for first, size := 0, m.Block(length); first < z.Len(); {
 		last := min(first+size, z.Len())
-		if block(m, z.Len()-last) < size { // alone, the rest would run in another program, with other rounding
+		if m.Block(z.Len()-last) < size { // alone, the rest would run in another program, with other rounding
 			last = z.Len()
 		}
 		var image density.Image
@@ -140,13 +140,6 @@ func (j Job) draw(m *eqflow.Model, s density.Samples, every func(density.Samples
 		}
 	}
 	return s, nil
-}
-
-// block is the number of samples that the model's engine computes at a time, of a shard of the
-// given length.
-func block(m *eqflow.Model, length int) int {
-	devices := m.Devices()
-	return devices * m.ComputedBy().Block((length+devices-1)/devices, m.Divergence().Probes)
 }
 
 // numbers are the numbers of samples under their names in a file.
