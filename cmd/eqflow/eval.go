@@ -161,7 +161,7 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 		}
 	}
 	if o.asJSON {
-		return writeJSON(cmd.OutOrStdout(), report)
+		return writeSealedJSON(cmd.OutOrStdout(), report)
 	}
 	showReport(cmd.OutOrStdout(), report)
 	return nil
