@@ -64,8 +64,8 @@ func TestAnotherProcessIsNamed(t *testing.T) {
 	waiting, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 	defer cancel()
 	told := ""
-	if _, err := Wait(waiting, path, func(holder string) { told += holder }); !errors.Is(err, context.DeadlineExceeded) ||
-		strings.Count(told, "process") != 1 {
+	_, err = Wait(waiting, path, func(holder string) { told += holder })
+	if !errors.Is(err, context.DeadlineExceeded) || strings.Count(told, "process") != 1 {
 		t.Errorf("waiting: %v, told %q", err, told)
 	}
 	if err := other.Process.Kill(); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/lock"
 )
 
-// Two notebooks, or a notebook and a terminal, may work in one session. Every name has a lock of its
-// own. A second training under the name of one that runs is refused, by the name of the process
+// Two notebooks, or a notebook and a terminal, may work in one session. Every name has a lock of
+// its own. A second training under the name of one that runs is refused, by the name of the process
 // that trains. For a data set, which is soon made, the second process waits until the first has
 // made it, and reads it. Results are replaced in one step, and need no lock.
 
