@@ -2,18 +2,22 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // checkOutput refuses a file that cannot be written, before the work for it begins.
@@ -23,11 +27,21 @@ func checkOutput(path string, force bool) error {
 	default:
 		return inputErrorf("%s: eqflow cannot write this kind of file; name it .npz, .npy or .xyz", path)
 	}
-	if info, err := os.Stat(path); err == nil && (info.IsDir() || !force) {
+	info, err := os.Stat(path)
+	if err == nil && (info.IsDir() || !force) {
 		return inputErrorf("%s exists; give another name, or --force to replace the file", path)
 	}
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return inputErrorf("%s: its folder does not exist; make it with mkdir -p %s", path, filepath.Dir(path))
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		return nil // a pipe or a device
+	}
+	err = atomic.Probe(filepath.Dir(path))
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return inputErrorf("%s: cannot write into its folder (%w); give another one", path, err)
+	} else if err != nil {
+		return fmt.Errorf("%s: cannot write into its folder (%w); check space and the disk", path, err)
 	}
 	return nil
 }

@@ -84,11 +84,15 @@ func execute(ctx context.Context, root *cobra.Command) (command *cobra.Command, 
 }
 
 // interruptible returns a context that the first Ctrl-C cancels, for a clean stop. The second
-// Ctrl-C kills the process.
+// Ctrl-C kills the process. The end of the terminal (SIGHUP) and of a job (SIGTERM) count as
+// Ctrl-C; under nohup the end of the terminal means nothing.
 func interruptible(stderr io.Writer) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		select {
 		case <-signals:

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// checksumArray is the name of the uint8 array in which an .npz of eqflow holds the checksums of its
-// other arrays, as JSON text. Files of other programs and of earlier versions have no such array.
+// checksumArray is the name of the uint8 array in which an .npz of eqflow holds the checksums of
+// its other arrays, as JSON text. Files of other programs and of earlier versions have no such
+// array.
 const checksumArray = "eqflow_checksum"
 
 // checksums is the content of checksumArray.
@@ -38,7 +39,8 @@ const adviceEdited = "copy the file again or, if the change was intended, save i
 // other member its record. It returns an error unless the members have exactly the names, types and
 // shapes that were written.
 func (a *archive) takeChecksums() error {
-	k := slices.IndexFunc(a.members, func(m member) bool { return m.name == checksumArray || m.startsAs(checksumStart) })
+	hasThem := func(m member) bool { return m.name == checksumArray || m.startsAs(checksumStart) }
+	k := slices.IndexFunc(a.members, hasThem)
 	if k < 0 {
 		return nil
 	}
@@ -111,8 +113,8 @@ func (m member) check(sum string) error {
 }
 
 // Checked reports whether the .npz has checksums. Files of other programs and of earlier versions
-// have none. It returns an error that matches ErrInput for a file that does not have the arrays that
-// were written, and does not look at their values.
+// have none. It returns an error that matches ErrInput for a file that does not have the arrays
+// that were written, and does not look at their values.
 func Checked(path string) (bool, error) {
 	a, err := openArchive(path)
 	if err != nil {

@@ -89,8 +89,8 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 	}
 }
 
-// keyOfXYZ reports whether a byte is in the first comment line of an .xyz. A change there makes it a
-// file of another program.
+// keyOfXYZ reports whether a byte is in the first comment line of an .xyz. A change there makes it
+// a file of another program.
 func keyOfXYZ(content []byte, at int) bool {
 	lines := bytes.SplitAfterN(content, []byte("\n"), 3)
 	return content[0] != 'P' && at < len(lines[0])+len(lines[1])
@@ -147,7 +147,8 @@ func TestChangedArraysAreRefused(t *testing.T) {
 		"swapped":  {func(m map[string][]byte) { m["w"], m["u"] = m["u"], m["w"] }, "was written as"},
 		"missing":  {func(m map[string][]byte) { delete(m, "k") }, `lacks the array "k"`},
 		"added":    {func(m map[string][]byte) { m["log_w"] = m["u"] }, `holds an array "log_w"`},
-		"new type": {func(m map[string][]byte) { m["u"] = appendNpy(nil, Int64("u", []int64{1, 2})) }, "was written as (2,) <f8"},
+		"new type": {func(m map[string][]byte) { m["u"] = appendNpy(nil, Int64("u", []int64{1, 2})) },
+			"was written as (2,) <f8"},
 		"manifest": {func(m map[string][]byte) {
 			m["manifest"] = bytes.Replace(m["manifest"], []byte(`dw2`), []byte(`dw3`), 1)
 		},
@@ -175,8 +176,8 @@ func TestChangedArraysAreRefused(t *testing.T) {
 	}
 }
 
-// A file that NumPy saved again with all its arrays, compressed or in another order, is read. A file
-// without checksums is told from one with them.
+// A file that NumPy saved again with all its arrays, compressed or in another order, is read. A
+// file without checksums is told from one with them.
 func TestUnchangedArraysAreRead(t *testing.T) {
 	path, content := written(t, someSet(), "set.npz")
 	want, err := Read(path, 2, 2)
@@ -211,7 +212,8 @@ func TestUnchangedArraysAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := DecodeArrays(bytes.NewReader(text), int64(len(text))); err == nil || !strings.Contains(err.Error(), "later") {
+	_, err = DecodeArrays(bytes.NewReader(text), int64(len(text)))
+	if err == nil || !strings.Contains(err.Error(), "later") {
 		t.Errorf("checksums of a later version: %v", err)
 	}
 }

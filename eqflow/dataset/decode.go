@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// valueDecoder appends the values in raw to one slice of an Array. left is the number of values that
-// are still to come, with those in raw.
+// valueDecoder appends the values in raw to one slice of an Array. left is the number of values
+// that are still to come, with those in raw.
 type valueDecoder func(a *Array, raw []byte, order binary.ByteOrder, left int) error
 
 // valueDecoders maps the supported element types, by NumPy's kind and size, to decoders into the
