@@ -144,9 +144,9 @@ func TestChangedArraysAreRefused(t *testing.T) {
 		"edited": {func(m map[string][]byte) { m["u"][len(m["u"])-1] ^= 1 }, `array "u" does not hold the values`},
 		"edited x": {func(m map[string][]byte) { m["x"][len(m["x"])-1] ^= 1 },
 			"without the arrays manifest and eqflow_checksum"},
-		"swapped":  {func(m map[string][]byte) { m["w"], m["u"] = m["u"], m["w"] }, "was written as"},
-		"missing":  {func(m map[string][]byte) { delete(m, "k") }, `lacks the array "k"`},
-		"added":    {func(m map[string][]byte) { m["log_w"] = m["u"] }, `holds an array "log_w"`},
+		"swapped": {func(m map[string][]byte) { m["w"], m["u"] = m["u"], m["w"] }, "was written as"},
+		"missing": {func(m map[string][]byte) { delete(m, "k") }, `lacks the array "k"`},
+		"added":   {func(m map[string][]byte) { m["log_w"] = m["u"] }, `holds an array "log_w"`},
 		"new type": {func(m map[string][]byte) { m["u"] = appendNpy(nil, Int64("u", []int64{1, 2})) },
 			"was written as (2,) <f8"},
 		"manifest": {func(m map[string][]byte) {

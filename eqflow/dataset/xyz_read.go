@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
@@ -170,9 +171,12 @@ func (r *xyzReader) readProperties(properties string) error {
 	return nil
 }
 
-// readNumber stores one value of the frame. A key is an array only if every frame has it exactly
-// once.
+// readNumber stores one value of the frame. A key is an array only if it is a name and every frame
+// has it exactly once.
 func (r *xyzReader) readNumber(p pair) {
+	if p.key == "" || !utf8.ValidString(p.key) {
+		return
+	}
 	v, err := strconv.ParseFloat(p.value, 64)
 	if err != nil && p.key != logWeightArray {
 		return

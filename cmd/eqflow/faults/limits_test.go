@@ -60,17 +60,23 @@ func (c *tally) count(t *testing.T, wrong string) {
 	}
 }
 
+// limits are what the shell's ulimit sets: blocks of a file, kB of addresses, open files.
+var limits = []string{
+	"-f 0", "-f 1", "-f 4", "-v 200000", "-v 700000", "-v 1500000", "-n 4", "-n 7", "-n 10", "-n 16",
+}
+
 // A process that may not write large files, open many files or have much memory fails with a word,
 // or ends as it should.
 func TestLimits(t *testing.T) {
 	for _, s := range scenarios() {
 		prepared(t, s)
-		for _, limit := range []string{"-f 0", "-f 1", "-f 4", "-v 200000", "-v 700000", "-v 1500000", "-n 4", "-n 7", "-n 10", "-n 16"} {
+		for _, limit := range limits {
 			tally := tally{command: s.name, fault: "ulimit " + limit}
 			folder := fresh(t, s)
 			cmd, output := program(t, folder)
 			// The limit holds for stderr too, which is a file, so that cat writes it.
-			script := fmt.Sprintf("{ (ulimit %s; exec %s %s) 2>&1 >/dev/null; echo $? >../code; } | cat >&2", limit, binary, s.line)
+			script := fmt.Sprintf("{ (ulimit %s; exec %s %s) 2>&1 >/dev/null; echo $? >../code; } | cat >&2",
+				limit, binary, s.line)
 			cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", script}
 			if err := cmd.Run(); err != nil {
 				t.Fatal(err)
@@ -189,8 +195,8 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// Of two processes that do the same at once, each ends as it should or is refused by the name of the
-// other, and the result is right.
+// Of two processes that do the same at once, each ends as it should or is refused by the name of
+// the other, and the result is right.
 func TestTwoAtOnce(t *testing.T) {
 	const times = 5
 	for _, s := range scenarios() {
