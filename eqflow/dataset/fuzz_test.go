@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The fuzz targets feed files to the readers. Reading ends with a valid set or an error in one line,
-// without a panic, and takes no more memory than a stated multiple of the file.
+// The fuzz targets feed files to the readers. Reading ends with a valid set or an error in one
+// line, without a panic, and takes no more memory than a stated multiple of the file.
 
 // fuzzFile reads a file of the given extension.
 func fuzzFile(t *testing.T, extension string, content []byte, factor uint64) {

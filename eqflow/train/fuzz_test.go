@@ -10,8 +10,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Whatever the manifest of a model's file holds, reading ends with a system, a flow and settings, or
-// with an error.
+// Whatever the manifest of a model's file holds, reading ends with a system, a flow and settings,
+// or with an error.
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"target":{"kind":"double-well","n":4,"d":2},"flow":{"kernel":{},"solver":"rk4","solver_steps":20},` +
 		`"seed":1,"steps":20,"settings":{"steps":20,"batch":8,"objective":"likelihood"},"history":{"records":[]}}`))

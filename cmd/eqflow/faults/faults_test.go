@@ -132,11 +132,10 @@ func judged(name string) func(folder string) (string, error) {
 	}
 }
 
-// tally is what was tried of one kind of fault on one command, and what came out.
+// tally is what was tried of one kind of fault on one command, and how often something was lost.
 type tally struct {
 	command, fault string
 	tried, lost    int
-	note           string
 }
 
 var tallies []tally
@@ -160,11 +159,35 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// printTallies prints the table of RELIABILITY.md.
+// printTallies prints the table of RELIABILITY.md: how often each fault was tried on each command,
+// and how often something was lost.
 func printTallies() {
-	fmt.Println("\n| command | fault | tried | lost | |\n|---|---|---|---|---|")
+	var commands, faults []string
+	cells := map[string]map[string]tally{}
 	for _, t := range tallies {
-		fmt.Printf("| %s | %s | %d | %d | %s |\n", t.command, t.fault, t.tried, t.lost, t.note)
+		if cells[t.fault] == nil {
+			faults, cells[t.fault] = append(faults, t.fault), map[string]tally{}
+		}
+		if !slices.Contains(commands, t.command) {
+			commands = append(commands, t.command)
+		}
+		sum := cells[t.fault][t.command]
+		cells[t.fault][t.command] = tally{tried: sum.tried + t.tried, lost: sum.lost + t.lost}
+	}
+	fmt.Printf("\n| fault | %s |\n|---%s|\n", strings.Join(commands, " | "), strings.Repeat("|---", len(commands)))
+	for _, fault := range faults {
+		fmt.Printf("| %s", fault)
+		for _, command := range commands {
+			switch t := cells[fault][command]; {
+			case t.tried == 0:
+				fmt.Print(" | ")
+			case t.lost > 0:
+				fmt.Printf(" | **%d of %d lost**", t.lost, t.tried)
+			default:
+				fmt.Printf(" | %d", t.tried)
+			}
+		}
+		fmt.Println(" |")
 	}
 }
 

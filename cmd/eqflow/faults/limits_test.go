@@ -71,7 +71,7 @@ func TestLimits(t *testing.T) {
 	for _, s := range scenarios() {
 		prepared(t, s)
 		for _, limit := range limits {
-			tally := tally{command: s.name, fault: "ulimit " + limit}
+			tally := tally{command: s.name, fault: "ulimit " + limit[:2]}
 			folder := fresh(t, s)
 			cmd, output := program(t, folder)
 			// The limit holds for stderr too, which is a file, so that cat writes it.
