@@ -71,9 +71,6 @@ func convert[T float32 | int64 | byte](in []T) []float64 {
 	return out
 }
 
-// isFloat reports whether the elements are floating-point numbers.
-func (a Array) isFloat() bool { return a.F32 != nil || a.F64 != nil }
-
 // Validate returns an error for an array without a name in UTF-8, with two element types, or with a
 // shape that does not match its number of values.
 func (a Array) Validate() error {
