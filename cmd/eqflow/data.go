@@ -23,6 +23,7 @@ func readData(cmd *cobra.Command, t target.Target, path string, leaveOut bool) (
 	if w, err := set.LogWeights(); err != nil || w != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: its weights are not used; all configurations count alike\n", path)
 	}
+	showRemark(cmd, path, set)
 	check := checkEnergies(t, set.Batch)
 	possible := check.possible()
 	switch {
@@ -37,6 +38,13 @@ func readData(cmd *cobra.Command, t target.Target, path string, leaveOut bool) (
 	}
 	check.warn(cmd, path)
 	return set.Batch, nil
+}
+
+// showRemark prints that a file does not hold exactly what was written, if so.
+func showRemark(cmd *cobra.Command, path string, set dataset.Set) {
+	if set.Remark != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: %s\n", path, set.Remark)
+	}
 }
 
 // readMeasured reads configurations with their energies, and with log-weights if the file has them.
@@ -57,6 +65,7 @@ func readMeasured(
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: %d configurations from %s, %s%s\n",
 		path, set.Batch.Len(), set.Source, weights, notUsed(set))
+	showRemark(cmd, path, set)
 	check := checkEnergies(t, set.Batch)
 	return measure.Sample{X: set.Batch, Energy: withoutNaN(check.u), LogWeight: w}, check, nil
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -159,8 +162,10 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := eqflow.KeepReport(o.folder, report); err != nil {
-		fmt.Fprintln(cmd.ErrOrStderr(), err) // a folder of somebody else's is judged all the same
+	kept := eqflow.KeepReport(o.folder, report)
+	if errors.Is(kept, fs.ErrPermission) || errors.Is(kept, syscall.EROFS) {
+		fmt.Fprintln(cmd.ErrOrStderr(), kept) // a folder of somebody else's is judged all the same
+		kept = nil
 	}
 	if o.figures != "" {
 		if err := saveFigures(cmd.ErrOrStderr(), report, o.figures); err != nil {
@@ -168,10 +173,10 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 		}
 	}
 	if o.asJSON {
-		return writeJSON(cmd.OutOrStdout(), report)
+		return cmp.Or(writeSealedJSON(cmd.OutOrStdout(), report), kept)
 	}
 	showReport(cmd.OutOrStdout(), report)
-	return nil
+	return kept
 }
 
 // readVariables reads the collective variables, and refuses a variable that the data do not have.

@@ -10,12 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // checkOutput refuses a file that cannot be written, before the work for it begins.
@@ -40,11 +42,13 @@ func checkOutput(path string, force bool) error {
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 		return inputErrorf("%s: its folder does not exist; make it with mkdir -p %s", path, folder)
 	}
-	probe, err := os.CreateTemp(folder, ".eqflow-*.tmp")
-	if err != nil {
-		return inputErrorf("%s: its folder cannot be written (%w); give another one", path, errors.Unwrap(err))
+	err = atomic.Probe(folder)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return inputErrorf("%s: its folder cannot be written (%w); give another one", path, err)
+	} else if err != nil {
+		return fmt.Errorf("%s: its folder cannot be written (%w); check space and the disk", path, err)
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return nil
 }
 
 // checkNpz refuses a file that is not an .npz. A shard and a whole campaign have several arrays.

@@ -64,6 +64,10 @@ func (o *mergeOptions) run(cmd *cobra.Command, files []string) error {
 	if err != nil {
 		return err
 	}
+	if n := len(whole.Unchecked); n > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %d of %d shards carry no checksum, such as %s: "+
+			"an earlier version wrote them, and damage in them would not be seen\n", n, whole.Of, whole.Unchecked[0])
+	}
 	if o.out != "" {
 		if err := whole.Write(o.out, o.force); err != nil {
 			return err

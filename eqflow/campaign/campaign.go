@@ -151,12 +151,17 @@ func (j Job) Done(path string) (bool, error) {
 	}
 	existing, _, err := readJob(path)
 	switch {
+	case errors.Is(err, dataset.ErrInput):
+		return false, fmt.Errorf("%w: %s exists and cannot be read (%w); --force replaces it", ErrShards, path, err)
 	case err != nil:
 		return false, fmt.Errorf("%w: %s exists and is no shard; give another name, or --force to replace it",
 			ErrShards, path)
 	case existing != j:
 		return false, fmt.Errorf("%w: %s exists and is %s; give another name, or --force to replace it",
 			ErrShards, path, existing.difference(j))
+	}
+	if err := dataset.Verify(path); err != nil {
+		return false, fmt.Errorf("%w: %s exists and is damaged (%w); --force replaces it", ErrShards, path, err)
 	}
 	return true, nil
 }

@@ -5,9 +5,19 @@
 // json.loads(bytes(z["manifest"])) reads it without pickle. An .xyz holds it as a key of the first
 // comment line. A bare .npy has no manifest.
 //
-// The manifest contains a hash of the configurations. In an .npz, a hash that does not match is an
-// error. Other programs round the coordinates when they rewrite an .xyz, so a hash that does not
-// match is dropped there.
+// # Checksums
+//
+// An .npz holds, as the uint8 array "eqflow_checksum" with JSON text, the name, type, shape and
+// SHA-256 of every other array. A file that lacks an array, has another one, or holds other values
+// is refused. The values of an array are compared when they are read, so that an array that is
+// passed over costs nothing; Verify reads them all. Files of other programs and of earlier versions
+// have no checksums and are read without them. Who changes a file on purpose saves it without the
+// array "eqflow_checksum", and without "manifest" if x has changed.
+//
+// The manifest contains a hash of the configurations too, and in an .xyz one of the whole text.
+// Other programs round the coordinates when they rewrite an .xyz, and change its first comment
+// line. Its hashes are then dropped, and Set.Remark says so. An .npy holds numbers alone, so that
+// nothing can be compared.
 //
 // Every error that a given file causes matches ErrInput.
 //
@@ -43,7 +53,7 @@
 //   - One array of a large file: ReadArray. Many files as one, without holding them in memory:
 //     Join.
 //
-// npy.go and decode.go implement NumPy's array format, npz.go the archive, numpy.go the mapping
-// from arrays to a Set, weights.go the log-weights, and xyz_*.go the XYZ format. atomic.go writes
-// files in one step.
+// npy.go and decode.go implement NumPy's array format, npz.go and npz_write.go the archive,
+// checksum.go its checksums, numpy.go the mapping from arrays to a Set, weights.go the log-weights,
+// and xyz_*.go the XYZ format. atomic.go writes files in one step.
 package dataset

@@ -7,110 +7,97 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"path"
 	"strings"
 )
-
-// WriteArrays writes the arrays atomically as an .npz that numpy.load reads. Equal arrays give
-// equal bytes. An existing file is an error that matches ErrInput, unless overwrite is set.
-func WriteArrays(path string, arrays Arrays, overwrite bool) error {
-	data, err := EncodeArrays(arrays)
-	if err != nil {
-		return err
-	}
-	return writeAtomic(path, data, overwrite)
-}
-
-// EncodeArrays returns the bytes of an .npz. Its members are uncompressed, little-endian, in C
-// order and dated 1980.
-func EncodeArrays(arrays Arrays) ([]byte, error) {
-	if err := arrays.Validate(); err != nil {
-		return nil, err
-	}
-	var buf bytes.Buffer
-	z := zip.NewWriter(&buf)
-	for _, a := range arrays {
-		if err := writeMember(z, a); err != nil {
-			return nil, fmt.Errorf("dataset: array %q: %w; choose a shorter name", a.Name, err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("dataset: cannot finish the .npz: %w; is memory short?", err)
-	}
-	return buf.Bytes(), nil
-}
-
-// writeMember adds one array to the archive.
-func writeMember(z *zip.Writer, a Array) error {
-	data := appendNpy(nil, a)
-	w, err := z.CreateRaw(memberHeader(a.Name, len(data), crc32.ChecksumIEEE(data)))
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(data)
-	return err
-}
-
-// memberHeader describes the .npy member of an array. The size is in the local header, not in a
-// descriptor after the data, because simple .npz readers look only there.
-func memberHeader(name string, size int, sum uint32) *zip.FileHeader {
-	h := &zip.FileHeader{
-		Name: name + ".npy", Method: zip.Store, CRC32: sum,
-		CompressedSize64: uint64(size), UncompressedSize64: uint64(size),
-	}
-	//lint:ignore SA1019 CreateRaw takes no other date.
-	h.ModifiedDate = 1<<5 | 1 // 1 January 1980, as in NumPy's files
-	return h
-}
 
 // ReadArrays reads every array of an .npz in the order of the file, compressed or not. Floats of
 // less than 32 bits become float32, floats of more than 64 bits float64, bool and uint8 become U8,
 // and other integers int64. Members of other types (text, complex numbers, pickled objects) are
 // skipped. Two arrays of one name are an error. Errors match ErrInput and name the path.
 func ReadArrays(path string) (Arrays, error) {
-	f, size, err := openFile(path)
+	a, err := openArchive(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	arrays, err := DecodeArrays(f, size)
+	defer a.Close()
+	arrays, err := a.arrays()
 	if err != nil {
 		return nil, inputErrorf(path, "%w", err)
 	}
 	return arrays, nil
 }
 
-// ReadArray reads the array of the given name as ReadArrays does. It does not read the other
-// arrays.
+// ReadArray reads the array of the given name as ReadArrays does. It does not read the values of
+// the other arrays.
 func ReadArray(path, name string) (Array, error) {
-	f, size, err := openFile(path)
+	a, err := openArchive(path)
 	if err != nil {
 		return Array{}, err
 	}
-	defer f.Close()
-	z, err := zip.NewReader(f, size)
+	defer a.Close()
+	m, err := a.member(name)
 	if err != nil {
-		return Array{}, inputErrorf(path, "%w", zipError(f, err))
+		return Array{}, inputErrorf(path, "%w", err)
 	}
-	var found []*zip.File
-	for _, file := range z.File {
-		if memberName(file.Name) == name {
-			found = append(found, file)
+	values, err := m.read()
+	if err != nil {
+		return Array{}, inputErrorf(path, "%w", err)
+	}
+	return values, nil
+}
+
+// archive is an open .npz: the headers of its arrays.
+type archive struct {
+	members []member
+	checked bool // the archive has checksums
+	file    io.Closer
+}
+
+// Close closes the file.
+func (a *archive) Close() error { return a.file.Close() }
+
+// openArchive opens the .npz at a path. Errors match ErrInput and name the path.
+func openArchive(path string) (*archive, error) {
+	f, size, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newArchive(f, size)
+	if err != nil {
+		f.Close()
+		return nil, inputErrorf(path, "%w", err)
+	}
+	a.file = f
+	return a, nil
+}
+
+// member returns the array of the given name.
+func (a *archive) member(name string) (member, error) {
+	for _, m := range a.members {
+		if m.name == name {
+			return m, nil
 		}
 	}
-	switch len(found) {
-	case 0:
-		return Array{}, inputErrorf(path, "holds no array %q; is it another kind of file?", name)
-	case 1:
-		a, err := readMember(found[0], name)
+	return member{}, fmt.Errorf("holds no array %q; is it another kind of file?", name)
+}
+
+// arrays reads the arrays of numbers.
+func (a *archive) arrays() (Arrays, error) {
+	var arrays Arrays
+	for _, m := range a.members {
+		var unsupported unsupportedType
+		if errors.As(m.unread, &unsupported) || errors.Is(m.unread, errNoArray) {
+			continue
+		}
+		values, err := m.read()
 		if err != nil {
-			return a, inputErrorf(path, "array %q %w", name, err)
+			return nil, err
 		}
-		return a, nil
+		arrays = append(arrays, values)
 	}
-	return Array{}, inputErrorf(path, "%w", repeatedName(name))
+	return arrays, nil
 }
 
 // repeatedName is an error about two members of one name. NumPy reads the last of two equal names,
@@ -122,23 +109,11 @@ func repeatedName(name string) error {
 // DecodeArrays reads the arrays of an .npz that is part of another file or in memory. It converts
 // types as ReadArrays does.
 func DecodeArrays(r io.ReaderAt, size int64) (Arrays, error) {
-	members, err := openMembers(r, size)
+	a, err := newArchive(r, size)
 	if err != nil {
 		return nil, err
 	}
-	var arrays Arrays
-	for _, m := range members {
-		var unsupported unsupportedType
-		if errors.As(m.unread, &unsupported) || errors.Is(m.unread, errNoArray) {
-			continue
-		}
-		a, err := m.read()
-		if err != nil {
-			return nil, err
-		}
-		arrays = append(arrays, a)
-	}
-	return arrays, nil
+	return a.arrays()
 }
 
 // member is one array of an .npz: its header, without its values.
@@ -146,20 +121,21 @@ type member struct {
 	header
 	name   string
 	file   *zip.File
-	unread error // why its values cannot be read; nil if they can
+	unread error   // why its values cannot be read; nil if they can
+	record *record // what was written; nil in a file without checksums
 }
 
 // errNoArray marks a file in an .npz that is not an array.
 var errNoArray = errors.New("is not an array")
 
-// openMembers reads the headers of all arrays of an .npz. Memory does not grow with the arrays. Two
-// arrays of one name are an error.
-func openMembers(r io.ReaderAt, size int64) ([]member, error) {
+// newArchive reads the headers of all arrays of an .npz, and its checksums. Memory does not grow
+// with the arrays. Two arrays of one name are an error.
+func newArchive(r io.ReaderAt, size int64) (*archive, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return nil, zipError(r, err)
 	}
-	var members []member
+	a := &archive{}
 	seen := map[string]bool{}
 	for _, file := range z.File {
 		name := memberName(file.Name)
@@ -177,9 +153,9 @@ func openMembers(r io.ReaderAt, size int64) ([]member, error) {
 		if err := m.readHeader(); err != nil {
 			return nil, fmt.Errorf("array %q %w", name, err)
 		}
-		members = append(members, m)
+		a.members = append(a.members, m)
 	}
-	return members, nil
+	return a, a.takeChecksums()
 }
 
 // memberName returns the name of the array in a file of the archive. As in NumPy, the ending .npy
@@ -254,7 +230,7 @@ func (m member) read() (Array, error) {
 	if m.unread != nil {
 		return Array{}, fmt.Errorf("array %q %w", m.name, m.unread)
 	}
-	a, err := readMember(m.file, m.name)
+	a, err := m.values()
 	if err != nil {
 		return a, fmt.Errorf("array %q %w", m.name, err)
 	}
@@ -278,23 +254,31 @@ func openMember(file *zip.File) (io.ReadCloser, error) {
 	return rc, nil
 }
 
-func readMember(file *zip.File, name string) (Array, error) {
-	rc, err := openMember(file)
+func (m member) values() (Array, error) {
+	rc, err := openMember(m.file)
 	if err != nil {
 		return Array{}, err
 	}
 	defer rc.Close()
 	// In a damaged directory the size may be over 2^62. It is then negative here, and readNpy
 	// reports a truncated file.
-	a, err := readNpy(rc, int64(file.UncompressedSize64), name)
+	sum := newHash()
+	a, err := readNpy(rc, int64(m.file.UncompressedSize64), m.name, sum)
 	if err != nil {
 		return a, err
 	}
-	// archive/zip compares the checksum only at the end of the member.
-	if _, err := io.Copy(io.Discard, rc); err != nil {
-		return a, fmt.Errorf("is damaged (%w); copy or write the file again", err)
+	if err := finishMember(rc); err != nil {
+		return a, err
 	}
-	return a, nil
+	return a, m.check(hexSum(sum))
+}
+
+// finishMember reads a member to its end, where archive/zip compares the checksum.
+func finishMember(rc io.Reader) error {
+	if _, err := io.Copy(io.Discard, rc); err != nil {
+		return fmt.Errorf("is damaged (%w); copy or write the file again", err)
+	}
+	return nil
 }
 
 // zipError distinguishes a truncated .npz from another kind of file.

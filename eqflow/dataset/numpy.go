@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,42 +13,25 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-func readNpyFile(path string, n, d int) (Set, error) {
-	f, size, err := openFile(path)
-	if err != nil {
-		return Set{}, err
-	}
-	defer f.Close()
-	x, err := readNpy(f, size, "x")
+func decodeNpy(r readerAt, size int64, n, d int) (Set, error) {
+	x, err := readNpy(r, size, "x", newHash())
 	var unsupported unsupportedType
 	if errors.As(err, &unsupported) {
 		err = fmt.Errorf("its array x %w", err)
 	}
 	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
+		return Set{}, err
 	}
 	batch, err := batchOf(x, n, d)
-	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
-	}
-	return Set{Batch: batch, Source: "its array " + shapeText(x.Shape)}, nil
+	return Set{Batch: batch, Source: "its array " + shapeText(x.Shape)}, err
 }
 
-func readNpzFile(path string, n, d int) (Set, error) {
-	f, size, err := openFile(path)
+func decodeNpz(r readerAt, size int64, n, d int) (Set, error) {
+	a, err := newArchive(r, size)
 	if err != nil {
 		return Set{}, err
 	}
-	defer f.Close()
-	members, err := openMembers(f, size)
-	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
-	}
-	set, err := setOf(members, n, d)
-	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
-	}
-	return set, nil
+	return setOf(a.members, n, d)
 }
 
 // setOf reads manifest, configurations and the arrays about them. It does not read the other
@@ -263,21 +247,22 @@ func allowedShapes(n, d int) string {
 	return "[N, n, d]"
 }
 
-func encodeNpz(set Set) ([]byte, error) {
+func encodeNpz(set Set) (encoding, error) {
 	manifest, err := set.Manifest.encode()
 	if err != nil {
 		return nil, err
 	}
 	arrays := append(Arrays{set.coordinateArray()}, set.Arrays...)
-	return EncodeArrays(append(arrays, Bytes("manifest", manifest)))
+	arrays = append(arrays, Bytes("manifest", manifest))
+	return func(w io.Writer) error { return writeNpz(w, arrays) }, nil
 }
 
-func encodeNpy(set Set) ([]byte, error) {
+func encodeNpy(set Set) (encoding, error) {
 	if len(set.Arrays) > 0 {
 		return nil, fmt.Errorf("an .npy holds one array and cannot hold %s; name the file .npz",
 			strings.Join(set.Arrays.Names(), ", "))
 	}
-	return appendNpy(nil, set.coordinateArray()), nil
+	return func(w io.Writer) error { return writeNpy(w, set.coordinateArray()) }, nil
 }
 
 // coordinateArray returns x [N, n, d], as float32 if that is exact.

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
@@ -30,29 +32,24 @@ type xyzReader struct {
 	values   map[string][]float64 // by key, [frames]
 	partial  map[string]bool      // keys that some frames do not have once, as a number
 	manifest string               // JSON text
+	sum      hash.Hash            // of the text without the manifest
+	own      bool                 // the first comment line is as encodeXYZ writes it
 }
 
-func readXYZFile(path string, n, d int) (Set, error) {
-	f, _, err := openFile(path)
-	if err != nil {
-		return Set{}, err
+func decodeXYZ(file readerAt, _ int64, n, d int) (Set, error) {
+	r := &xyzReader{
+		lines: bufio.NewReader(file), n: n, sum: newHash(),
+		values: map[string][]float64{}, partial: map[string]bool{},
 	}
-	defer f.Close()
-	r := &xyzReader{lines: bufio.NewReader(f), n: n, values: map[string][]float64{}, partial: map[string]bool{}}
 	for {
 		more, err := r.readFrame()
 		if err != nil {
-			return Set{}, inputErrorf(path, "line %d: %w", r.line, err)
+			return Set{}, fmt.Errorf("line %d: %w", r.line, err)
 		}
 		if !more {
-			break
+			return r.set(d)
 		}
 	}
-	set, err := r.set(d)
-	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
-	}
-	return set, nil
 }
 
 // nextLine returns the next line without its line end, and io.EOF after the last line.
@@ -61,10 +58,24 @@ func (r *xyzReader) nextLine() (string, error) {
 	if text == "" && err != nil {
 		return "", err
 	}
-	if r.line++; r.line == 1 {
+	r.line++
+	r.addText(text)
+	if r.line == 1 {
 		text = strings.TrimPrefix(text, "\ufeff") // the mark that Windows' editors put first
 	}
 	return strings.TrimRight(text, "\r\n"), nil
+}
+
+// addText adds a line to the checksum, without the manifest at the end of the first comment line.
+func (r *xyzReader) addText(line string) {
+	if r.line == 2 && strings.HasPrefix(line, "Properties="+posProperty+" "+dimKey+"=") {
+		rest, manifest, found := strings.Cut(line, manifestSuffix+`"`)
+		last := strings.Count(manifest, `"`) == strings.Count(manifest, `\"`)+1 // nothing follows its value
+		if found && last && strings.HasSuffix(manifest, "\"\n") {
+			line, r.own = rest+"\n", true
+		}
+	}
+	io.WriteString(r.sum, line)
 }
 
 // readFrame reads one configuration. It returns false at the end of the file.
@@ -173,9 +184,12 @@ func (r *xyzReader) readProperties(properties string) error {
 	return nil
 }
 
-// readNumber stores one value of the frame. A key is an array only if every frame has it exactly
-// once.
+// readNumber stores one value of the frame. A key is an array only if it is a name and every frame
+// has it exactly once.
 func (r *xyzReader) readNumber(p pair) {
+	if p.key == "" || !utf8.ValidString(p.key) {
+		return
+	}
 	v, err := strconv.ParseFloat(p.value, 64)
 	if err != nil && p.key != logWeightArray {
 		return
@@ -242,8 +256,8 @@ func (r *xyzReader) set(d int) (Set, error) {
 	if set.Batch, err = r.batch(d); err != nil {
 		return set, err
 	}
-	if set.Manifest.SHA256 != Hash(set.Batch) {
-		set.Manifest.SHA256 = "" // another program rounded the coordinates; the rest of the manifest is still true
+	if err := r.compare(&set); err != nil {
+		return set, err
 	}
 	for _, key := range r.keys {
 		if values := r.values[key]; len(values) == r.frames && !r.partial[key] {
@@ -257,6 +271,24 @@ func (r *xyzReader) set(d int) (Set, error) {
 	}
 	set.Source = r.columns.describe()
 	return set, nil
+}
+
+// compare compares the text and the coordinates with the checksums of the manifest. Another program
+// that rewrites the file changes its first comment line, and may round. The rest of the manifest is
+// still true then. Any other change is an error.
+func (r *xyzReader) compare(set *Set) error {
+	m := &set.Manifest
+	if want := m.TextSHA256; r.own && want != "" && want != hexSum(r.sum) {
+		return fmt.Errorf("does not hold the text that was written (its checksum differs); copy the file again or, "+
+			"if the change was intended, remove %s from its comment line", manifestKey)
+	}
+	if m.SHA256 != "" && m.SHA256 != Hash(set.Batch) {
+		set.Remark = fmt.Sprintf("its %d configurations are not exactly the %d that eqflow wrote: "+
+			"another program rounded or changed them", set.Batch.Len(), m.Count)
+		m.SHA256 = ""
+	}
+	m.TextSHA256 = ""
+	return nil
 }
 
 // dimensions returns d. If d is 0, the file decides.

@@ -76,30 +76,38 @@ func (t *trainer) complete() (repaired bool, err error) {
 // holds. It returns an error that wraps ErrOtherModel if the file is of another run.
 func (t *trainer) resume() error {
 	for _, name := range []string{modelFile, checkpointFile} {
-		path := filepath.Join(t.Folder, name)
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		file, err := ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := t.sameRun(path, file.Manifest); err != nil {
-			return err
-		}
-		t.keptStep = file.Steps
-		t.history, t.sum, t.count, t.finished = file.History, file.Sum, file.Count, file.Finished()
-		switch err := file.restore(t.Subject); {
+		found, err := t.take(name)
+		switch {
 		case err != nil:
 			return err
-		case t.finished:
+		case found && t.finished:
 			return t.repair()
-		case t.ladder != nil:
-			return t.ladder.restore(file.Arrays)
+		case found:
+			return nil
 		}
-		return nil
 	}
 	return nil
+}
+
+// take sets the run to the state in a file of its folder. It reports whether the file exists.
+func (t *trainer) take(name string) (found bool, err error) {
+	path := filepath.Join(t.Folder, name)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	file, err := ReadFile(path)
+	if err != nil {
+		return true, err
+	}
+	if err := t.sameRun(path, file.Manifest); err != nil {
+		return true, err
+	}
+	t.keptStep = file.Steps
+	t.history, t.sum, t.count, t.finished = file.History, file.Sum, file.Count, file.Finished()
+	if err := file.restore(t.Subject); err != nil || t.finished || t.ladder == nil {
+		return true, err
+	}
+	return true, t.ladder.restore(file.Arrays)
 }
 
 // repair completes the folder of a finished model whose writer was killed, and says so.
@@ -124,9 +132,8 @@ func ensureWritable(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return dataset.Inputf("eqflow: cannot make the model's folder: %w; give another one", err)
 	}
-	probe, err := os.CreateTemp(folder, ".probe-*")
-	if err != nil {
+	if err := atomic.Probe(folder); err != nil {
 		return dataset.Inputf("eqflow: cannot write into the model's folder: %w; give another one", err)
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return nil
 }

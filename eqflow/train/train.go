@@ -28,6 +28,9 @@ type Run struct {
 	// system, flow and settings, the run continues from there and ends with the same numbers. An
 	// empty name keeps nothing.
 	Folder string
+	// Replace removes a model of another system, flow, data or settings from the folder. Without
+	// it such a folder is an error that matches ErrOtherModel.
+	Replace bool
 	// Report is called after every step. It may be nil.
 	Report func(Progress)
 	// Warn receives messages about the folder: that it was repaired, or cannot be locked. It may be
@@ -75,14 +78,11 @@ func (m Subject) Train(ctx context.Context, data Data, run Run) (History, error)
 		if err := ensureWritable(run.Folder); err != nil {
 			return History{}, err
 		}
-		unlock, err := lock(run.Folder, t.warn)
+		release, err := t.enter()
 		if err != nil {
 			return History{}, err
 		}
-		defer unlock()
-		if err := t.resume(); err != nil {
-			return History{}, err
-		}
+		defer release()
 	}
 	m.History, err = t.run(ctx)
 	return m.History, err
