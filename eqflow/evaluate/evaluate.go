@@ -23,8 +23,8 @@ type Options struct {
 	// Equilibrium states that the data are a fair sample of the target. The target's entropy is
 	// then a lower bound of the NLL. Data of a single metastable state may lie lower.
 	Equilibrium bool
-	// Doubt says why the data cannot be a fair sample after all. If it is not empty, the verdict on a
-	// fair sample is withdrawn.
+	// Doubt says why the data cannot be a fair sample after all. If it is not empty, the verdict on
+	// a fair sample is withdrawn.
 	Doubt string
 	// Bootstrap is the number of resamplings for the errors. Default 200.
 	Bootstrap int
