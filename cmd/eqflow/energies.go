@@ -99,6 +99,9 @@ func expectedEnergy(t target.Target) (expected, tolerance float64) {
 	if known := t.Reference(); known.Known {
 		return known.MeanEnergy, tolerance
 	}
+	if target.SamplingOf(t).Start == 0 { // no random start is a configuration of the system
+		return math.NaN(), tolerance
+	}
 	minima, err := target.Minima(t, target.Search{Starts: 8, Spread: target.SamplingOf(t).Start})
 	if err != nil {
 		return math.NaN(), tolerance

@@ -13,6 +13,8 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
@@ -60,8 +62,17 @@ func readFor(t target.Target, path string) (dataset.Set, error) {
 		return dataset.Set{}, err
 	}
 	if other := set.Manifest.System; other != "" && other != t.Name() {
+		if _, ok := t.(*ensemble.Canonical); ok {
+			return dataset.Set{}, inputErrorf("%s holds configurations of %s, not of %s; give the System file "+
+				"(--openmm) and the temperature of the file", path, other, t.Name())
+		}
 		return dataset.Set{}, fmt.Errorf("%s holds configurations of %s, not of %s; "+
 			"choose --system %s or another file", path, other, t.Name(), other)
+	}
+	if c, ok := t.(interface{ CheckConfigurations(particle.Batch) error }); ok {
+		if err := c.CheckConfigurations(set.Batch); err != nil {
+			return dataset.Set{}, inFile(path, err)
+		}
 	}
 	var theirs target.Spec
 	if len(set.Manifest.Spec) == 0 {

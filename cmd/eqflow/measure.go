@@ -72,7 +72,8 @@ func newMeasureCommand() *cobra.Command {
 
 // measured is the result of "eqflow measure".
 type measured struct {
-	System string `json:"system"`
+	System      string `json:"system"`
+	Description string `json:"description,omitempty"`
 	measure.Distances
 	FreeEnergies []measure.Profile `json:"free_energies,omitempty"`
 }
@@ -93,7 +94,7 @@ func (o *measureOptions) run(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return asInput(err)
 	}
-	result := measured{System: t.Name()}
+	result := measured{System: t.Name(), Description: target.DescriptionOf(t)}
 	if result.FreeEnergies, err = o.freeEnergies(cmd, t, sample, reference); err != nil {
 		return asInput(err)
 	}
@@ -111,6 +112,7 @@ func (o *measureOptions) run(cmd *cobra.Command, path string) error {
 	if o.asJSON {
 		return writeJSON(cmd.OutOrStdout(), finite.Fields(result))
 	}
+	showDescription(cmd.OutOrStdout(), "molecule ", result.Description)
 	showDistances(cmd.OutOrStdout(), result.Distances)
 	for _, p := range result.FreeEnergies {
 		showProfile(cmd.OutOrStdout(), p)
@@ -143,7 +145,7 @@ func (o *measureOptions) freeEnergies(
 
 // target is the system of the flags, or else of the first file that names its system.
 func (o *measureOptions) target(cmd *cobra.Command, paths ...string) (target.Target, error) {
-	if o.system.name != "" || o.system.spec != "" {
+	if o.system.name != "" || o.system.spec != "" || o.system.molecule.given() {
 		t, _, err := o.system.target(cmd)
 		return t, err
 	}
@@ -160,7 +162,11 @@ func (o *measureOptions) target(cmd *cobra.Command, paths ...string) (target.Tar
 		if err := json.Unmarshal(set.Manifest.Spec, &spec); err != nil {
 			return nil, fmt.Errorf("%s has a damaged manifest (%w); give --system", path, err)
 		}
-		return target.FromSpec(spec)
+		t, err := target.FromSpec(spec)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return t, o.system.molecule.attach(t)
 	}
 	return nil, fmt.Errorf("no file names its system; give --system NAME, such as dw4%s", unread)
 }

@@ -34,6 +34,7 @@ func showReport(out io.Writer, r evaluate.Report) {
 	fmt.Fprintf(out, "model    %s, %d parameters, trained for %d steps in %.0f s with %d energy evaluations\n",
 		r.Flow, r.Parameters, r.TrainingSteps, r.TrainingSeconds, r.TrainingEnergies)
 	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)
+	showDescription(out, "molecule ", r.Description)
 	fmt.Fprintf(out, "density  %s\ncomputed by %s\n", r.Noise.Describe(r.Method), r.Engine)
 	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n",
 		r.NLL, r.Error, r.NLL2, r.NLL4)
@@ -56,6 +57,13 @@ func showReport(out io.Writer, r evaluate.Report) {
 	}
 	for _, p := range r.FreeEnergies {
 		showProfile(out, p)
+	}
+}
+
+// showDescription prints what a system is, after a label, if its name does not say it all.
+func showDescription(out io.Writer, label, description string) {
+	if description != "" {
+		fmt.Fprintln(out, label+description)
 	}
 }
 

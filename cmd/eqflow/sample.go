@@ -16,6 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -44,6 +45,7 @@ type sampleOptions struct {
 	seed          uint64
 	force, asJSON bool
 	divergence    divergenceFlags
+	molecule      trainedMoleculeFlags
 }
 
 // newSampleCommand draws from a trained generator.
@@ -65,6 +67,7 @@ func newSampleCommand() *cobra.Command {
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz or .xyz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	o.compute.add(cmd)
+	o.molecule.add(cmd)
 	addDivergenceFlags(cmd, &o.divergence)
 	addJSONFlag(cmd, &o.asJSON)
 	require(cmd, "model", "out")
@@ -87,7 +90,7 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	if strings.ToLower(filepath.Ext(o.out)) == ".npy" {
 		return inputErrorf("--out %s: an .npy has no room for log_q, u and log_w; name it .npz or .xyz", o.out)
 	}
-	model, done, err := o.compute.load(cmd, o.folder)
+	model, done, err := o.molecule.load(cmd, o.compute, o.folder)
 	if err != nil {
 		return err
 	}
@@ -127,7 +130,7 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	if err := errors.Join(checkNpz(o.out), checkOutput(o.out, true)); err != nil {
 		return err
 	}
-	model, done, err := o.compute.load(cmd, o.folder)
+	model, done, err := o.molecule.load(cmd, o.compute, o.folder)
 	if err != nil {
 		return err
 	}
@@ -181,6 +184,7 @@ func samplesOf(set dataset.Set) density.Samples {
 // sampled is the summary of a draw.
 type sampled struct {
 	System      string  `json:"system"`
+	Description string  `json:"description,omitempty"`
 	Shard       string  `json:"shard,omitempty"`
 	File        string  `json:"file"`
 	N           int     `json:"n"`
@@ -200,7 +204,8 @@ type sampled struct {
 func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Samples, seconds float64) error {
 	z, u := stats.LogZ(s.LogWeight, stats.Bootstrap{}), stats.Mean(s.Energy, s.LogWeight, stats.Bootstrap{})
 	summary := sampled{
-		System: model.Target.Name(), Shard: o.shard, File: o.out, N: s.X.Len(),
+		System: model.Target.Name(), Description: target.DescriptionOf(model.Target), Shard: o.shard, File: o.out,
+		N:    s.X.Len(),
 		ESS:  stats.KishESS(s.LogWeight) / float64(s.X.Len()),
 		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error,
 		Engine: model.ComputedBy().String(), Seconds: seconds, Method: model.Divergence().Method(),
@@ -213,6 +218,7 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Sampl
 		return writeJSON(out, finite.Fields(summary))
 	}
 	fmt.Fprintf(out, "samples  %d of %s in %s\n", summary.N, summary.System, o.out)
+	showDescription(out, "molecule ", summary.Description)
 	fmt.Fprintf(out, "density  %s\n", noise.Describe(summary.Method))
 	fmt.Fprintf(out, "computed by %s\n", summary.Engine)
 	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*summary.ESS)

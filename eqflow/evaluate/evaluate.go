@@ -67,7 +67,10 @@ type Candidate struct {
 
 // Evaluate scores data, draws samples, and judges both.
 func (c Candidate) Evaluate(data particle.Batch, o Options) (Report, error) {
-	r := Report{System: c.Target.Name(), N: data.Len(), Origin: c.Origin, Method: c.Method}
+	r := Report{
+		System: c.Target.Name(), Description: target.DescriptionOf(c.Target), N: data.Len(), Origin: c.Origin,
+		Method: c.Method,
+	}
 	known := c.Target.Reference()
 	if known.Known {
 		r.KnownLogZ, r.KnownEntropy = known.LogZ, known.Entropy

@@ -27,7 +27,9 @@ type Check struct {
 // Report is the evaluation of a model.
 type Report struct {
 	System string `json:"system"`
-	N      int    `json:"n"` // configurations scored
+	// Description says what the system is, if its name does not say it all.
+	Description string `json:"description,omitempty"`
+	N           int    `json:"n"` // configurations scored
 	Origin
 	engine.Method
 	density.Noise

@@ -11,18 +11,36 @@ import (
 // goroutines share the work; each configuration's energy is the same bytes in any batch.
 func Energies(t Target, x particle.Batch) []float64 {
 	u := make([]float64, x.Len())
-	parallel.For(Concurrency(t), x.Len(), func(i int) { u[i] = t.EnergyForces(x.At(i), nil) })
+	energiesForces(t, x, u, nil)
 	return u
+}
+
+// energiesForces fills in u [batch] and, unless it is nil, forces [batch, n, d], on all cores.
+func energiesForces(t Target, x particle.Batch, u, forces []float64) {
+	width := x.N * x.D
+	part := func(from, to int) []float64 {
+		if forces == nil {
+			return nil
+		}
+		return forces[from*width : to*width : to*width]
+	}
+	if b, ok := t.(Batched); ok {
+		block := b.Block()
+		parallel.For(Concurrency(t), (x.Len()+block-1)/block, func(k int) {
+			from, to := k*block, min(x.Len(), (k+1)*block)
+			b.EnergiesForces(x.Slice(from, to), u[from:to], part(from, to))
+		})
+		return
+	}
+	parallel.For(Concurrency(t), x.Len(), func(i int) { u[i] = t.EnergyForces(x.At(i), part(i, i+1)) })
 }
 
 // EnergiesGradients returns u [batch] and its gradients ∇u [batch, n, d], minus the forces, of the
 // configurations x.
 func EnergiesGradients(t Target, x particle.Batch) (u []float64, gradients particle.Batch) {
 	u, gradients = make([]float64, x.Len()), particle.NewBatch(x.Len(), x.N, x.D)
-	parallel.For(Concurrency(t), x.Len(), func(i int) {
-		u[i] = t.EnergyForces(x.At(i), gradients.At(i))
-		negate(gradients.At(i))
-	})
+	energiesForces(t, x, u, gradients.X)
+	negate(gradients.X)
 	return u, gradients
 }
 
