@@ -184,8 +184,8 @@ func (c *Canonical) Validate() error {
 		return c.fault
 	}
 	if !(c.temperature > 0) || math.IsInf(c.temperature, 0) {
-		return fmt.Errorf("ensemble: %g K is no temperature of a Boltzmann distribution; give a positive number of kelvin",
-			c.temperature)
+		return fmt.Errorf("ensemble: %g K is no temperature of a Boltzmann distribution; give a positive number of "+
+			"kelvin", c.temperature)
 	}
 	return nil
 }
