@@ -135,14 +135,8 @@ func (o *energyOptions) potential(cmd *cobra.Command, s *molecule.System) (molec
 // configurations reads the coordinates and converts them to nm.
 func (o *energyOptions) configurations(s *molecule.System, path string) (particle.Batch, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
-	case ".pdb":
-		return pdbConfigurations(s, path)
-	case ".dcd":
-		x, err := molecule.ReadDCD(path, s.Atoms())
-		if err != nil {
-			return x, err
-		}
-		return x, inFile(path, s.CheckLengths(x))
+	case ".pdb", ".dcd":
+		return trajectory(s, path)
 	}
 	set, err := dataset.Read(path, s.Atoms(), 3)
 	if err != nil {
@@ -158,6 +152,18 @@ func (o *energyOptions) configurations(s *molecule.System, path string) (particl
 		return x, inFile(path+", read in "+o.unit, fmt.Errorf("%w (--unit says the unit)", err))
 	}
 	return x, nil
+}
+
+// trajectory reads the configurations of a .pdb or .dcd.
+func trajectory(s *molecule.System, path string) (particle.Batch, error) {
+	if strings.ToLower(filepath.Ext(path)) == ".pdb" {
+		return pdbConfigurations(s, path)
+	}
+	x, err := molecule.ReadDCD(path, s.Atoms())
+	if err != nil {
+		return x, err
+	}
+	return x, inFile(path, s.CheckLengths(x))
 }
 
 // pdbConfigurations returns the models of a PDB file, whose atoms must be those of the system and

@@ -25,6 +25,11 @@ func checkOutput(path string, force bool) error {
 	default:
 		return inputErrorf("%s: eqflow cannot write this kind of file; name it .npz, .npy or .xyz", path)
 	}
+	return checkPlace(path, force)
+}
+
+// checkPlace refuses a file that exists, and one whose folder does not.
+func checkPlace(path string, force bool) error {
 	if info, err := os.Stat(path); err == nil && (info.IsDir() || !force) {
 		return inputErrorf("%s exists; give another name, or --force to replace the file", path)
 	}
@@ -57,7 +62,7 @@ func keptShard(cmd *cobra.Command, j campaign.Job, path string, force bool) (boo
 // readFor reads configurations of a target. It refuses those of another system, constants included.
 // A file without a manifest is read if its shape fits.
 func readFor(t target.Target, path string) (dataset.Set, error) {
-	set, err := dataset.Read(path, t.Particles(), t.Dim())
+	set, err := readSet(t, path)
 	if err != nil {
 		return dataset.Set{}, err
 	}
@@ -86,6 +91,17 @@ func readFor(t target.Target, path string) (dataset.Set, error) {
 			path, t.Name(), difference)
 	}
 	return set, nil
+}
+
+// readSet reads configurations of a target. Those of a molecule may lie in a .pdb or .dcd.
+func readSet(t target.Target, path string) (dataset.Set, error) {
+	c, ok := t.(*ensemble.Canonical)
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case ok && (ext == ".pdb" || ext == ".dcd"):
+		x, err := trajectory(c.System(), path)
+		return dataset.Set{Batch: x, Source: "the models of " + path}, err
+	}
+	return dataset.Read(path, t.Particles(), t.Dim())
 }
 
 // withoutNaN returns energies with +Inf in place of NaN: such a configuration has no weight.

@@ -9,6 +9,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
 	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
@@ -59,6 +60,15 @@ func (m *moleculeFlags) attach(t target.Target) error {
 		return err
 	}
 	return inFile(m.structure, c.System().Attach(names))
+}
+
+// chiralities counts the hands of a molecule's configurations; nil for another system.
+func chiralities(t target.Target, x particle.Batch) []molecule.Chirality {
+	c, ok := t.(*ensemble.Canonical)
+	if !ok {
+		return nil
+	}
+	return c.System().Chiralities(x)
 }
 
 // trainedMoleculeFlags are the flags of commands that take the system from a model.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
+	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
@@ -75,7 +76,8 @@ type measured struct {
 	System      string `json:"system"`
 	Description string `json:"description,omitempty"`
 	measure.Distances
-	FreeEnergies []measure.Profile `json:"free_energies,omitempty"`
+	FreeEnergies []measure.Profile    `json:"free_energies,omitempty"`
+	Chirality    []molecule.Chirality `json:"chirality,omitempty"` // of the samples
 }
 
 func (o *measureOptions) run(cmd *cobra.Command, path string) error {
@@ -94,7 +96,7 @@ func (o *measureOptions) run(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return asInput(err)
 	}
-	result := measured{System: t.Name(), Description: target.DescriptionOf(t)}
+	result := measured{System: t.Name(), Description: target.DescriptionOf(t), Chirality: chiralities(t, sample.X)}
 	if result.FreeEnergies, err = o.freeEnergies(cmd, t, sample, reference); err != nil {
 		return asInput(err)
 	}
@@ -113,6 +115,7 @@ func (o *measureOptions) run(cmd *cobra.Command, path string) error {
 		return writeJSON(cmd.OutOrStdout(), finite.Fields(result))
 	}
 	showDescription(cmd.OutOrStdout(), "molecule ", result.Description)
+	showChirality(cmd.OutOrStdout(), result.Chirality)
 	showDistances(cmd.OutOrStdout(), result.Distances)
 	for _, p := range result.FreeEnergies {
 		showProfile(cmd.OutOrStdout(), p)

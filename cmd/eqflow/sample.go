@@ -15,6 +15,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
@@ -196,8 +197,9 @@ type sampled struct {
 	Engine      string  `json:"engine"`
 	Seconds     float64 `json:"seconds"` // of drawing, with compilation
 	engine.Method
-	LogQError float64 `json:"log_q_error,omitempty"` // of an estimated divergence, as in density.Noise
-	Inflation float64 `json:"log_z_inflation,omitempty"`
+	Chirality []molecule.Chirality `json:"chirality,omitempty"`
+	LogQError float64              `json:"log_q_error,omitempty"` // of an estimated divergence, as in density.Noise
+	Inflation float64              `json:"log_z_inflation,omitempty"`
 }
 
 // show prints the summary of samples that took the given time.
@@ -210,6 +212,7 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Sampl
 		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error,
 		Engine: model.ComputedBy().String(), Seconds: seconds, Method: model.Divergence().Method(),
 	}
+	summary.Chirality = chiralities(model.Target, s.X)
 	noise := density.NoiseOf(s.LogQError, s.LogWeight)
 	if summary.Probes > 0 {
 		summary.LogQError, summary.Inflation = noise.LogQError, noise.Inflation
@@ -224,6 +227,7 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Sampl
 	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*summary.ESS)
 	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", z.Value, z.Error)
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", u.Value, u.Error)
+	showChirality(out, summary.Chirality)
 	return nil
 }
 

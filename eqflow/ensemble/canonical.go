@@ -136,9 +136,8 @@ func (c *Canonical) EnergiesForces(x particle.Batch, u, forces []float64) {
 	c.evaluate(c.engine, x, u, forces)
 }
 
-// SingleForces fills in −∇u [batch, n, d] of x [batch, n, d] in float32, with relative errors of
-// about 1e-5. It is for the steps between two energies in float64, which decide.
-func (c *Canonical) SingleForces(x particle.Batch, u, forces []float64) {
+// RoughForces implements target.Rough, in float32 with relative errors of about 1e-5.
+func (c *Canonical) RoughForces(x particle.Batch, u, forces []float64) {
 	c.evaluate(c.single, x, u, forces)
 }
 

@@ -21,13 +21,15 @@ enum {
 	EQFLOW_CUTOFF = 4,
 	EQFLOW_FUSED = 8,      // the pairs of another force, all i < j, follow; its number is the second index
 	EQFLOW_MANTISSAS = 16, // some ratio of bounds is above 4
+	EQFLOW_NECK = 32,      // the necks of all pairs follow: size and distance as i sees j, and as j sees i
 };
 
 // The numbers of EQFLOW_BORN: first those of the solvent, then for each atom its own. EQFLOW_NEAR
-// is the distance below which an atom may lie within another.
+// is the distance below which an atom may lie within another, EQFLOW_REACH that between
+// two atoms across a neck.
 enum {
 	EQFLOW_INNER, EQFLOW_OUTER, EQFLOW_KAPPA, EQFLOW_SURFACE, EQFLOW_CUTOFF2, EQFLOW_SHIFT, EQFLOW_NEAR,
-	EQFLOW_SOLVENT
+	EQFLOW_REACH, EQFLOW_SOLVENT
 };
 enum {
 	EQFLOW_RHO, EQFLOW_SCALED, EQFLOW_CHARGE, EQFLOW_SELF, EQFLOW_ALPHA, EQFLOW_BETA, EQFLOW_GAMMA,

@@ -60,6 +60,16 @@ INLINE vector correct(const bounds *b, vector value, vector r, vector rho, vecto
 	return if_less(rho, b->upper, value, none);
 }
 
+// neck returns twice a neck's part of the integral, and adds twice its derivative by r, over r.
+INLINE vector neck(const real *shape, vector r, vector per_r, vector reach, vector *slope) {
+	vector d = r - splat(shape[1]), d2 = d * d, one = splat(1), none = splat(0);
+	vector inverse = one / multiply_add(d2 * d2 * splat(3e5), d2, multiply_add(splat(100), d2, one));
+	vector value = splat(2) * splat(shape[0]) * inverse;
+	vector by_r = -value * inverse * d * multiply_add(splat(1.8e6) * d2, d2, splat(200));
+	*slope += if_less(reach, r, none, by_r * per_r);
+	return if_less(reach, r, none, value);
+}
+
 // distances fills in the squares of a row's distances and the factors of the other force, and 1/r
 // in the place of SLOPE_I. It returns the energy of the pairs of the other force.
 INLINE vector distances(const solvent *s, const place *p, int i, const real *other, real *at_pair) {
@@ -79,7 +89,7 @@ INLINE vector distances(const solvent *s, const place *p, int i, const real *oth
 }
 
 // integrals_of fills in the integrals and the slopes of a row.
-INLINE void integrals_of(const solvent *s, int i, int mantissas, real *at_pair) {
+INLINE void integrals_of(const solvent *s, int i, int mantissas, const real *necks, real *at_pair) {
 	vector none = splat(0), cutoff2 = splat(s->solvent[EQFLOW_CUTOFF2]), near = splat(s->solvent[EQFLOW_NEAR]);
 	vector rho_i = number(s, i, EQFLOW_RHO), radius_i = number(s, i, EQFLOW_SCALED), own = none;
 	int engulfed = s->flags & EQFLOW_ENGULFED;
@@ -94,6 +104,11 @@ INLINE void integrals_of(const solvent *s, int i, int mantissas, real *at_pair) 
 		if (any_less(r, near)) {
 			value_i = correct(&a, value_i, r, rho_i, radius_j, engulfed, &to_i);
 			value_j = correct(&b, value_j, r, rho_j, radius_i, engulfed, &to_j);
+		}
+		if (s->flags & EQFLOW_NECK) {
+			vector reach = rho_i + rho_j + splat(s->solvent[EQFLOW_REACH]);
+			value_i += neck(necks, r, per_r, reach, &to_i), value_j += neck(necks + 2, r, per_r, reach, &to_j);
+			necks += 4;
 		}
 		if (s->flags & EQFLOW_CUTOFF) {
 			value_i = if_less(cutoff2, square, none, value_i), to_i = if_less(cutoff2, square, none, to_i);
@@ -112,14 +127,15 @@ FUNCTION vector integrals(const solvent *s, const place *p, const real *other) {
 	vector sum = splat(0);
 	for (int i = 0; i < s->n; i++) store(atom(s, i, INTEGRAL), splat(0));
 	real *at_pair = s->pairs;
+	const real *necks = other + (s->flags & EQFLOW_FUSED ? 3 * (s->n * (s->n - 1L) / 2) : 0);
 	for (int i = 0; i < s->n; i++) {
 		long row = s->n - 1 - i;
 		sum += distances(s, p, i, other, at_pair);
 		if (s->flags & EQFLOW_MANTISSAS)
-			integrals_of(s, i, 1, at_pair);
+			integrals_of(s, i, 1, necks, at_pair);
 		else
-			integrals_of(s, i, 0, at_pair);
-		at_pair += BORN_PAIR * WIDTH * row, other += 3 * row;
+			integrals_of(s, i, 0, necks, at_pair);
+		at_pair += BORN_PAIR * WIDTH * row, other += 3 * row, necks += 4 * row;
 	}
 	return sum;
 }
@@ -242,6 +258,7 @@ FUNCTION vector born(place *p, int n, real *energy, real *space) {
 	p->index += 2, p->number += EQFLOW_SOLVENT + EQFLOW_SITE * n;
 	vector others = integrals(&s, p, p->number);
 	if (s.flags & EQFLOW_FUSED) p->number += 3L * (n * (n - 1L) / 2);
+	if (s.flags & EQFLOW_NECK) p->number += 4L * (n * (n - 1L) / 2);
 	store(fused, load(fused) + others);
 	vector sum = singles(&s) + polar_pairs(&s);
 	born_forces(&s, p);

@@ -14,9 +14,9 @@ const (
 const largestInC = 1500
 
 // NewEngine returns the fastest engine for a System: C where cgo and the processor's AVX2 are
-// there, and otherwise plain Go, which is a Potential in either precision. CMAP terms, the necks of
-// GBn and GBn2, and switching functions are computed in Go beside the C. Results do not depend on
-// the other configurations of a batch.
+// there, and otherwise plain Go, which is a Potential in either precision. CMAP terms, switching
+// functions and a second solvent are computed in Go beside the C. Results do not depend on the
+// other configurations of a batch.
 func NewEngine(s *System, o Options, precision Precision) (Engine, error) {
 	p, err := NewPotential(s, o)
 	if err != nil || !inC || s.Atoms() > largestInC {

@@ -131,13 +131,13 @@ type compiler struct {
 }
 
 // choosePairs finds the forces that share the loop over pairs: the first solvent and the first
-// nonbonded force, if neither has what the C lacks.
+// nonbonded force without a cutoff.
 func (c *compiler) choosePairs() {
 	c.born = -1
 	for k, f := range c.system.Forces {
 		switch t := f.Terms.(type) {
 		case *Born:
-			if c.born < 0 && t.Neck == nil {
+			if c.born < 0 {
 				c.born = k
 			}
 		case *Nonbonded:

@@ -50,6 +50,7 @@ const (
 	flagCutoff         = C.EQFLOW_CUTOFF
 	flagFused          = C.EQFLOW_FUSED
 	flagMantissas      = C.EQFLOW_MANTISSAS
+	flagNeck           = C.EQFLOW_NECK
 )
 
 // compiledTape is a tape in the memory of C, whose address stays valid within C's structures.

@@ -23,6 +23,7 @@ const (
 	flagCutoff
 	flagFused
 	flagMantissas
+	flagNeck
 )
 
 type compiledTape struct{}

@@ -88,10 +88,15 @@ func (c *compiler) solvent(k int, b *Born) bool {
 	if ratio > 4 {
 		flags |= flagMantissas
 	}
+	reach := 0.0
+	if b.Neck != nil {
+		flags |= flagNeck
+		reach = 2*b.Offset + b.Neck.Cut
+	}
 	c.begin(sectionBorn, k, len(b.Atoms))
 	c.indices(flags, other)
 	c.number = append(c.number, b.Coulomb/b.Solute, b.Coulomb/b.Solvent, b.Kappa, b.Surface, cutoff2, b.PairShift,
-		near)
+		near, reach)
 	for _, a := range b.Atoms {
 		charge, self, reach := a.Charge, a.Charge*a.Charge/2, a.Rho+b.Offset+b.Probe
 		if !b.PolarPairs {
@@ -113,7 +118,23 @@ func (c *compiler) solvent(k int, b *Born) bool {
 			}
 		}
 	}
+	if b.Neck != nil {
+		c.necks(b)
+	}
 	return true
+}
+
+// necks writes the necks of all pairs.
+func (c *compiler) necks(b *Born) {
+	at := func(one, other BornSite) []float64 {
+		k := one.Index + b.Neck.Size*other.Index
+		return []float64{b.Neck.Scale * b.Neck.M0[k], b.Neck.D0[k]}
+	}
+	for i, one := range b.Atoms {
+		for _, other := range b.Atoms[i+1:] {
+			c.number = append(append(c.number, at(one, other)...), at(other, one)...)
+		}
+	}
 }
 
 // extremes returns the distance below which an atom may lie within another, and the largest ratio

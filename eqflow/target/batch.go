@@ -15,24 +15,37 @@ func Energies(t Target, x particle.Batch) []float64 {
 	return u
 }
 
-// energiesForces fills in u [batch] and, unless it is nil, forces [batch, n, d], on all cores.
-func energiesForces(t Target, x particle.Batch, u, forces []float64) {
-	width := x.N * x.D
-	part := func(from, to int) []float64 {
-		if forces == nil {
-			return nil
-		}
-		return forces[from*width : to*width : to*width]
-	}
+// Evaluate fills in u [batch] of the configurations x [batch, n, d] and, unless it is nil, forces
+// −∇u [batch, n, d], on the caller's goroutine.
+func Evaluate(t Target, x particle.Batch, u, forces []float64) {
 	if b, ok := t.(Batched); ok {
-		block := b.Block()
-		parallel.For(Concurrency(t), (x.Len()+block-1)/block, func(k int) {
-			from, to := k*block, min(x.Len(), (k+1)*block)
-			b.EnergiesForces(x.Slice(from, to), u[from:to], part(from, to))
-		})
+		b.EnergiesForces(x, u, forces)
 		return
 	}
-	parallel.For(Concurrency(t), x.Len(), func(i int) { u[i] = t.EnergyForces(x.At(i), part(i, i+1)) })
+	for i := range u {
+		u[i] = t.EnergyForces(x.At(i), part(forces, x, i, i+1))
+	}
+}
+
+// part returns the forces of configurations from (inclusive) to (exclusive), nil for nil.
+func part(forces []float64, x particle.Batch, from, to int) []float64 {
+	if forces == nil {
+		return nil
+	}
+	width := x.N * x.D
+	return forces[from*width : to*width : to*width]
+}
+
+// energiesForces is Evaluate on all cores.
+func energiesForces(t Target, x particle.Batch, u, forces []float64) {
+	block := 1
+	if b, ok := t.(Batched); ok {
+		block = b.Block()
+	}
+	parallel.For(Concurrency(t), (x.Len()+block-1)/block, func(k int) {
+		from, to := k*block, min(x.Len(), (k+1)*block)
+		Evaluate(t, x.Slice(from, to), u[from:to], part(forces, x, from, to))
+	})
 }
 
 // EnergiesGradients returns u [batch] and its gradients ∇u [batch, n, d], minus the forces, of the

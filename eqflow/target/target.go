@@ -43,6 +43,14 @@ type Batched interface {
 	Block() int
 }
 
+// Rough is a target with forces of less precision at less cost, for the steps between two exact
+// energies, which decide.
+type Rough interface {
+	Batched
+	// RoughForces fills in u and forces as EnergiesForces does.
+	RoughForces(x particle.Batch, u, forces []float64)
+}
+
 // Graphless is a target whose energy has no graph: its method Energy panics. Whatever needs the
 // energy inside a graph refuses the target.
 type Graphless interface{ Graphless() }
