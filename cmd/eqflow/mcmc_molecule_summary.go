@@ -236,7 +236,7 @@ func (s moleculeSummary) show(out io.Writer, asJSON bool) error {
 	}
 	fmt.Fprintf(table, "file\t%s: %d configurations of %s%s\n", s.Out, s.N, s.System, state)
 	fmt.Fprintf(table, "molecule\t%s\n", s.Description)
-	fmt.Fprintf(table, "chains\t%d ladders of %d rungs, burn-in %d rounds, every %d rounds\n",
+	fmt.Fprintf(table, "chains\t%d ladders of %d rungs, burn-in %d rounds, one configuration kept of every %d\n",
 		s.Ladders, len(s.Temperatures), s.Burn, s.Thin)
 	fmt.Fprintf(table, "trajectories\tHMC, time step %.3g fs × 0.85 to 1.15, hydrogens of %g u\n",
 		s.TimeStep, hydrogenMass)
