@@ -68,7 +68,7 @@ func chiralities(t target.Target, x particle.Batch) []molecule.Chirality {
 	if !ok {
 		return nil
 	}
-	return c.System().Chiralities(x)
+	return c.Chiralities(x)
 }
 
 // trainedMoleculeFlags are the flags of commands that take the system from a model.

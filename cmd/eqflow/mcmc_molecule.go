@@ -171,6 +171,13 @@ func (r *moleculeRun) plan() error {
 	if s.Structure == nil {
 		return fmt.Errorf("--structure FILE.pdb is missing: the chains of a molecule start from its configurations")
 	}
+	if err := r.target.CheckEnergies(s.Structure.Models); err != nil {
+		return inFile(r.system.molecule.structure, err)
+	}
+	start := s.Structure.Models.Clone()
+	for i := range start.Len() {
+		r.target.Settle(start.At(i))
+	}
 	if r.n < 1 || r.chains < 0 || r.burn < 0 || r.thin < 0 || r.chainsOfMolecule.timeStep < 0 {
 		return fmt.Errorf("-n %d, --chains %d, --burn %d, --thin %d, --time-step %g; give positive numbers",
 			r.n, r.chains, r.burn, r.thin, r.chainsOfMolecule.timeStep)
@@ -186,7 +193,7 @@ func (r *moleculeRun) plan() error {
 	step := r.chainsOfMolecule.timeStep
 	ladders := orDefault(r.chains, moleculeLadders)
 	r.replicas = mcmc.Replicas{
-		Ladders: ladders, Betas: betas, Start: s.Structure.Models,
+		Ladders: ladders, Betas: betas, Start: start,
 		Masses: kineticMasses(s.Masses), Adapt: step == 0,
 		// time in units of nm √(u/kT)
 		TimeStep: orDefault(step, moleculeTimeStep) * 1e-3 * math.Sqrt(r.target.KT()),

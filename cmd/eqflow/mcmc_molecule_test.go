@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,7 +166,15 @@ func TestMcmcRefusalsOfAMolecule(t *testing.T) {
 	cut := file("cut.xml", "<System version=\"1\"><Part")
 	first := strings.Index(text, "ATOM") + 30 // the first coordinate
 	nan := text[:first] + "     nan" + text[first+8:]
+	lines := strings.Split(text, "\n")
+	line := func(atom string) int {
+		return slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, atom) })
+	}
+	one, other := line("HB1 ALA"), line("HB2 ALA") // of one methyl
+	lines[other] = lines[other][:30] + lines[one][30:54] + lines[other][54:]
+	together := file("together.pdb", strings.Join(lines, "\n"))
 	for want, line := range map[string][]string{
+		"at the same place":          {"--openmm", xml, "--structure", together},
 		"is missing: the chains":     {"--openmm", xml},
 		"give from:to:count":         moleculeLine("--ladder", "300:200:8"),
 		"begins at 320 K":            moleculeLine("--ladder", "320:600:4", "--temperature", "300"),

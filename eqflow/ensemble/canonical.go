@@ -170,6 +170,52 @@ func (c *Canonical) oneByOne(e molecule.Engine, x particle.Batch, u, forces []fl
 	}
 }
 
+// Chiralities counts the hands of configurations at every stereocentre.
+func (c *Canonical) Chiralities(x particle.Batch) []molecule.Chirality {
+	return c.System().Chiralities(x)
+}
+
+// CheckEnergies returns an error that names the first configuration without a finite energy, and
+// the atoms at fault.
+func (c *Canonical) CheckEnergies(x particle.Batch) error {
+	return c.engine.Compute(x, molecule.Energies{Total: make([]float64, x.Len())})
+}
+
+// The descent of Settle: forces that chains bear, in kT/nm, the first displacement in nm, and the
+// number of steps.
+const (
+	bearableForce = 2000.0
+	settleStep    = 0.002
+	settleSteps   = 2000
+)
+
+// Settle moves a configuration x [n*3] down its energy until no force is steeper than at room
+// temperature. Structures from elsewhere strain a force field, and trajectories from steep places
+// are all rejected.
+func (c *Canonical) Settle(x []float64) {
+	forces, next := make([]float64, len(x)), make([]float64, len(x))
+	u, step := c.EnergyForces(x, forces), settleStep
+	for range settleSteps {
+		steepest := 0.0
+		for _, f := range forces {
+			steepest = max(steepest, math.Abs(f))
+		}
+		if steepest < bearableForce {
+			return
+		}
+		for k := range x {
+			next[k] = x[k] + step*forces[k]/steepest
+		}
+		if c.EnergyForces(next, nil) >= u {
+			step /= 2
+			continue
+		}
+		copy(x, next)
+		u = c.EnergyForces(x, forces)
+		step *= 1.2
+	}
+}
+
 // CheckConfigurations returns an error if bond lengths show that configurations are in another unit
 // than nm, or of another molecule.
 func (c *Canonical) CheckConfigurations(x particle.Batch) error { return c.System().CheckLengths(x) }
@@ -181,6 +227,10 @@ func (c *Canonical) Reference() target.Reference { return target.Reference{} }
 func (c *Canonical) Validate() error {
 	if c.fault != nil {
 		return c.fault
+	}
+	if n := c.System().Molecules(); n > 1 {
+		return molecule.InputErrorf("%s holds %d molecules, such as waters or ions, which drift apart without a box "+
+			"and have no Boltzmann distribution; remove all but one", c.file.Name, n)
 	}
 	if !(c.temperature > 0) || math.IsInf(c.temperature, 0) {
 		return fmt.Errorf("ensemble: %g K is no temperature of a Boltzmann distribution; give a positive number of "+

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -153,6 +154,22 @@ func TestDescriptionMakesTheMolecule(t *testing.T) {
 	}
 }
 
+// A strained configuration settles where chains can start, at a thermal energy.
+func TestSettle(t *testing.T) {
+	c, x := open(t)
+	rng := rand.New(rand.NewPCG(3, 3))
+	for k := range x.At(0) {
+		x.At(0)[k] += 0.02 * rng.NormFloat64()
+	}
+	before := c.EnergyForces(x.At(0), nil)
+	c.Settle(x.At(0))
+	forces := make([]float64, len(x.At(0)))
+	after := c.EnergyForces(x.At(0), forces)
+	if before < 500 || after > 200 || slices.Max(forces) > bearableForce {
+		t.Errorf("u falls from %g to %g with forces up to %g", before, after, slices.Max(forces))
+	}
+}
+
 // What makes no ensemble is refused in one line.
 func TestRefusals(t *testing.T) {
 	text, err := os.ReadFile(dipeptide + ".xml")
@@ -175,6 +192,15 @@ func TestRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", want, err)
 		}
+	}
+	apart := strings.Replace(string(text), "<Bonds>", "<Bonds><!--", 1)
+	apart = strings.Replace(apart, "</Bonds>", "--></Bonds>", 1)
+	ions := filepath.Join(t.TempDir(), "ions.xml")
+	if err := os.WriteFile(ions, []byte(apart), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(ions, 0, molecule.Options{}); err == nil || !strings.Contains(err.Error(), "holds 22 molecules") {
+		t.Errorf("a system in parts: %v", err)
 	}
 	if !errors.Is(held, molecule.ErrConstraints) || !errors.Is(absent, molecule.ErrInput) {
 		t.Errorf("%v, %v", held, absent)

@@ -10,6 +10,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
+	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -44,6 +45,8 @@ type Report struct {
 	// beside them.
 	Radial       []measure.RadialDistribution `json:"radial,omitempty"`
 	FreeEnergies []measure.Profile            `json:"free_energies,omitempty"`
+	// Chirality counts the samples of each hand at the stereocentres of a molecule.
+	Chirality []molecule.Chirality `json:"chirality,omitempty"`
 }
 
 // Origin describes the model that was judged.

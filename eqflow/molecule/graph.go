@@ -39,6 +39,9 @@ func (s *System) Bonds() [][2]int {
 	return out
 }
 
+// Molecules returns the number of parts that no bond connects.
+func (s *System) Molecules() int { return newGraph(s.Atoms(), s.Bonds()).parts() }
+
 // Bonded reports whether two atoms are bonded.
 func (s *System) Bonded(i, j int) bool {
 	_, found := slices.BinarySearchFunc(s.Bonds(), [2]int{min(i, j), max(i, j)}, comparePairs)
