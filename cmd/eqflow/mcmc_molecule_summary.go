@@ -254,7 +254,7 @@ func (s moleculeSummary) show(out io.Writer, asJSON bool) error {
 	fmt.Fprintf(table, "mean energy\t%.3f ± %.3f kJ/mol, standard deviation %.2f\n",
 		s.MeanEnergy.Value, s.MeanEnergy.Error, s.EnergySD)
 	fmt.Fprintf(table, "virial\t%.2f ± %.2f, exact %d\n", s.Virial.Value, s.Virial.Error, s.VirialExact)
-	showChirality(table, s.Chirality)
+	showChirality(table, "chirality\t", s.Chirality)
 	s.Energy.show(table)
 	for _, v := range s.Variables {
 		v.show(table)
@@ -283,13 +283,13 @@ func (v variableSummary) show(table io.Writer) {
 	}
 }
 
-// showChirality prints the hands at the stereocentres.
-func showChirality(table io.Writer, all []molecule.Chirality) {
+// showChirality prints the hands at the stereocentres, each after a label.
+func showChirality(out io.Writer, label string, all []molecule.Chirality) {
 	for _, c := range all {
 		hand := ""
 		if c.Hand != "" {
 			hand = " " + c.Hand
 		}
-		fmt.Fprintf(table, "chirality\t%s: %d%s, %d mirrored\n", c.Label, c.Kept, hand, c.Mirrored)
+		fmt.Fprintf(out, "%s%s: %d%s, %d mirrored\n", label, c.Label, c.Kept, hand, c.Mirrored)
 	}
 }

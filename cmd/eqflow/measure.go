@@ -31,6 +31,9 @@ configurations as x. An .xyz names its columns by Properties in the comment line
 Properties its lines are a symbol or a type and the coordinates. What is taken from a file, and
 which arrays are not used, is printed.
 
+The configurations of a molecule (--openmm) may also be the models of a .pdb or the frames of a
+.dcd. Its samples are counted by their hand at every stereocentre, mirrored against --structure.
+
 A collective variable is an expression:
 
 ` + measure.ExpressionHelp + `.`
@@ -115,7 +118,7 @@ func (o *measureOptions) run(cmd *cobra.Command, path string) error {
 		return writeJSON(cmd.OutOrStdout(), finite.Fields(result))
 	}
 	showDescription(cmd.OutOrStdout(), "molecule ", result.Description)
-	showChirality(cmd.OutOrStdout(), result.Chirality)
+	showChirality(cmd.OutOrStdout(), "chirality ", result.Chirality)
 	showDistances(cmd.OutOrStdout(), result.Distances)
 	for _, p := range result.FreeEnergies {
 		showProfile(cmd.OutOrStdout(), p)

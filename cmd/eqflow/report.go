@@ -52,7 +52,7 @@ func showReport(out io.Writer, r evaluate.Report) {
 	fmt.Fprintf(out, "weights  %s: %s\n", verdict(r.WeightsTrustworthy), r.WeightsWhy)
 	fmt.Fprintf(out, "cost     %.3g effective samples a second on %s; %d energy evaluations in %.3g s\n",
 		r.EffectivePerSec, r.Backend, r.EnergyEvaluations, r.SamplingSeconds)
-	showChirality(out, r.Chirality)
+	showChirality(out, "chirality ", r.Chirality)
 	if r.Compared > 0 {
 		showDistances(out, r.Distances)
 	}

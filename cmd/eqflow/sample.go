@@ -227,7 +227,7 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Sampl
 	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*summary.ESS)
 	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", z.Value, z.Error)
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", u.Value, u.Error)
-	showChirality(out, summary.Chirality)
+	showChirality(out, "chirality ", summary.Chirality)
 	return nil
 }
 

@@ -49,7 +49,7 @@ func Read(path string, temperature float64, o molecule.Options) (*Canonical, err
 	provided.Store(file.SHA256, data)
 	c, err := newCanonical(data, file, cmp.Or(temperature, RoomTemperature))
 	if err != nil {
-		return nil, molecule.InputErrorf("%s: %w", path, err)
+		return nil, molecule.InFile(path, err)
 	}
 	return c, c.Validate()
 }

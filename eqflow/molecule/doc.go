@@ -41,4 +41,5 @@
 // A new type of force is a type of Terms in system.go, a reader in the table forceReaders, a term
 // with its forces in Go, and its keys in termKeys, by which equivalent atoms are found.
 // testdata/make.py makes reference values with OpenMM.
+// For speed, energy.h names the sections of the C, and vectors.go writes them.
 package molecule

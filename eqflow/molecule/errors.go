@@ -40,6 +40,11 @@ func inputErrorf(format string, args ...any) error {
 // one.
 func InputErrorf(format string, args ...any) error { return inputErrorf(format, args...) }
 
+// InFile says in which file an error arose. The result matches ErrInput and the error.
+func InFile(path string, err error) error {
+	return &inputError{text: path + ": " + strings.TrimPrefix(err.Error(), "molecule: "), cause: err}
+}
+
 // Refusal is a part of a System that changes the energy and that the package does not compute.
 type Refusal struct {
 	What  string `json:"what"`  // the part, by the name that OpenMM gives it
