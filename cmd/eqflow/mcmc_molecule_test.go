@@ -152,14 +152,9 @@ func TestMcmcRefusalsOfAMolecule(t *testing.T) {
 	folder := t.TempDir()
 	out := filepath.Join(folder, "x.npz")
 	data, err := os.ReadFile(dipeptide()[3])
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := func(name, content string) string {
 		path := filepath.Join(folder, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		err = errors.Join(err, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
 	xml, text := dipeptide()[1], string(data)
@@ -173,6 +168,9 @@ func TestMcmcRefusalsOfAMolecule(t *testing.T) {
 	one, other := line("HB1 ALA"), line("HB2 ALA") // of one methyl
 	lines[other] = lines[other][:30] + lines[one][30:54] + lines[other][54:]
 	together := file("together.pdb", strings.Join(lines, "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for want, line := range map[string][]string{
 		"at the same place":          {"--openmm", xml, "--structure", together},
 		"is missing: the chains":     {"--openmm", xml},

@@ -68,30 +68,11 @@ func (c *compiler) rows(kind, force int, table pairTable, chosen func(exception 
 
 // solvent writes a Born, with the pairs of the nonbonded force that shares its loop.
 func (c *compiler) solvent(k int, b *Born) bool {
-	flags, other := 0, k
-	if b.HCT {
-		flags |= flagHCT
-	}
-	if b.Engulfed {
-		flags |= flagEngulfed
-	}
-	cutoff2 := 0.0
-	if b.Cutoff > 0 {
-		flags |= flagCutoff
-		cutoff2 = b.Cutoff * b.Cutoff
-	}
+	flags, cutoff2, near, reach := b.inC()
+	other := k
 	if c.pairs >= 0 {
 		flags |= flagFused
 		other = c.pairs
-	}
-	near, ratio := b.extremes()
-	if ratio > 4 {
-		flags |= flagMantissas
-	}
-	reach := 0.0
-	if b.Neck != nil {
-		flags |= flagNeck
-		reach = 2*b.Offset + b.Neck.Cut
 	}
 	c.begin(sectionBorn, k, len(b.Atoms))
 	c.indices(flags, other)
@@ -122,6 +103,23 @@ func (c *compiler) solvent(k int, b *Born) bool {
 		c.necks(b)
 	}
 	return true
+}
+
+// inC returns the flags of energy.h and the distances of the solvent's section.
+func (b *Born) inC() (flags int, cutoff2, near, reach float64) {
+	near, ratio := b.extremes()
+	for flag, set := range map[int]bool{
+		flagHCT: b.HCT, flagEngulfed: b.Engulfed, flagCutoff: b.Cutoff > 0, flagMantissas: ratio > 4,
+		flagNeck: b.Neck != nil,
+	} {
+		if set {
+			flags |= flag
+		}
+	}
+	if b.Neck != nil {
+		reach = 2*b.Offset + b.Neck.Cut
+	}
+	return flags, b.Cutoff * b.Cutoff, near, reach
 }
 
 // necks writes the necks of all pairs.

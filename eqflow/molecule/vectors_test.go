@@ -94,23 +94,27 @@ func TestEnergiesInC(t *testing.T) {
 	}
 }
 
+// change edits the forces of a System.
+func change(s *System, do func(f *Force)) {
+	for k := range s.Forces {
+		do(&s.Forces[k])
+	}
+}
+
+// born returns an edit of the solvent.
+func born(do func(b *Born)) func(s *System) {
+	return func(s *System) {
+		change(s, func(f *Force) {
+			if b, ok := f.Terms.(*Born); ok {
+				do(b)
+			}
+		})
+	}
+}
+
 // Torsions of other phases and high periods, pairs without a solvent, salt, HCT with a cutoff, and
 // solvents without one of their polar terms.
 func TestRareTermsInC(t *testing.T) {
-	change := func(s *System, do func(f *Force)) {
-		for k := range s.Forces {
-			do(&s.Forces[k])
-		}
-	}
-	born := func(do func(b *Born)) func(s *System) {
-		return func(s *System) {
-			change(s, func(f *Force) {
-				if b, ok := f.Terms.(*Born); ok {
-					do(b)
-				}
-			})
-		}
-	}
 	for name, edit := range map[string]func(s *System){
 		"phases": func(s *System) {
 			change(s, func(f *Force) {
