@@ -64,7 +64,7 @@ func Cases(systems, works, flows []string) ([]Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := known("--work", works, append(asStrings(Works), Growth, Quality)); err != nil {
+	if err := known("--work", works, append(asStrings(Works), Growth, Quality, string(Energies))); err != nil {
 		return nil, err
 	}
 	if err := known("--flow", flows, Flows); err != nil {
@@ -81,7 +81,8 @@ func Cases(systems, works, flows []string) ([]Case, error) {
 			}
 		}
 	}
-	if len(out) == 0 && !slices.Contains(works, Growth) && !slices.Contains(works, Quality) {
+	others := slices.ContainsFunc(works, func(w string) bool { return !slices.Contains(asStrings(Works), w) })
+	if len(out) == 0 && !others {
 		return nil, errors.New("no case is left to measure; " +
 			"the EGNN is neither trained by likelihood nor solved on lj13")
 	}

@@ -8,5 +8,6 @@
 //
 // Read case.go first (what can be measured), then run.go (one run), contender.go (a process) and
 // problem.go (the references). growth.go and race.go measure how cost grows and how long training
-// takes. own.go, peers.go and floor.go have the contenders.
+// takes. molecule.go measures the energies of a molecule. own.go, peers.go and floor.go have the
+// contenders.
 package bench

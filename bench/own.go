@@ -59,17 +59,24 @@ func Serve(ctx context.Context, text string, in io.Reader, out io.Writer) error 
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		return fmt.Errorf("bench: the request is not valid JSON: %w", err)
 	}
-	backend, err := xla.Open(r.Variant)
-	if err != nil {
-		return err
-	}
-	defer backend.Close()
 	arrays, err := dataset.ReadArrays(r.Problem)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if r.Work == Energies {
+		j, err := energies(ctx, r, newProblem(arrays))
+		if err != nil {
+			return err
+		}
+		return j.serve("", in, out)
+	}
+	backend, err := xla.Open(r.Variant)
+	if err != nil {
+		return err
+	}
+	defer backend.Close()
 	answers := json.NewEncoder(out)
 	if r.Training != nil {
 		ready, err := trainWhole(ctx, backend, r, newProblem(arrays))
@@ -82,8 +89,13 @@ func Serve(ctx context.Context, text string, in io.Reader, out io.Writer) error 
 	if err != nil {
 		return err
 	}
-	setting := j.engine + ", " + backend.Kind + " backend"
-	ready := answer{Version: runtime.Version(), Setting: setting, Compile: j.compile, Values: j.values}
+	return j.serve(", "+backend.Kind+" backend", in, out)
+}
+
+// serve answers on out with the results, and repeats the work as in asks.
+func (j job) serve(backend string, in io.Reader, out io.Writer) error {
+	answers := json.NewEncoder(out)
+	ready := answer{Version: runtime.Version(), Setting: j.engine + backend, Compile: j.compile, Values: j.values}
 	if err := answers.Encode(ready); err != nil {
 		return err
 	}

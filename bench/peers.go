@@ -18,7 +18,7 @@ import (
 var programs embed.FS
 
 // Peers lists the programs that eqflow can be measured against.
-var Peers = []string{"floor", "graphs", "go", "jax", "torch"}
+var Peers = []string{"floor", "graphs", "go", "jax", "torch", openMM}
 
 // python is a peer written in Python.
 type python struct {
@@ -44,6 +44,8 @@ const mostForPlain = 8192
 // peer returns the contenders of a peer, whose programs are in the folder.
 func (plan Plan) peer(ctx context.Context, peer, folder string) ([]contender, error) {
 	switch peer {
+	case openMM: // has no flows
+		return nil, nil
 	case "graphs":
 		return []contender{eqflowOn(plan.Backend, engine.Graphs, "eqflow, graphs")}, nil
 	case "floor":

@@ -25,7 +25,7 @@ type problem struct {
 // referenceName returns the file name of the reference for a flow on a system.
 func referenceName(flow, system string) string {
 	name := strings.ToUpper(system)
-	if flow != "kernel" {
+	if flow != "kernel" && flow != moleculeCase.Flow {
 		name = strings.ToUpper(flow) + "-" + name
 	}
 	return name + ".npz"
@@ -109,6 +109,9 @@ func (p problem) wanted(c Case) map[string][]float64 {
 		add("log_q", 1)
 	case Likelihood:
 		add("log_p", 1)
+	case Energies:
+		add("energy", 1)
+		add("forces", p.n*p.d)
 	default:
 		after := fmt.Sprintf("_%d", c.Batch)
 		for _, a := range p.Arrays {

@@ -12,6 +12,7 @@ import (
 // workNames names the kinds of work in the tables.
 var workNames = map[Work]string{
 	Train: "training step", Sample: "sampling", Likelihood: "log-density", Matching: "flow-matching step",
+	Energies: "energies and forces",
 }
 
 var headers = []string{

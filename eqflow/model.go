@@ -9,6 +9,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
 	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -41,8 +42,13 @@ func (g Generator) Validate() error {
 }
 
 // FlowFor returns a flow by its name (flow.Names). The lengths of the EGNN and one-hop fields suit
-// the target: DW4, or a Lennard-Jones cluster.
+// the target: DW4, a Lennard-Jones cluster, or a molecule. The kernel field has no lengths for a
+// molecule.
 func FlowFor(name string, t target.Target) (flow.Config, error) {
+	if _, ok := t.(*ensemble.Canonical); ok && name == "kernel" {
+		return nil, fmt.Errorf("eqflow: the kernel field's centres lie up to 8 units of length apart, and the bonds "+
+			"of %s are 0.1 nm; choose --flow egnn or onehop, which treat each atom by its role", t.Name())
+	}
 	if rm, ok := target.PairMinimum(t); ok {
 		return flow.ForCluster(name, rm)
 	}

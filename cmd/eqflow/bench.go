@@ -27,12 +27,14 @@ Peers:
   go       eqflow by its graphs on GoMLX's Go backend
   jax      the same maths in JAX, tuned and plain
   torch    the same maths in PyTorch, tuned and plain
-For jax and torch, the first run makes a Python environment in the user's cache folder.
+  openmm   a molecule's energies by OpenMM's platforms Reference and CPU, for --work energies
+For jax, torch and openmm, the first run makes a Python environment in the user's cache folder.
 
 Work: train (a step of training by likelihood), sample (with log-density), likelihood, and matching
-(a step of flow matching). Two more are done only if they are named: growth measures how the cost of
-a step grows with the batch, the particles and the solver steps; quality trains on DW4, from three
-seeds, until the generator is good, and counts the compilation.
+(a step of flow matching). Three more are done only if they are named. energies computes energies
+and forces of 128 configurations of alanine dipeptide in an implicit solvent. growth measures how
+the cost of a step grows with the batch, the particles and the solver steps. quality trains on DW4,
+from three seeds, until the generator is good, and counts the compilation.
 
 Systems: dw4, lj13, lj55, or one batch size of a system, as in dw4:256.
 
@@ -65,10 +67,10 @@ func newBenchCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.peers, "peers", []string{"floor", "graphs"},
-		"the `programs` to measure against: floor, graphs, go, jax, torch")
+		"the `programs` to measure against: floor, graphs, go, jax, torch, openmm")
 	flags.StringSliceVar(&o.systems, "systems", nil, "only these `systems`, such as dw4:256,lj13")
 	flags.StringSliceVar(&o.work, "work", nil,
-		"only this `work`: train, sample, likelihood, matching; or growth, quality")
+		"only this `work`: train, sample, likelihood, matching; or energies, growth, quality")
 	flags.StringSliceVar(&o.flows, "flow", nil, "only these `flows`: kernel, egnn")
 	flags.BoolVar(&o.quick, "quick", false, "only training on DW4 with a batch of 256, for 2 seconds")
 	flags.Float64Var(&o.seconds, "seconds", 10, "seconds of each contender in each case, in five rounds")
@@ -159,6 +161,9 @@ func (o *benchOptions) runWork(ctx context.Context, plan bench.Plan) (result ben
 	}
 	if len(plan.Cases) > 0 {
 		add(plan.Run(ctx))
+	}
+	if slices.Contains(o.work, string(bench.Energies)) && ctx.Err() == nil {
+		add(plan.Molecule(ctx))
 	}
 	if slices.Contains(o.work, bench.Growth) && ctx.Err() == nil {
 		add(plan.Growth(ctx))

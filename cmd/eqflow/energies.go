@@ -111,7 +111,8 @@ func expectedEnergy(t target.Target) (expected, tolerance float64) {
 	if known := t.Reference(); known.Known {
 		return known.MeanEnergy, tolerance
 	}
-	if t.Particles() > mostSearched {
+	// Without a spread of random starts, no random start is a configuration of the system.
+	if t.Particles() > mostSearched || target.SamplingOf(t).Start == 0 {
 		return math.NaN(), tolerance
 	}
 	minima, err := target.Minima(t, target.Search{Starts: 8, Spread: target.SamplingOf(t).Start})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -57,8 +58,7 @@ func newEnergyCommand() *cobra.Command {
 	addStructureFlag(cmd, &o.structure)
 	flags.StringVar(&o.unit, "unit", "nm", "the `unit` of the coordinates in .npz, .npy and .xyz: nm or angstrom")
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz")
-	flags.BoolVar(&o.lift, "lift-constraints", false,
-		"compute the energy of a system with constraints as if it had none")
+	addLiftFlag(cmd, &o.lift)
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	addJSONFlag(cmd, &o.asJSON)
 	if err := cmd.MarkFlagRequired("openmm"); err != nil {
@@ -117,9 +117,9 @@ func (o *energyOptions) run(cmd *cobra.Command, path string) error {
 }
 
 // potential returns the energy of the system, and says on stderr if constraints are lifted.
-func (o *energyOptions) potential(cmd *cobra.Command, s *molecule.System) (*molecule.Potential, error) {
-	p, err := molecule.NewPotential(s, molecule.Options{LiftConstraints: o.lift})
-	if err != nil && len(s.Refusals) == 0 && len(s.Constraints) > 0 {
+func (o *energyOptions) potential(cmd *cobra.Command, s *molecule.System) (molecule.Engine, error) {
+	p, err := molecule.NewEngine(s, molecule.Options{LiftConstraints: o.lift}, molecule.Double)
+	if errors.Is(err, molecule.ErrConstraints) {
 		return nil, inFile(o.system, fmt.Errorf("%w; --lift-constraints lifts them", err))
 	}
 	if err != nil {
@@ -135,14 +135,8 @@ func (o *energyOptions) potential(cmd *cobra.Command, s *molecule.System) (*mole
 // configurations reads the coordinates and converts them to nm.
 func (o *energyOptions) configurations(s *molecule.System, path string) (particle.Batch, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
-	case ".pdb":
-		return pdbConfigurations(s, path)
-	case ".dcd":
-		x, err := molecule.ReadDCD(path, s.Atoms())
-		if err != nil {
-			return x, err
-		}
-		return x, inFile(path, s.CheckLengths(x))
+	case ".pdb", ".dcd":
+		return trajectory(s, path)
 	}
 	set, err := dataset.Read(path, s.Atoms(), 3)
 	if err != nil {
@@ -158,6 +152,18 @@ func (o *energyOptions) configurations(s *molecule.System, path string) (particl
 		return x, inFile(path+", read in "+o.unit, fmt.Errorf("%w (--unit says the unit)", err))
 	}
 	return x, nil
+}
+
+// trajectory reads the configurations of a .pdb or .dcd.
+func trajectory(s *molecule.System, path string) (particle.Batch, error) {
+	if strings.ToLower(filepath.Ext(path)) == ".pdb" {
+		return pdbConfigurations(s, path)
+	}
+	x, err := molecule.ReadDCD(path, s.Atoms())
+	if err != nil {
+		return x, err
+	}
+	return x, inFile(path, s.CheckLengths(x))
 }
 
 // pdbConfigurations returns the models of a PDB file, whose atoms must be those of the system and

@@ -53,6 +53,7 @@ type evalOptions struct {
 	evaluation            evaluate.Options
 	asJSON                bool
 	divergence            divergenceFlags
+	molecule              trainedMoleculeFlags
 }
 
 // newEvalCommand judges a trained generator.
@@ -81,6 +82,7 @@ func newEvalCommand() *cobra.Command {
 	flags.BoolVar(&o.force, "force", false, "with --shard: replace the file if it exists")
 	flags.BoolVar(&e.Equilibrium, "equilibrium", true, "the data are a fair sample of the system")
 	o.compute.add(cmd)
+	o.molecule.add(cmd)
 	addDivergenceFlags(cmd, &o.divergence)
 	addJSONFlag(cmd, &o.asJSON)
 	for _, name := range []string{"model", "data"} {
@@ -135,7 +137,7 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if err := o.divergence.check(); err != nil {
 		return err
 	}
-	model, done, err := o.compute.load(cmd, o.folder)
+	model, done, err := o.molecule.load(cmd, o.compute, o.folder)
 	if err != nil {
 		return err
 	}

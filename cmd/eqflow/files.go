@@ -16,6 +16,8 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
@@ -27,6 +29,11 @@ func checkOutput(path string, force bool) error {
 	default:
 		return inputErrorf("%s: eqflow cannot write this kind of file; name it .npz, .npy or .xyz", path)
 	}
+	return checkPlace(path, force)
+}
+
+// checkPlace refuses a file that exists or cannot be made.
+func checkPlace(path string, force bool) error {
 	folder := filepath.Dir(path)
 	info, err := os.Stat(path)
 	switch {
@@ -75,13 +82,22 @@ func keptShard(cmd *cobra.Command, j campaign.Job, path string, force bool) (boo
 // readFor reads configurations of a target. It refuses those of another system, constants included.
 // A file without a manifest is read if its shape fits.
 func readFor(t target.Target, path string) (dataset.Set, error) {
-	set, err := dataset.Read(path, t.Particles(), t.Dim())
+	set, err := readSet(t, path)
 	if err != nil {
 		return dataset.Set{}, err
 	}
 	if other := set.Manifest.System; other != "" && other != t.Name() {
+		if _, ok := t.(*ensemble.Canonical); ok {
+			return dataset.Set{}, inputErrorf("%s holds configurations of %s, not of %s; give the System file "+
+				"(--openmm) and the temperature of the file", path, other, t.Name())
+		}
 		return dataset.Set{}, fmt.Errorf("%s holds configurations of %s, not of %s; "+
 			"choose --system %s or another file", path, other, t.Name(), other)
+	}
+	if c, ok := t.(interface{ CheckConfigurations(particle.Batch) error }); ok {
+		if err := c.CheckConfigurations(set.Batch); err != nil {
+			return dataset.Set{}, inFile(path, err)
+		}
 	}
 	var theirs target.Spec
 	if len(set.Manifest.Spec) == 0 {
@@ -95,6 +111,17 @@ func readFor(t target.Target, path string) (dataset.Set, error) {
 			path, t.Name(), difference)
 	}
 	return set, nil
+}
+
+// readSet reads configurations of a target. Those of a molecule may lie in a .pdb or .dcd.
+func readSet(t target.Target, path string) (dataset.Set, error) {
+	c, ok := t.(*ensemble.Canonical)
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case ok && (ext == ".pdb" || ext == ".dcd"):
+		x, err := trajectory(c.System(), path)
+		return dataset.Set{Batch: x, Source: "the models of " + path}, err
+	}
+	return dataset.Read(path, t.Particles(), t.Dim())
 }
 
 // withoutNaN returns energies with +Inf in place of NaN: such a configuration has no weight.

@@ -14,6 +14,7 @@ import (
 type systemFlags struct {
 	name, spec, convention string
 	constants              map[string]*float64
+	molecule               moleculeFlags
 }
 
 // add gives a command the flags.
@@ -25,6 +26,7 @@ func (s *systemFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&s.convention, "convention", "",
 		"`sum` over pairs of Lennard-Jones systems and their mixtures: ordered (each pair twice) or pairs (each "+
 			"pair once)")
+	s.molecule.add(cmd)
 	s.constants = map[string]*float64{}
 	for name, help := range target.ConstantHelp() {
 		s.constants[name] = flags.Float64(flagOf(name), 0, help)
@@ -36,7 +38,7 @@ func flagOf(constant string) string { return strings.ReplaceAll(constant, "_", "
 
 // given reports whether any of the flags is given.
 func (s *systemFlags) given(cmd *cobra.Command) bool {
-	given := s.name != "" || s.spec != "" || s.convention != ""
+	given := s.name != "" || s.spec != "" || s.convention != "" || s.molecule.given()
 	for name := range s.constants {
 		given = given || cmd.Flags().Changed(flagOf(name))
 	}
@@ -64,14 +66,31 @@ func (s *systemFlags) target(cmd *cobra.Command) (target.Target, target.Spec, er
 	if err != nil {
 		return nil, spec, err
 	}
+	if err := s.molecule.attach(t); err != nil {
+		return nil, spec, err
+	}
 	spec, err = target.SpecOf(t)
 	return t, spec, err
 }
 
-// base is the spec of --system or --spec, before the flags of single constants change it.
+// base is the spec of --system, --spec or --openmm, before the flags of single constants change it.
 func (s *systemFlags) base() (target.Spec, error) {
-	if (s.name == "") == (s.spec == "") {
-		return target.Spec{}, errors.New("give the system either by --system NAME, such as dw4, or by --spec FILE")
+	given := 0
+	for _, text := range []string{s.name, s.spec, s.molecule.openmm} {
+		if text != "" {
+			given++
+		}
+	}
+	if given != 1 {
+		return target.Spec{}, errors.New("give the system by one of --system NAME, such as dw4, --spec FILE, " +
+			"and --openmm FILE.xml")
+	}
+	if s.molecule.openmm != "" {
+		t, err := s.molecule.read()
+		if err != nil {
+			return target.Spec{}, err
+		}
+		return t.Spec(), nil
 	}
 	if s.spec != "" {
 		return target.ReadSpec(s.spec)

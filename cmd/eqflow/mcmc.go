@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -33,6 +34,13 @@ named system. A file can give them too, for --spec:
   {"kind": "double-well", "n": 5, "d": 2, "constants": {"kt": 2}}
   {"kind": "lennard-jones-mixture", "types": [8, 5], "d": 3, "constants": {"rm_bb": 0.7}}
 
+A molecule is a System file of OpenMM (--openmm, with --structure for the start and the names). Its
+replicas move by Hamiltonian Monte Carlo at the temperatures of --ladder and exchange neighbours.
+Independent ladders (--chains, by default 32) give all errors. --burn and --thin count rounds: a
+trajectory of each replica, then the exchanges. Lengths are in nm. --cv follows variables: their
+autocorrelation, the share of positive values with a verdict, and free energies by MBAR over all
+temperatures. Ctrl-C keeps the work in a checkpoint, and the same command continues it.
+
 The output is .npz (arrays x [n, particles, dimensions], u and a manifest), .npy or .xyz. The
 summary shows the virial beside its exact value, (particles-1)*dimensions. If the two are far apart,
 the chains are too short. Ctrl-C keeps the finished configurations. The same command then draws all
@@ -42,6 +50,8 @@ const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
   eqflow mcmc --system dw4 --kt 2 -n 1000 --out warm.xyz
   eqflow mcmc --system chain5 -n 10000 --out chain.npz
   eqflow mcmc --system lj13 -n 1000 --sampler tempering --out lj13.npz --json
+  eqflow mcmc --openmm aldp.xml --structure aldp.pdb --ladder 300:1200:8 -n 100000 \
+    --cv 'phi=dihedral(4,6,8,10)' --out aldp.npz
   eqflow mcmc --spec five.json -n 1000 --out five.npz`
 
 // largestSet bounds the number of coordinates of one run, at 16 GB. A larger number is a typing
@@ -60,6 +70,7 @@ type mcmcOptions struct {
 	force, asJSON      bool
 	sampler            string
 	chains, burn, thin int
+	chainsOfMolecule   moleculeChains
 }
 
 // newMcmcCommand draws equilibrium samples by Markov chains.
@@ -77,7 +88,7 @@ func newMcmcCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.IntVarP(&o.n, "samples", "n", 1000, "number of configurations")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of the chains")
-	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz")
+	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz, .npy or .xyz; of a molecule also .pdb and .dcd")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	flags.StringVar(&o.sampler, "sampler", string(mcmc.Auto), "the `sampler`: auto, metropolis, mala or tempering")
 	flags.IntVar(&o.chains, "chains", 0,
@@ -86,6 +97,7 @@ func newMcmcCommand() *cobra.Command {
 		"steps of each chain before its first kept configuration (0: chosen for the system)")
 	flags.IntVar(&o.thin, "thin", 0,
 		"steps between kept configurations of a chain (0: chosen for the system)")
+	o.chainsOfMolecule.add(cmd)
 	addJSONFlag(cmd, &o.asJSON)
 	require(cmd, "out")
 	return cmd
@@ -94,6 +106,12 @@ func newMcmcCommand() *cobra.Command {
 func (o *mcmcOptions) run(cmd *cobra.Command) error {
 	t, spec, err := o.system.target(cmd)
 	if err != nil {
+		return asInput(err)
+	}
+	if c, ok := t.(*ensemble.Canonical); ok {
+		return o.runMolecule(cmd, c, spec)
+	}
+	if err := o.chainsOfMolecule.refuse(t.Name()); err != nil {
 		return asInput(err)
 	}
 	o.force = o.force || o.interrupted(cmd, t)

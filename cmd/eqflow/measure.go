@@ -9,6 +9,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
+	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
@@ -29,6 +30,9 @@ for each configuration. Without log_w there are no reweighted distances. An .npz
 configurations as x. An .xyz names its columns by Properties in the comment line; without
 Properties its lines are a symbol or a type and the coordinates. What is taken from a file, and
 which arrays are not used, is printed.
+
+The configurations of a molecule (--openmm) may also be the models of a .pdb or the frames of a
+.dcd. Its samples are counted by their hand at every stereocentre, mirrored against --structure.
 
 A collective variable is an expression:
 
@@ -72,9 +76,11 @@ func newMeasureCommand() *cobra.Command {
 
 // measured is the result of "eqflow measure".
 type measured struct {
-	System string `json:"system"`
+	System      string `json:"system"`
+	Description string `json:"description,omitempty"`
 	measure.Distances
-	FreeEnergies []measure.Profile `json:"free_energies,omitempty"`
+	FreeEnergies []measure.Profile    `json:"free_energies,omitempty"`
+	Chirality    []molecule.Chirality `json:"chirality,omitempty"` // of the samples
 }
 
 func (o *measureOptions) run(cmd *cobra.Command, path string) error {
@@ -93,7 +99,7 @@ func (o *measureOptions) run(cmd *cobra.Command, path string) error {
 	if err != nil {
 		return asInput(err)
 	}
-	result := measured{System: t.Name()}
+	result := measured{System: t.Name(), Description: target.DescriptionOf(t), Chirality: chiralities(t, sample.X)}
 	if result.FreeEnergies, err = o.freeEnergies(cmd, t, sample, reference); err != nil {
 		return asInput(err)
 	}
@@ -111,6 +117,8 @@ func (o *measureOptions) run(cmd *cobra.Command, path string) error {
 	if o.asJSON {
 		return writeJSON(cmd.OutOrStdout(), finite.Fields(result))
 	}
+	showDescription(cmd.OutOrStdout(), "molecule ", result.Description)
+	showChirality(cmd.OutOrStdout(), "chirality ", result.Chirality)
 	showDistances(cmd.OutOrStdout(), result.Distances)
 	for _, p := range result.FreeEnergies {
 		showProfile(cmd.OutOrStdout(), p)
@@ -143,7 +151,7 @@ func (o *measureOptions) freeEnergies(
 
 // target is the system of the flags, or else of the first file that names its system.
 func (o *measureOptions) target(cmd *cobra.Command, paths ...string) (target.Target, error) {
-	if o.system.name != "" || o.system.spec != "" {
+	if o.system.name != "" || o.system.spec != "" || o.system.molecule.given() {
 		t, _, err := o.system.target(cmd)
 		return t, err
 	}
@@ -160,7 +168,11 @@ func (o *measureOptions) target(cmd *cobra.Command, paths ...string) (target.Tar
 		if err := json.Unmarshal(set.Manifest.Spec, &spec); err != nil {
 			return nil, fmt.Errorf("%s has a damaged manifest (%w); give --system", path, err)
 		}
-		return target.FromSpec(spec)
+		t, err := target.FromSpec(spec)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return t, o.system.molecule.attach(t)
 	}
 	return nil, fmt.Errorf("no file names its system; give --system NAME, such as dw4%s", unread)
 }

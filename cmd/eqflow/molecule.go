@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -141,7 +139,7 @@ type centreDescription struct {
 func describeMolecule(s *molecule.System) moleculeDescription {
 	t := s.Topology()
 	d := moleculeDescription{
-		Atoms: s.Atoms(), Formula: formula(s.Elements()), Molecules: t.Molecules, Charge: s.Charge(),
+		Atoms: s.Atoms(), Formula: s.Formula(), Molecules: t.Molecules, Charge: s.Charge(),
 		Constraints: len(s.Constraints), Unheld: len(s.Unheld()), Bonds: len(t.Bonds), Rings: listed(t.Rings),
 		Equivalent: listed(t.Equivalent), Refused: listed(s.Refusals), SHA256: s.SHA256, OpenMM: s.OpenMM,
 		Solvent: "none", Rotors: []rotorDescription{}, Centres: []centreDescription{}, Labels: s.Elements(),
@@ -177,29 +175,6 @@ func listed[T any](list []T) []T {
 		return []T{}
 	}
 	return list
-}
-
-// formula counts the elements in Hill's order: carbon, hydrogen, then the alphabet.
-func formula(elements []string) string {
-	count := map[string]int{}
-	for _, e := range elements {
-		if e == "" {
-			e = "?"
-		}
-		count[e]++
-	}
-	var parts []string
-	rank := func(e string) string {
-		if e == "C" || e == "H" {
-			return " " + e
-		}
-		return e
-	}
-	order := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return strings.Compare(rank(a), rank(b)) })
-	for _, e := range order {
-		parts = append(parts, fmt.Sprint(e, count[e]))
-	}
-	return strings.Join(parts, " ")
 }
 
 // describeTerms says in words what a force's terms are.

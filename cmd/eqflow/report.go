@@ -42,6 +42,7 @@ func showReport(out io.Writer, r evaluate.Report) {
 	fmt.Fprintf(out, "model    %s, %d parameters, trained for %d steps in %.0f s with %d energy evaluations\n",
 		r.Flow, r.Parameters, r.TrainingSteps, r.TrainingSeconds, r.TrainingEnergies)
 	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)
+	showDescription(out, "molecule ", r.Description)
 	fmt.Fprintf(out, "density  %s\ncomputed by %s\n", r.Noise.Describe(r.Method), r.Engine)
 	fmt.Fprintf(out, "NLL      %s nats; with 2 and 4 times the solver's steps %.4f, %.4f\n",
 		withError(r.NLL, r.Error), r.NLL2, r.NLL4)
@@ -59,11 +60,19 @@ func showReport(out io.Writer, r evaluate.Report) {
 	fmt.Fprintf(out, "weights  %s: %s\n", verdict(r.WeightsTrustworthy), r.WeightsWhy)
 	fmt.Fprintf(out, "cost     %.3g effective samples a second on %s; %d energy evaluations in %.3g s\n",
 		r.EffectivePerSec, r.Backend, r.EnergyEvaluations, r.SamplingSeconds)
+	showChirality(out, "chirality ", r.Chirality)
 	if r.Compared > 0 {
 		showDistances(out, r.Distances)
 	}
 	for _, p := range r.FreeEnergies {
 		showProfile(out, p)
+	}
+}
+
+// showDescription prints what a system is, after a label, if its name does not say it all.
+func showDescription(out io.Writer, label, description string) {
+	if description != "" {
+		fmt.Fprintln(out, label+description)
 	}
 }
 

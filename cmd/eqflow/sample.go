@@ -15,7 +15,9 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
+	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
+	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -47,6 +49,7 @@ type sampleOptions struct {
 	seed          uint64
 	force, asJSON bool
 	divergence    divergenceFlags
+	molecule      trainedMoleculeFlags
 }
 
 // newSampleCommand draws from a trained generator.
@@ -68,6 +71,7 @@ func newSampleCommand() *cobra.Command {
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz or .xyz")
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	o.compute.add(cmd)
+	o.molecule.add(cmd)
 	addDivergenceFlags(cmd, &o.divergence)
 	addJSONFlag(cmd, &o.asJSON)
 	require(cmd, "model", "out")
@@ -90,7 +94,7 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	if strings.ToLower(filepath.Ext(o.out)) == ".npy" {
 		return inputErrorf("--out %s: an .npy has no room for log_q, u and log_w; name it .npz or .xyz", o.out)
 	}
-	model, done, err := o.compute.load(cmd, o.folder)
+	model, done, err := o.molecule.load(cmd, o.compute, o.folder)
 	if err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	if err := errors.Join(checkNpz(o.out), checkOutput(o.out, true)); err != nil {
 		return err
 	}
-	model, done, err := o.compute.load(cmd, o.folder)
+	model, done, err := o.molecule.load(cmd, o.compute, o.folder)
 	if err != nil {
 		return err
 	}
@@ -198,6 +202,7 @@ func samplesOf(set dataset.Set) density.Samples {
 // sampled is the summary of a draw.
 type sampled struct {
 	System      string  `json:"system"`
+	Description string  `json:"description,omitempty"`
 	Shard       string  `json:"shard,omitempty"`
 	File        string  `json:"file"`
 	N           int     `json:"n"`
@@ -209,19 +214,22 @@ type sampled struct {
 	Engine      string  `json:"engine"`
 	Seconds     float64 `json:"seconds"` // of drawing, with compilation
 	engine.Method
-	LogQError float64 `json:"log_q_error,omitempty"` // of an estimated divergence, as in density.Noise
-	Inflation float64 `json:"log_z_inflation,omitempty"`
+	Chirality []molecule.Chirality `json:"chirality,omitempty"`
+	LogQError float64              `json:"log_q_error,omitempty"` // of an estimated divergence, as in density.Noise
+	Inflation float64              `json:"log_z_inflation,omitempty"`
 }
 
 // show prints the summary of samples that took the given time.
 func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Samples, seconds float64) error {
 	z, u := stats.LogZ(s.LogWeight, stats.Bootstrap{}), stats.Mean(s.Energy, s.LogWeight, stats.Bootstrap{})
 	summary := sampled{
-		System: model.Target.Name(), Shard: o.shard, File: o.out, N: s.X.Len(),
+		System: model.Target.Name(), Description: target.DescriptionOf(model.Target), Shard: o.shard, File: o.out,
+		N:    s.X.Len(),
 		ESS:  stats.KishESS(s.LogWeight) / float64(s.X.Len()),
 		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error,
 		Engine: model.ComputedBy().String(), Seconds: seconds, Method: model.Divergence().Method(),
 	}
+	summary.Chirality = chiralities(model.Target, s.X)
 	noise := density.NoiseOf(s.LogQError, s.LogWeight)
 	if summary.Probes > 0 {
 		summary.LogQError, summary.Inflation = noise.LogQError, noise.Inflation
@@ -230,11 +238,13 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Sampl
 		return writeJSON(out, finite.Fields(summary))
 	}
 	fmt.Fprintf(out, "samples  %d of %s in %s\n", summary.N, summary.System, o.out)
+	showDescription(out, "molecule ", summary.Description)
 	fmt.Fprintf(out, "density  %s\n", noise.Describe(summary.Method))
 	fmt.Fprintf(out, "computed by %s\n", summary.Engine)
 	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*summary.ESS)
 	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", z.Value, z.Error)
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", u.Value, u.Error)
+	showChirality(out, "chirality ", summary.Chirality)
 	return nil
 }
 

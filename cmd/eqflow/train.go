@@ -274,20 +274,23 @@ func (o *trainOptions) read(cmd *cobra.Command, t target.Target) (data train.Dat
 
 // trained is the summary of a training.
 type trained struct {
-	Folder     string  `json:"folder"`
-	Engine     string  `json:"engine"`
-	Parameters int     `json:"parameters"`
-	Steps      int     `json:"steps"`
-	Best       int     `json:"best"`
-	Loss       float64 `json:"loss"`
-	Validation float64 `json:"validation,omitempty"`
-	Seconds    float64 `json:"seconds"`
-	Energies   int64   `json:"energy_evaluations,omitempty"`
+	System      string  `json:"system"`
+	Description string  `json:"description,omitempty"`
+	Folder      string  `json:"folder"`
+	Engine      string  `json:"engine"`
+	Parameters  int     `json:"parameters"`
+	Steps       int     `json:"steps"`
+	Best        int     `json:"best"`
+	Loss        float64 `json:"loss"`
+	Validation  float64 `json:"validation,omitempty"`
+	Seconds     float64 `json:"seconds"`
+	Energies    int64   `json:"energy_evaluations,omitempty"`
 }
 
 func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h train.History) error {
 	s := trained{
-		Folder: o.out, Engine: model.ComputedBy().String(), Parameters: model.Parameters().Count(), Steps: h.Steps,
+		System: model.Target.Name(), Description: target.DescriptionOf(model.Target), Folder: o.out,
+		Engine: model.ComputedBy().String(), Parameters: model.Parameters().Count(), Steps: h.Steps,
 		Best: h.Best, Seconds: h.Seconds, Energies: h.Energies,
 	}
 	if n := len(h.Records); n > 0 {
@@ -296,6 +299,7 @@ func (o *trainOptions) show(out io.Writer, model *eqflow.Model, h train.History)
 	if o.asJSON {
 		return writeJSON(out, s)
 	}
+	showDescription(out, "molecule  ", s.Description)
 	fmt.Fprintf(out, "trained   %d steps in %s, %d parameters\ncomputed  by %s\nloss      %.4f over the last steps\n",
 		s.Steps, time.Duration(s.Seconds*1e9).Round(time.Second), s.Parameters, s.Engine, s.Loss)
 	if s.Validation != 0 {

@@ -34,6 +34,8 @@ type Set struct {
 	// Single makes Write round the coordinates to float32, which halves the file. Otherwise Write
 	// stores float32 only if that is exact, as for samples of a float32 generator.
 	Single bool
+	// Symbols are the species of the particles [n] for an .xyz, such as elements. Nil: all are X.
+	Symbols []string
 }
 
 // Skipped is an array of a file that is not read, and the reason, such as "is (300, 4, 2) float64,

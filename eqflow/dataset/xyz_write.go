@@ -18,9 +18,9 @@ const (
 	posProperty = "species:S:1:pos:R:3"
 )
 
-// encodeXYZ returns one frame per configuration, without a lattice. All particles are of species X,
-// and fewer than three dimensions are padded with zeros. The comment lines hold the arrays [N],
-// with "u" as energy. Numbers have all their digits.
+// encodeXYZ returns one frame per configuration, without a lattice. The species are the set's
+// symbols, X where it has none, and fewer than three dimensions are padded with zeros. The comment
+// lines hold the arrays [N], with "u" as energy. Numbers have all their digits.
 func encodeXYZ(set Set) (encoding, error) {
 	if set.Batch.D > 3 {
 		return nil, fmt.Errorf("an .xyz has three dimensions, not %d; name the file .npz", set.Batch.D)
@@ -66,7 +66,7 @@ func writeFrames(w io.Writer, set Set, columns [][]float64, suffix string) error
 		if i == 0 {
 			buf = append(buf, suffix...)
 		}
-		buf = appendParticles(append(buf, '\n'), set.Batch.At(i), set.Batch.D)
+		buf = appendParticles(append(buf, '\n'), set.Batch.At(i), set.Batch.D, set.Symbols)
 		if _, err := w.Write(buf); err != nil {
 			return err
 		}
@@ -81,9 +81,15 @@ func xyzKey(array string) string {
 	return array
 }
 
-func appendParticles(buf []byte, x []float64, d int) []byte {
+func appendParticles(buf []byte, x []float64, d int, symbols []string) []byte {
+	i := 0
 	for particle := range slices.Chunk(x, d) {
-		buf = append(buf, 'X')
+		symbol := "X"
+		if symbols != nil && symbols[i] != "" {
+			symbol = symbols[i]
+		}
+		i++
+		buf = append(buf, symbol...)
 		for k := range 3 {
 			v := 0.0
 			if k < d {

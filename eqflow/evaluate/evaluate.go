@@ -10,6 +10,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
+	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/eqflow/ode"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
@@ -71,7 +72,10 @@ type Candidate struct {
 
 // Evaluate scores data, draws samples, and judges both.
 func (c Candidate) Evaluate(data particle.Batch, o Options) (Report, error) {
-	r := Report{System: c.Target.Name(), N: data.Len(), Origin: c.Origin, Method: c.Method}
+	r := Report{
+		System: c.Target.Name(), Description: target.DescriptionOf(c.Target), N: data.Len(), Origin: c.Origin,
+		Method: c.Method,
+	}
 	known := c.Target.Reference()
 	if known.Known {
 		r.KnownLogZ, r.KnownEntropy = known.LogZ, known.Entropy
@@ -121,6 +125,11 @@ func (c Candidate) evaluateSamples(r *Report, data particle.Batch, n int, o Opti
 	boot := stats.Bootstrap{Resamples: cmp.Or(o.Bootstrap, 200), Seed: o.Seed}
 	r.Cost = Cost{Backend: c.Backend, SamplingSeconds: time.Since(start).Seconds(), EnergyEvaluations: int64(n)}
 	c.judgeWeights(r, samples, boot)
+	if chiral, ok := c.Target.(interface {
+		Chiralities(x particle.Batch) []molecule.Chirality
+	}); ok {
+		r.Chirality = chiral.Chiralities(samples.X)
+	}
 	r.EffectivePerSec = r.ESS * float64(r.Samples) / r.SamplingSeconds
 	return c.compare(r, samples, data, o, boot)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
+	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -27,7 +28,9 @@ type Check struct {
 // Report is the evaluation of a model.
 type Report struct {
 	System string `json:"system"`
-	N      int    `json:"n"` // configurations scored
+	// Description says what the system is, if its name does not say it all.
+	Description string `json:"description,omitempty"`
+	N           int    `json:"n"` // configurations scored
 	Origin
 	engine.Method
 	density.Noise
@@ -42,6 +45,8 @@ type Report struct {
 	// beside them.
 	Radial       []measure.RadialDistribution `json:"radial,omitempty"`
 	FreeEnergies []measure.Profile            `json:"free_energies,omitempty"`
+	// Chirality counts the samples of each hand at the stereocentres of a molecule.
+	Chirality []molecule.Chirality `json:"chirality,omitempty"`
 }
 
 // Origin describes the model that was judged.

@@ -8,6 +8,8 @@
 //   - run.go: Run drives thousands of chains over all cores, from a Start and with Settings
 //   - move.go: Move, the interface of transitions, with a chain's State and the Info of its steps
 //   - metropolis.go, tempering.go: the moves Metropolis, MALA and Tempering
+//   - replicas.go, leapfrog.go, checkpoint.go: Replicas, replica exchange with Hamiltonian Monte
+//     Carlo on independent ladders, for molecules; it stops and continues
 //   - trajectory.go: one long chain in order of time, free or confined to a metastable state
 //   - annealed.go: log Z by annealed importance sampling
 //

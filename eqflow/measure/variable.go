@@ -181,12 +181,13 @@ func ParseVariable(text string, n, d int) (Variable, error) {
 	for k := range probe {
 		probe[k] = float64((k*k*7)%11) + 0.1*float64(k)
 	}
-	if _, err := evaluate(program, probe, d, 0); err != nil {
+	compiled := formula{program, strings.Contains(expression, "distances"), strings.Contains(expression, "rg")}
+	if _, err := compiled.evaluate(probe, d, 0); err != nil {
 		return Variable{}, fmt.Errorf("measure: the collective variable %q of %d particles cannot be computed: %w",
 			text, n, err)
 	}
 	return Variable{Name: name, Expression: expression, Value: func(x []float64, u float64) float64 {
-		value, err := evaluate(program, x, d, u)
+		value, err := compiled.evaluate(x, d, u)
 		if err != nil {
 			return math.NaN() // which belongs to no bin
 		}
@@ -208,15 +209,28 @@ func isName(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return strings.ContainsRune("()[]<>!?:+-*/,#", r) })
 }
 
+// formula is a compiled expression, and whether it names quantities that cost more than the rest.
+type formula struct {
+	program     *vm.Program
+	pairs, size bool // the distances of all pairs, the radius of gyration
+}
+
 // evaluate computes an expression for one configuration.
-func evaluate(program *vm.Program, x []float64, d int, u float64) (float64, error) {
+func (f formula) evaluate(x []float64, d int, u float64) (float64, error) {
 	at := func(i int) []float64 { return x[i*d : (i+1)*d] }
-	value, err := expr.Run(program, scope{
+	in := scope{
 		D:        func(i, j int) float64 { return particle.Distance(x, d, i, j) },
 		Angle:    func(i, j, k int) float64 { return particle.Angle(at(i), at(j), at(k)) * 180 / math.Pi },
 		Dihedral: func(i, j, k, l int) float64 { return particle.Dihedral(at(i), at(j), at(k), at(l)) * 180 / math.Pi },
-		Pairs:    particle.SortedDistances(x, d), Rg: particle.RadiusOfGyration(x, d), U: u,
-	})
+		U:        u,
+	}
+	if f.pairs {
+		in.Pairs = particle.SortedDistances(x, d)
+	}
+	if f.size {
+		in.Rg = particle.RadiusOfGyration(x, d)
+	}
+	value, err := expr.Run(f.program, in)
 	if err != nil {
 		return 0, err
 	}

@@ -10,8 +10,10 @@
 //     the XML and the expressions below it. Nothing in a file is ignored: a part that changes the
 //     energy and is not supported is a Refusal, an unknown attribute or element is an error.
 //   - potential.go: NewPotential makes the energy of a System. Potential.Energy computes one
-//     configuration, Evaluate many on all cores. Engine is the interface for a second
-//     implementation of the energy.
+//     configuration, Evaluate many on all cores.
+//   - engine.go, vectors.go, vectors_pairs.go, energy_body.h: NewEngine returns the fastest
+//     implementation of an Engine: C, one configuration to a lane of AVX2 or AVX-512, in float64 or
+//     float32. The C agrees with Go to 1e-12 in float64 and to 1e-5 in float32.
 //   - bonded.go, maps.go, nonbonded.go, born.go: the terms of the energy, each with its forces.
 //   - structure.go, pdb.go, dcd.go: Structure, ReadPDB and ReadDCD, names and coordinates.
 //     System.Attach checks that a structure is of the system.
@@ -31,11 +33,13 @@
 // # Costs
 //
 // Time grows as the square of the number of atoms, also with a cutoff. With a generalised Born
-// solvent each goroutine holds three arrays of that square: 24 MB for 1000 atoms.
+// solvent each goroutine holds three arrays of that square: 24 MB for 1000 atoms; in C two for each
+// lane, 64 MB with AVX2.
 //
 // # Adding a force
 //
 // A new type of force is a type of Terms in system.go, a reader in the table forceReaders, a term
-// with its forces, and its keys in termKeys, by which equivalent atoms are found. testdata/make.py
-// makes reference values with OpenMM.
+// with its forces in Go, and its keys in termKeys, by which equivalent atoms are found.
+// testdata/make.py makes reference values with OpenMM.
+// For speed, energy.h names the sections of the C, and vectors.go writes them.
 package molecule

@@ -1,6 +1,8 @@
 package molecule
 
 import (
+	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -83,4 +85,27 @@ func canonicalElement(symbol string) string {
 		}
 	}
 	return ""
+}
+
+// Formula counts the elements in Hill's order: carbon, hydrogen, then the alphabet.
+func (s *System) Formula() string {
+	count := map[string]int{}
+	for _, e := range s.Elements() {
+		if e == "" {
+			e = "?"
+		}
+		count[e]++
+	}
+	var parts []string
+	rank := func(e string) string {
+		if e == "C" || e == "H" {
+			return " " + e
+		}
+		return e
+	}
+	order := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return strings.Compare(rank(a), rank(b)) })
+	for _, e := range order {
+		parts = append(parts, fmt.Sprint(e, count[e]))
+	}
+	return strings.Join(parts, " ")
 }

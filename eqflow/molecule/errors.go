@@ -11,6 +11,10 @@ import (
 // top of each other. Commands exit with their code for wrong input if errors.Is(err, ErrInput).
 var ErrInput = errors.New("molecule: wrong input")
 
+// ErrConstraints marks the refusal of a System for its constraints. Options.LiftConstraints lifts
+// them.
+var ErrConstraints = errors.New("molecule: constraints")
+
 // inputError is one line that matches ErrInput and its cause.
 type inputError struct {
 	text  string
@@ -30,6 +34,15 @@ func (e *inputError) Unwrap() []error {
 func inputErrorf(format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	return &inputError{text: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// InputErrorf returns an error that matches ErrInput and its cause, for packages that build on this
+// one.
+func InputErrorf(format string, args ...any) error { return inputErrorf(format, args...) }
+
+// InFile says in which file an error arose. The result matches ErrInput and the error.
+func InFile(path string, err error) error {
+	return &inputError{text: path + ": " + strings.TrimPrefix(err.Error(), "molecule: "), cause: err}
 }
 
 // Refusal is a part of a System that changes the energy and that the package does not compute.

@@ -39,6 +39,15 @@ func (s *System) Bonds() [][2]int {
 	return out
 }
 
+// Molecules returns the number of parts that no bond connects.
+func (s *System) Molecules() int { return newGraph(s.Atoms(), s.Bonds()).parts() }
+
+// Bonded reports whether two atoms are bonded.
+func (s *System) Bonded(i, j int) bool {
+	_, found := slices.BinarySearchFunc(s.Bonds(), [2]int{min(i, j), max(i, j)}, comparePairs)
+	return found
+}
+
 // light reports whether an atom is a hydrogen by its mass, also a repartitioned one.
 func (s *System) light(i int) bool { return s.Masses[i] < 4.1 }
 

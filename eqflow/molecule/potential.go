@@ -73,9 +73,10 @@ func NewPotential(s *System, o Options) (*Potential, error) {
 		return nil, err
 	}
 	if len(s.Constraints) > 0 && !o.LiftConstraints {
-		return nil, inputErrorf("the system has %d constraints, whose lengths the energy does not see: "+
+		text := fmt.Sprintf("the system has %d constraints, whose lengths the energy does not see: "+
 			"write the system with constraints=None, or lift them (%d of them have no spring)",
 			len(s.Constraints), len(s.Unheld()))
+		return nil, &inputError{text: text, cause: ErrConstraints}
 	}
 	p := &Potential{system: s}
 	for _, f := range s.Forces {

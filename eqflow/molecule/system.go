@@ -255,3 +255,26 @@ func (s *System) Charge() float64 {
 	}
 	return total
 }
+
+// Solvent names the implicit solvent, such as "OBC2", or is "vacuum".
+func (s *System) Solvent() string {
+	for _, f := range s.Forces {
+		if b, ok := f.Terms.(*Born); ok {
+			return b.Model
+		}
+	}
+	return "vacuum"
+}
+
+// ForceField says what the file says of the force field. OpenMM writes its parameters, and not its
+// name.
+func (s *System) ForceField() string {
+	var parts []string
+	names := s.ForceNames()
+	for k, f := range s.Forces {
+		if n := f.Terms.Len(); n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", names[k], n))
+		}
+	}
+	return "force field without a name in the file (" + strings.Join(parts, ", ") + ")"
+}

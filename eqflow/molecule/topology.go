@@ -132,8 +132,7 @@ func (s *System) orient(c *Stereocentre) {
 	}
 	x := s.Structure.Models.At(0)
 	sign := func(a, b, d, from int) int {
-		origin := at(x, from)
-		volume := at(x, a).minus(origin).dot(at(x, b).minus(origin).cross(at(x, d).minus(origin)))
+		volume := volumeOf(x, a, b, d, from)
 		switch {
 		case volume > 0:
 			return 1

@@ -11,18 +11,49 @@ import (
 // goroutines share the work; each configuration's energy is the same bytes in any batch.
 func Energies(t Target, x particle.Batch) []float64 {
 	u := make([]float64, x.Len())
-	parallel.For(Concurrency(t), x.Len(), func(i int) { u[i] = t.EnergyForces(x.At(i), nil) })
+	energiesForces(t, x, u, nil)
 	return u
+}
+
+// Evaluate fills in u [batch] of the configurations x [batch, n, d] and, unless it is nil, forces
+// −∇u [batch, n, d], on the caller's goroutine.
+func Evaluate(t Target, x particle.Batch, u, forces []float64) {
+	if b, ok := t.(Batched); ok {
+		b.EnergiesForces(x, u, forces)
+		return
+	}
+	for i := range u {
+		u[i] = t.EnergyForces(x.At(i), part(forces, x, i, i+1))
+	}
+}
+
+// part returns the forces of configurations from (inclusive) to (exclusive), nil for nil.
+func part(forces []float64, x particle.Batch, from, to int) []float64 {
+	if forces == nil {
+		return nil
+	}
+	width := x.N * x.D
+	return forces[from*width : to*width : to*width]
+}
+
+// energiesForces is Evaluate on all cores.
+func energiesForces(t Target, x particle.Batch, u, forces []float64) {
+	block := 1
+	if b, ok := t.(Batched); ok {
+		block = b.Block()
+	}
+	parallel.For(Concurrency(t), (x.Len()+block-1)/block, func(k int) {
+		from, to := k*block, min(x.Len(), (k+1)*block)
+		Evaluate(t, x.Slice(from, to), u[from:to], part(forces, x, from, to))
+	})
 }
 
 // EnergiesGradients returns u [batch] and its gradients ∇u [batch, n, d], minus the forces, of the
 // configurations x.
 func EnergiesGradients(t Target, x particle.Batch) (u []float64, gradients particle.Batch) {
 	u, gradients = make([]float64, x.Len()), particle.NewBatch(x.Len(), x.N, x.D)
-	parallel.For(Concurrency(t), x.Len(), func(i int) {
-		u[i] = t.EnergyForces(x.At(i), gradients.At(i))
-		negate(gradients.At(i))
-	})
+	energiesForces(t, x, u, gradients.X)
+	negate(gradients.X)
 	return u, gradients
 }
 

@@ -10,6 +10,8 @@ func PairMinimum(t Target) (rm float64, ok bool) {
 		return cmp.Or(t.Rm, 1), true
 	case Mixture:
 		return cmp.Or(t.Rm, 1), true
+	case interface{ PairMinimum() float64 }:
+		return t.PairMinimum(), true
 	}
 	return 0, false
 }

@@ -28,6 +28,36 @@ type Spec struct {
 	// Own is the name of a user's own system, for KindOwn. FromSpec looks it up among the systems
 	// that FromGraph has made.
 	Own string `json:"own,omitempty"`
+	// File is the file that holds the energy, for kinds that read one.
+	File *File `json:"file,omitempty"`
+}
+
+// KindMolecule is the kind of a molecule at a temperature, which package ensemble registers.
+const KindMolecule = "molecule"
+
+// File is a file of which a system consists, such as a molecule's force field.
+type File struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"` // of the contents, in hexadecimal
+	// Content is the file, compressed by package compress/flate. Large files are left out; they are
+	// then looked for by name.
+	Content []byte `json:"content,omitempty"`
+	// LiftConstraints computes the energy of a System with constraints as if it had none.
+	LiftConstraints bool `json:"lift_constraints,omitempty"`
+}
+
+// difference names the first difference between two files, "" if they agree. The name does not
+// count.
+func (f *File) difference(other *File) string {
+	switch {
+	case f == nil || other == nil:
+		return ""
+	case f.SHA256 != other.SHA256:
+		return fmt.Sprintf("the file %s (sha256 %.12s…), not %s (%.12s…)", f.Name, f.SHA256, other.Name, other.SHA256)
+	case f.LiftConstraints != other.LiftConstraints:
+		return fmt.Sprintf("constraints lifted is %t, not %t", f.LiftConstraints, other.LiftConstraints)
+	}
+	return ""
 }
 
 // FromSpec returns the target that s describes, or an error that says what is wrong in s.
@@ -109,6 +139,9 @@ func Difference(s Spec, t Target) string {
 		return fmt.Sprintf("%d particles in %d dimensions, not %d in %d", theirs.N, theirs.D, mine.N, mine.D)
 	case theirs.Convention != mine.Convention:
 		return fmt.Sprintf("convention %q, not %q", theirs.Convention, mine.Convention)
+	}
+	if different := theirs.File.difference(mine.File); different != "" {
+		return different
 	}
 	for _, name := range Constants(mine.Kind) {
 		if theirs.Constants[name] != mine.Constants[name] {

@@ -32,6 +32,38 @@ type Target interface {
 	Reference() Reference
 }
 
+// Batched is a target that evaluates many configurations together at less cost than one by one.
+type Batched interface {
+	Target
+	// EnergiesForces fills in u [batch] of the configurations x [batch, n, d] and, if forces is not
+	// nil, −∇u [batch, n, d]. A configuration's energy is the same bytes in any batch. It is +Inf
+	// where the energy is not finite. Many goroutines may call it at once.
+	EnergiesForces(x particle.Batch, u, forces []float64)
+	// Block is the number of configurations at which one costs least.
+	Block() int
+}
+
+// Rough is a target with forces of less precision at less cost, for the steps between two exact
+// energies, which decide.
+type Rough interface {
+	Batched
+	// RoughForces fills in u and forces as EnergiesForces does.
+	RoughForces(x particle.Batch, u, forces []float64)
+}
+
+// Graphless is a target whose energy has no graph: its method Energy panics. Whatever needs the
+// energy inside a graph refuses the target.
+type Graphless interface{ Graphless() }
+
+// DescriptionOf says in one line what the system is, for results, such as a molecule's solvent and
+// temperature. It is "" if the name says it all.
+func DescriptionOf(t Target) string {
+	if d, ok := t.(interface{ Description() string }); ok {
+		return d.Description()
+	}
+	return ""
+}
+
 // Reference holds known values of a target on the mean-free subspace with its orthonormal measure,
 // and their standard errors. If Known is false, the numbers mean nothing.
 type Reference struct {
@@ -76,9 +108,11 @@ type Sampling struct {
 	LowestBeta float64 // inverse temperature of the hottest replica of parallel tempering
 	BetaRatio  float64 // of neighbouring inverse temperatures
 	Spread     float64 // standard deviation of a normal as wide as the system
-	Start      float64 // standard deviation of the starting coordinates
-	Relaxed    bool    // relax the starting configurations, which removes overlaps
-	Tempered   bool    // barriers are too high for single chains: use parallel tempering by default
+	// Start is the standard deviation of the starting coordinates. It is 0 if random coordinates
+	// are no start, as of a molecule.
+	Start    float64
+	Relaxed  bool // relax the starting configurations, which removes overlaps
+	Tempered bool // barriers are too high for single chains: use parallel tempering by default
 }
 
 // SamplingOf returns the Sampling of t, or one for an unknown system if t has no method Sampling.

@@ -62,6 +62,9 @@ func (o Energy) FollowsTrajectories(c flow.Config) bool {
 	return o.Path && isContinuous(c) && !isRadialBasis(c)
 }
 
+// EnergyInGraph implements GraphObjective.
+func (o Energy) EnergyInGraph(c flow.Config) bool { return !o.FollowsTrajectories(c) }
+
 // Feed implements Objective.
 func (o Energy) Feed(f *Feed, step int) (in engine.Inputs, err error) {
 	in.Z, _ = f.PriorDraws(step)

@@ -66,6 +66,9 @@ func (o EnergyMatching) Energies(batch int, _ flow.Config) int64 {
 	return int64(batch) * int64(o.Probes)
 }
 
+// EnergyInGraph implements GraphObjective.
+func (EnergyMatching) EnergyInGraph(flow.Config) bool { return true }
+
 // Loss implements Objective.
 func (o EnergyMatching) Loss(e Ends, _ flow.Config) engine.Loss { return energyMatchingLoss{e, o} }
 

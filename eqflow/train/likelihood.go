@@ -109,6 +109,9 @@ func (o Likelihood) Energies(batch int, _ flow.Config) int64 {
 	return 0
 }
 
+// EnergyInGraph implements GraphObjective.
+func (o Likelihood) EnergyInGraph(flow.Config) bool { return o.Renyi > 0 }
+
 // Loss implements Objective.
 func (o Likelihood) Loss(e Ends, c flow.Config) engine.Loss {
 	if o.FollowsTrajectories(c) {

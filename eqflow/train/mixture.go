@@ -52,6 +52,9 @@ func (Mixture) DataFree() bool { return false }
 // FollowsTrajectories implements PathObjective.
 func (o Mixture) FollowsTrajectories(c flow.Config) bool { return o.energy().FollowsTrajectories(c) }
 
+// EnergyInGraph implements GraphObjective.
+func (o Mixture) EnergyInGraph(c flow.Config) bool { return !o.FollowsTrajectories(c) }
+
 // Feed implements Objective.
 func (o Mixture) Feed(f *Feed, step int) (in engine.Inputs, err error) {
 	in.X, _ = f.Data(step)

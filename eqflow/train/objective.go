@@ -21,7 +21,7 @@ import (
 // Settings.
 //
 // A new objective is one file that implements this interface, and one line in Objectives. The
-// optional interfaces Defaulting, PathObjective and LadderObjective extend it.
+// optional interfaces Defaulting, PathObjective, GraphObjective and LadderObjective extend it.
 type Objective interface {
 	fmt.Stringer // the objective's name, on the command line and in files
 	// Validate returns an error that names the first setting out of range.
@@ -47,6 +47,13 @@ type PathObjective interface {
 	// FollowsTrajectories reports whether a step evaluates the field along trajectories of the
 	// flow.
 	FollowsTrajectories(c flow.Config) bool
+}
+
+// GraphObjective is an objective whose loss can need the target's energy inside a graph. A
+// target.Graphless has none.
+type GraphObjective interface {
+	// EnergyInGraph reports whether the loss of a flow needs the energy inside a graph.
+	EnergyInGraph(c flow.Config) bool
 }
 
 // LadderObjective is an objective that learns from the model's own draws, one rung after the other.

@@ -131,6 +131,11 @@ func (m Subject) checkFlow(run Run) error {
 	case run.Batch%devices != 0:
 		return badSetting("a batch of %d does not divide among %d devices; give a multiple", run.Batch, devices)
 	}
+	_, graphless := m.Target.(target.Graphless)
+	if o, ok := run.Objective.(GraphObjective); ok && graphless && o.EnergyInGraph(m.Flow) {
+		return badSetting("the energy of %s has no graph, which --objective %s needs here; choose flow-matching, "+
+			"likelihood or annealed, or egnn or onehop with --path-gradients", m.Target.Name(), run.Objective)
+	}
 	return run.Objective.Fits(m.Flow, devices)
 }
 
