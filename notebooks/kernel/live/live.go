@@ -1,0 +1,305 @@
+// Package live runs the cells of a notebook so that their values live on.
+//
+// A Kernel has a state of living names, which package cells compiles cells against, and a process, the
+// host, which holds the values (process.go). A cell becomes a plugin (toolchain.go), which the host loads
+// and runs. What the cell writes and displays goes to the cell's Output (outputs.go). A cell that ends
+// the host, by os.Exit or by a panic in a goroutine of its own, loses all values; the next cell starts a
+// new host.
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
+)
+
+// Grace is the time in which an interrupted cell must end. Then the host is ended, with all values.
+const Grace = 5 * time.Second
+
+// Options say where a kernel finds what it needs.
+type Options struct {
+	Module  string   // the folder of a module that holds eqflow's code
+	Folder  string   // the cells' working folder
+	Cache   string   // where the host is kept between kernels
+	Scratch string   // where cells are compiled: a folder that exists, for this kernel alone
+	Env     []string // further variables of the host, "NAME=value"
+	Offered []string // packages that cells may use without an import
+}
+
+// Kernel runs cells, one at a time.
+type Kernel struct {
+	options  Options
+	prepared chan struct{} // closed when tools or failure are set
+	tools    *toolchain
+	failure  error
+
+	mu       sync.Mutex // guards a cell's run
+	state    *cells.State
+	archives map[string]string // of cells, by import path
+
+	processMu   sync.Mutex // guards the fields below
+	process     *process
+	environment map[string]string
+	folder      string
+	stop        context.CancelCauseFunc // of the running cell's build, or nil
+	interrupted bool
+}
+
+// Failure is the error of a cell that ran and failed.
+type Failure struct {
+	wire.Ended
+	Lost []string // the variables that have died with the host
+}
+
+func (f *Failure) Error() string { return f.Text }
+
+// New returns a kernel that prepares itself in the background.
+func New(ctx context.Context, o Options) *Kernel {
+	k := &Kernel{
+		options: o, prepared: make(chan struct{}), archives: map[string]string{},
+		environment: map[string]string{}, folder: o.Folder,
+	}
+	go func() {
+		defer close(k.prepared)
+		k.tools, k.failure = prepare(ctx, o.Module, o.Cache, o.Offered)
+		if k.failure == nil {
+			k.state = cells.NewState(k.tools)
+			for _, path := range o.Offered { // the first cell then finds them read
+				_, _ = k.tools.Import(path)
+			}
+		}
+	}()
+	return k
+}
+
+// Ready waits until the kernel can run cells, and returns the reason if it cannot.
+func (k *Kernel) Ready(ctx context.Context) error {
+	select {
+	case <-k.prepared:
+		return k.failure
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Run runs a cell. number is the cell's number as the user sees it. The error is a *cells.Error for a
+// cell that does not compile, a *cells.Unsupported for one that cannot live, and a *Failure for one that
+// failed.
+func (k *Kernel) Run(number int, code string, out Output) error {
+	if err := k.Ready(context.Background()); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ctx, stop := context.WithCancelCause(context.Background())
+	defer stop(nil)
+	k.processMu.Lock()
+	k.stop, k.interrupted = stop, false
+	k.processMu.Unlock()
+	defer func() {
+		k.processMu.Lock()
+		k.stop = nil
+		k.processMu.Unlock()
+	}()
+	c, err := k.state.Compile(number, code)
+	if err != nil {
+		return err
+	}
+	if c.Source == "" {
+		k.state.Commit(c)
+		return nil
+	}
+	plugin, err := k.build(ctx, c)
+	if ctx.Err() != nil {
+		return &Failure{Ended: wire.Ended{Kind: wire.Interrupted, Text: "interrupted before the cell ran"}}
+	}
+	if err != nil {
+		return err
+	}
+	return k.execute(c, plugin, out)
+}
+
+// build compiles and links a cell.
+func (k *Kernel) build(ctx context.Context, c *cells.Cell) (plugin string, err error) {
+	base := filepath.Join(k.options.Scratch, strings.ReplaceAll(c.Path, "/", "-"))
+	source, archive, config := base+".go", base+".a", filepath.Join(k.options.Scratch, "importcfg")
+	if err := errors.Join(os.WriteFile(source, []byte(c.Source), 0o600), k.tools.importConfig(config, k.archives)); err != nil {
+		return "", err
+	}
+	if err := k.tools.compile(ctx, c.Path, config, source, archive); err != nil {
+		var failed *toolError
+		if errors.As(err, &failed) {
+			return "", compilerError(c.Number, failed.output)
+		}
+		return "", err
+	}
+	plugin = base + ".so"
+	if err := k.tools.linkPlugin(ctx, c.Path, config, archive, plugin); err != nil {
+		return "", err
+	}
+	k.archives[c.Path] = archive
+	return plugin, nil
+}
+
+// compilerError turns the compiler's output into the problems of a cell.
+func compilerError(number int, output string) error {
+	e := &cells.Error{Cell: number}
+	prefix := cells.FileName(number) + ":"
+	for line := range strings.Lines(output) {
+		line = strings.TrimRight(strings.ReplaceAll(line, cells.Mark, ""), "\n")
+		rest, ok := strings.CutPrefix(line, prefix)
+		p := cells.Problem{Text: line}
+		if ok {
+			at, text, _ := strings.Cut(rest, ": ")
+			row, _, _ := strings.Cut(at, ":")
+			p.Line, _ = strconv.Atoi(row)
+			p.Text = text
+		}
+		e.Problems = append(e.Problems, p)
+	}
+	return e
+}
+
+// execute runs a cell's plugin in the host.
+func (k *Kernel) execute(c *cells.Cell, plugin string, out Output) error {
+	p, err := k.host(out)
+	if err != nil {
+		return err
+	}
+	ended, err := p.run(wire.Run{Cell: c.Number, Plugin: plugin, Args: c.Args}, out)
+	var gone *hostEnded
+	if errors.As(err, &gone) {
+		return k.bury(gone)
+	}
+	if err != nil {
+		return err
+	}
+	if ended.Kind == wire.Unloaded {
+		return &cells.Unsupported{Why: ended.Text}
+	}
+	k.state.Commit(c)
+	if ended.Kind == wire.Done {
+		return nil
+	}
+	ended.Text = cleaned(ended.Text)
+	for i, call := range ended.Trace {
+		ended.Trace[i] = cleaned(call)
+	}
+	return &Failure{Ended: ended}
+}
+
+// bury says what has died with a host, and forgets it.
+func (k *Kernel) bury(gone *hostEnded) error {
+	lost := k.state.Variables()
+	k.processMu.Lock()
+	interrupted := k.interrupted
+	k.processMu.Unlock()
+	k.forget()
+	f := &Failure{Ended: gone.describe(), Lost: lost}
+	if interrupted {
+		f.Ended = wire.Ended{Kind: wire.Interrupted, Text: fmt.Sprintf(
+			"the cell went on for %s after the interrupt, so its process was ended", Grace)}
+	}
+	if len(lost) > 0 {
+		f.Text += "; lost: " + strings.Join(lost, ", ")
+	}
+	return f
+}
+
+// forget drops the names of a host that has ended. Imports stay.
+func (k *Kernel) forget() {
+	k.state = k.state.Renewed()
+	k.archives = map[string]string{}
+}
+
+// host returns the running host, or starts one.
+func (k *Kernel) host(out Output) (*process, error) {
+	k.processMu.Lock()
+	defer k.processMu.Unlock()
+	if k.process != nil && !k.process.hasEnded() {
+		return k.process, nil
+	}
+	p, err := startProcess(k.tools.program, k.folder, k.options, k.environment)
+	if err == nil {
+		k.process = p
+	}
+	return p, err
+}
+
+// Interrupt asks the running cell to end. A cell that does not end within Grace loses its host.
+func (k *Kernel) Interrupt() {
+	k.processMu.Lock()
+	defer k.processMu.Unlock()
+	if k.stop == nil {
+		return
+	}
+	first := !k.interrupted
+	k.interrupted = true
+	k.stop(context.Canceled)
+	if p := k.process; p != nil && p.busy() {
+		p.interrupt()
+		if first {
+			go p.endUnlessIdle(Grace)
+		}
+	}
+}
+
+// Values describes the living variables.
+func (k *Kernel) Values(ctx context.Context) ([]wire.Value, error) {
+	k.processMu.Lock()
+	p := k.process
+	k.processMu.Unlock()
+	if p == nil || p.hasEnded() {
+		return nil, nil
+	}
+	all, err := p.describe(ctx)
+	for i := range all {
+		all[i].Type, all[i].Summary = cleaned(all[i].Type), cleaned(all[i].Summary)
+	}
+	return all, err
+}
+
+// Set sets an environment variable of the cells.
+func (k *Kernel) Set(name, value string) {
+	k.processMu.Lock()
+	defer k.processMu.Unlock()
+	k.environment[name] = value
+	if k.process != nil {
+		k.process.request(wire.Request{Set: map[string]string{name: value}})
+	}
+}
+
+// Reset ends the host and forgets all names. It returns the variables that were lost.
+func (k *Kernel) Reset() []string {
+	if k.Ready(context.Background()) != nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	lost := k.state.Variables()
+	k.end()
+	k.state, k.archives = cells.NewState(k.tools), map[string]string{}
+	return lost
+}
+
+// end ends the host.
+func (k *Kernel) end() {
+	k.processMu.Lock()
+	defer k.processMu.Unlock()
+	if k.process != nil {
+		k.process.kill()
+		k.process = nil
+	}
+}
+
+// Close ends the host.
+func (k *Kernel) Close() { k.end() }
