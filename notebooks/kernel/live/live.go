@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -178,7 +179,7 @@ func (k *Kernel) execute(c *cells.Cell, plugin string, out Output) error {
 	ended, err := p.run(wire.Run{Cell: c.Number, Plugin: plugin, Args: c.Args}, out)
 	var gone *hostEnded
 	if errors.As(err, &gone) {
-		return k.bury(gone)
+		return k.bury(gone, c)
 	}
 	if err != nil {
 		return err
@@ -198,8 +199,13 @@ func (k *Kernel) execute(c *cells.Cell, plugin string, out Output) error {
 }
 
 // bury says what has died with a host, and forgets it.
-func (k *Kernel) bury(gone *hostEnded) error {
+func (k *Kernel) bury(gone *hostEnded, c *cells.Cell) error {
 	lost := k.state.Variables()
+	for _, name := range c.Variables() {
+		if !slices.Contains(lost, name) {
+			lost = append(lost, name)
+		}
+	}
 	k.processMu.Lock()
 	interrupted := k.interrupted
 	k.processMu.Unlock()
@@ -275,6 +281,22 @@ func (k *Kernel) Set(name, value string) {
 	k.environment[name] = value
 	if k.process != nil {
 		k.process.request(wire.Request{Set: map[string]string{name: value}})
+	}
+}
+
+// ChangeFolder changes the cells' working folder.
+func (k *Kernel) ChangeFolder(folder string) {
+	k.processMu.Lock()
+	defer k.processMu.Unlock()
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(k.folder, folder)
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return // GoNB says so
+	}
+	k.folder = folder
+	if k.process != nil {
+		k.process.request(wire.Request{Directory: folder})
 	}
 }
 

@@ -20,6 +20,8 @@ type proxy struct {
 	broken error         // the failure of the preparation, which every cell then shows
 	ended  chan struct{} // closed when a shutdown has been answered
 	end    sync.Once
+	living *living // runs the cells, or nil if GoNB runs all of them
+	toGoNB *outlet
 
 	mu       sync.Mutex
 	cells    map[string]*cell // with magics, by the id of their request
@@ -43,13 +45,13 @@ type filter func(m *gonb.Message, to *outlet) (pass, changed bool)
 func newProxy(f *front, back *gonb.Channels, kernel *gonb.Kernel, l Launch) *proxy {
 	return &proxy{
 		front: f, back: back, kernel: kernel, launch: l,
-		ended: make(chan struct{}), cells: map[string]*cell{},
+		ended: make(chan struct{}), cells: map[string]*cell{}, toGoNB: &outlet{Socket: back.Shell},
 	}
 }
 
 // run passes messages on until the kernel is shut down, GoNB ends or ctx ends.
 func (p *proxy) run(ctx context.Context) error {
-	go p.pump(p.shell, &outlet{Socket: p.back.Shell}, p.shellRequest)
+	go p.pump(p.shell, p.toGoNB, p.shellRequest)
 	go p.pump(p.control, &outlet{Socket: p.back.Control}, p.controlRequest)
 	go p.pump(p.stdin, &outlet{Socket: p.back.Stdin}, nil)
 	go p.pump(p.back.Shell, p.shell, p.shellReply)
@@ -129,6 +131,9 @@ func (p *proxy) setStatus(request *gonb.Message, state string) {
 // magics.
 func (p *proxy) published(m *gonb.Message, _ *outlet) (pass, changed bool) {
 	c := p.track(m)
+	if p.living != nil {
+		return !p.living.takes(m), true
+	}
 	changed = renumber(m.Content)
 	if c == nil || m.Header.Type != "execute_input" {
 		return true, changed
@@ -197,6 +202,9 @@ func (p *proxy) shellReply(m *gonb.Message, _ *outlet) (pass, changed bool) {
 		p.describe(m.Content)
 		return true, true
 	case "execute_reply":
+		if p.living != nil {
+			return !p.living.takes(m), true
+		}
 		p.mu.Lock()
 		c := p.cells[m.Parent.ID]
 		if c != nil {

@@ -44,6 +44,10 @@ func (p *proxy) executeRequest(m *gonb.Message) (pass, changed bool) {
 		p.refuse(m)
 		return false, false
 	}
+	if p.living != nil {
+		p.living.request(m)
+		return false, false
+	}
 	code := text(m.Content["code"])
 	rest, lines := extractMagics(code)
 	if len(lines) == 0 {
@@ -96,6 +100,9 @@ func errorContent(err error) map[string]any {
 func (p *proxy) controlRequest(m *gonb.Message, to *outlet) (pass, changed bool) {
 	switch m.Header.Type {
 	case "interrupt_request":
+		if p.living != nil {
+			p.living.kernel.Interrupt()
+		}
 		p.mu.Lock()
 		running := p.running
 		p.mu.Unlock()

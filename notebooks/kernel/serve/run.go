@@ -21,6 +21,7 @@ type Launch struct {
 	Env        []string // further variables of the cells, "NAME=value"
 	Magics     []Magic
 	Version    string // for the banner
+	Live       bool   // values live on between cells
 }
 
 // Run serves a kernel to Jupyter. It starts GoNB on private sockets, prepares it for cells, and
@@ -64,6 +65,12 @@ func Run(ctx context.Context, l Launch) error {
 	defer back.Close()
 	p := newProxy(f, back, kernel, l)
 	p.broken = broken
+	if l.Live && broken == nil {
+		if p.living, err = newLiving(ctx, p); err != nil {
+			return err
+		}
+		defer p.living.kernel.Close()
+	}
 	return p.run(ctx)
 }
 

@@ -70,6 +70,17 @@ func shortTemp(t testing.TB) string {
 // against this clone.
 func serve(t testing.TB, root string, magics ...Magic) *served {
 	t.Helper()
+	return serveLaunch(t, root, Launch{Magics: magics})
+}
+
+// serveLive is serve for a kernel whose values live on.
+func serveLive(t testing.TB, magics ...Magic) *served {
+	t.Helper()
+	return serveLaunch(t, "", Launch{Magics: magics, Live: true})
+}
+
+func serveLaunch(t testing.TB, root string, launch Launch) *served {
+	t.Helper()
 	here, tools := builtTools(t)
 	if root == "" {
 		root = here
@@ -78,10 +89,8 @@ func serve(t testing.TB, root string, magics ...Magic) *served {
 	t.Setenv("TMPDIR", dir)
 	t.Setenv(resident.EnvSocket, "") // Run sets it in this process
 	k := &served{key: key, folder: dir, ended: make(chan error, 1)}
-	launch := Launch{
-		Connection: connectionFile(t, dir, key), Root: root, Program: program, Tools: tools, Magics: magics,
-		Version: "test",
-	}
+	launch.Connection, launch.Root, launch.Program = connectionFile(t, dir, key), root, program
+	launch.Tools, launch.Version = tools, "test"
 	ctx, stop := context.WithCancel(context.Background())
 	go func() { k.ended <- Run(ctx, launch) }()
 	var err error

@@ -117,6 +117,17 @@ func (s *State) Variables() []string {
 	return names
 }
 
+// Variables returns the names of the variables that a cell declares.
+func (c *Cell) Variables() []string {
+	var names []string
+	for _, n := range c.names {
+		if n.IsVariable() {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
 // Renewed returns a state without names, which keeps the imports: the state of a kernel whose values have
 // been lost. Its packages get other numbers.
 func (s *State) Renewed() *State {
