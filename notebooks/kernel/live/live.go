@@ -274,6 +274,18 @@ func (k *Kernel) Values(ctx context.Context) ([]wire.Value, error) {
 	return all, err
 }
 
+// Footprint returns the number of compiled cells in the host, and the bytes of their files.
+func (k *Kernel) Footprint() (plugins int, bytes int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, archive := range k.archives {
+		if info, err := os.Stat(strings.TrimSuffix(archive, ".a") + ".so"); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return len(k.archives), bytes
+}
+
 // Set sets an environment variable of the cells.
 func (k *Kernel) Set(name, value string) {
 	k.processMu.Lock()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -77,6 +78,7 @@ func newLiving(ctx context.Context, p *proxy) (*living, error) {
 	l.kernel = live.New(ctx, live.Options{
 		Module: modules[0], Folder: folder, Cache: cache, Scratch: scratch, Offered: offered, Env: hostEnv(p, modules[0]),
 	})
+	p.launch.Magics = append(slices.Clip(p.launch.Magics), l.magics()...)
 	go l.runAll(ctx)
 	return l, nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // oldSuffix marks a name that means an earlier cell's variable in a cell that declares the name again.
-const oldSuffix = "·old"
+const oldSuffix = Mark + "old"
 
 // check finds the types of a cell.
 func (u *unit) check() error {
@@ -303,7 +303,7 @@ func (u *unit) ownNames() map[string]bool {
 // tolerates reports whether an error of the type checker is none in a cell. It notes unused variables.
 func (u *unit) tolerates(e types.Error) bool {
 	switch {
-	case strings.HasPrefix(e.Msg, "declared and not used"):
+	case strings.Contains(e.Msg, "declared and not used"):
 		u.unused[e.Pos] = true
 		return true
 	case e.Soft && strings.Contains(e.Msg, "imported and not used"), e.Soft && strings.Contains(e.Msg, "imported as"):

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/scanner"
 	"go/token"
+	"strings"
 )
 
 // The text around a cell's parts that makes them Go files.
@@ -70,8 +71,12 @@ func (u *unit) parseFile(before, part, after string) (*ast.File, error) {
 	}
 	failure := &Error{Cell: u.number}
 	for _, e := range list {
-		line, column := u.place(e.Pos.Offset - len(before))
-		failure.Problems = append(failure.Problems, Problem{line, column, plain(e.Msg)})
+		line, column := u.place(min(e.Pos.Offset-len(before), len(strings.TrimRight(u.code, " \t\n"))))
+		text := plain(e.Msg)
+		if strings.HasSuffix(text, "found 'EOF'") {
+			text = "the cell ends too early: a bracket is still open"
+		}
+		failure.Problems = append(failure.Problems, Problem{line, column, text})
 	}
 	return nil, failure
 }

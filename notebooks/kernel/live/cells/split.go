@@ -1,6 +1,7 @@
 package cells
 
 import (
+	"go/parser"
 	"go/scanner"
 	"go/token"
 	"strings"
@@ -57,7 +58,10 @@ func split(code string) []chunk {
 			continue
 		}
 		first, depth := i, 0
-		for ; i < len(all) && (depth > 0 || all[i].token != token.SEMICOLON); i++ {
+		for ; i < len(all); i++ {
+			if depth <= 0 && all[i].token == token.SEMICOLON && !inHeader(code, all[first:i+1]) {
+				break
+			}
 			switch all[i].token {
 			case token.LPAREN, token.LBRACE, token.LBRACK:
 				depth++
@@ -72,6 +76,23 @@ func split(code string) []chunk {
 		chunks = append(chunks, c)
 	}
 	return chunks
+}
+
+// inHeader reports whether the semicolon at the end of some tokens belongs to the head of a for, an if
+// or a switch: the text before it is then no statement.
+func inHeader(code string, all []scanned) bool {
+	last := all[len(all)-1]
+	if last.text != ";" {
+		return false // a line's end
+	}
+	for _, t := range all {
+		if t.token == token.FOR || t.token == token.IF || t.token == token.SWITCH {
+			text := bodyStart + code[all[0].offset:last.offset] + bodyEnd
+			_, err := parser.ParseFile(token.NewFileSet(), "", text, parser.SkipObjectResolution)
+			return err != nil
+		}
+	}
+	return false
 }
 
 // kindOf tells a chunk's kind from its tokens.
