@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -68,17 +67,169 @@ func newKernel(t *testing.T) *Kernel {
 	return k
 }
 
-func TestTry(t *testing.T) {
+// steps are cells that run one after the other in one kernel, with what each shows. out is everything on
+// stdout, result is the last expression's text, and err is a part of the failure.
+var steps = []struct{ code, out, result, err string }{
+	{code: "x := 1\nx + 1", result: "2"},
+	{code: "x", result: "1"},
+	{code: "x = 5; fmt.Println(x)", out: "5\n"},
+	{code: "x;"},
+	{code: "func f() int { return 10 * x }\nf()", result: "50"},
+	{code: "x := 7\nf()", result: "70"}, // functions see later values
+	{code: "func f() int { return x }\nfunc g() int { return f() }\ng()", result: "7"},
+	{code: "func f() int { return -x }"},
+	{code: "g()", result: "-7"}, // and later functions
+	{code: "x := fmt.Sprint(x, \"!\")\nx", result: "7!"},
+	{code: "f()", result: "-7"}, // which keep the variable that they were compiled with
+	{code: "type point struct{ x, y float64 }\nfunc (p point) norm() float64 { return math.Hypot(p.x, p.y) }\n" +
+		"func (p *point) move(by float64) { p.x += by }"},
+	{code: "p := point{x: 2, y: 4}\np.move(1)\np.norm()", result: "5"},
+	{code: "ps := map[string][]point{\"a\": {p}}\nfmt.Printf(\"%T %+v\\n\", p, ps)", out: "main.point map[a:[{x:3 y:4}]]\n"},
+	{code: "type stack[T any] struct{ all []T }\nfunc (s *stack[T]) push(t T) *stack[T] { s.all = append(s.all, t); return s }\n" +
+		"func first[T any](s *stack[T]) T { return s.all[0] }"},
+	{code: "s := &stack[point]{}\ns.push(p).push(point{})\nfirst(s).norm()", result: "5"},
+	{code: "add := func(n int) func() int { return func() int { n++; return n } }(3)"},
+	{code: "add()\nadd()", result: "5"},
+	{code: "var once = func() int { fmt.Println(\"once\"); return 3 }()", out: "once\n"},
+	{code: "once", result: "3"},
+	{code: "const big = 1 << 40\nvar e error\nbig", result: "1099511627776"},
+	{code: "import \"strings\"\nfields := strings.Fields(\"a b\")\nlen(fields)", result: "2"},
+	{code: "%%\ny := strings.ToUpper(fields[0])\nunused := 1\nfmt.Println(y)", out: "A\n"},
+	{code: "y", err: "undefined: y"},
+	{code: "%% one two\nfmt.Println(os.Args[1:])", out: "[one two]\n"},
+	{code: "func main() { fmt.Println(\"main\", x) }", out: "main 7!\n"},
+	{code: "func init() { fmt.Println(\"init\") }", out: "init\n"},
+	{code: "z := 1\nz += energie(x)", err: "cell 28, line 2: undefined: energie"},
+	{code: "z", err: "undefined: z"},
+	{code: "func bad(i int) int { return []int{1}[i] }\nk := 9\nbad(k)", err: "index out of range [9]"},
+	{code: "k", result: "9"}, // a panic keeps the values
+	{code: "panic(fmt.Errorf(\"the file is gone\"))", err: "the file is gone"},
+	{code: "os.Open(\"/nowhere\")", err: "open /nowhere: no such file"},
+	{code: "strconv.Atoi(\"12\")", result: "12"},
+	{code: "fmt.Fprintln(os.Stderr, \"aside\")\ndefer fmt.Println(\"last\")\nfmt.Print(\"ü\")", out: "ülast\n"},
+	{code: "figure.NewTable(nil, []any{\"a\", 1.5})", result: "a  1.5\n"},
+	{code: "target.DW4().Name()", result: "dw4"},
+	{code: "type point int\nfunc h(p point) {}"},
+	{code: "p.norm()", result: "5"}, // of the old type
+	{code: "h(p)", err: "the type point was declared again"},
+	{code: "ctx.Err() == nil", result: "true"},
+}
+
+// Values, functions and types of a cell are there in the next.
+func TestCellsShareEverything(t *testing.T) {
 	k := newKernel(t)
-	for i, code := range strings.Split(os.Getenv("CELLS"), "---\n") {
-		began := time.Now()
+	for i, step := range steps {
 		r := &recorder{}
-		err := k.Run(i+1, code, r)
-		fmt.Printf("[%d] %.2fs out=%q err=%q result=%v shown=%d error=%v\n", i+1, time.Since(began).Seconds(), r.stream("stdout"), r.stream("stderr"), r.result, len(r.shown), err)
-		var f *Failure
-		if errors.As(err, &f) {
-			fmt.Printf("   %+v\n", f.Ended)
+		err := k.Run(i+1, step.code, r)
+		switch {
+		case step.err == "" && err != nil, step.err != "" && (err == nil || !strings.Contains(err.Error(), step.err)):
+			t.Errorf("cell %d, %q fails with %v, want %q", i+1, step.code, err, step.err)
+		case r.stream("stdout") != step.out:
+			t.Errorf("cell %d, %q writes %q, want %q", i+1, step.code, r.stream("stdout"), step.out)
+		case fmt.Sprint(r.result["text/plain"]) != step.result && (step.result != "" || r.result != nil):
+			t.Errorf("cell %d, %q shows %v, want %q", i+1, step.code, r.result, step.result)
 		}
 	}
-	fmt.Println(k.Values(context.Background()))
+	all, err := k.Values(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range all {
+		if v.Name == "ps" && (v.Type != "map[string][]main.point" || v.Cell != 14 || v.Summary != "map[a:[{3 4}]]") {
+			t.Errorf("ps is described as %+v", v)
+		}
+	}
+}
+
+// The line of a failure is the line of the cell that holds it.
+func TestAFailureNamesItsLine(t *testing.T) {
+	k := newKernel(t)
+	run(t, k, 1, "func bad(i int) int {\n\treturn []int{1}[i]\n}")
+	err := k.Run(2, "x := 1\n\nbad(x)", &recorder{})
+	var f *Failure
+	if !errors.As(err, &f) || f.Cell != 1 || f.Line != 2 || f.Kind != "Panic" || len(f.Trace) != 2 ||
+		!strings.Contains(f.Trace[1], "cell 2, line 3") {
+		t.Errorf("the failure is %+v", f)
+	}
+}
+
+// run runs a cell that must not fail.
+func run(t *testing.T, k *Kernel, number int, code string) *recorder {
+	t.Helper()
+	r := &recorder{}
+	if err := k.Run(number, code, r); err != nil {
+		t.Fatalf("cell %d, %q: %v", number, code, err)
+	}
+	return r
+}
+
+// What ends the process loses the values, and says so. The next cell starts anew.
+func TestAnEndedHostSaysWhatIsLost(t *testing.T) {
+	k := newKernel(t)
+	for _, c := range []struct{ code, kind, text string }{
+		{"os.Exit(3)", "Error", "exit status 3"},
+		{"go func() { panic(\"aside\") }()\nselect {}", "Panic", "aside"},
+		{"m := map[int]int{}\nfor range 4 {\n\tgo func() {\n\t\tfor {\n\t\t\tm[1]++\n\t\t}\n\t}()\n}\nselect {}",
+			"Panic", "concurrent map"},
+	} {
+		run(t, k, 1, "kept := 1")
+		err := k.Run(2, c.code, &recorder{})
+		var f *Failure
+		if !errors.As(err, &f) || f.Kind != c.kind || !strings.Contains(f.Text, c.text) ||
+			!strings.Contains(strings.Join(f.Lost, " "), "kept") {
+			t.Errorf("%q fails with %v: %+v", c.code, err, f)
+		}
+		if err := k.Run(3, "kept", &recorder{}); err == nil || !strings.Contains(err.Error(), "undefined: kept") {
+			t.Errorf("after %q the value is: %v", c.code, err)
+		}
+	}
+}
+
+// An interrupt cancels ctx. A cell that does not look at ctx loses the values.
+func TestInterrupt(t *testing.T) {
+	k := newKernel(t)
+	run(t, k, 1, "kept := 3")
+	for _, c := range []struct{ code, text, lost string }{
+		{"fmt.Println(\"begun\")\n<-ctx.Done()\npanic(ctx.Err())", "canceled", ""},
+		{"fmt.Println(\"begun\")\nfor {\n}", "after the interrupt", "kept"},
+	} {
+		r := &recorder{}
+		done := make(chan error, 1)
+		go func() { done <- k.Run(2, c.code, r) }()
+		for end := time.Now().Add(time.Minute); r.stream("stdout") == "" && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		k.Interrupt()
+		var f *Failure
+		if err := <-done; !errors.As(err, &f) || f.Kind != "Interrupted" || !strings.Contains(f.Text, c.text) ||
+			strings.Join(f.Lost, " ") != c.lost {
+			t.Errorf("%q ends with %v, %+v", c.code, err, f)
+		}
+	}
+}
+
+// Goroutines may outlive their cell, and their output reaches it.
+func TestAGoroutineOutlivesItsCell(t *testing.T) {
+	k := newKernel(t)
+	r := run(t, k, 1, "go func() {\n\ttime.Sleep(time.Second / 2)\n\tfmt.Println(\"late\")\n}()")
+	for end := time.Now().Add(time.Minute); r.stream("stdout") != "late\n"; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the cell has %q", r.stream("stdout"))
+		}
+	}
+}
+
+// Letters that two reads of a pipe cut apart are put together, and a mark ends a cell's text.
+func TestSplitter(t *testing.T) {
+	s := splitter{mark: []byte("\x1eend\x1e")}
+	var texts []string
+	for _, b := range []byte("aü€Ꞌb\x1eend\x1ec\x1eno") {
+		texts = append(texts, s.add([]byte{b})...)
+	}
+	if got := strings.Join(texts, ""); got != "aü€bc\x1eno" {
+		t.Errorf("the text is %q", got)
+	}
+	if got := s.add([]byte("d\x1eend\x1ee")); len(got) != 2 || got[0] != "d" || got[1] != "e" {
+		t.Errorf("a mark cuts %q", got)
+	}
 }

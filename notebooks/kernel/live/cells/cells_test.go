@@ -95,6 +95,8 @@ var scripts = []struct {
 	{"a value that nobody uses", []string{"x := 1\nx\ny := 2"}, "", "x (variable of type int) is not used"},
 	{"a hidden type", []string{"r := rand.New(nil)\nw := strings.NewReplacer().Replace\nv := os.Stdout.SyscallConn"}, "r *rand.Rand, " +
 		"v func() (syscall.RawConn, error), w func(s string) string", ""},
+	{"a conversion at the end", []string{"x := 1\nfloat64(x)"}, "x int", ""},
+	{"a conversion at the end, not shown", []string{"x := 1\nlen([]int{x});"}, "x int", ""},
 	{"C", []string{"import \"C\""}, "", "the cell cannot live: it imports C"},
 }
 

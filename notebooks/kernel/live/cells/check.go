@@ -68,11 +68,6 @@ func (u *unit) arrange() error {
 		case *ast.ExprStmt:
 			if i == len(u.script)-1 && u.bodyAt < 0 {
 				u.result = n
-				if !isCall(n.X) {
-					statement = &ast.AssignStmt{
-						Lhs: []ast.Expr{ast.NewIdent("_")}, TokPos: n.Pos(), Tok: token.ASSIGN, Rhs: []ast.Expr{n.X},
-					}
-				}
 			}
 		case *ast.EmptyStmt:
 			continue
@@ -202,18 +197,6 @@ func variables(n *ast.DeclStmt) []*ast.ValueSpec {
 	return specs
 }
 
-func isCall(e ast.Expr) bool {
-	switch e := e.(type) {
-	case *ast.CallExpr:
-		return true
-	case *ast.ParenExpr:
-		return isCall(e.X)
-	case *ast.UnaryExpr:
-		return e.Op == token.ARROW
-	}
-	return false
-}
-
 // procedure wraps statements for the type checker.
 func procedure(list []ast.Stmt) ast.Decl {
 	return &ast.FuncDecl{
@@ -308,6 +291,8 @@ func (u *unit) tolerates(e types.Error) bool {
 		return true
 	case e.Soft && strings.Contains(e.Msg, "imported and not used"), e.Soft && strings.Contains(e.Msg, "imported as"):
 		return true
+	case u.result != nil && e.Pos == u.result.X.Pos() && strings.HasSuffix(e.Msg, "is not used"):
+		return true // the cell shows it
 	case strings.HasPrefix(e.Msg, "initialization cycle"):
 		return true // the cell initialises its variables in its own order
 	case strings.HasPrefix(e.Msg, "implicit assignment to unexported field"):

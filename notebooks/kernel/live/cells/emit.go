@@ -224,7 +224,7 @@ func (u *unit) writeStep(b *strings.Builder, s step) {
 		u.writeVar(b, s.spec)
 	case u.result != nil && s.node == u.result && u.shows():
 		u.writeLines(b, start, u.alias(valuesPath)+".Show(", u.text(start, end), ")")
-	case u.result != nil && s.node == u.result && !isCall(u.result.X):
+	case u.result != nil && s.node == u.result && u.hasOneValue():
 		u.writeLines(b, start, "_ = ", u.text(start, end), "")
 	default:
 		u.writeLines(b, start, "", u.text(start, end), "")
@@ -267,6 +267,13 @@ func (u *unit) shows() bool {
 	}
 	tv := u.info.Types[u.result.X]
 	return !last.silent && !tv.IsVoid() && !u.prints(u.result.X)
+}
+
+// hasOneValue reports whether the last expression has one value, which a statement may not leave unused.
+func (u *unit) hasOneValue() bool {
+	tv := u.info.Types[u.result.X]
+	_, several := tv.Type.(*types.Tuple)
+	return !tv.IsVoid() && !several
 }
 
 // prints reports whether an expression is a call of fmt's functions that print, whose results nobody
