@@ -46,6 +46,7 @@ type Kernel struct {
 	mu       sync.Mutex // guards a cell's run
 	state    *cells.State
 	archives map[string]string // of cells, by import path
+	symbols  symbols           // that cells offer
 
 	processMu   sync.Mutex // guards the fields below
 	process     *process
@@ -66,7 +67,7 @@ func (f *Failure) Error() string { return f.Text }
 // New returns a kernel that prepares itself in the background.
 func New(ctx context.Context, o Options) *Kernel {
 	k := &Kernel{
-		options: o, prepared: make(chan struct{}), archives: map[string]string{},
+		options: o, prepared: make(chan struct{}), archives: map[string]string{}, symbols: symbols{},
 		environment: map[string]string{}, folder: o.Folder,
 	}
 	go func() {
@@ -144,11 +145,23 @@ func (k *Kernel) build(ctx context.Context, c *cells.Cell) (plugin string, err e
 		return "", err
 	}
 	plugin = base + ".so"
-	if err := k.tools.linkPlugin(ctx, c.Path, config, archive, plugin); err != nil {
+	if err := k.tools.linkPlugin(ctx, c.Path, archive, plugin, k.archives, k.symbols); err != nil {
 		return "", err
 	}
 	k.archives[c.Path] = archive
+	if err := k.symbols.add(plugin, func(name string) bool { return k.isOwn(c, name) }); err != nil {
+		return "", err
+	}
 	return plugin, nil
+}
+
+// isOwn reports whether a symbol of a cell's plugin is the cell's, and not the host's.
+func (k *Kernel) isOwn(c *cells.Cell, name string) bool {
+	if strings.HasPrefix(name, "type:") {
+		_, known := k.tools.symbols[name]
+		return !known
+	}
+	return strings.Contains(name, c.Path)
 }
 
 // compilerError turns the compiler's output into the problems of a cell.
@@ -176,7 +189,16 @@ func (k *Kernel) execute(c *cells.Cell, plugin string, out Output) error {
 	if err != nil {
 		return err
 	}
-	ended, err := p.run(wire.Run{Cell: c.Number, Plugin: plugin, Args: c.Args}, out)
+	request := wire.Run{Cell: c.Number, Plugin: plugin, Args: c.Args}
+	ended, err := p.run(request, out)
+	if err == nil && ended.Kind == wire.Unloaded && strings.Contains(ended.Text, "undefined symbol") {
+		// The cell uses what the linker has left out of the host.
+		request.Plugin = strings.TrimSuffix(plugin, ".so") + "-whole.so"
+		if err := k.tools.linkWhole(context.Background(), c.Path, k.archives[c.Path], request.Plugin); err != nil {
+			return err
+		}
+		ended, err = p.run(request, out)
+	}
 	var gone *hostEnded
 	if errors.As(err, &gone) {
 		return k.bury(gone, c)
@@ -224,7 +246,7 @@ func (k *Kernel) bury(gone *hostEnded, c *cells.Cell) error {
 // forget drops the names of a host that has ended. Imports stay.
 func (k *Kernel) forget() {
 	k.state = k.state.Renewed()
-	k.archives = map[string]string{}
+	k.archives, k.symbols = map[string]string{}, symbols{}
 }
 
 // host returns the running host, or starts one.
@@ -321,7 +343,7 @@ func (k *Kernel) Reset() []string {
 	defer k.mu.Unlock()
 	lost := k.state.Variables()
 	k.end()
-	k.state, k.archives = cells.NewState(k.tools), map[string]string{}
+	k.state, k.archives, k.symbols = cells.NewState(k.tools), map[string]string{}, symbols{}
 	return lost
 }
 

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type toolchain struct {
 	tools   string          // of the compiler and the linker
 	cc      string          // the C compiler, which links plugins
 	program string          // the host
+	symbols symbols         // that the host offers
 	offered map[string]bool // packages that need no import
 
 	mu       sync.Mutex
@@ -64,8 +66,11 @@ func prepare(ctx context.Context, folder, cache string, offered []string) (*tool
 	}
 	t.importer = importer.ForCompiler(token.NewFileSet(), "gc", t.open)
 	var err error
-	t.program, err = t.linkHost(ctx, cache)
-	return t, err
+	if t.program, err = t.linkHost(ctx, cache); err != nil {
+		return nil, err
+	}
+	t.symbols = symbols{}
+	return t, t.symbols.add(t.program, func(string) bool { return true })
 }
 
 // findTools finds Go's compiler and linker, and checks that this program understands their files.
@@ -252,14 +257,79 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 
 // compile compiles one file to the archive of a package.
 func (t *toolchain) compile(ctx context.Context, path, config, source, archive string) error {
-	return t.tool(ctx, filepath.Dir(source), "compile", "-o", archive, "-p", path, "-complete", "-dynlink", "-linkshared",
+	return t.tool(ctx, filepath.Dir(source), "compile", "-o", archive, "-p", path, "-complete", "-dynlink", "-linkshared", "-dwarf=false",
 		"-trimpath", filepath.Dir(source)+"=>", "-importcfg", config, "-pack", source)
 }
 
-// linkPlugin links the archive of a cell to a plugin.
-func (t *toolchain) linkPlugin(ctx context.Context, path, config, archive, plugin string) error {
+// linkPlugin links the archive of a cell to a plugin. more are the archives of earlier cells, and cells
+// is what they offer.
+func (t *toolchain) linkPlugin(
+	ctx context.Context, path, archive, plugin string, more map[string]string, cells symbols,
+) error {
+	err := t.linkSmall(ctx, path, archive, plugin, more, cells)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return t.linkWhole(ctx, path, archive, plugin)
+}
+
+// linkWhole links a plugin that holds everything which the cell uses.
+func (t *toolchain) linkWhole(ctx context.Context, path, archive, plugin string) error {
+	config := filepath.Join(filepath.Dir(plugin), "importcfg")
 	return t.tool(ctx, filepath.Dir(plugin), "link", "-o", plugin, "-importcfg", config, "-buildmode=plugin",
 		"-pluginpath", path, "-s", "-w", "-extld", t.cc, archive)
+}
+
+// dropStub is a C compiler that forgets the stub, so that the plugin does not ask for it when loaded.
+const dropStub = `#!/bin/sh
+for a; do
+	shift
+	case "$a" in -lhost|-L*|-Wl,-rpath*) ;; *) set -- "$@" "$a" ;; esac
+done
+exec %s "$@"
+`
+
+// linkSmall links a plugin that takes everything but the cell from the running host. It fails for a cell
+// that uses what the host does not have.
+func (t *toolchain) linkSmall(
+	ctx context.Context, path, archive, plugin string, more map[string]string, cells symbols,
+) error {
+	if runtime.GOARCH != "amd64" {
+		return errors.ErrUnsupported // stubs are written for this processor alone
+	}
+	object, err := os.ReadFile(archive)
+	if err != nil {
+		return err
+	}
+	used, err := references(object)
+	if err != nil {
+		return err
+	}
+	folder := filepath.Dir(plugin)
+	stub, config, linker := filepath.Join(folder, stubName), filepath.Join(folder, "stubcfg"), filepath.Join(folder, "ld.sh")
+	var b strings.Builder
+	t.mu.Lock()
+	for path := range t.archives {
+		fmt.Fprintf(&b, "packageshlib %s=%s\n", path, stub)
+	}
+	t.mu.Unlock()
+	for path := range more {
+		fmt.Fprintf(&b, "packageshlib %s=%s\n", path, stub)
+	}
+	err = errors.Join(writeStub(stub, used, offer{cells, t.symbols}, t.symbols[knownBytes].data),
+		os.WriteFile(config, []byte(b.String()), 0o600),
+		os.WriteFile(linker, fmt.Appendf(nil, dropStub, t.cc), 0o700))
+	if err != nil {
+		return err
+	}
+	err = t.tool(ctx, folder, "link", "-o", plugin, "-importcfg", config, "-linkshared", "-buildmode=plugin",
+		"-pluginpath", path, "-s", "-w", "-extld", linker, archive)
+	if err != nil {
+		return err
+	}
+	const word = 8
+	next := binary.LittleEndian.Uint64(t.symbols[moduleType].data) - word
+	return useHost(plugin, uint32(next))
 }
 
 // toolError is the output of a compiler or linker that failed.

@@ -53,11 +53,10 @@ func (e *Unsupported) Error() string { return "the cell cannot live: " + e.Why }
 
 // Cell is a checked and written cell.
 type Cell struct {
-	Number  int      // as the user sees it
-	Path    string   // the import path of its package
-	Source  string   // its package, or "" if there is nothing to run
-	Imports []string // the packages that it imports, cells included
-	Args    []string // for os.Args, of a line %%
+	Number int      // as the user sees it
+	Path   string   // the import path of its package
+	Source string   // its package, or "" if there is nothing to run
+	Args   []string // for os.Args, of a line %%
 
 	names   []*Name           // that it declares
 	imports map[string]string // that it adds, by local name

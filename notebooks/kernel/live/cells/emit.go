@@ -60,11 +60,9 @@ func (u *unit) emit() (*Cell, error) {
 	}
 	var head strings.Builder
 	head.WriteString("package " + writtenPackage + "\n\n")
-	paths := map[string]bool{}
-	add := func(name, path string) {
-		paths[path] = true
-		fmt.Fprintf(&head, "import %s %q\n", name, path)
-	}
+	// The linker wants to know these two packages by the cell.
+	head.WriteString("import _ \"runtime\"\nimport _ \"runtime/cgo\"\n")
+	add := func(name, path string) { fmt.Fprintf(&head, "import %s %q\n", name, path) }
 	for _, name := range slices.Sorted(maps.Keys(imported)) {
 		add(name, imported[name])
 	}
@@ -77,7 +75,6 @@ func (u *unit) emit() (*Cell, error) {
 	for _, path := range c.blank {
 		add("_", path)
 	}
-	c.Imports = slices.Sorted(maps.Keys(paths))
 	c.Source = head.String() + "\n" + body.String()
 	return c, nil
 }
@@ -193,6 +190,8 @@ func (u *unit) writeRun(b *strings.Builder, inits int) (runs bool) {
 	fmt.Fprintf(b, "func init() { %s.Load(%s) }\n\nfunc %s() {\n", u.alias(valuesPath), runName, runName)
 	for _, n := range u.defined {
 		switch {
+		case isPlainType(n.object): // the linker must not leave it out, since later cells use it
+			fmt.Fprintf(b, "%s.Keep((*%s)(nil))\n", u.alias(valuesPath), u.reference(n))
 		case !hasPlace(n.object):
 		case n.IsVariable():
 			fmt.Fprintf(b, "%s.Declare(%q, &%s, %d)\n", u.alias(valuesPath), n.Name, u.reference(n), u.number)
@@ -215,6 +214,16 @@ func (u *unit) writeRun(b *strings.Builder, inits int) (runs bool) {
 	}
 	b.WriteString("}\n")
 	return len(u.defined) > 0 || len(u.steps) > 0 || u.body != nil || main
+}
+
+// isPlainType reports whether an object is a type that needs no type arguments.
+func isPlainType(object types.Object) bool {
+	t, ok := object.(*types.TypeName)
+	if !ok {
+		return false
+	}
+	named, ok := t.Type().(interface{ TypeParams() *types.TypeParamList })
+	return !ok || named.TypeParams().Len() == 0
 }
 
 func (u *unit) writeStep(b *strings.Builder, s step) {
