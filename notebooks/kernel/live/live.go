@@ -19,6 +19,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/janpfeifer/gonb/gonbui/protocol"
+
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
 )
@@ -294,6 +296,16 @@ func (k *Kernel) Values(ctx context.Context) ([]wire.Value, error) {
 		all[i].Type, all[i].Summary = cleaned(all[i].Type), cleaned(all[i].Summary)
 	}
 	return all, err
+}
+
+// Tell hands a value of a widget to the running cell.
+func (k *Kernel) Tell(value *protocol.CommValue) {
+	k.processMu.Lock()
+	p := k.process
+	k.processMu.Unlock()
+	if p != nil {
+		p.tell(value)
+	}
 }
 
 // Footprint returns the number of compiled cells in the host, and the bytes of their files.

@@ -41,7 +41,8 @@ type toolchain struct {
 
 	mu       sync.Mutex
 	archives map[string]string   // compiled packages by import path
-	named    map[string][]string // import paths by package name, for packages that need no import
+	named    map[string][]string // import paths by package name
+	rank     map[string]int      // of import paths
 	importer types.Importer
 }
 
@@ -54,6 +55,7 @@ var errUnsupported = errors.New("cells run one by one, and their values do not l
 func prepare(ctx context.Context, folder, cache string, offered []string) (*toolchain, error) {
 	t := &toolchain{
 		folder: folder, archives: map[string]string{}, named: map[string][]string{}, offered: map[string]bool{},
+		rank: maps.Clone(ranks),
 	}
 	for _, path := range offered {
 		t.offered[path] = true
@@ -135,12 +137,17 @@ func (t *toolchain) list(ctx context.Context, paths []string) (changed string, e
 			continue
 		}
 		t.archives[path] = fields[3]
-		if t.offered[path] || fields[2] == "true" && isPublic(path) {
+		if t.offered[path] {
+			t.rank[path] = offeredRank
+		} else if fields[2] != "true" {
+			t.rank[path] = foreignRank
+		}
+		if isPublic(path) && name != "main" {
 			t.named[name] = append(t.named[name], path)
 		}
 	}
 	for _, all := range t.named {
-		slices.SortFunc(all, likelier)
+		slices.SortFunc(all, t.likelier)
 	}
 	return changed, nil
 }
@@ -150,12 +157,18 @@ func isPublic(path string) bool {
 		!strings.HasPrefix(path, "vendor/")
 }
 
-// rank orders packages of one name: the smaller is the likelier in a notebook.
-var rank = map[string]int{"math/rand/v2": -3, "math/rand": -2, "text/template": -2, "html/template": -1}
+// ranks orders packages of one name: the smaller is the likelier in a notebook. Packages without a rank
+// are of the standard library.
+var ranks = map[string]int{"math/rand/v2": -3, "math/rand": -2, "text/template": -2, "html/template": -1}
 
-func likelier(a, b string) int {
-	if rank[a] != rank[b] {
-		return rank[a] - rank[b]
+const (
+	offeredRank = -10
+	foreignRank = 10
+)
+
+func (t *toolchain) likelier(a, b string) int {
+	if t.rank[a] != t.rank[b] {
+		return t.rank[a] - t.rank[b]
 	}
 	if len(a) != len(b) {
 		return len(a) - len(b)

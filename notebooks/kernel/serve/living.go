@@ -183,7 +183,9 @@ func (l *living) perform(m *gonb.Message, count int, code string) map[string]any
 
 // runOwn runs the Go code of a cell.
 func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any {
-	err := l.kernel.Run(count, code, &shownOutput{l.proxy, *m, count})
+	out := &shownOutput{proxy: l.proxy, request: *m, count: count}
+	err := l.kernel.Run(count, code, out)
+	out.close()
 	var foreign *cells.Unsupported
 	switch {
 	case err == nil:

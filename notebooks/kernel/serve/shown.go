@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live"
@@ -15,6 +16,10 @@ type shownOutput struct {
 	*proxy
 	request gonb.Message
 	count   int
+
+	mu     sync.Mutex
+	ended  bool
+	bridge *bridge // to GoNB's widgets, or nil
 }
 
 // Stream publishes text.
@@ -43,8 +48,26 @@ func (o *shownOutput) Result(data map[string]any) {
 	})
 }
 
-// Interact drops what widgets send.
-func (o *shownOutput) Interact(any) {}
+// Interact passes a message of a widget to GoNB, which knows the front end's widgets.
+func (o *shownOutput) Interact(message any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return
+	}
+	if o.bridge == nil {
+		o.bridge = o.living.openBridge(&o.request)
+	}
+	o.bridge.send(message)
+}
+
+// close ends the connection of the cell's widgets.
+func (o *shownOutput) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = true
+	o.bridge.close()
+}
 
 // The colours of an error's text.
 const (
