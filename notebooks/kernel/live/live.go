@@ -85,6 +85,16 @@ func New(ctx context.Context, o Options) *Kernel {
 	return k
 }
 
+// Warm compiles the packages that cells use and links the host, so that a kernel starts at once. On a
+// machine that cannot load plugins it does nothing.
+func Warm(ctx context.Context, o Options) error {
+	_, err := prepare(ctx, o.Module, o.Cache, o.Offered)
+	if errors.Is(err, errUnsupported) {
+		return nil
+	}
+	return err
+}
+
 // Ready waits until the kernel can run cells, and returns the reason if it cannot.
 func (k *Kernel) Ready(ctx context.Context) error {
 	select {

@@ -234,9 +234,6 @@ func (t *toolchain) importConfig(file string, more map[string]string) error {
 	return os.WriteFile(file, []byte(b.String()), 0o600)
 }
 
-// hostMain is the main package of the host.
-const hostMain = "package main\n\nimport \"" + module + "host\"\n\nfunc main() { host.Main() }\n"
-
 // linkHost returns the host program for the packages. It links the program unless the cache has it.
 func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) {
 	sum := sha256.New()
@@ -256,15 +253,17 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
 	}
-	source, object, config := filepath.Join(folder, "main.go"), filepath.Join(folder, "main.a"), filepath.Join(folder, "importcfg")
-	if err := errors.Join(os.WriteFile(source, []byte(hostMain), 0o600), t.importConfig(config, nil)); err != nil {
+	source, object := filepath.Join(folder, "main.go"), filepath.Join(folder, "main.a")
+	config := filepath.Join(folder, "importcfg")
+	err := errors.Join(os.WriteFile(source, []byte(t.hostMain()), 0o600), t.importConfig(config, nil))
+	if err != nil {
 		return "", err
 	}
 	if err := t.compile(ctx, "main", config, source, object); err != nil {
 		return "", err
 	}
-	err := t.tool(ctx, folder, "link", "-o", program+".part", "-importcfg", config, "-buildmode=pie", "-linkmode=external",
-		"-s", "-w", "-extld", t.cc, object)
+	err = t.tool(ctx, folder, "link", "-o", program+".part", "-importcfg", config, "-buildmode=pie",
+		"-linkmode=external", "-s", "-w", "-extld", t.cc, object)
 	return program, errors.Join(err, os.Rename(program+".part", program))
 }
 

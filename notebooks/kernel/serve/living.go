@@ -51,9 +51,9 @@ type lent struct {
 
 // newLiving returns the runner of a kernel's cells. The process of the values starts in the background.
 func newLiving(ctx context.Context, p *proxy) (*living, error) {
-	modules, err := filepath.Glob(filepath.Join(p.kernel.Dir(), "gonb_*"))
-	if err != nil || len(modules) != 1 {
-		return nil, fmt.Errorf("kernel: GoNB has made %d folders for its cells, not one", len(modules))
+	module, err := moduleFolder(p.kernel.Dir())
+	if err != nil {
+		return nil, err
 	}
 	cache, err := gonb.CacheFolder()
 	if err != nil {
@@ -71,12 +71,8 @@ func newLiving(ctx context.Context, p *proxy) (*living, error) {
 		proxy: p, queue: make(chan gonb.Message, 4096), scratch: scratch,
 		sources: map[int]string{}, aborted: map[string]bool{}, shown: map[string]bool{},
 	}
-	offered := make([]string, len(imports))
-	for i, path := range imports {
-		offered[i] = gonb.Module + "/" + path
-	}
 	l.kernel = live.New(ctx, live.Options{
-		Module: modules[0], Folder: folder, Cache: cache, Scratch: scratch, Offered: offered, Env: hostEnv(p, modules[0]),
+		Module: module, Folder: folder, Cache: cache, Scratch: scratch, Offered: offered(), Env: hostEnv(p, module),
 	})
 	p.launch.Magics = append(slices.Clip(p.launch.Magics), l.magics()...)
 	go l.runAll(ctx)

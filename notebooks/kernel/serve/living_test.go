@@ -16,7 +16,6 @@ type outcome struct {
 	kinds  []string // of the published messages, without status
 	count  any
 	out    *ipynb.Collector
-	reply  string // the status of the reply
 	error  map[string]any
 	result map[string]any
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live"
 )
 
 // imports are the packages that every cell can use without an import. Nothing else is prepared,
@@ -63,9 +64,9 @@ func runCell(ctx context.Context, client *gonb.Client, code string) error {
 // setModule copies root's go.mod to the module of the cells in GoNB's folder dir, and puts root in
 // the place of the module eqflow.
 func setModule(ctx context.Context, dir, root string) error {
-	folders, err := filepath.Glob(filepath.Join(dir, "gonb_*"))
-	if err != nil || len(folders) != 1 {
-		return fmt.Errorf("kernel: GoNB has made %d folders for its cells, not one; restart the kernel", len(folders))
+	folder, err := moduleFolder(dir)
+	if err != nil {
+		return err
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join(root, name))
@@ -73,11 +74,11 @@ func setModule(ctx context.Context, dir, root string) error {
 			return fmt.Errorf("kernel: the code that cells compile against has moved: %w; "+
 				"run `eqflow kernel install` in its clone", err)
 		}
-		if err := os.WriteFile(filepath.Join(folders[0], name), text, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
 			return fmt.Errorf("kernel: cannot write the cells' %s: %w", name, err)
 		}
 	}
-	_, err = gonb.GoCommand(ctx, folders[0], "mod", "edit", "-module=notebook",
+	_, err = gonb.GoCommand(ctx, folder, "mod", "edit", "-module=notebook",
 		"-replace="+gonb.Module+"="+root, "-require="+gonb.Module+"@v0.0.0")
 	return err
 }
@@ -114,5 +115,34 @@ func Warm(ctx context.Context, tools gonb.Toolchain, root string) error {
 	if err := prepare(ctx, client, root); err != nil {
 		return err
 	}
-	return runCell(ctx, client, warmCell)
+	if err := runCell(ctx, client, warmCell); err != nil {
+		return err
+	}
+	module, err := moduleFolder(client.Dir())
+	if err != nil {
+		return err
+	}
+	cache, err := gonb.CacheFolder()
+	if err != nil {
+		return err
+	}
+	return live.Warm(ctx, live.Options{Module: module, Cache: cache, Offered: offered()})
+}
+
+// moduleFolder returns the folder of the cells' module in GoNB's folder dir.
+func moduleFolder(dir string) (string, error) {
+	folders, err := filepath.Glob(filepath.Join(dir, "gonb_*"))
+	if err != nil || len(folders) != 1 {
+		return "", fmt.Errorf("kernel: GoNB has made %d folders for its cells, not one; restart the kernel", len(folders))
+	}
+	return folders[0], nil
+}
+
+// offered returns the import paths of the packages that cells can use without an import.
+func offered() []string {
+	paths := make([]string, len(imports))
+	for i, path := range imports {
+		paths[i] = gonb.Module + "/" + path
+	}
+	return paths
 }

@@ -40,8 +40,9 @@ type place struct {
 	cell    int
 }
 
-// Main serves requests until the kernel closes its end.
-func Main() {
+// Main serves requests until the kernel closes its end. kept is what the program must hold for cells.
+func Main(kept []any) {
+	keepRuntime(len(kept))
 	h := &host{
 		events: json.NewEncoder(os.NewFile(wire.EventFile, "events")), mark: os.Getenv(wire.EnvMark),
 		declared: map[string]place{}, outputs: [2]*os.File{os.Stdout, os.Stderr},

@@ -24,8 +24,8 @@ func Declare(name string, pointer any, cell int) { OnDeclare(name, pointer, cell
 // Load tells the host how to run the cell that is being loaded.
 func Load(run func()) { OnLoad(run) }
 
-// Keep makes the linker keep the type that a pointer points to, with its methods.
-func Keep(pointer any) { kept = pointer }
+// Kept is what Keep was given last. Without it the compiler would drop the call.
+var Kept any
 
-// kept is what Keep was given last. Without it the compiler would drop the call.
-var kept any
+// Keep makes the linker keep the type that a pointer points to, with its methods.
+func Keep(pointer any) { Kept = pointer }
