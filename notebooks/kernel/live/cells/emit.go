@@ -180,6 +180,9 @@ func (u *unit) writeVariables(b *strings.Builder) error {
 			return u.failure(n.object.Pos(), "%s has the type %s, which has no name outside its package: "+
 				"keep it in a function or below a line %%%%, or give it an interface type by var", n.Name, hidden)
 		}
+		if isBehindPointer(n.object) {
+			text = "= new(" + text + ")"
+		}
 		u.writeLines(b, u.offset(n.object.Pos()), "var ", visible(n.Name)+" "+text, "")
 	}
 	return nil

@@ -40,13 +40,31 @@ func (u *unit) alias(path string) string {
 
 // reference returns the text that means a living name in the written package.
 func (u *unit) reference(n *Name) string {
+	text := visible(n.Name)
 	switch n.home {
 	case u.path:
-		return visible(n.Name)
 	case valuesPath:
 		return u.alias(valuesPath) + ".Ctx"
+	default:
+		text = u.alias(n.home) + "." + text
 	}
-	return u.alias(n.home) + "." + visible(n.Name)
+	if isBehindPointer(n.object) {
+		return "(*" + text + ")"
+	}
+	return text
+}
+
+// isBehindPointer reports whether the package keeps a variable behind a pointer: a struct or an array.
+// For variables of such types the linker wants to know the whole type, which a stub does not tell.
+func isBehindPointer(object types.Object) bool {
+	if _, ok := object.(*types.Var); !ok {
+		return false
+	}
+	switch object.Type().Underlying().(type) {
+	case *types.Struct, *types.Array:
+		return true
+	}
+	return false
 }
 
 // typeWriter writes types as the written package must name them.
