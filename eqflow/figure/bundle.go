@@ -1,8 +1,8 @@
 package figure
 
-// Bundle returns the form in which Show displays a value, by MIME type: raw bytes for pictures, text for
-// everything else. A film has a page and its animated picture; a table has HTML and text. The error says
-// that a value has no such form, or why it could not be drawn.
+// Bundle returns the form in which Show displays a value, by MIME type: raw bytes for pictures,
+// text for everything else. A film has a page and its animated picture; a table has HTML and text.
+// The error says that a value has no such form, or why it could not be drawn.
 func Bundle(v any) (map[string]any, error) {
 	d, err := displayableOf(v)
 	if err != nil {

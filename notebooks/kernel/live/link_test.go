@@ -15,7 +15,8 @@ var usual = []string{
 	"slices.Sort(x[\"a\"])\nstrings.Repeat(\"a\", 3)",
 	"ch := make(chan int, 1)\nselect {\ncase ch <- 1:\ndefault:\n}\nv, ok := <-ch",
 	"type pair struct{ a, b float64 }\nfunc (p pair) sum() float64 { return p.a + p.b }\npair{1, 2}.sum()",
-	"own := target.MustFromGraph(\"one\", 3, 2, func(x *graph.Node) *graph.Node { return graph.ReduceSum(graph.Square(x), -1) })",
+	"own := target.MustFromGraph(\"one\", 3, 2, func(x *graph.Node) *graph.Node {\n" +
+		"\treturn graph.ReduceSum(graph.Square(x), -1)\n})",
 	"history, err := m.Train(ctx, train.Data{}, train.Run{})",
 }
 
@@ -39,7 +40,8 @@ func TestUsualCellsAreLinkedSmall(t *testing.T) {
 			}
 		}
 		again := filepath.Join(t.TempDir(), filepath.Base(plugin))
-		if err := k.tools.linkSmall(context.Background(), c.Path, k.archives[c.Path], again, before, k.symbols); err != nil {
+		err = k.tools.linkSmall(context.Background(), c.Path, k.archives[c.Path], again, before, k.symbols)
+		if err != nil {
 			t.Errorf("%q is not linked against the stub: %v", code, err)
 		}
 	}

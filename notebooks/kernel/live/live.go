@@ -1,10 +1,10 @@
 // Package live runs the cells of a notebook so that their values live on.
 //
-// A Kernel has a state of living names, which package cells compiles cells against, and a process, the
-// host, which holds the values (process.go). A cell becomes a plugin (toolchain.go), which the host loads
-// and runs. What the cell writes and displays goes to the cell's Output (outputs.go). A cell that ends
-// the host, by os.Exit or by a panic in a goroutine of its own, loses all values; the next cell starts a
-// new host.
+// A Kernel has a state of living names, which package cells compiles cells against, and a process,
+// the host, which holds the values (process.go). A cell becomes a plugin (toolchain.go), which the
+// host loads and runs. What the cell writes and displays goes to the cell's Output (outputs.go). A
+// cell that ends the host, by os.Exit or by a panic in a goroutine of its own, loses all values;
+// the next cell starts a new host.
 package live
 
 import (
@@ -85,8 +85,8 @@ func New(ctx context.Context, o Options) *Kernel {
 	return k
 }
 
-// Warm compiles the packages that cells use and links the host, so that a kernel starts at once. On a
-// machine that cannot load plugins it does nothing.
+// Warm compiles the packages that cells use and links the host, so that a kernel starts at once. On
+// a machine that cannot load plugins it does nothing.
 func Warm(ctx context.Context, o Options) error {
 	_, err := prepare(ctx, o.Module, o.Cache, o.Offered)
 	if errors.Is(err, errUnsupported) {
@@ -105,9 +105,9 @@ func (k *Kernel) Ready(ctx context.Context) error {
 	}
 }
 
-// Run runs a cell. number is the cell's number as the user sees it. The error is a *cells.Error for a
-// cell that does not compile, a *cells.Unsupported for one that cannot live, and a *Failure for one that
-// failed.
+// Run runs a cell. number is the cell's number as the user sees it. The error is a *cells.Error for
+// a cell that does not compile, a *cells.Unsupported for one that cannot live, and a *Failure for
+// one that failed.
 func (k *Kernel) Run(number int, code string, out Output) error {
 	if err := k.Ready(context.Background()); err != nil {
 		return err
@@ -146,7 +146,8 @@ func (k *Kernel) Run(number int, code string, out Output) error {
 func (k *Kernel) build(ctx context.Context, c *cells.Cell) (plugin string, err error) {
 	base := filepath.Join(k.options.Scratch, strings.ReplaceAll(c.Path, "/", "-"))
 	source, archive, config := base+".go", base+".a", filepath.Join(k.options.Scratch, "importcfg")
-	if err := errors.Join(os.WriteFile(source, []byte(c.Source), 0o600), k.tools.importConfig(config, k.archives)); err != nil {
+	err = errors.Join(os.WriteFile(source, []byte(c.Source), 0o600), k.tools.importConfig(config, k.archives))
+	if err != nil {
 		return "", err
 	}
 	if err := k.tools.compile(ctx, c.Path, config, source, archive); err != nil {

@@ -67,8 +67,8 @@ func newKernel(t *testing.T) *Kernel {
 	return k
 }
 
-// steps are cells that run one after the other in one kernel, with what each shows. out is everything on
-// stdout, result is the last expression's text, and err is a part of the failure.
+// steps are cells that run one after the other in one kernel, with what each shows. out is
+// everything on stdout, result is the last expression's text, and err is a part of the failure.
 var steps = []struct{ code, out, result, err string }{
 	{code: "x := 1\nx + 1", result: "2"},
 	{code: "x", result: "1"},
@@ -84,8 +84,10 @@ var steps = []struct{ code, out, result, err string }{
 	{code: "type point struct{ x, y float64 }\nfunc (p point) norm() float64 { return math.Hypot(p.x, p.y) }\n" +
 		"func (p *point) move(by float64) { p.x += by }"},
 	{code: "p := point{x: 2, y: 4}\np.move(1)\np.norm()", result: "5"},
-	{code: "ps := map[string][]point{\"a\": {p}}\nfmt.Printf(\"%T %+v\\n\", p, ps)", out: "main.point map[a:[{x:3 y:4}]]\n"},
-	{code: "type stack[T any] struct{ all []T }\nfunc (s *stack[T]) push(t T) *stack[T] { s.all = append(s.all, t); return s }\n" +
+	{code: "ps := map[string][]point{\"a\": {p}}\nfmt.Printf(\"%T %+v\\n\", p, ps)",
+		out: "main.point map[a:[{x:3 y:4}]]\n"},
+	{code: "type stack[T any] struct{ all []T }\n" +
+		"func (s *stack[T]) push(t T) *stack[T] { s.all = append(s.all, t); return s }\n" +
 		"func first[T any](s *stack[T]) T { return s.all[0] }"},
 	{code: "s := &stack[point]{}\ns.push(p).push(point{})\nfirst(s).norm()", result: "5"},
 	{code: "add := func(n int) func() int { return func() int { n++; return n } }(3)"},

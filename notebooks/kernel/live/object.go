@@ -8,8 +8,8 @@ import (
 
 // This file reads what a compiled cell needs from elsewhere, in the format of cmd/internal/goobj.
 
-// objectMagic begins an object file of the format that this file reads. A Go with another format links
-// cells in the slower way.
+// objectMagic begins an object file of the format that this file reads. A Go with another format
+// links cells in the slower way.
 const objectMagic = "\x00go120ld"
 
 // The blocks of an object file with references by name, and the size of a symbol there.

@@ -11,8 +11,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
 )
 
-// Output receives what a cell writes and displays. After the cell's end it receives what goroutines of
-// the cell still write.
+// Output receives what a cell writes and displays. After the cell's end it receives what goroutines
+// of the cell still write.
 type Output interface {
 	// Stream receives text that was written to "stdout" or "stderr".
 	Stream(name, text string)
@@ -55,8 +55,8 @@ type splitter struct {
 	held []byte
 }
 
-// add takes more of the stream. text is what can be shown, complete letters only; ends is the number of
-// marks, and each text but the last stands before a mark.
+// add takes more of the stream. text is what can be shown, complete letters only; ends is the
+// number of marks, and each text but the last stands before a mark.
 func (s *splitter) add(more []byte) (texts []string) {
 	s.held = append(s.held, more...)
 	for {

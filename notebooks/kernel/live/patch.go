@@ -9,20 +9,20 @@ import (
 	"os"
 )
 
-// register is the function of Go's runtime by which a plugin announces its module. The linker calls it
-// in each plugin, and leaves its place empty if the runtime is not in the plugin.
+// register is the function of Go's runtime by which a plugin announces its module. The linker calls
+// it in each plugin, and leaves its place empty if the runtime is not in the plugin.
 const register = "runtime.addmoduledata"
 
 // lastModule is the variable of the host's runtime that register changes.
 const lastModule = "runtime.lastmoduledatap"
 
-// spare is a symbol that the C compiler's start code names in each library and Go never uses. Its slot
-// is given to lastModule.
+// spare is a symbol that the C compiler's start code names in each library and Go never uses. Its
+// slot is given to lastModule.
 const spare = "_ITM_registerTMCloneTable"
 
-// useHost makes a plugin that was linked against a stub fit the host: names get back the form that they
-// have in the host, and the empty function register gets its code. next is the place of the field next in
-// runtime.moduledata.
+// useHost makes a plugin that was linked against a stub fit the host: names get back the form that
+// they have in the host, and the empty function register gets its code. next is the place of the
+// field next in runtime.moduledata.
 func useHost(plugin string, next uint32) error {
 	f, err := elf.Open(plugin)
 	if err != nil {
@@ -67,16 +67,16 @@ func useHost(plugin string, next uint32) error {
 	return errors.Join(err, file.Close())
 }
 
-// patch is what registration puts into a plugin's file: the code of register at a place, and at another
-// place the kind of its symbol.
+// patch is what registration puts into a plugin's file: the code of register at a place, and at
+// another place the kind of its symbol.
 type patch struct {
 	at     int64
 	code   []byte
 	symbol int64
 }
 
-// registration returns the code of register, and where it belongs. It is what runtime/asm_amd64.s says:
-// lastmoduledatap.next = DI; lastmoduledatap = DI.
+// registration returns the code of register, and where it belongs. It is what runtime/asm_amd64.s
+// says: lastmoduledatap.next = DI; lastmoduledatap = DI.
 func registration(f *elf.File, next uint32) (*patch, error) {
 	all, err := f.DynamicSymbols()
 	if err != nil {
@@ -97,18 +97,19 @@ func registration(f *elf.File, next uint32) (*patch, error) {
 	if err != nil || from == 0 || slot == 0 || text == nil || table == nil || from < text.Addr {
 		return nil, errors.Join(err, errors.New("the plugin is not as expected"))
 	}
-	const firstLength = 7
-	code := binary.LittleEndian.AppendUint32([]byte{0x48, 0x8b, 0x05}, uint32(slot-from-firstLength)) // MOVQ slot(IP), AX
-	code = append(code, 0x48, 0x8b, 0x08)                                                             // MOVQ (AX), CX
-	code = binary.LittleEndian.AppendUint32(append(code, 0x48, 0x89, 0xb9), next)                     // MOVQ DI, next(CX)
-	code = append(code, 0x48, 0x89, 0x38, 0xc3)                                                       // MOVQ DI, (AX); RET
+	const first = 7 // bytes of MOVQ slot(IP), AX
+	code := binary.LittleEndian.AppendUint32([]byte{0x48, 0x8b, 0x05}, uint32(slot-from-first))
+	code = append(code, 0x48, 0x8b, 0x08)                                         // MOVQ (AX), CX
+	code = binary.LittleEndian.AppendUint32(append(code, 0x48, 0x89, 0xb9), next) // MOVQ DI, next(CX)
+	code = append(code, 0x48, 0x89, 0x38, 0xc3)                                   // MOVQ DI, (AX); RET
 	free := make([]byte, len(code))
 	if _, err := text.ReadAt(free, int64(from-text.Addr)); err != nil || len(bytes.Trim(free, "\xcc")) > 0 {
 		return nil, errors.New("the plugin has no room for the runtime's function")
 	}
 	const kindAt = 4 // in a symbol
 	return &patch{
-		at: int64(text.Offset + from - text.Addr), code: code, symbol: int64(table.Offset) + int64(own)*elf.Sym64Size + kindAt,
+		at: int64(text.Offset + from - text.Addr), code: code,
+		symbol: int64(table.Offset) + int64(own)*elf.Sym64Size + kindAt,
 	}, nil
 }
 

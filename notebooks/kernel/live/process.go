@@ -168,7 +168,8 @@ func (p *process) write(name, text string) {
 	}
 }
 
-// checkEnd ends the running cell when its end and both marks have been seen. The caller holds the lock.
+// checkEnd ends the running cell when its end and both marks have been seen. The caller holds the
+// lock.
 func (p *process) checkEnd() {
 	if p.running && p.ended != nil && p.marks >= 2 {
 		p.running = false
@@ -326,7 +327,7 @@ var (
 func (e *hostEnded) describe() wire.Ended {
 	found := fatal.FindStringSubmatchIndex(e.tail)
 	if found == nil {
-		text := "the cell has ended the process of the living values, by os.Exit or log.Fatal (" + e.state.String() + ")"
+		text := "the cell ended the process of the living values by os.Exit or log.Fatal (" + e.state.String() + ")"
 		if status, ok := e.state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 			text = "the process of the living values was ended: " + e.state.String() + killedBecause(status)
 		}

@@ -10,24 +10,26 @@ import (
 	"strings"
 )
 
-// A plugin that holds only its cell is linked in a fraction of the time of one that holds all packages.
-// Go's linker does so against a shared library (-linkshared). This file writes such a library for each
-// cell: a stub without code, which names the symbols of the host and of earlier cells that the cell uses.
-// When the plugin is loaded, the dynamic linker finds the symbols themselves in the running host.
+// A plugin that holds only its cell is linked in a fraction of the time of one that holds all
+// packages. Go's linker does so against a shared library (-linkshared). This file writes such a
+// library for each cell: a stub without code, which names the symbols of the host and of earlier
+// cells that the cell uses. When the plugin is loaded, the dynamic linker finds the symbols
+// themselves in the running host.
 
 // stubName is the file name of a stub.
 const stubName = "libhost.so"
 
-// hashSymbol is what Go's runtime compares in a plugin with the hash of its library. There is no library,
-// so that the plugin's text is changed to name another hash that the host has, of package runtime.
+// hashSymbol is what Go's runtime compares in a plugin with the hash of its library. There is no
+// library, so that the plugin's text is changed to name another hash that the host has, of package
+// runtime.
 const (
 	hashSymbol  = "go:link.abihash." + stubName
 	knownSymbol = "go:link.pkghash.runtime"
 	knownBytes  = "go:link.pkghashbytes.runtime"
 )
 
-// internalSuffix marks functions of Go's internal calling convention in a library. In a host their names
-// have no mark.
+// internalSuffix marks functions of Go's internal calling convention in a library. In a host their
+// names have no mark.
 const internalSuffix = ".abiinternal"
 
 // moduleType describes runtime.moduledata, whose last field is next.
@@ -106,7 +108,8 @@ func (w *stubWriter) add(r reference, offered offer) error {
 	return binary.Write(&w.table, binary.LittleEndian, sym)
 }
 
-// linkedName returns the name that Go's linker gives a symbol in a file: it shortens names of types.
+// linkedName returns the name that Go's linker gives a symbol in a file: it shortens names of
+// types.
 func linkedName(name string) string {
 	const short = 14
 	described := strings.HasPrefix(name, "type:")
@@ -150,17 +153,19 @@ const (
 	dependenciesNote = 3
 )
 
+// part is a section of a stub.
+type part struct {
+	name    string
+	kind    elf.SectionType
+	flags   elf.SectionFlag
+	address uint64
+	link    uint32
+	entry   uint64
+	data    []byte
+}
+
 // file assembles the stub.
 func (w *stubWriter) file(hash []byte) []byte {
-	type part struct {
-		name    string
-		kind    elf.SectionType
-		flags   elf.SectionFlag
-		address uint64
-		link    uint32
-		entry   uint64
-		data    []byte
-	}
 	parts := []part{
 		{".dynsym", elf.SHT_DYNSYM, elf.SHF_ALLOC, 0, 2, elf.Sym64Size, w.table.Bytes()},
 		{".dynstr", elf.SHT_STRTAB, elf.SHF_ALLOC, 0, 0, 0, w.names.Bytes()},
@@ -186,8 +191,9 @@ func (w *stubWriter) file(hash []byte) []byte {
 			body.WriteByte(0)
 		}
 		_ = binary.Write(&sections, binary.LittleEndian, elf.Section64{
-			Name: name, Type: uint32(p.kind), Flags: uint64(p.flags), Addr: p.address, Off: uint64(fileHeader + body.Len()),
-			Size: uint64(len(p.data)), Link: p.link, Addralign: 8, Entsize: p.entry,
+			Name: name, Type: uint32(p.kind), Flags: uint64(p.flags), Addr: p.address,
+			Off: uint64(fileHeader + body.Len()), Size: uint64(len(p.data)),
+			Link: p.link, Addralign: 8, Entsize: p.entry,
 		})
 		name += uint32(len(p.name)) + 1
 		body.Write(p.data)

@@ -83,7 +83,8 @@ type image struct {
 
 func (i *image) read(address, size uint64) []byte {
 	for _, s := range i.Sections {
-		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_ALLOC == 0 || address < s.Addr || address+size > s.Addr+s.Size {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_ALLOC == 0 ||
+			address < s.Addr || address+size > s.Addr+s.Size {
 			continue
 		}
 		if i.sections[s] == nil {

@@ -26,8 +26,8 @@ import (
 // module is the import path that the packages of living cells begin with.
 const module = "github.com/eqflow/gonb-eqflow/notebooks/kernel/live/"
 
-// buildFlags are the flags that the host and all packages of cells are compiled with. One set of flags
-// makes the plugins fit the host.
+// buildFlags are the flags that the host and all packages of cells are compiled with. One set of
+// flags makes the plugins fit the host.
 var buildFlags = []string{"-buildmode=plugin", "-gcflags=all=-linkshared"}
 
 // toolchain compiles cells against packages that are compiled already.
@@ -113,8 +113,8 @@ func (t *toolchain) goCommand(ctx context.Context, args ...string) (string, erro
 	return strings.TrimSpace(string(out)), nil
 }
 
-// list compiles packages and what they import, and notes their archives. changed names a package that
-// has been compiled anew since, so that the host does not fit it.
+// list compiles packages and what they import, and notes their archives. changed names a package
+// that has been compiled anew since, so that the host does not fit it.
 func (t *toolchain) list(ctx context.Context, paths []string) (changed string, err error) {
 	args := append([]string{"list", "-export", "-deps"}, buildFlags...)
 	args = append(args, "-f", "{{if .Export}}{{.ImportPath}}\t{{.Name}}\t{{.Standard}}\t{{.Export}}{{end}}")
@@ -157,8 +157,8 @@ func isPublic(path string) bool {
 		!strings.HasPrefix(path, "vendor/")
 }
 
-// ranks orders packages of one name: the smaller is the likelier in a notebook. Packages without a rank
-// are of the standard library.
+// ranks orders packages of one name: the smaller is the likelier in a notebook. Packages without a
+// rank are of the standard library.
 var ranks = map[string]int{"math/rand/v2": -3, "math/rand": -2, "text/template": -2, "html/template": -1}
 
 const (
@@ -208,7 +208,7 @@ func (t *toolchain) Import(path string) (*types.Package, error) {
 // importError shortens the go command's message about a package that it cannot import.
 func importError(path string, err error) error {
 	if strings.Contains(err.Error(), "no required module provides") {
-		return fmt.Errorf("package %s is in no module of this notebook: run !*go get %s in a cell of its own", path, path)
+		return fmt.Errorf("package %[1]s is in no module of this notebook: run !*go get %[1]s in a cell", path)
 	}
 	return err
 }
@@ -269,12 +269,13 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 
 // compile compiles one file to the archive of a package.
 func (t *toolchain) compile(ctx context.Context, path, config, source, archive string) error {
-	return t.tool(ctx, filepath.Dir(source), "compile", "-o", archive, "-p", path, "-complete", "-dynlink", "-linkshared", "-dwarf=false",
-		"-trimpath", filepath.Dir(source)+"=>", "-importcfg", config, "-pack", source)
+	folder := filepath.Dir(source)
+	return t.tool(ctx, folder, "compile", "-o", archive, "-p", path, "-complete", "-dynlink", "-linkshared",
+		"-dwarf=false", "-trimpath", folder+"=>", "-importcfg", config, "-pack", source)
 }
 
-// linkPlugin links the archive of a cell to a plugin. more are the archives of earlier cells, and cells
-// is what they offer.
+// linkPlugin links the archive of a cell to a plugin. more are the archives of earlier cells, and
+// cells is what they offer.
 func (t *toolchain) linkPlugin(
 	ctx context.Context, path, archive, plugin string, more map[string]string, cells symbols,
 ) error {
@@ -292,7 +293,8 @@ func (t *toolchain) linkWhole(ctx context.Context, path, archive, plugin string)
 		"-pluginpath", path, "-s", "-w", "-extld", t.cc, archive)
 }
 
-// dropStub is a C compiler that forgets the stub, so that the plugin does not ask for it when loaded.
+// dropStub is a C compiler that forgets the stub, so that the plugin does not ask for it when
+// loaded.
 const dropStub = `#!/bin/sh
 for a; do
 	shift
@@ -301,8 +303,8 @@ done
 exec %s "$@"
 `
 
-// linkSmall links a plugin that takes everything but the cell from the running host. It fails for a cell
-// that uses what the host does not have.
+// linkSmall links a plugin that takes everything but the cell from the running host. It fails for a
+// cell that uses what the host does not have.
 func (t *toolchain) linkSmall(
 	ctx context.Context, path, archive, plugin string, more map[string]string, cells symbols,
 ) error {
@@ -318,7 +320,8 @@ func (t *toolchain) linkSmall(
 		return err
 	}
 	folder := filepath.Dir(plugin)
-	stub, config, linker := filepath.Join(folder, stubName), filepath.Join(folder, "stubcfg"), filepath.Join(folder, "ld.sh")
+	stub, config := filepath.Join(folder, stubName), filepath.Join(folder, "stubcfg")
+	linker := filepath.Join(folder, "ld.sh")
 	var b strings.Builder
 	t.mu.Lock()
 	for path := range t.archives {

@@ -15,7 +15,8 @@ import (
 )
 
 // bridge joins the widgets of a living cell to GoNB, which talks to the front end's widgets for the
-// program that it runs. Here this program is a small one that passes GoNB's two pipes on to a socket.
+// program that it runs. Here this program is a small one that passes GoNB's two pipes on to a
+// socket.
 type bridge struct {
 	mu      sync.Mutex
 	conn    net.Conn // nil if the program has not come

@@ -23,9 +23,9 @@ import (
 // EnvLive is the variable by which a user lets all cells run as GoNB runs them: "0".
 const EnvLive = "EQFLOW_LIVE"
 
-// living runs the cells of a kernel in the order of their requests: in the process that holds living
-// values or, for lines that begin with % or !, in GoNB. It publishes everything about a cell that the
-// protocol demands, with a count of its own.
+// living runs the cells of a kernel in the order of their requests: in the process that holds
+// living values or, for lines that begin with % or !, in GoNB. It publishes everything about a cell
+// that the protocol demands, with a count of its own.
 type living struct {
 	*proxy
 	kernel  *live.Kernel
@@ -49,7 +49,8 @@ type lent struct {
 	idle    chan bool
 }
 
-// newLiving returns the runner of a kernel's cells. The process of the values starts in the background.
+// newLiving returns the runner of a kernel's cells. The process of the values starts in the
+// background.
 func newLiving(ctx context.Context, p *proxy) (*living, error) {
 	module, err := moduleFolder(p.kernel.Dir())
 	if err != nil {
@@ -146,7 +147,8 @@ func (l *living) abortQueue() {
 	}
 }
 
-// perform runs the parts of a cell. The failure is the content of the error, which it has published.
+// perform runs the parts of a cell. The failure is the content of the error, which it has
+// published.
 func (l *living) perform(m *gonb.Message, count int, code string) map[string]any {
 	rest, lines := extractMagics(code)
 	for _, line := range lines {
@@ -204,7 +206,7 @@ func (l *living) lives(m *gonb.Message, count int) bool {
 	}
 	if !l.told {
 		l.told = true
-		l.note(m, fmt.Sprintf("GoNB runs each cell in a process of its own, and values are lost between cells: %v\n", err))
+		l.note(m, fmt.Sprintf("GoNB runs each cell in a process of its own, so values do not live on: %v\n", err))
 	}
 	return false
 }
@@ -262,8 +264,8 @@ func (l *living) follow(special string) {
 	}
 }
 
-// lend lets GoNB run code for a cell, and waits until it is idle again. The failure is the error that
-// GoNB has published.
+// lend lets GoNB run code for a cell, and waits until it is idle again. The failure is the error
+// that GoNB has published.
 func (l *living) lend(m *gonb.Message, code string) map[string]any {
 	request := *m
 	request.Content = maps.Clone(m.Content)
@@ -309,8 +311,8 @@ func (l *living) lend(m *gonb.Message, code string) map[string]any {
 
 func (l *living) kernelEnded() <-chan struct{} { return l.proxy.kernel.Ended() }
 
-// takes looks at a message of GoNB. taken reports whether it belongs to a cell that this runner answers,
-// and must not be passed on.
+// takes looks at a message of GoNB. taken reports whether it belongs to a cell that this runner
+// answers, and must not be passed on.
 func (l *living) takes(m *gonb.Message) (taken bool) {
 	l.cellMu.Lock()
 	job, count := l.lent, l.count
@@ -348,8 +350,8 @@ func (l *living) isNewDisplay(id string) bool {
 // kernelID finds Jupyter's id of a kernel in the name of its connection file.
 var kernelID = regexp.MustCompile(`kernel-([a-f0-9-]+)\.json$`)
 
-// hostEnv returns the variables that GoNB gives to the programs of cells. module is the folder of the
-// cells' module.
+// hostEnv returns the variables that GoNB gives to the programs of cells. module is the folder of
+// the cells' module.
 func hostEnv(p *proxy, module string) []string {
 	env := append([]string{
 		"TMPDIR=" + p.kernel.Dir(), "GOMLX_NO_AUTO_INSTALL=1", resident.EnvProgram + "=" + p.launch.Program,

@@ -47,11 +47,13 @@ func TestLivingKernel(t *testing.T) {
 	k := serveLive(t, testMagics()...)
 	for i, c := range []struct{ code, stdout, result, ename, evalue string }{
 		{code: "x := 20"},
-		{code: "%env SAID=hello\nfmt.Println(os.Getenv(\"SAID\"), x)\nx + 1", stdout: "Set: SAID=\"hello\"\nhello 20\n", result: "21"},
+		{code: "%env SAID=hello\nfmt.Println(os.Getenv(\"SAID\"), x)\nx + 1",
+			stdout: "Set: SAID=\"hello\"\nhello 20\n", result: "21"},
 		{code: "!echo shell", stdout: "shell\n"},
 		{code: "%eqflow greet world\nx", stdout: "hello world\n", result: "20"},
 		{code: "func f(i int) int {\n\treturn []int{1}[i]\n}"},
-		{code: "a := 1\n\nf(x)", ename: "Panic", evalue: "cell 5, line 2: runtime error: index out of range [20] with length 1"},
+		{code: "a := 1\n\nf(x)", ename: "Panic",
+			evalue: "cell 5, line 2: runtime error: index out of range [20] with length 1"},
 		{code: "energie(x)", ename: "CompileError", evalue: "cell 7, line 1: undefined: energie"},
 		{code: "%eqflow fail\nx", ename: "eqflow", evalue: "as it should"},
 		{code: "%%\nx := \"own\"\nfmt.Println(x)", stdout: "own\n"},
@@ -115,7 +117,8 @@ func testLivingInterrupt(t *testing.T, k *served) {
 
 func testLostHost(t *testing.T, k *served) {
 	o := k.live(t, context.Background(), "os.Exit(2)")
-	if value := text(o.error["evalue"]); !strings.Contains(value, "exit status 2") || !strings.Contains(value, "lost: a, x") {
+	value := text(o.error["evalue"])
+	if !strings.Contains(value, "exit status 2") || !strings.Contains(value, "lost: a, x") {
 		t.Errorf("os.Exit fails with %v", o.error)
 	}
 	if o := k.live(t, context.Background(), "1 + 1"); o.result["text/plain"] != "2" {
@@ -144,7 +147,8 @@ func TestALivingKernelAnswersWhileACellRuns(t *testing.T) {
 	k.live(t, context.Background(), "1")
 	k.begin(t, "time.Sleep(5 * time.Second)")
 	began := time.Now()
-	if info := k.ask(t, "kernel_info_request", map[string]any{}); info["implementation"] != "eqflow" || time.Since(began) > 4*time.Second {
+	info := k.ask(t, "kernel_info_request", map[string]any{})
+	if info["implementation"] != "eqflow" || time.Since(began) > 4*time.Second {
 		t.Errorf("after %s: %v", time.Since(began), info)
 	}
 }

@@ -133,7 +133,7 @@ func Warm(ctx context.Context, tools gonb.Toolchain, root string) error {
 func moduleFolder(dir string) (string, error) {
 	folders, err := filepath.Glob(filepath.Join(dir, "gonb_*"))
 	if err != nil || len(folders) != 1 {
-		return "", fmt.Errorf("kernel: GoNB has made %d folders for its cells, not one; restart the kernel", len(folders))
+		return "", fmt.Errorf("kernel: GoNB has %d folders for its cells, not one; restart the kernel", len(folders))
 	}
 	return folders[0], nil
 }

@@ -27,7 +27,8 @@ func (o *shownOutput) Stream(name, text string) {
 	o.answer(o.iopub, &o.request, "stream", map[string]any{"name": name, "text": text})
 }
 
-// Display publishes data. Data with an id replace the display of that id; the first time they make it.
+// Display publishes data. Data with an id replace the display of that id; the first time they make
+// it.
 func (o *shownOutput) Display(data map[string]any, id string) {
 	kind, content := "display_data", map[string]any{
 		"data": data, "metadata": map[string]any{}, "transient": map[string]any{},
@@ -76,8 +77,8 @@ const (
 	reset = "\x1b[0m"
 )
 
-// explainError returns the content of a cell's error: its kind, its first cause with cell and line, and
-// a traceback with the source line marked.
+// explainError returns the content of a cell's error: its kind, its first cause with cell and line,
+// and a traceback with the source line marked.
 func explainError(err error, count int, sources map[int]string) map[string]any {
 	var compile *cells.Error
 	var failure *live.Failure

@@ -1,16 +1,16 @@
-// Package cells compiles the cells of a notebook to Go packages whose variables, functions and types
-// live on.
+// Package cells compiles the cells of a notebook to Go packages whose variables, functions and
+// types live on.
 //
 // A cell is a script: statements, declarations and a last expression. cut and split take it apart
-// (split.go). The type checker reads it as one package together with everything that earlier cells have
-// declared, so that names without a capital letter are visible too (check.go, imports.go). The cell is
-// then written as a package of its own (emit.go): its variables become variables of the package, and
-// names of earlier cells become names of their packages. All names that other cells may use get a
-// capital letter, Mark (rename.go), which outputs drop. The text of the cell is otherwise kept, line by
-// line, so that errors name the lines that the user sees.
+// (split.go). The type checker reads it as one package together with everything that earlier cells
+// have declared, so that names without a capital letter are visible too (check.go, imports.go). The
+// cell is then written as a package of its own (emit.go): its variables become variables of the
+// package, and names of earlier cells become names of their packages. All names that other cells
+// may use get a capital letter, Mark (rename.go), which outputs drop. The text of the cell is
+// otherwise kept, line by line, so that errors name the lines that the user sees.
 //
-// State holds the living names (state.go). A name that is declared again with the same type is the same
-// variable, so that functions see its new value. With another type it is a new variable.
+// State holds the living names (state.go). A name that is declared again with the same type is the
+// same variable, so that functions see its new value. With another type it is a new variable.
 package cells
 
 import (
@@ -21,8 +21,8 @@ import (
 	"strings"
 )
 
-// Mark is the capital letter that makes a name visible to other cells. It is a letter of an orthography
-// that Go code hardly uses, and looks like an apostrophe.
+// Mark is the capital letter that makes a name visible to other cells. It is a letter of an
+// orthography that Go code hardly uses, and looks like an apostrophe.
 const Mark = "Ꞌ"
 
 // Problem is an error of the compiler. Line and Column count from 1; Line is 0 without a place.
@@ -64,8 +64,8 @@ type Cell struct {
 	blank   []string          // packages that it imports for their effects
 }
 
-// Compile checks a cell and writes it as a package. number is the cell's number as the user sees it. The
-// state does not change until Commit. The error is an *Error or an *Unsupported.
+// Compile checks a cell and writes it as a package. number is the cell's number as the user sees
+// it. The state does not change until Commit. The error is an *Error or an *Unsupported.
 func (s *State) Compile(number int, code string) (*Cell, error) {
 	u := &unit{state: s, files: s.files, number: number, code: code, path: fmt.Sprintf("cell/%d", s.next)}
 	for _, step := range []func() error{u.parse, u.check, u.resolve} {

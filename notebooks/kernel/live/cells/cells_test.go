@@ -14,8 +14,9 @@ import (
 
 // exports lists the compiled packages that tests import.
 var exports = sync.OnceValues(func() (map[string]string, error) {
-	packages := []string{"fmt", "math", "strings", "sort", "time", "errors", "sync", "math/rand", "math/rand/v2", "os", valuesPath}
-	out, err := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}={{.Export}}"}, packages...)...).Output()
+	list := []string{"list", "-export", "-deps", "-f", "{{.ImportPath}}={{.Export}}"}
+	out, err := exec.Command("go", append(list, "fmt", "math", "strings", "sort", "time", "errors", "sync", "math/rand",
+		"math/rand/v2", "os", valuesPath)...).Output()
 	files := map[string]string{}
 	for line := range strings.Lines(string(out)) {
 		path, file, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -47,8 +48,8 @@ func newState(t *testing.T) *State {
 	})})
 }
 
-// scripts are sequences of cells, with the living names after the last one as "name type", and the error
-// of the last cell.
+// scripts are sequences of cells, with the living names after the last one as "name type", and the
+// error of the last cell.
 var scripts = []struct {
 	name  string
 	cells []string
@@ -84,17 +85,21 @@ var scripts = []struct {
 	{"two statements in a line", []string{"a := 1; b := a; func f() {}; type t int"}, "a int, b int, f func(), t t", ""},
 
 	{"undefined", []string{"x := 1\n\ny := energie(x)"}, "", "cell 1, line 3: undefined: energie"},
-	{"a wrong type", []string{"x := 1", "x = \"a\""}, "", "cell 2, line 1: cannot use \"a\" (untyped string constant) as int value"},
+	{"a wrong type", []string{"x := 1", "x = \"a\""}, "",
+		"cell 2, line 1: cannot use \"a\" (untyped string constant) as int value"},
 	{"syntax", []string{"for {"}, "", "cell 1, line 1: the cell ends too early"},
 	{"a brace too many", []string{"x := 1\n}"}, "", "cell 1, line 2"},
 	{"no new variable", []string{"x := 1\nx := 2"}, "", "cell 1, line 2: no new variables on left side of :="},
 	{"itself", []string{"x := x + 1"}, "", "cell 1, line 1: undefined: x"},
 	{"a method elsewhere", []string{"type p int", "func (a p) f() {}"}, "", "p is a type of cell 1"},
-	{"a type declared again", []string{"type p struct{ x int }\nq := p{1}", "type p struct{ x int }\nfunc f(p) {}", "f(q)"}, "",
+	{"a type declared again", []string{
+		"type p struct{ x int }\nq := p{1}", "type p struct{ x int }\nfunc f(p) {}", "f(q)",
+	}, "",
 		"the type p was declared again, and q is of the type that cell 1 knew"},
 	{"a value that nobody uses", []string{"x := 1\nx\ny := 2"}, "", "x (variable of type int) is not used"},
-	{"a hidden type", []string{"r := rand.New(nil)\nw := strings.NewReplacer().Replace\nv := os.Stdout.SyscallConn"}, "r *rand.Rand, " +
-		"v func() (syscall.RawConn, error), w func(s string) string", ""},
+	{"types of functions", []string{
+		"r := rand.New(nil)\nw := strings.NewReplacer().Replace\nv := os.Stdout.SyscallConn",
+	}, "r *rand.Rand, v func() (syscall.RawConn, error), w func(s string) string", ""},
 	{"a conversion at the end", []string{"x := 1\nfloat64(x)"}, "x int", ""},
 	{"a conversion at the end, not shown", []string{"x := 1\nlen([]int{x});"}, "x int", ""},
 	{"C", []string{"import \"C\""}, "", "the cell cannot live: it imports C"},
@@ -149,7 +154,8 @@ func TestLinesAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"//line cell[7]:1\nꞋx = 1\n", "//line cell[7]:3\nfunc ꞋfꞋꞋ() int {\n\treturn Ꞌx\n}\n", "//line cell[7]:7\nꞋf()\n",
+		"//line cell[7]:1\nꞋx = 1\n", "//line cell[7]:7\nꞋf()\n",
+		"//line cell[7]:3\nfunc ꞋfꞋꞋ() int {\n\treturn Ꞌx\n}\n",
 	} {
 		if !strings.Contains(c.Source, want) {
 			t.Errorf("the package does not hold %q:\n%s", want, c.Source)
@@ -158,7 +164,8 @@ func TestLinesAreKept(t *testing.T) {
 }
 
 func TestSplit(t *testing.T) {
-	code := "import \"fmt\"; x := 1 // one\nfunc(y int) {}(x)\nfunc (p T) m() {}\nfunc f[T any]() {}\ntype T struct {\n\ta int\n}\nx;"
+	code := "import \"fmt\"; x := 1 // one\nfunc(y int) {}(x)\nfunc (p T) m() {}\nfunc f[T any]() {}\n" +
+		"type T struct {\n\ta int\n}\nx;"
 	want := []chunkKind{imports, statement, statement, function, function, declaration, statement}
 	chunks := split(code)
 	if len(chunks) != len(want) {

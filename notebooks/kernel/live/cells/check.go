@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// oldSuffix marks a name that means an earlier cell's variable in a cell that declares the name again.
+// oldSuffix marks a name that means an earlier cell's variable in a cell that declares the name
+// again.
 const oldSuffix = Mark + "old"
 
 // check finds the types of a cell.
@@ -37,8 +38,20 @@ func (u *unit) arrange() error {
 			return err
 		}
 	}
-	var rest []ast.Stmt
-	var moved []ast.Decl
+	rest, moved, err := u.arrangeScript(declared)
+	if err != nil {
+		return err
+	}
+	u.addImports(u.mentioned(), declared)
+	u.decls.Decls = append(append(u.decls.Decls, moved...), procedure(rest))
+	if u.body != nil {
+		u.decls.Decls = append(u.decls.Decls, procedure(u.body.List))
+	}
+	return nil
+}
+
+// arrangeScript separates what a script defines from its other statements, and notes its steps.
+func (u *unit) arrangeScript(declared map[string]bool) (rest []ast.Stmt, moved []ast.Decl, err error) {
 	for i, statement := range u.script {
 		s := step{node: statement}
 		switch n := statement.(type) {
@@ -48,7 +61,7 @@ func (u *unit) arrange() error {
 			}
 			spec, err := u.define(n, declared)
 			if err != nil {
-				return err
+				return nil, nil, err
 			}
 			s.names = identifiers(n.Lhs)
 			moved = append(moved, &ast.GenDecl{Tok: token.VAR, TokPos: n.Pos(), Specs: []ast.Spec{spec}})
@@ -75,12 +88,7 @@ func (u *unit) arrange() error {
 		u.steps = append(u.steps, s)
 		rest = append(rest, statement)
 	}
-	u.addImports(u.mentioned(), declared)
-	u.decls.Decls = append(append(u.decls.Decls, moved...), procedure(rest))
-	if u.body != nil {
-		u.decls.Decls = append(u.decls.Decls, procedure(u.body.List))
-	}
-	return nil
+	return rest, moved, nil
 }
 
 // checkDeclaration records the names of a declaration, and refuses what cannot live.
@@ -153,8 +161,8 @@ func receiverType(e ast.Expr) *ast.Ident {
 	return nil
 }
 
-// define returns the declaration of the variables that := defines at the top of a cell. Names that the
-// cell has defined before are assigned.
+// define returns the declaration of the variables that := defines at the top of a cell. Names that
+// the cell has defined before are assigned.
 func (u *unit) define(n *ast.AssignStmt, declared map[string]bool) (*ast.ValueSpec, error) {
 	spec, fresh := &ast.ValueSpec{Values: n.Rhs}, 0
 	for _, e := range n.Lhs {
@@ -283,7 +291,8 @@ func (u *unit) ownNames() map[string]bool {
 	return names
 }
 
-// tolerates reports whether an error of the type checker is none in a cell. It notes unused variables.
+// tolerates reports whether an error of the type checker is none in a cell. It notes unused
+// variables.
 func (u *unit) tolerates(e types.Error) bool {
 	switch {
 	case strings.Contains(e.Msg, "declared and not used"):
@@ -291,7 +300,8 @@ func (u *unit) tolerates(e types.Error) bool {
 		return true
 	case e.Soft && strings.Contains(e.Msg, "imported and not used"), e.Soft && strings.Contains(e.Msg, "imported as"):
 		return true
-	case u.result != nil && e.Pos == u.result.X.Pos() && strings.HasSuffix(e.Msg, "is not used"):
+	case u.result != nil && u.result.Pos() <= e.Pos && e.Pos < u.result.End() &&
+		strings.HasSuffix(e.Msg, "is not used"):
 		return true // the cell shows it
 	case strings.HasPrefix(e.Msg, "initialization cycle"):
 		return true // the cell initialises its variables in its own order
@@ -323,8 +333,8 @@ func (u *unit) explain(message string) string {
 	return fmt.Sprintf("%s; the type %s was declared again%s: make the value anew", message, found[2], from)
 }
 
-// findOld finds names that stand before the statement which declares them. They mean the variable of an
-// earlier cell, and get its name. found reports whether there are any.
+// findOld finds names that stand before the statement which declares them. They mean the variable
+// of an earlier cell, and get its name. found reports whether there are any.
 func (u *unit) findOld() (found bool) {
 	ends := map[types.Object]token.Pos{}
 	for _, s := range u.steps {

@@ -98,7 +98,8 @@ func (u *unit) writeLines(b *strings.Builder, offset int, before, text, after st
 	fmt.Fprintf(b, "//line %s:%d\n%s%s%s\n", FileName(u.number), line, before, text, after)
 }
 
-// renameAll notes the edits that make the cell's names visible. It returns the number of functions init.
+// renameAll notes the edits that make the cell's names visible. It returns the number of functions
+// init.
 func (u *unit) renameAll() (inits int) {
 	embedded := map[*ast.Ident]bool{}
 	for name, object := range u.info.Uses {
@@ -281,15 +282,16 @@ func (u *unit) shows() bool {
 	return !last.silent && !tv.IsVoid() && !u.prints(u.result.X)
 }
 
-// hasOneValue reports whether the last expression has one value, which a statement may not leave unused.
+// hasOneValue reports whether the last expression has one value, which a statement may not leave
+// unused.
 func (u *unit) hasOneValue() bool {
 	tv := u.info.Types[u.result.X]
 	_, several := tv.Type.(*types.Tuple)
 	return !tv.IsVoid() && !several
 }
 
-// prints reports whether an expression is a call of fmt's functions that print, whose results nobody
-// wants to see.
+// prints reports whether an expression is a call of fmt's functions that print, whose results
+// nobody wants to see.
 func (u *unit) prints(e ast.Expr) bool {
 	call, ok := e.(*ast.CallExpr)
 	if !ok {
@@ -303,7 +305,8 @@ func (u *unit) prints(e ast.Expr) bool {
 	if object == nil || object.Pkg() == nil {
 		return false
 	}
-	return object.Pkg().Path() == "fmt" && strings.Contains(object.Name(), "rint") && !strings.HasPrefix(object.Name(), "S")
+	name := object.Name()
+	return object.Pkg().Path() == "fmt" && strings.Contains(name, "rint") && !strings.HasPrefix(name, "S")
 }
 
 // usedImports returns the imports that the cell's text uses.

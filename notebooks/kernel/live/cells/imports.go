@@ -33,8 +33,8 @@ func (u *unit) mentioned() mentions {
 	return m
 }
 
-// addImports puts the imports that a cell needs before its declarations: imports of earlier cells, and
-// packages that need no import. declared are the names that the cell declares itself.
+// addImports puts the imports that a cell needs before its declarations: imports of earlier cells,
+// and packages that need no import. declared are the names that the cell declares itself.
 func (u *unit) addImports(m mentions, declared map[string]bool) {
 	own := map[string]bool{}
 	for _, d := range u.decls.Decls {

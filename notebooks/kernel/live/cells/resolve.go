@@ -6,8 +6,8 @@ import (
 	"go/types"
 )
 
-// resolve gives every name that the cell declares its place: the earlier variable of the same name and
-// type, or else the cell's own package.
+// resolve gives every name that the cell declares its place: the earlier variable of the same name
+// and type, or else the cell's own package.
 func (u *unit) resolve() error {
 	u.aliases = map[string]string{}
 	for _, s := range u.steps {
@@ -59,8 +59,8 @@ func (u *unit) own(object types.Object) {
 	u.defined = append(u.defined, n)
 }
 
-// hasPlace reports whether an object is a variable, or a function that is kept in one. The functions
-// that call it then call what it is declared as later.
+// hasPlace reports whether an object is a variable, or a function that is kept in one. The
+// functions that call it then call what it is declared as later.
 func hasPlace(object types.Object) bool {
 	switch o := object.(type) {
 	case *types.Var:

@@ -31,8 +31,8 @@ type scanned struct {
 	text   string
 }
 
-// tokens returns the tokens of Go source, with the semicolons that line ends imply. Errors are left to
-// the parser.
+// tokens returns the tokens of Go source, with the semicolons that line ends imply. Errors are left
+// to the parser.
 func tokens(code string) []scanned {
 	files := token.NewFileSet()
 	file := files.AddFile("", files.Base(), len(code))
@@ -78,8 +78,8 @@ func split(code string) []chunk {
 	return chunks
 }
 
-// inHeader reports whether the semicolon at the end of some tokens belongs to the head of a for, an if
-// or a switch: the text before it is then no statement.
+// inHeader reports whether the semicolon at the end of some tokens belongs to the head of a for, an
+// if or a switch: the text before it is then no statement.
 func inHeader(code string, all []scanned) bool {
 	last := all[len(all)-1]
 	if last.text != ";" {
@@ -110,8 +110,8 @@ func kindOf(all []scanned) chunkKind {
 	return statement
 }
 
-// isNamed reports whether the tokens after func name a function or a method. The tokens of a function
-// literal do not.
+// isNamed reports whether the tokens after func name a function or a method. The tokens of a
+// function literal do not.
 func isNamed(all []scanned) bool {
 	if len(all) == 0 || all[0].token != token.LPAREN {
 		return len(all) > 0 && all[0].token == token.IDENT
@@ -133,8 +133,8 @@ func isNamed(all []scanned) bool {
 // mainMark begins the line after which a cell's own main stands.
 const mainMark = "%%"
 
-// cut finds a cell's line %%. The script ends before it, at end, and the cell's own main begins after
-// it, at start, which is -1 without such a line. args are the words on the line, for os.Args.
+// cut finds a cell's line %%. The script ends before it, at end, and the cell's own main begins
+// after it, at start, which is -1 without such a line. args are the words on the line, for os.Args.
 func cut(code string) (end, start int, args []string) {
 	offset := 0
 	for line := range strings.Lines(code) {

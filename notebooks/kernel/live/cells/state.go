@@ -46,8 +46,8 @@ func briefly(p *types.Package) string {
 	return p.Name()
 }
 
-// cellPackage is the path of all cells' packages for the type checker. With one path, names without a
-// capital letter are visible in all cells.
+// cellPackage is the path of all cells' packages for the type checker. With one path, names without
+// a capital letter are visible in all cells.
 const cellPackage = "main"
 
 // State is everything that the cells so far have declared.
@@ -128,8 +128,8 @@ func (c *Cell) Variables() []string {
 	return names
 }
 
-// Renewed returns a state without names, which keeps the imports: the state of a kernel whose values have
-// been lost. Its packages get other numbers.
+// Renewed returns a state without names, which keeps the imports: the state of a kernel whose
+// values have been lost. Its packages get other numbers.
 func (s *State) Renewed() *State {
 	n := NewState(s.packages)
 	n.imports, n.dots, n.next = s.imports, s.dots, s.next

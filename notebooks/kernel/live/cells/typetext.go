@@ -54,8 +54,9 @@ func (u *unit) reference(n *Name) string {
 	return text
 }
 
-// isBehindPointer reports whether the package keeps a variable behind a pointer: a struct or an array.
-// For variables of such types the linker wants to know the whole type, which a stub does not tell.
+// isBehindPointer reports whether the package keeps a variable behind a pointer: a struct or an
+// array. For variables of such types the linker wants to know the whole type, which a stub does not
+// tell.
 func isBehindPointer(object types.Object) bool {
 	if _, ok := object.(*types.Var); !ok {
 		return false
@@ -99,8 +100,8 @@ func (w *typeWriter) write(t types.Type) {
 		w.around("map[", t.Key(), "]")
 		w.write(t.Elem())
 	case *types.Chan:
-		before := map[types.ChanDir]string{types.SendRecv: "chan (", types.SendOnly: "chan<- (", types.RecvOnly: "<-chan ("}
-		w.around(before[t.Dir()], t.Elem(), ")")
+		kinds := map[types.ChanDir]string{types.SendRecv: "chan", types.SendOnly: "chan<-", types.RecvOnly: "<-chan"}
+		w.around(kinds[t.Dir()]+" (", t.Elem(), ")")
 	case *types.Signature:
 		w.WriteString("func")
 		w.signature(t)

@@ -42,8 +42,9 @@ func (u *unit) use(name *ast.Ident, stack []ast.Node) {
 	}
 }
 
-// useInside says where a variable that node declares can be used. done is false if that is further up.
-// inside is the brace or colon after which the variable can be used, or NoPos for the end of node.
+// useInside says where a variable that node declares can be used. done is false if that is further
+// up. inside is the brace or colon after which the variable can be used, or NoPos for the end of
+// node.
 func useInside(parent, node ast.Node) (inside token.Pos, done bool) {
 	switch p := parent.(type) {
 	case *ast.BlockStmt:

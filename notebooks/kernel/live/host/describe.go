@@ -29,8 +29,8 @@ func (h *host) describe() []wire.Value {
 	return all
 }
 
-// summary returns the shape of a value or, for small values, the value. It may read a value that the
-// running cell changes: a torn value is shown wrongly once.
+// summary returns the shape of a value or, for small values, the value. It may read a value that
+// the running cell changes: a torn value is shown wrongly once.
 func summary(v reflect.Value) (s string) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -68,8 +68,8 @@ func summary(v reflect.Value) (s string) {
 // deepest is the number of pointers that size follows.
 const deepest = 4
 
-// size returns the bytes that a value holds, roughly: it follows few pointers, and takes the elements of
-// slices and maps for alike.
+// size returns the bytes that a value holds, roughly: it follows few pointers, and takes the
+// elements of slices and maps for alike.
 func size(v reflect.Value, depth int) int64 {
 	own := int64(v.Type().Size())
 	if depth > deepest {

@@ -1,9 +1,9 @@
-// Package host is the process that holds a kernel's living values. It loads each cell as a plugin and
-// runs it (cell.go), shows results (result.go) and describes the values (describe.go). It is linked with
-// the packages that cells use (packages.go), so that all cells share them.
+// Package host is the process that holds a kernel's living values. It loads each cell as a plugin
+// and runs it (cell.go), shows results (result.go) and describes the values (describe.go). It is
+// linked with the packages that cells use (packages.go), so that all cells share them.
 //
-// One cell runs at a time. The cell writes to the process's own outputs; when it ends, the host writes a
-// mark to both, so that the kernel knows what belongs to the cell.
+// One cell runs at a time. The cell writes to the process's own outputs; when it ends, the host
+// writes a mark to both, so that the kernel knows what belongs to the cell.
 package host
 
 import (
@@ -40,7 +40,8 @@ type place struct {
 	cell    int
 }
 
-// Main serves requests until the kernel closes its end. kept is what the program must hold for cells.
+// Main serves requests until the kernel closes its end. kept is what the program must hold for
+// cells.
 func Main(kept []any) {
 	keepRuntime(len(kept))
 	h := &host{

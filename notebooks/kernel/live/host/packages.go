@@ -46,9 +46,9 @@ import (
 	_ "github.com/eqflow/gonb-eqflow/notebooks/protocol"
 )
 
-// keepRuntime makes the linker keep what the compiler puts into the code of cells: for maps, channels,
-// slices, strings and failures. It is called with the number of names that the program holds, and does
-// nothing unless there are none.
+// keepRuntime makes the linker keep what the compiler puts into the code of cells: for maps,
+// channels, slices, strings and failures. It is called with the number of names that the program
+// holds, and does nothing unless there are none.
 func keepRuntime(n int) {
 	if n > 0 {
 		return
@@ -77,7 +77,8 @@ func keepRuntime(n int) {
 	copy(list[n:], list)
 	text := string([]rune{rune(n)}) + string([]byte{byte(n)})
 	for i, r := range text {
-		println(i, r, list[i], short[int32(i)], numbers[i], words[text[i:]], all[text], float64(n), complex(1, float64(n)))
+		println(i, r, list[i], short[int32(i)], numbers[i], words[text[i:]], all[text])
+		println(float64(n), complex(1, float64(n)))
 	}
 	delete(short, 1)
 	delete(words, text)

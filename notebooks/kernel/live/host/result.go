@@ -15,8 +15,8 @@ import (
 // longest is the number of bytes of a result's text that are shown.
 const longest = 20_000
 
-// show sends the results of a cell's last expression. A last result that is an error ends the cell, and
-// a nil error is not shown.
+// show sends the results of a cell's last expression. A last result that is an error ends the cell,
+// and a nil error is not shown.
 func (h *host) show(results []any) {
 	if n := len(results); n > 1 {
 		if err, ok := results[n-1].(error); ok && err != nil {
@@ -68,14 +68,22 @@ func encoded(data any) any {
 
 // methods are the forms that a value may have besides its text.
 var methods = map[string]func(v any) (any, bool){
-	"text/html":        text[interface{ HTML() string }](func(v interface{ HTML() string }) string { return v.HTML() }),
-	"text/markdown":    text[interface{ Markdown() string }](func(v interface{ Markdown() string }) string { return v.Markdown() }),
-	"text/latex":       text[interface{ LaTeX() string }](func(v interface{ LaTeX() string }) string { return v.LaTeX() }),
-	"image/svg+xml":    text[interface{ SVG() string }](func(v interface{ SVG() string }) string { return v.SVG() }),
+	"text/html":        text(hasHTML.HTML),
+	"text/markdown":    text(hasMarkdown.Markdown),
+	"text/latex":       text(hasLaTeX.LaTeX),
+	"image/svg+xml":    text(hasSVG.SVG),
 	"image/png":        picture,
 	"image/jpeg":       jpeg,
 	"application/json": object,
 }
+
+// The forms that are text.
+type (
+	hasHTML     interface{ HTML() string }
+	hasMarkdown interface{ Markdown() string }
+	hasLaTeX    interface{ LaTeX() string }
+	hasSVG      interface{ SVG() string }
+)
 
 func text[T any](form func(T) string) func(v any) (any, bool) {
 	return func(v any) (any, bool) {

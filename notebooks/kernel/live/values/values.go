@@ -1,5 +1,5 @@
-// Package values is what the code of a living cell shares with the process that runs the cell. Cells
-// import this package alone beside what the user asks for, so it imports little.
+// Package values is what the code of a living cell shares with the process that runs the cell.
+// Cells import this package alone beside what the user asks for, so it imports little.
 package values
 
 import "context"

@@ -1,5 +1,5 @@
-// Package wire is the language between a kernel and the process that holds its living values: lines of
-// JSON, requests on one pipe and events on another.
+// Package wire is the language between a kernel and the process that holds its living values: lines
+// of JSON, requests on one pipe and events on another.
 package wire
 
 // The files of a host beside its three standard files.
@@ -8,12 +8,12 @@ const (
 	EventFile   = 4
 )
 
-// EnvMark is the variable with the secret line that the host writes to its two outputs when a cell has
-// ended, so that the kernel knows which output is the cell's.
+// EnvMark is the variable with the secret line that the host writes to its two outputs when a cell
+// has ended, so that the kernel knows which output is the cell's.
 const EnvMark = "EQFLOW_LIVE_MARK"
 
-// Request asks the host for one thing: to run a cell, to describe the living values, or to change its
-// environment.
+// Request asks the host for one thing: to run a cell, to describe the living values, or to change
+// its environment.
 type Request struct {
 	Run       *Run
 	Describe  bool
