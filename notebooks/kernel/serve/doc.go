@@ -3,5 +3,6 @@
 // (installed.go). Run starts a GoNB of its own (run.go) and prepares it for cells (prepare.go).
 // Between Jupyter's sockets (front.go) and GoNB stands a proxy (proxy.go): it passes messages on,
 // answers some requests itself (requests.go), and adds the magics (magic.go) and their completion
-// (complete.go).
+// (complete.go). Cells whose values live on are run by package live (living.go), with their outputs
+// and errors (shown.go), widgets (bridge.go) and magics of their own (values.go).
 package serve

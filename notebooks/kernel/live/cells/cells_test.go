@@ -82,7 +82,7 @@ var scripts = []struct {
 	{"a context of one's own", []string{"ctx := 3"}, "ctx int", ""},
 	{"loops and labels", []string{"outer:\nfor i := 0; ; i++ {\n\tfor {\n\t\tbreak outer\n\t}\n}"}, "", ""},
 	{"an unused type switch", []string{"var v any = 1\nswitch t := v.(type) {\ncase int:\n}"}, "v any", ""},
-	{"two statements in a line", []string{"a := 1; b := a; func f() {}; type t int"}, "a int, b int, f func(), t t", ""},
+	{"statements in a line", []string{"a := 1; b := a; func f() {}; type t int"}, "a int, b int, f func(), t t", ""},
 
 	{"undefined", []string{"x := 1\n\ny := energie(x)"}, "", "cell 1, line 3: undefined: energie"},
 	{"a wrong type", []string{"x := 1", "x = \"a\""}, "",
