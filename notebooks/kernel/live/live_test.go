@@ -115,6 +115,18 @@ var steps = []struct{ code, out, result, err string }{
 	{code: "p.norm()", result: "5"}, // of the old type
 	{code: "h(p)", err: "the type point was declared again"},
 	{code: "ctx.Err() == nil", result: "true"},
+	{code: "type mix struct {\n\ta int `json:\"b\"`\n\tB int\n}\nshown, _ := json.Marshal(mix{1, 2})\nstring(shown)",
+		result: `{"B":2}`},
+	{code: "var anonymous struct{ n int; Tags []string }"},
+	{code: "anonymous = struct{ n int; Tags []string }{n: 3}\nanonymous.n", result: "3"},
+	{code: "type number interface{ ~int | ~float64 }\n" +
+		"func sum[T number](all ...T) (t T) {\n\tfor _, x := range all {\n\t\tt += x\n\t}\n\treturn\n}"},
+	{code: "sum(1.5, 2)", result: "3.5"},
+	{code: "type alias = stack[int]\ntype own mix\nown{B: 4}.B", result: "4"},
+	{code: "i := 0\nagain:\nif i < 3 {\n\ti++\n\tgoto again\n}\ni", result: "3"},
+	{code: "grid := [2][2]int{}\ngrid[1][0]++\nfor i = 0; i < 2; i++ {\n\tgrid[i][1] = i\n}\ngrid", result: "[[0 0] [1 1]]"},
+	{code: "import . \"math\"\nSqrt(16)", result: "4"},
+	{code: "Floor(2.5)", result: "2"},
 }
 
 // Values, functions and types of a cell are there in the next.

@@ -232,11 +232,14 @@ func separate(code string) (special, own string) {
 	lines := strings.Split(code, "\n")
 	taken := make([]string, len(lines))
 	found, goesOn := false, false
+	var text textState
 	for i, line := range lines {
 		begins := strings.HasPrefix(line, "!") || strings.HasPrefix(line, "%") && !strings.HasPrefix(line, "%%")
-		if begins || goesOn {
+		if goesOn || begins && text.outside() {
 			taken[i], lines[i], found = line, "", true
 			goesOn = strings.HasSuffix(line, `\`)
+		} else {
+			text.read(line)
 		}
 	}
 	if !found {

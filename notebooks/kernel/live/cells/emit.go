@@ -34,6 +34,7 @@ func FileName(number int) string { return fmt.Sprintf("cell[%d]", number) }
 // emit writes the package.
 func (u *unit) emit() (*Cell, error) {
 	inits := u.renameAll()
+	u.hideFields()
 	u.useUnused()
 	u.editSteps()
 	slices.SortStableFunc(u.edits, func(a, b edit) int { return a.start - b.start })
@@ -225,6 +226,9 @@ func isPlainType(object types.Object) bool {
 	t, ok := object.(*types.TypeName)
 	if !ok {
 		return false
+	}
+	if i, ok := t.Type().Underlying().(*types.Interface); ok && !i.IsMethodSet() {
+		return false // a constraint
 	}
 	named, ok := t.Type().(interface{ TypeParams() *types.TypeParamList })
 	return !ok || named.TypeParams().Len() == 0

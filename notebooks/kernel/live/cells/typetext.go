@@ -187,7 +187,11 @@ func (w *typeWriter) structure(t *types.Struct) {
 			w.WriteString(w.member(f) + " ")
 		}
 		w.write(f.Type())
-		if tag := t.Tag(i); tag != "" {
+		tag := t.Tag(i)
+		if !f.Embedded() && !f.Exported() && f.Name() != "_" {
+			tag = hiddenTag(tag)
+		}
+		if tag != "" {
 			w.WriteString(" " + strconv.Quote(tag))
 		}
 		w.WriteString("; ")
