@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -56,31 +57,52 @@ func Describe(folder string) (Card, error) {
 			c.Parameters += size
 		}
 	}
-	c.Report, err = readReport(folder)
+	c.Report, err = readReport(folder, file)
 	return c, err
 }
 
+// modelKey is the field of a kept evaluation that has the checksum of the model's parameters.
+const modelKey = "model_sha256"
+
 // KeepReport writes an evaluation beside the model that it judges.
 func KeepReport(folder string, r evaluate.Report) error {
-	text, err := json.MarshalIndent(r, "", " ")
+	file, err := train.ReadFolder(folder)
 	if err != nil {
 		return fmt.Errorf("eqflow: the evaluation is not kept: %w", err)
 	}
-	if err := atomic.WriteFile(filepath.Join(folder, reportFile), append(text, '\n')); err != nil {
+	text, err := json.Marshal(r)
+	fields := map[string]any{}
+	if err := errors.Join(err, json.Unmarshal(text, &fields)); err != nil {
+		return fmt.Errorf("eqflow: the evaluation is not kept: %w", err)
+	}
+	fields[modelKey] = file.Checksum
+	if err := atomic.WriteJSON(filepath.Join(folder, reportFile), fields); err != nil {
 		return fmt.Errorf("eqflow: cannot keep the evaluation: %w", err)
 	}
 	return nil
 }
 
-func readReport(folder string) (*evaluate.Report, error) {
-	text, err := os.ReadFile(filepath.Join(folder, reportFile))
+// readReport reads the evaluation of a model, nil if there is none. An evaluation of other
+// parameters, from before the model was trained further or again, counts as none.
+func readReport(folder string, model train.File) (*evaluate.Report, error) {
+	path := filepath.Join(folder, reportFile)
+	var text json.RawMessage
+	err := atomic.ReadJSON(path, &text)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	var r evaluate.Report
-	if err := errors.Join(err, json.Unmarshal(text, &r)); err != nil {
-		return nil, fmt.Errorf("eqflow: %s is damaged (%w); evaluate the model again",
-			filepath.Join(folder, reportFile), err)
+	var of struct {
+		Model string `json:"model_sha256"`
+	}
+	if err == nil {
+		err = errors.Join(json.Unmarshal(text, &r), json.Unmarshal(text, &of))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s is damaged (%w); evaluate the model again", dataset.ErrInput, path, err)
+	}
+	if of.Model != "" && model.Checked() && of.Model != model.Checksum {
+		return nil, nil
 	}
 	return &r, nil
 }

@@ -33,6 +33,10 @@ func (g Generator) Validate() error {
 	if g.Flow == nil {
 		return nil
 	}
+	if _, ok := g.Flow.(flow.Coupling); ok && target.DegreesOfFreedom(g.Target) < 2 {
+		return fmt.Errorf("%w: a coupling flow splits the coordinates, and %s has one without its centre; "+
+			"choose a continuous flow, such as kernel", engine.ErrChoice, g.Target.Name())
+	}
 	return g.Flow.Validate()
 }
 

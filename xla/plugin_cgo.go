@@ -14,6 +14,8 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/eqflow/gonb-eqflow/internal/quiet"
 )
 
 const (
@@ -24,6 +26,7 @@ const (
 // go-xla downloads plugins when it opens a backend. init switches that off, here and in the
 // programs that this one starts.
 func init() {
+	quiet.Restore()
 	xla.EnableAutoInstall(false)
 	if err := os.Setenv(xla.NoAutoInstallEnv, "1"); err != nil {
 		panic(fmt.Errorf("xla: cannot set %s: %w", xla.NoAutoInstallEnv, err))

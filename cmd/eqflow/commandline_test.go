@@ -35,6 +35,8 @@ func TestWhatWasMeant(t *testing.T) {
 		"mcmc --kt warm":                     "give a number",
 		"lab --port 70000":                   "65535",
 		"kernel uninstall --user --prefix x": "give one of them",
+		"kernel install --prefix /nosuch":    "there is no folder /nosuch",
+		"kernel status --prefix /nosuch":     "there is no folder /nosuch",
 	} {
 		if stderr := checkRefused(t, line, want); strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%q: stderr %q is not one line", line, stderr)

@@ -21,8 +21,9 @@ func readData(cmd *cobra.Command, t target.Target, path string, leaveOut bool) (
 		return particle.Batch{}, err
 	}
 	if w, err := set.LogWeights(); err != nil || w != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: its log_w is not used; all configurations count alike\n", path)
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: its weights are not used; all configurations count alike\n", path)
 	}
+	showRemark(cmd, path, set)
 	check := checkEnergies(t, set.Batch)
 	possible := check.possible()
 	switch {
@@ -37,6 +38,13 @@ func readData(cmd *cobra.Command, t target.Target, path string, leaveOut bool) (
 	}
 	check.warn(cmd, path)
 	return set.Batch, nil
+}
+
+// showRemark prints that a file does not hold exactly what was written, if so.
+func showRemark(cmd *cobra.Command, path string, set dataset.Set) {
+	if set.Remark != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: %s\n", path, set.Remark)
+	}
 }
 
 // readMeasured reads configurations with their energies, and with log-weights if the file has them.
@@ -57,6 +65,7 @@ func readMeasured(
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: %d configurations from %s, %s%s\n",
 		path, set.Batch.Len(), set.Source, weights, notUsed(set))
+	showRemark(cmd, path, set)
 	check := checkEnergies(t, set.Batch)
 	return measure.Sample{X: set.Batch, Energy: withoutNaN(check.u), LogWeight: w}, check, nil
 }
@@ -124,14 +133,8 @@ func notUsed(set dataset.Set) string {
 	if len(names) == 0 {
 		return ""
 	}
-	advice := ""
-	for _, name := range names {
-		if lower := strings.ToLower(name); strings.Contains(lower, "weight") || lower == "w" || lower == "logw" {
-			advice = "; to reweight, save the natural logarithms of the weights as log_w"
-		}
-	}
 	if more := len(names) - most; more > 0 {
 		names = append(names[:most], fmt.Sprintf("%d more", more))
 	}
-	return "; not used: " + strings.Join(names, ", ") + advice
+	return "; not used: " + strings.Join(names, ", ")
 }

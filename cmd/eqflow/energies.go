@@ -89,15 +89,21 @@ func (c energyCheck) warn(cmd *cobra.Command, path string) {
 		"expected for %s%s\n", path, c.median, expected, c.target.Name(), c.guess(expected, tolerance))
 }
 
+// mostSearched bounds the particles of a system whose minima are searched.
+const mostSearched = 64
+
 // expectedEnergy returns ⟨u⟩ of a system in kT, and how far the median of data may lie from it: six
 // standard deviations of the energy of harmonic modes, which leaves room for data of one state. If
 // ⟨u⟩ is not known, it is estimated from the lowest minimum and ½ kT for each degree of freedom. It
-// is NaN if no minimum is found.
+// is NaN if no minimum is found, and for so many particles that the search for one takes minutes.
 func expectedEnergy(t target.Target) (expected, tolerance float64) {
 	half := float64(target.DegreesOfFreedom(t)) / 2
 	tolerance = 6*math.Sqrt(half) + 3
 	if known := t.Reference(); known.Known {
 		return known.MeanEnergy, tolerance
+	}
+	if t.Particles() > mostSearched {
+		return math.NaN(), tolerance
 	}
 	minima, err := target.Minima(t, target.Search{Starts: 8, Spread: target.SamplingOf(t).Start})
 	if err != nil {

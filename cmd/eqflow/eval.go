@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -119,6 +122,10 @@ func (o *evalOptions) runShard(cmd *cobra.Command, model *eqflow.Model, data par
 }
 
 func (o *evalOptions) run(cmd *cobra.Command) error {
+	if *o.evaluation.Samples < 0 || *o.evaluation.Compare < 0 {
+		return inputErrorf("--samples %d, --compare %d; give 0 for none, or a positive number",
+			*o.evaluation.Samples, *o.evaluation.Compare)
+	}
 	if *o.evaluation.Samples == 0 && len(o.variables) > 0 {
 		return inputErrorf("--cv needs samples; leave --samples 0 out")
 	}
@@ -134,6 +141,9 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	}
 	defer done()
 	if err := o.divergence.apply(model, o.evaluation.Seed); err != nil {
+		return err
+	}
+	if err := checkMemory("samples (--samples)", *o.evaluation.Samples, numbersPerSample(model), ""); err != nil {
 		return err
 	}
 	batch, err := readData(cmd, model.Target, o.data, true)
@@ -152,8 +162,10 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := eqflow.KeepReport(o.folder, report); err != nil {
-		fmt.Fprintln(cmd.ErrOrStderr(), err) // a folder of somebody else's is judged all the same
+	kept := eqflow.KeepReport(o.folder, report)
+	if errors.Is(kept, fs.ErrPermission) || errors.Is(kept, syscall.EROFS) {
+		fmt.Fprintln(cmd.ErrOrStderr(), kept) // a folder of somebody else's is judged all the same
+		kept = nil
 	}
 	if o.figures != "" {
 		if err := saveFigures(cmd.ErrOrStderr(), report, o.figures); err != nil {
@@ -161,10 +173,10 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 		}
 	}
 	if o.asJSON {
-		return writeJSON(cmd.OutOrStdout(), report)
+		return cmp.Or(writeSealedJSON(cmd.OutOrStdout(), report), kept)
 	}
 	showReport(cmd.OutOrStdout(), report)
-	return nil
+	return kept
 }
 
 // readVariables reads the collective variables, and refuses a variable that the data do not have.

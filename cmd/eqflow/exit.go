@@ -14,7 +14,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-// The exit codes.
+// The exit codes. A crash, or memory that is short, ends the process by a signal (crash.go), which
+// shells show as 131 to 139. Batch systems may try again after all but exitInput.
 const (
 	exitDone        = 0
 	exitFailed      = 1
@@ -39,6 +40,11 @@ func asInput(err error) error {
 	}
 	return inputError{err}
 }
+
+// stoppedError is an error of a command that a signal had stopped.
+type stoppedError struct{ error }
+
+func (e stoppedError) Unwrap() []error { return []error{e.error, context.Canceled} }
 
 // exitCode is the program's exit code after err.
 func exitCode(err error) int {

@@ -2,18 +2,22 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // checkOutput refuses a file that cannot be written, before the work for it begins.
@@ -23,11 +27,26 @@ func checkOutput(path string, force bool) error {
 	default:
 		return inputErrorf("%s: eqflow cannot write this kind of file; name it .npz, .npy or .xyz", path)
 	}
-	if info, err := os.Stat(path); err == nil && (info.IsDir() || !force) {
+	folder := filepath.Dir(path)
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return inputErrorf("%s is a folder; give the name of a file", path)
+	case err == nil && !force:
 		return inputErrorf("%s exists; give another name, or --force to replace the file", path)
+	case err == nil && !info.Mode().IsRegular():
+		return inputErrorf("%s is not a regular file; give another name", path)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return inputErrorf("cannot write there: %w; give another name", err)
 	}
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return inputErrorf("%s: its folder does not exist; make it with mkdir -p %s", path, filepath.Dir(path))
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return inputErrorf("%s: its folder does not exist; make it with mkdir -p %s", path, folder)
+	}
+	err = atomic.Probe(folder)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return inputErrorf("%s: its folder cannot be written (%w); give another one", path, err)
+	} else if err != nil {
+		return fmt.Errorf("%s: its folder cannot be written (%w); check space and the disk", path, err)
 	}
 	return nil
 }

@@ -39,10 +39,16 @@ func addEngineFlag(cmd *cobra.Command, kind *string) {
 			"(tables in Go for kernel, C for egnn; onehop, mlp and realnvp run on graphs alone)")
 }
 
+// mostDevices bounds the devices, each of which costs a CPU's backend a thread and memory.
+const mostDevices = 256
+
 // check refuses an engine that does not exist.
 func (c computeFlags) check() error {
 	if !slices.Contains(engine.Kinds, engine.Kind(c.engine)) {
 		return inputErrorf("--engine %q: give auto, graph or host", c.engine)
+	}
+	if c.devices > mostDevices {
+		return inputErrorf("--devices %d; no backend has more than %d", c.devices, mostDevices)
 	}
 	return nil
 }

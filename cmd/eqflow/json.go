@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 // addJSONFlag gives a command the flag --json.
@@ -22,4 +24,17 @@ func writeJSON(w io.Writer, value any) error {
 		return fmt.Errorf("the result cannot be written as JSON: %w", err)
 	}
 	return nil
+}
+
+// writeSealedJSON is writeJSON for what another command reads: it has a checksum.
+func writeSealedJSON(w io.Writer, value any) error {
+	text, err := json.Marshal(value)
+	if err == nil {
+		text, err = atomic.Seal(text)
+	}
+	if err != nil {
+		return fmt.Errorf("the result cannot be written as JSON: %w", err)
+	}
+	_, err = w.Write(text)
+	return err
 }

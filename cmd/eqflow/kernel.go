@@ -14,7 +14,8 @@ const kernelHelp = `The notebook kernel "eqflow (Go)" is GoNB with eqflow ready 
 choose it in JupyterLab, Notebook or VS Code.`
 
 const kernelExamples = `  eqflow kernel install
-  eqflow kernel install --sys-prefix   # into the active Python environment
+  eqflow kernel install --sys-prefix              # into the active Python environment
+  sudo eqflow kernel install --prefix /usr/local  # for every user
   eqflow kernel status`
 
 // newKernelCommand groups the commands of the notebook kernel.

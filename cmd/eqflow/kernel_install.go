@@ -12,7 +12,11 @@ const kernelInstallHelp = `Builds GoNB and goimports in the versions of go.mod, 
 registers the kernel "eqflow (Go)" with Jupyter. In a clone, cells compile against that clone.
 Elsewhere they compile against the code from which this program was built. No network is needed once
 the Go modules are on the machine. The first time takes a minute or two. Run the command again after
-the code has moved or its versions have changed.`
+the code has moved or its versions have changed.
+
+With --prefix or --sys-prefix, root installs for every user: the program, GoNB, a copy of the code,
+the Go modules, their compiled packages and XLA for the CPU go to lib/eqflow below the prefix, about
+1.3 GB. The go command must be one that every user can run.`
 
 // newKernelInstallCommand installs the kernel for Jupyter.
 func newKernelInstallCommand() *cobra.Command {

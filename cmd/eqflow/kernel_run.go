@@ -22,10 +22,7 @@ func newKernelRunCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cache, err := gonb.CacheFolder()
-			if err != nil {
-				return err
-			}
+			cache, _ := gonb.CacheFolder() // without a home folder there is nothing that %eqflow clean could list
 			binary, err := os.Executable()
 			if err != nil {
 				return err

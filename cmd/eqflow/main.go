@@ -17,18 +17,28 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	if len(os.Args) == 2 && os.Args[1] == guardArgument {
+		passMessages(os.Stdin, os.Stderr)
+		os.Exit(exitDone)
+	}
+	stop := guardCrashes()
+	code := run(os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 // run executes one command line and returns the exit code. It prints an error as one line on
 // stderr.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := interruptible(stderr)
+	ctx, stop := interruptible(stderr, patienceOf(args))
 	defer stop()
 	started, out := false, &checkedWriter{Writer: stdout}
 	root := newRootCommand(&started)
@@ -45,6 +55,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		case err != nil && !started:
 			err = inputErrorf("%w (`%s --help` shows how it is used)", err, command.CommandPath())
 		}
+	}
+	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Canceled) {
+		err = stoppedError{err} // a compiler or a server that ended with the signal says so in its own words
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "eqflow: "+strings.TrimPrefix(oneLine(err), "eqflow: "))
@@ -84,20 +97,65 @@ func execute(ctx context.Context, root *cobra.Command) (command *cobra.Command, 
 }
 
 // interruptible returns a context that the first Ctrl-C cancels, for a clean stop. The second
-// Ctrl-C kills the process.
-func interruptible(stderr io.Writer) (context.Context, context.CancelFunc) {
+// Ctrl-C kills the process. A request to end (SIGTERM), and the end of the terminal (SIGHUP), count
+// as the first Ctrl-C. A second SIGTERM changes nothing: Slurm may send the signal to every process
+// of a task while the task's script passes it on, and what is kept must still be written.
+//
+// A step of a training or a compilation may take minutes and cannot be stopped from outside. If
+// patience is positive and the command has not ended after that time, the process ends. What lies
+// on disk is whole at any time.
+func interruptible(stderr io.Writer, patience time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup has the program go on without its terminal
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	over := make(chan struct{})
 	go func() {
 		select {
 		case <-signals:
 			fmt.Fprintln(stderr, "\neqflow: stopping cleanly; press Ctrl-C again to stop at once")
-			signal.Stop(signals) // the next signal ends the process, as the system has it
+			signal.Reset(os.Interrupt) // the next Ctrl-C ends the process, as the system has it
 			cancel()
+			if patience > 0 && !endsWithin(patience, over) {
+				fmt.Fprintf(stderr, "eqflow: the work under way does not end within %s and is given up; "+
+					"what was written before is kept\n", patience)
+				os.Exit(exitInterrupted)
+			}
 		case <-ctx.Done():
 			signal.Stop(signals)
 		}
 	}()
-	return ctx, cancel
+	return ctx, func() { close(over); cancel() }
+}
+
+// patience is the time that a command has to end after a signal, in all but the commands that end
+// other programs first.
+const patience = 4 * time.Second
+
+// patienceOf returns the patience for a command line, 0 for no bound.
+func patienceOf(args []string) time.Duration {
+	for _, arg := range args {
+		switch {
+		case arg == "lab" || arg == "kernel" || arg == "reproduce" || arg == "xla":
+			return 0
+		case !strings.HasPrefix(arg, "-"):
+			return patience
+		}
+	}
+	return patience
+}
+
+// endsWithin reports whether a command ends within the patience, or, if files are being written by
+// then, with the last of them.
+func endsWithin(patience time.Duration, over <-chan struct{}) bool {
+	for begun := time.Now(); time.Since(begun) < patience || atomic.Writing(); {
+		select {
+		case <-over:
+			return true
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return false
 }

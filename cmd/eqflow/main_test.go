@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,11 @@ import (
 const asProgram = "EQFLOW_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "1" {
+	switch program := os.Getenv(asProgram); {
+	case program == "1", slices.Contains(os.Args, guardArgument): // the guard of a program is one too
 		main()
+	case program == "crash":
+		crash()
 	}
 	os.Exit(m.Run())
 }

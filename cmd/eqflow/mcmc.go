@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -34,7 +35,8 @@ named system. A file can give them too, for --spec:
 
 The output is .npz (arrays x [n, particles, dimensions], u and a manifest), .npy or .xyz. The
 summary shows the virial beside its exact value, (particles-1)*dimensions. If the two are far apart,
-the chains are too short. Ctrl-C keeps the finished configurations.`
+the chains are too short. Ctrl-C keeps the finished configurations. The same command then draws all
+of them, and replaces the file.`
 
 const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
   eqflow mcmc --system dw4 --kt 2 -n 1000 --out warm.xyz
@@ -45,6 +47,9 @@ const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
 // largestSet bounds the number of coordinates of one run, at 16 GB. A larger number is a typing
 // error.
 const largestSet = 1 << 31
+
+// mostSteps bounds the steps of all chains. A larger number is a typing error.
+const mostSteps = 1e15
 
 // mcmcOptions are the flags of "eqflow mcmc".
 type mcmcOptions struct {
@@ -91,6 +96,7 @@ func (o *mcmcOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return asInput(err)
 	}
+	o.force = o.force || o.interrupted(cmd, t)
 	if err := checkOutput(o.out, o.force); err != nil {
 		return err
 	}
@@ -117,8 +123,37 @@ func (o *mcmcOptions) run(cmd *cobra.Command) error {
 	if shown := summary.show(cmd.OutOrStdout(), o.asJSON); shown != nil {
 		return shown
 	}
+	if err == nil {
+		err = summary.checkVirial()
+	}
 	return err
 }
+
+// interrupted reports whether the output file is what Ctrl-C left of this command, and says so.
+// Such a file is replaced.
+func (o *mcmcOptions) interrupted(cmd *cobra.Command, t target.Target) bool {
+	if _, err := os.Stat(o.out); err != nil {
+		return false
+	}
+	set, err := readFor(t, o.out)
+	var settings struct {
+		Sampler  string `json:"sampler"`
+		Complete *bool  `json:"complete"`
+	}
+	if err != nil || json.Unmarshal(set.Manifest.Settings, &settings) != nil {
+		return false
+	}
+	partial := settings.Complete != nil && !*settings.Complete && settings.Sampler == o.sampler &&
+		set.Manifest.CreatedBy == createdByMcmc && set.Manifest.Seed == o.seed && set.Batch.Len() < o.n
+	if partial {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s holds %d configurations of an interrupted run; "+
+			"all %d are drawn and replace it\n", o.out, set.Batch.Len(), o.n)
+	}
+	return partial
+}
+
+// createdByMcmc is the origin in the manifest of this command's files.
+const createdByMcmc = "eqflow mcmc"
 
 // plan is the default plan for the system, with the changes that the flags ask for.
 func (o *mcmcOptions) plan(t target.Target) (mcmc.Plan, error) {
@@ -126,8 +161,9 @@ func (o *mcmcOptions) plan(t target.Target) (mcmc.Plan, error) {
 		return mcmc.Plan{}, fmt.Errorf("--chains %d, --burn %d, --thin %d; give numbers that are not negative",
 			o.chains, o.burn, o.thin)
 	}
-	if o.n > largestSet/(t.Particles()*t.Dim()) {
-		return mcmc.Plan{}, fmt.Errorf("%d configurations of %s do not fit into memory; ask for fewer", o.n, t.Name())
+	if most := largestSet / (t.Particles() * t.Dim()); o.n > most {
+		return mcmc.Plan{}, fmt.Errorf("%d configurations of %s do not fit into memory; ask for fewer, at most %d",
+			o.n, t.Name(), most)
 	}
 	// a configuration stands in the chains and in the set, with its energy
 	if err := checkMemory("configurations", o.n, 2*t.Particles()*t.Dim()+1, ""); err != nil {
@@ -143,6 +179,9 @@ func (o *mcmcOptions) plan(t target.Target) (mcmc.Plan, error) {
 		s.Keep = (o.n + s.Chains - 1) / s.Chains
 	}
 	s.Burn, s.Thin = cmp.Or(o.burn, s.Burn), cmp.Or(o.thin, s.Thin)
+	if steps := float64(s.Chains) * (float64(s.Burn) + float64(s.Keep)*float64(s.Thin)); steps > mostSteps {
+		return plan, fmt.Errorf("%.3g steps of all chains would take years; give a smaller --burn or --thin", steps)
+	}
 	return plan, nil
 }
 
@@ -169,7 +208,7 @@ func (o *mcmcOptions) write(t target.Target, batch particle.Batch, summary mcmcS
 		return err
 	}
 	set := dataset.Set{Batch: batch, Manifest: dataset.Manifest{
-		System: t.Name(), Spec: spec, Seed: o.seed, Settings: settings, CreatedBy: "eqflow mcmc",
+		System: t.Name(), Spec: spec, Seed: o.seed, Settings: settings, CreatedBy: createdByMcmc,
 	}}
 	if strings.ToLower(filepath.Ext(o.out)) != ".npy" {
 		set.Arrays = dataset.Arrays{dataset.Float64("u", summary.energies, batch.Len())}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"text/tabwriter"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
 // mcmcSummary is the result of "eqflow mcmc".
@@ -78,10 +80,22 @@ func average(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
+// checkVirial returns an error if the virial shows that the chains are nowhere near equilibrium, as
+// at a temperature at which they do not move by a visible part of the system's size.
+func (s mcmcSummary) checkVirial() error {
+	exact, v := float64(s.VirialExact), s.Virial
+	if off := math.Abs(v.Value - exact); off <= exact/2 || off <= 8*v.Error && !math.IsInf(v.Error, 0) {
+		return nil
+	}
+	return fmt.Errorf("the chains are not in equilibrium: their virial is %.3g ± %.2g, and exactly %d there; give "+
+		"a larger --burn and --thin, or another temperature. %s holds the configurations all the same",
+		v.Value, v.Error, s.VirialExact, s.Out)
+}
+
 // show prints the summary as a table, or as JSON.
 func (s mcmcSummary) show(out io.Writer, asJSON bool) error {
 	if asJSON {
-		return writeJSON(out, s)
+		return writeJSON(out, finite.Fields(s))
 	}
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	state := ""
@@ -94,12 +108,22 @@ func (s mcmcSummary) show(out io.Writer, asJSON bool) error {
 	if s.SwapAcceptance > 0 {
 		fmt.Fprintf(table, "exchanges\t%.1f %%\n", 100*s.SwapAcceptance)
 	}
-	fmt.Fprintf(table, "mean energy\t%.3f ± %.3f kT\n", s.MeanEnergy.Value, s.MeanEnergy.Error)
-	fmt.Fprintf(table, "virial\t%.2f ± %.2f, exact %d\n", s.Virial.Value, s.Virial.Error, s.VirialExact)
+	u, v := s.MeanEnergy, s.Virial
+	fmt.Fprintf(table, "mean energy\t%s ± %s kT\n", decimal(u.Value, 3), decimal(u.Error, 3))
+	fmt.Fprintf(table, "virial\t%s ± %s, exact %d\n", decimal(v.Value, 2), decimal(v.Error, 2), s.VirialExact)
 	for k, share := range s.LongPairShares {
 		if share > 0 {
 			fmt.Fprintf(table, "%d long pairs\t%.4f\n", k, share)
 		}
 	}
 	return table.Flush()
+}
+
+// decimal writes a number with the given digits after the point, or with an exponent if it is
+// large.
+func decimal(v float64, digits int) string {
+	if math.Abs(v) >= 1e9 {
+		return fmt.Sprintf("%.4g", v)
+	}
+	return fmt.Sprintf("%.*f", digits, v)
 }

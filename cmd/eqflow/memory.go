@@ -43,5 +43,45 @@ func freeMemory() float64 {
 			free = kilobytes * 1024
 		}
 	}
-	return min(free, addressLimit())
+	return min(free, addressLimit(), containerLimit())
+}
+
+// containerLimit is how much memory the control group of the process has left: of a container, or
+// of a task of a batch system. It is +Inf where there is none.
+func containerLimit() float64 {
+	left := math.Inf(1)
+	for _, names := range [][4]string{
+		{"memory.max", "memory.current", "memory.stat", "inactive_file"}, // version 2
+		{"memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"},
+	} {
+		const folder = "/sys/fs/cgroup/"
+		limit, known := numberIn(folder + names[0])
+		used, _ := numberIn(folder + names[1])
+		stat, _ := os.ReadFile(folder + names[2])
+		cached := 0.0 // copies of files, which the system gives up
+		if _, rest, found := strings.Cut("\n"+string(stat), "\n"+names[3]+" "); found {
+			cached, _ = strconv.ParseFloat(strings.Fields(rest)[0], 64)
+		}
+		if known {
+			left = min(left, max(0, limit-used+cached))
+		}
+	}
+	return left
+}
+
+// addressesUsed is the size of the process's address space in bytes, 0 where the system does not
+// tell it.
+func addressesUsed() float64 {
+	pages, _ := numberIn("/proc/self/statm")
+	return pages * float64(os.Getpagesize())
+}
+
+// numberIn is the number at the beginning of a file, and whether there is one.
+func numberIn(path string) (number float64, known bool) {
+	text, err := os.ReadFile(path)
+	if err != nil || len(strings.Fields(string(text))) == 0 {
+		return 0, false
+	}
+	number, err = strconv.ParseFloat(strings.Fields(string(text))[0], 64)
+	return number, err == nil
 }

@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// addressLimit is the limit of the process's address space, as ulimit -v sets it.
+// addressLimit is how much of its address space the process has left, as ulimit -v limits it.
 func addressLimit() float64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_AS, &limit); err != nil || limit.Cur > 1<<62 {
 		return math.Inf(1)
 	}
-	return float64(limit.Cur)
+	return max(0, float64(limit.Cur)-addressesUsed())
 }

@@ -64,6 +64,10 @@ func (o *mergeOptions) run(cmd *cobra.Command, files []string) error {
 	if err != nil {
 		return err
 	}
+	if n := len(whole.Unchecked); n > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %d of %d shards carry no checksum, such as %s: "+
+			"an earlier version wrote them, and damage in them would not be seen\n", n, whole.Of, whole.Unchecked[0])
+	}
 	if o.out != "" {
 		if err := whole.Write(o.out, o.force); err != nil {
 			return err
@@ -106,7 +110,7 @@ func showMerged(out io.Writer, s campaign.Summary) {
 func showScores(out io.Writer, w *campaign.Whole, c evaluate.Check) {
 	fmt.Fprintf(out, "scores   %d of %s in %d shards\n", w.Total, w.Target.Name(), w.Of)
 	fmt.Fprintf(out, "density  %s\n", density.NoiseOf(nil, nil).Describe(w.Method))
-	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n",
-		c.NLL, c.Error, c.NLL2, c.NLL4)
+	fmt.Fprintf(out, "NLL      %s nats; with 2 and 4 times the solver's steps %.4f, %.4f\n",
+		withError(c.NLL, c.Error), c.NLL2, c.NLL4)
 	fmt.Fprintf(out, "verdict  %s: %s\n", verdict(c.Trustworthy), c.Why)
 }

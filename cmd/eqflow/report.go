@@ -30,13 +30,21 @@ func saveFigures(stderr io.Writer, r evaluate.Report, folder string) error {
 	return nil
 }
 
+// withError writes a number with its error, if the error is known.
+func withError(value, err float64) string {
+	if math.IsNaN(err) {
+		return fmt.Sprintf("%.4f", value)
+	}
+	return fmt.Sprintf("%.4f ± %.4f", value, err)
+}
+
 func showReport(out io.Writer, r evaluate.Report) {
 	fmt.Fprintf(out, "model    %s, %d parameters, trained for %d steps in %.0f s with %d energy evaluations\n",
 		r.Flow, r.Parameters, r.TrainingSteps, r.TrainingSeconds, r.TrainingEnergies)
 	fmt.Fprintf(out, "system   %s, %d configurations scored, %d samples drawn\n", r.System, r.N, r.Samples)
 	fmt.Fprintf(out, "density  %s\ncomputed by %s\n", r.Noise.Describe(r.Method), r.Engine)
-	fmt.Fprintf(out, "NLL      %.4f ± %.4f nats; with 2 and 4 times the solver's steps %.4f, %.4f\n",
-		r.NLL, r.Error, r.NLL2, r.NLL4)
+	fmt.Fprintf(out, "NLL      %s nats; with 2 and 4 times the solver's steps %.4f, %.4f\n",
+		withError(r.NLL, r.Error), r.NLL2, r.NLL4)
 	if r.AdaptiveN > 0 {
 		fmt.Fprintf(out, "adaptive %.4f nats by an adaptive solve of %d of them, %.4f with the solver's own steps\n",
 			r.AdaptiveNLL, r.AdaptiveN, r.FixedNLL)

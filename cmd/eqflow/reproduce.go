@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eqflow/gonb-eqflow/internal/lock"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
@@ -45,6 +47,7 @@ type reproduction struct {
 	smaller   bool   // smaller settings, for the Go backend
 	executed  []executed
 	stderr    io.Writer
+	lock      *lock.Lock // of the output folder
 }
 
 // newReproduceCommand executes the notebooks and checks their claims.
@@ -74,6 +77,7 @@ func newReproduceCommand() *cobra.Command {
 
 func (r *reproduction) run(ctx context.Context, stdout io.Writer) error {
 	names, err := r.prepare(ctx)
+	defer func() { r.lock.Release() }()
 	if err != nil {
 		return err
 	}
@@ -101,6 +105,9 @@ func (r *reproduction) prepare(ctx context.Context) (names []string, err error) 
 	if names, err = r.names(); err != nil {
 		return nil, err
 	}
+	if err := r.enter(); err != nil {
+		return nil, err
+	}
 	if err := r.ensureBackend(ctx); err != nil {
 		return nil, err
 	}
@@ -108,7 +115,31 @@ func (r *reproduction) prepare(ctx context.Context) (names []string, err error) 
 	if r.tools, err = gonb.BuildToolchain(ctx, r.root, ""); err != nil {
 		return nil, err
 	}
-	return names, os.MkdirAll(filepath.Join(r.out, "figures"), 0o755)
+	return names, nil
+}
+
+// enter makes the output folder and locks it until the command ends. A second reproduction into it
+// is refused.
+func (r *reproduction) enter() error {
+	if err := os.MkdirAll(filepath.Join(r.out, "figures"), 0o755); err != nil {
+		return inputErrorf("cannot make the output folder: %w; give another one with --out", err)
+	}
+	var err error
+	r.lock, err = lock.Folder(r.out)
+	switch {
+	case errors.Is(err, lock.ErrHeld):
+		return inputErrorf("%s %w; wait for its end, or give another folder with --out", r.out, err)
+	case errors.Is(err, lock.ErrUnsupported):
+		fmt.Fprintf(r.stderr, "eqflow: %s %v: do not reproduce into it twice at once\n", r.out, err)
+		return nil
+	case err != nil:
+		return inputErrorf("cannot write into the output folder: %w; give another one with --out", err)
+	}
+	if why := lock.OneMachine(r.out); why != "" {
+		fmt.Fprintf(r.stderr, "eqflow: %s lies on %s, whose locks hold on one machine alone: "+
+			"do not reproduce into it from two machines at once\n", r.out, why)
+	}
+	return nil
 }
 
 // paperNotebooks match the notebooks of the paper's experiments; --only accepts others too.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -51,18 +50,13 @@ func (r *reproduction) notebook(ctx context.Context, name, place string, plan *s
 		return executed{}, err
 	}
 	seconds := time.Since(start).Seconds()
-	text, err := json.Marshal(executionRecord{stamp, seconds})
-	if err != nil {
-		return executed{}, err
-	}
-	err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), atomic.WriteFile(path, text))
+	err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), atomic.WriteJSON(path, executionRecord{stamp, seconds}))
 	return executed{name, seconds, false}, err
 }
 
 // readRecord reads the record of an earlier execution. It returns false if there is none.
 func readRecord(path string) (r executionRecord, ok bool) {
-	text, err := os.ReadFile(path)
-	return r, err == nil && json.Unmarshal(text, &r) == nil
+	return r, atomic.ReadJSON(path, &r) == nil
 }
 
 // execute runs the cells of a notebook and shows their progress. It writes the notebook with its

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -50,12 +49,8 @@ func (all *results) readClaims(folder string) error {
 		return err
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
 		var claims []protocol.Claim
-		if err := json.Unmarshal(text, &claims); err != nil {
+		if err := atomic.ReadJSON(file, &claims); err != nil {
 			return fmt.Errorf("%s is damaged (%w); run again with --force", file, err)
 		}
 		all.Claims = append(all.Claims, claims...)

@@ -49,7 +49,8 @@ Environment:
   PJRT_PLUGIN_LIBRARY_PATH  folders with more plugins
   XDG_CACHE_HOME            "eqflow xla install" puts plugins into eqflow/pjrt in this folder
 
-Exit codes: 0 done, 1 failed, 2 wrong input or flags, 130 stopped by Ctrl-C
+Exit codes: 0 done, 1 failed, 2 wrong input or flags, 130 stopped by Ctrl-C, SIGTERM or SIGHUP;
+131 to 139 crashed or out of memory, which says nothing about the input: run the command again
 `
 
 // newRootCommand assembles the program. When a command's own code begins, started becomes true.

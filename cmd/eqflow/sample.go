@@ -21,13 +21,16 @@ import (
 
 const sampleHelp = `Draws configurations from a trained generator. Each configuration comes with three numbers for
 reweighting: its log-density log_q, its reduced energy u and its log-weight log_w = -u - log_q, in
-nats. numpy.load opens the .npz; OVITO, VMD and ASE open the .xyz. The same seed gives the same
-samples.
+nats. numpy.load opens the .npz; OVITO, VMD and ASE open the .xyz. The same seed on
+the same backend and engine gives the same samples; another engine, such as that of a build without
+cgo, gives them up to rounding.
+
+A stopped draw keeps its samples in the file FILE.partial; a killed one keeps all but those of the
+last seconds. The same command continues after them, and gives the samples of an undisturbed draw.
 
 With --shard i/n the command draws only part i of n equal parts of the -n samples, with i from 0 to
 n-1, for job arrays and several machines (docker/ has examples for Slurm and Kubernetes). A shard
-does not depend on the others. A shard that was killed is the same after another run, and an
-existing shard is kept. "eqflow merge" puts the shards together.
+does not depend on the others. An existing shard is kept. "eqflow merge" puts the shards together.
 
 ` + divergenceHelp
 
@@ -98,17 +101,29 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	if err := checkMemory("samples", o.n, numbersPerSample(model), inShards); err != nil {
 		return err
 	}
-	start, end := time.Now(), watch(cmd, model)
-	samples, err := model.Sample(o.n, o.seed)
-	end()
+	job, err := campaign.Single(model, o.n, o.seed)
 	if err != nil {
 		return err
+	}
+	start, end := time.Now(), watch(cmd, model)
+	samples, err := job.Draw(model, o.out, o.force, o.continues(cmd))
+	end()
+	if err != nil {
+		return modelError(err)
 	}
 	seconds := time.Since(start).Seconds()
 	if err := writeSamples(o.out, model, samples, o.seed, o.force); err != nil {
 		return modelError(err)
 	}
+	campaign.DropPartial(o.out)
 	return o.show(cmd.OutOrStdout(), model, samples, seconds)
+}
+
+// continues tells the user how many samples an interrupted draw has kept.
+func (o *sampleOptions) continues(cmd *cobra.Command) func(kept int) {
+	return func(kept int) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: continuing after the %d samples in %s\n", kept, campaign.Partial(o.out))
+	}
 }
 
 // inShards is how more samples are drawn than fit into memory.
@@ -150,19 +165,21 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	}
 	var set dataset.Set
 	if kept {
+		campaign.DropPartial(o.out) // of a task that ran twice at a time
 		set, err = dataset.Read(o.out, model.Prior.N, model.Prior.D)
 	} else {
-		end := watch(cmd, model)
-		set, err = job.Sample(model)
-		end()
-		if err == nil {
-			err = dataset.Write(o.out, set, true)
-		}
+		set, err = o.drawShard(cmd, model, job)
 	}
 	if err != nil {
 		return err
 	}
 	return o.show(cmd.OutOrStdout(), model, samplesOf(set), time.Since(start).Seconds())
+}
+
+// drawShard draws and writes a shard. It continues after samples that an interrupted run has kept.
+func (o *sampleOptions) drawShard(cmd *cobra.Command, model *eqflow.Model, job campaign.Job) (dataset.Set, error) {
+	defer watch(cmd, model)()
+	return job.SampleTo(model, o.out, o.force, o.continues(cmd))
 }
 
 // samplesOf returns the samples in a file.

@@ -165,8 +165,34 @@ func (o *trainOptions) inputs(cmd *cobra.Command) (g eqflow.Generator, data trai
 	if err = o.settings.Validate(); err != nil {
 		return g, data, err
 	}
+	if err = o.checkSizes(g); err != nil {
+		return g, data, err
+	}
 	data, err = o.read(cmd, g.Target)
 	return g, data, err
+}
+
+// checkSizes refuses a batch, and numbers of draws and probes, that no memory holds.
+func (o *trainOptions) checkSizes(g eqflow.Generator) error {
+	n, d := g.Target.Particles(), g.Target.Dim()
+	each := 10 * n * d // a configuration, its image, gradients
+	if c, ok := g.Flow.(flow.Continuous); ok {
+		c = c.WithDefaults()
+		if _, solved := o.settings.WithDefaults().Objective.(train.Likelihood); solved { // the stages of the solve
+			each += n * d * c.Steps * c.Solver.Stages()
+		}
+		if wide, ok := c.Field.(dynamics.Wide); ok {
+			each += wide.Widest(n, d, 0) / 2 // in float32
+		}
+	}
+	batch := o.settings.WithDefaults().Batch
+	if err := checkMemory("configurations of a --batch", batch, each, ""); err != nil {
+		return err
+	}
+	if err := checkMemory("--draws", o.objective.draws, 10*n*d, ""); err != nil {
+		return err
+	}
+	return checkMemory("--probes of every configuration of a batch", o.objective.probes, 10*n*d*batch, "")
 }
 
 // model makes the model, with the parameters of --from if it is given.

@@ -7,6 +7,7 @@
 //
 //   - campaign.go: what campaigns, shards and jobs are, and whether a file holds the work of a job
 //   - work.go: the work on one shard, by sampling or scoring
+//   - partial.go: the samples that an interrupted draw keeps
 //   - merge.go: the whole campaign from the files of its shards
 package campaign
 
@@ -18,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/bits"
 	"os"
 	"strconv"
 	"strings"
@@ -52,7 +54,11 @@ func (s Shard) String() string { return fmt.Sprintf("%d/%d", s.Index, s.Of) }
 
 // Range is the shard's part of total things: those with the numbers from, …, to−1.
 func (s Shard) Range(total int) (from, to int) {
-	start := func(index int) int { return total/s.Of*index + total%s.Of*index/s.Of } // without overflow
+	start := func(index int) int { // total·index/Of without overflow
+		high, low := bits.Mul64(uint64(total), uint64(index))
+		quotient, _ := bits.Div64(high, low, uint64(s.Of))
+		return int(quotient)
+	}
 	return start(s.Index), start(s.Index + 1)
 }
 
@@ -77,6 +83,8 @@ type Campaign struct {
 type Job struct {
 	Campaign
 	Index int `json:"shard"`
+	// Single means the draws of Model.Sample, which have one random stream.
+	Single bool `json:"single,omitempty"`
 }
 
 func (j Job) shard() Shard { return Shard{j.Index, j.Of} }
@@ -84,6 +92,13 @@ func (j Job) shard() Shard { return Shard{j.Index, j.Of} }
 // Sampling is the job of drawing a shard of total samples.
 func Sampling(m *eqflow.Model, total int, seed uint64, s Shard) (Job, error) {
 	return newJob(m, s, Campaign{Work: Samples, Seed: seed, Total: total})
+}
+
+// Single is the job of drawing the samples of Model.Sample, in one piece.
+func Single(m *eqflow.Model, total int, seed uint64) (Job, error) {
+	j, err := newJob(m, Shard{Of: 1}, Campaign{Work: Samples, Seed: seed, Total: total})
+	j.Single = true
+	return j, err
 }
 
 // Scoring is the job of scoring a shard of the data.
@@ -99,7 +114,7 @@ func newJob(m *eqflow.Model, s Shard, c Campaign) (j Job, err error) {
 	}
 	c.Model, err = fingerprint(m)
 	c.Of, c.Method = s.Of, m.Divergence().Method()
-	return Job{c, s.Index}, err
+	return Job{Campaign: c, Index: s.Index}, err
 }
 
 // fingerprint is the SHA-256 of system, flow and parameters, which determine what a model computes.
@@ -136,12 +151,17 @@ func (j Job) Done(path string) (bool, error) {
 	}
 	existing, _, err := readJob(path)
 	switch {
+	case errors.Is(err, dataset.ErrInput):
+		return false, fmt.Errorf("%w: %s exists and cannot be read (%w); --force replaces it", ErrShards, path, err)
 	case err != nil:
 		return false, fmt.Errorf("%w: %s exists and is no shard; give another name, or --force to replace it",
 			ErrShards, path)
 	case existing != j:
 		return false, fmt.Errorf("%w: %s exists and is %s; give another name, or --force to replace it",
 			ErrShards, path, existing.difference(j))
+	}
+	if err := dataset.Verify(path); err != nil {
+		return false, fmt.Errorf("%w: %s exists and is damaged (%w); --force replaces it", ErrShards, path, err)
 	}
 	return true, nil
 }
@@ -159,6 +179,8 @@ func (j Job) difference(other Job) string {
 		return fmt.Sprintf("of seed %d, not %d", a.Seed, b.Seed)
 	case a.Method != b.Method:
 		return fmt.Sprintf("with log q by %s, not by %s", a.Phrase(), b.Phrase())
+	case j.Single != other.Single:
+		return "of a shard, not of a whole draw, or the reverse"
 	case a.Total != b.Total || a.Of != b.Of:
 		return fmt.Sprintf("of %d cut into %d, not of %d cut into %d", a.Total, a.Of, b.Total, b.Of)
 	}

@@ -198,14 +198,15 @@ func TestKilledShardComesOutTheSame(t *testing.T) {
 	if done, err := job.Done(path); !done || err != nil {
 		t.Errorf("after it ran: %t, %v", done, err)
 	}
-	exact := engine.Method{Divergence: engine.Exact}
+	exact, probes := engine.Method{Divergence: engine.Exact}, engine.Divergence{Probes: 4}.Method()
 	for what, other := range map[string]Job{
-		"shard":     {job.Campaign, 0},
-		"seed":      {Campaign{Samples, job.Model, 6, "", 3000, 2, exact}, 1},
-		"cut into":  {Campaign{Samples, job.Model, 5, "", 3000, 3, exact}, 1},
-		"model":     {Campaign{Samples, "x", 5, "", 3000, 2, exact}, 1},
-		"of scores": {Campaign{Scores, job.Model, 5, "", 3000, 2, exact}, 1},
-		"4 probes":  {Campaign{Samples, job.Model, 5, "", 3000, 2, engine.Divergence{Probes: 4}.Method()}, 1},
+		"shard":     {Campaign: job.Campaign},
+		"draw":      {Campaign: job.Campaign, Index: 1, Single: true},
+		"seed":      {Campaign: Campaign{Samples, job.Model, 6, "", 3000, 2, exact}, Index: 1},
+		"cut into":  {Campaign: Campaign{Samples, job.Model, 5, "", 3000, 3, exact}, Index: 1},
+		"model":     {Campaign: Campaign{Samples, "x", 5, "", 3000, 2, exact}, Index: 1},
+		"of scores": {Campaign: Campaign{Scores, job.Model, 5, "", 3000, 2, exact}, Index: 1},
+		"4 probes":  {Campaign: Campaign{Samples, job.Model, 5, "", 3000, 2, probes}, Index: 1},
 	} {
 		if done, err := other.Done(path); done || !errors.Is(err, ErrShards) || !strings.Contains(err.Error(), what) {
 			t.Errorf("another %s: %t, %v", what, done, err)

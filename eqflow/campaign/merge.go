@@ -19,10 +19,13 @@ import (
 // configuration, and not the configurations.
 type Whole struct {
 	Campaign
-	Target   target.Target
-	manifest dataset.Manifest
-	files    []string             // by index of the shard
-	numbers  map[string][]float64 // by name of the array
+	Target target.Target
+	// Unchecked are the files without checksums, of an earlier version. Nothing shows whether their
+	// numbers are those that were written.
+	Unchecked []string
+	manifest  dataset.Manifest
+	files     []string             // by index of the shard
+	numbers   map[string][]float64 // by name of the array
 }
 
 // Merge reads all shards of one campaign, in any order. A missing shard, a shard that is given
@@ -53,6 +56,13 @@ func Merge(paths ...string) (*Whole, error) {
 				ErrShards, j.shard(), w.files[j.Index], path)
 		}
 		w.files[j.Index] = path
+		checked, err := dataset.Checked(path)
+		if err != nil {
+			return nil, err
+		}
+		if !checked {
+			w.Unchecked = append(w.Unchecked, path)
+		}
 	}
 	if err := w.checkComplete(); err != nil {
 		return nil, err
@@ -78,8 +88,8 @@ func (w *Whole) checkComplete() error {
 	if most := 12; count > most {
 		missing = append(missing[:most], "…")
 	}
-	return fmt.Errorf("%w: %d of %d are missing: %s; make them; the others need no change",
-		ErrShards, count, w.Of, strings.Join(missing, ", "))
+	return fmt.Errorf("%w: %d of %d are missing: %s; make each with --shard i/%d and the other flags as before; "+
+		"those that exist stay", ErrShards, count, w.Of, strings.Join(missing, ", "), w.Of)
 }
 
 // describe sets the system, and turns the manifest of a shard into the manifest of the whole.

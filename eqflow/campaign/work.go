@@ -7,6 +7,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/prior"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
@@ -29,18 +30,31 @@ func (c Campaign) columns() []string {
 // Sample draws the shard. Samples 0 to total−1 do not depend on the number of shards, except for
 // rounding.
 func (j Job) Sample(m *eqflow.Model) (dataset.Set, error) {
-	from, to := j.shard().Range(j.Total)
-	image, err := m.Forward(priorDraws(m.Prior, j.Seed, from, to), 0)
+	s, err := j.draw(m, noSamples(m), func(density.Samples) error { return nil })
 	if err != nil {
 		return dataset.Set{}, err
 	}
-	set, err := m.Set(image.Weigh(m.Target), j.Seed)
+	return j.set(m, s)
+}
+
+// set is the content of the shard's file.
+func (j Job) set(m *eqflow.Model, s density.Samples) (dataset.Set, error) {
+	set, err := m.Set(s, j.Seed)
 	if err != nil {
 		return set, err
 	}
 	set.Manifest.CreatedBy = "eqflow sample"
 	set.Manifest.Settings, err = json.Marshal(j)
 	return set, err
+}
+
+// draws returns the prior's draws whose images are the samples of the job.
+func (j Job) draws(m *eqflow.Model) particle.Batch {
+	if j.Single {
+		return m.PriorDraws(j.Total, j.Seed)
+	}
+	from, to := j.shard().Range(j.Total)
+	return priorDraws(m.Prior, j.Seed, from, to)
 }
 
 // Draws come in blocks. Each block has a random stream of its own, so that a shard can start at its

@@ -14,6 +14,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -80,10 +81,7 @@ func read(path string) (evaluate.Report, error) {
 		return *card.Report, nil
 	}
 	var r evaluate.Report
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(text, &r)
-	}
+	err = atomic.ReadJSON(path, &r)
 	if err == nil && r.System == "" {
 		err = errors.New("it names no system")
 	}

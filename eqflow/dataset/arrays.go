@@ -3,6 +3,7 @@ package dataset
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
 // Array is a named array of one element type. Exactly one of F32, F64, I64 and U8 holds its values,
@@ -70,14 +71,14 @@ func convert[T float32 | int64 | byte](in []T) []float64 {
 	return out
 }
 
-// isFloat reports whether the elements are floating-point numbers.
-func (a Array) isFloat() bool { return a.F32 != nil || a.F64 != nil }
-
-// Validate returns an error for an array without a name, with two element types, or with a shape
-// that does not match its number of values.
+// Validate returns an error for an array without a name in UTF-8, with two element types, or with a
+// shape that does not match its number of values.
 func (a Array) Validate() error {
 	if a.Name == "" {
 		return fmt.Errorf("dataset: an array has no name; give it one")
+	}
+	if !utf8.ValidString(a.Name) {
+		return fmt.Errorf("dataset: the array name %q is not UTF-8; give another one", a.Name)
 	}
 	types := 0
 	for _, n := range []int{len(a.F32), len(a.F64), len(a.I64), len(a.U8)} {

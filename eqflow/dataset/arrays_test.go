@@ -92,3 +92,10 @@ func TestRowMajorUndoesColumnMajor(t *testing.T) {
 		}
 	}
 }
+
+// appendNpy appends the array as an .npy file.
+func appendNpy(buf []byte, a Array) []byte {
+	out := bytes.NewBuffer(buf)
+	_ = writeNpy(out, a) // a buffer takes everything
+	return out.Bytes()
+}

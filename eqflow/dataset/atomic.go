@@ -1,6 +1,8 @@
 package dataset
 
 import (
+	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,24 +13,28 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
-// writeAtomic writes data to path in one step. Readers see the old file or the complete new file,
-// never a part.
-func writeAtomic(path string, data []byte, overwrite bool) error {
-	return writeAtomicBy(path, overwrite, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-}
-
-// writeAtomicBy is writeAtomic for data that write produces piece by piece.
+// writeAtomicBy writes to path, in one step, the bytes that write produces piece by piece. Readers
+// see the old file or the complete new file, never a part. Without overwrite, a file that appears
+// while the bytes are made stays.
 func writeAtomicBy(path string, overwrite bool, write func(io.Writer) error) error {
 	if err := checkTarget(path, overwrite); err != nil {
 		return err
 	}
-	if err := atomic.Write(path, write); err != nil {
+	put := atomic.Create
+	if overwrite {
+		put = atomic.Write
+	}
+	err := put(path, func(w io.Writer) error {
+		buffered := bufio.NewWriterSize(w, pieceSize)
+		return cmp.Or(write(buffered), buffered.Flush())
+	})
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return inputErrorf(path, "%w; give another name, or --force to replace it", fs.ErrExist)
+	case err != nil && !errors.Is(err, ErrInput):
 		return fmt.Errorf("dataset: cannot write %s: %w; check space and permissions", path, err)
 	}
-	return nil
+	return err
 }
 
 // checkTarget returns an error for a path that must not be written: a folder, an existing file

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"math"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,9 @@ type Set struct {
 	// it passed over. Write ignores both.
 	Source  string
 	Skipped []Skipped
+	// Remark says that the configurations are not exactly those that eqflow wrote, where that is no
+	// error. Write ignores it.
+	Remark string
 	// Single makes Write round the coordinates to float32, which halves the file. Otherwise Write
 	// stores float32 only if that is exact, as for samples of a float32 generator.
 	Single bool
@@ -50,6 +54,8 @@ type Manifest struct {
 	Particles int             `json:"particles"`
 	Dim       int             `json:"dim"`
 	SHA256    string          `json:"sha256"` // Hash of the configurations
+	// TextSHA256 is the hash of the text of an .xyz without the manifest. Other formats have none.
+	TextSHA256 string `json:"text_sha256,omitempty"`
 }
 
 // IsZero reports whether the file had no manifest.
@@ -106,41 +112,63 @@ func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 // If n or d is 0, its value is taken from the shape or the manifest. Other values must agree with
 // the file. Errors match ErrInput, name the path and end with what to do.
 func Read(path string, n, d int) (Set, error) {
-	set, err := read(path, n, d)
+	decode := decoders[extension(path)]
+	if decode == nil {
+		return Set{}, unknownExtension(path)
+	}
+	f, size, err := openFile(path)
+	if err != nil {
+		return Set{}, err
+	}
+	defer f.Close()
+	set, err := decodeSet(decode, f, size, n, d)
+	if err != nil {
+		return Set{}, inputErrorf(path, "%w", err)
+	}
+	return set, nil
+}
+
+// decoder reads the content of a file of the given size.
+type decoder func(r readerAt, size int64, n, d int) (Set, error)
+
+type readerAt interface {
+	io.Reader
+	io.ReaderAt
+}
+
+// decoders lists the formats that Read supports, by extension.
+var decoders = map[string]decoder{
+	".npz": decodeNpz, ".npy": decodeNpy, ".xyz": decodeXYZ, ".extxyz": decodeXYZ,
+}
+
+// decodeSet is Read for an open file. Its errors do not name the path.
+func decodeSet(decode decoder, r readerAt, size int64, n, d int) (Set, error) {
+	if n < 0 || d < 0 {
+		return Set{}, fmt.Errorf("%d particles in %d dimensions were requested; "+
+			"give positive numbers, or 0 to take the numbers from the file", n, d)
+	}
+	set, err := decode(r, size, n, d)
 	if err != nil {
 		return Set{}, err
 	}
 	if set.Batch.Len() == 0 {
-		return Set{}, inputErrorf(path, "holds no configuration; write it again with at least one")
+		return Set{}, errors.New("holds no configuration; write it again with at least one")
 	}
 	if err := set.Batch.Validate(); err != nil {
-		return Set{}, inputErrorf(path, "%s", strings.TrimPrefix(err.Error(), "particle: "))
+		return Set{}, errors.New(strings.TrimPrefix(err.Error(), "particle: "))
 	}
 	if want := set.Manifest.SHA256; want != "" && want != Hash(set.Batch) {
-		return Set{}, inputErrorf(path, "its configurations do not match its manifest (sha256 differs); "+
+		return Set{}, errors.New("its configurations do not match its manifest (sha256 differs); " +
 			"copy the file again, or remove the manifest if the change was intended")
 	}
 	return set, nil
 }
 
-func read(path string, n, d int) (Set, error) {
-	if n < 0 || d < 0 {
-		return Set{}, inputErrorf(path, "%d particles in %d dimensions were requested; "+
-			"give positive numbers, or 0 to take the numbers from the file", n, d)
-	}
-	switch extension(path) {
-	case ".npy":
-		return readNpyFile(path, n, d)
-	case ".npz":
-		return readNpzFile(path, n, d)
-	case ".xyz", ".extxyz":
-		return readXYZFile(path, n, d)
-	}
-	return Set{}, unknownExtension(path)
-}
+// encoding writes the bytes of a file, piece by piece.
+type encoding func(w io.Writer) error
 
 // encoders lists the formats that Write supports, by extension.
-var encoders = map[string]func(Set) ([]byte, error){
+var encoders = map[string]func(Set) (encoding, error){
 	".npz": encodeNpz, ".npy": encodeNpy, ".xyz": encodeXYZ, ".extxyz": encodeXYZ,
 }
 
@@ -159,11 +187,11 @@ func Write(path string, set Set, overwrite bool) error {
 	if err != nil {
 		return fmt.Errorf("dataset: %s is not written: %w", path, err)
 	}
-	data, err := encode(set)
+	write, err := encode(set)
 	if err != nil {
 		return fmt.Errorf("dataset: %s is not written: %w", path, err)
 	}
-	return writeAtomic(path, data, overwrite)
+	return writeAtomicBy(path, overwrite, write)
 }
 
 // completed validates the set, rounds its coordinates if Single is set, and completes its manifest.
@@ -174,7 +202,7 @@ func (s Set) completed() (Set, error) {
 	if err := s.Batch.Validate(); err != nil {
 		return s, err
 	}
-	for _, name := range []string{"x", "manifest"} {
+	for _, name := range []string{"x", "manifest", checksumArray} {
 		if _, found := s.Arrays.Get(name); found {
 			return s, fmt.Errorf("the array name %q is reserved; rename the array", name)
 		}
@@ -187,7 +215,7 @@ func (s Set) completed() (Set, error) {
 	}
 	m := &s.Manifest
 	m.Count, m.Particles, m.Dim = s.Batch.Len(), s.Batch.N, s.Batch.D
-	m.SHA256 = Hash(s.Batch)
+	m.SHA256, m.TextSHA256 = Hash(s.Batch), ""
 	return s, s.Arrays.Validate()
 }
 

@@ -7,12 +7,13 @@ import (
 	"slices"
 )
 
-// decoder fills one slice of an Array from the bytes of its values.
-type decoder func(a *Array, raw []byte, order binary.ByteOrder) error
+// valueDecoder appends the values in raw to one slice of an Array. left is the number of values
+// that are still to come, with those in raw.
+type valueDecoder func(a *Array, raw []byte, order binary.ByteOrder, left int) error
 
-// decoders maps the supported element types, by NumPy's kind and size, to decoders into the closest
-// element type of Array.
-var decoders = map[string]decoder{
+// valueDecoders maps the supported element types, by NumPy's kind and size, to decoders into the
+// closest element type of Array.
+var valueDecoders = map[string]valueDecoder{
 	"f2":  toF32(2, func(o binary.ByteOrder, b []byte) float32 { return float16(o.Uint16(b)) }),
 	"f4":  toF32(4, func(o binary.ByteOrder, b []byte) float32 { return math.Float32frombits(o.Uint32(b)) }),
 	"f8":  toF64(8, func(o binary.ByteOrder, b []byte) float64 { return math.Float64frombits(o.Uint64(b)) }),
@@ -30,39 +31,39 @@ var decoders = map[string]decoder{
 }
 
 // toF32 returns a decoder into F32. value reads one element of the given size.
-func toF32(size int, value func(binary.ByteOrder, []byte) float32) decoder {
-	return func(a *Array, raw []byte, order binary.ByteOrder) error {
-		a.F32 = each(raw, size, order, value)
+func toF32(size int, value func(binary.ByteOrder, []byte) float32) valueDecoder {
+	return func(a *Array, raw []byte, order binary.ByteOrder, left int) error {
+		a.F32 = each(a.F32, raw, size, order, left, value)
 		return nil
 	}
 }
 
-func toF64(size int, value func(binary.ByteOrder, []byte) float64) decoder {
-	return func(a *Array, raw []byte, order binary.ByteOrder) error {
-		a.F64 = each(raw, size, order, value)
+func toF64(size int, value func(binary.ByteOrder, []byte) float64) valueDecoder {
+	return func(a *Array, raw []byte, order binary.ByteOrder, left int) error {
+		a.F64 = each(a.F64, raw, size, order, left, value)
 		return nil
 	}
 }
 
-func toI64(size int, value func(binary.ByteOrder, []byte) int64) decoder {
-	return func(a *Array, raw []byte, order binary.ByteOrder) error {
-		a.I64 = each(raw, size, order, value)
+func toI64(size int, value func(binary.ByteOrder, []byte) int64) valueDecoder {
+	return func(a *Array, raw []byte, order binary.ByteOrder, left int) error {
+		a.I64 = each(a.I64, raw, size, order, left, value)
 		return nil
 	}
 }
 
-func toU8(a *Array, raw []byte, _ binary.ByteOrder) error {
-	a.U8 = raw
+func toU8(a *Array, raw []byte, _ binary.ByteOrder, left int) error {
+	a.U8 = append(room(a.U8, len(raw), left), raw...)
 	return nil
 }
 
-func toBool(a *Array, raw []byte, _ binary.ByteOrder) error {
-	a.U8, a.isBool = raw, true
-	return nil
+func toBool(a *Array, raw []byte, order binary.ByteOrder, left int) error {
+	a.isBool = true
+	return toU8(a, raw, order, left)
 }
 
-func uint64s(a *Array, raw []byte, order binary.ByteOrder) error {
-	a.I64 = each(raw, 8, order, func(o binary.ByteOrder, b []byte) int64 { return int64(o.Uint64(b)) })
+func uint64s(a *Array, raw []byte, order binary.ByteOrder, left int) error {
+	a.I64 = each(a.I64, raw, 8, order, left, func(o binary.ByteOrder, b []byte) int64 { return int64(o.Uint64(b)) })
 	if slices.ContainsFunc(a.I64, func(v int64) bool { return v < 0 }) {
 		return errors.New("holds unsigned integers over 2^63; save it with .astype('float64')")
 	}
@@ -72,10 +73,10 @@ func uint64s(a *Array, raw []byte, order binary.ByteOrder) error {
 // longDoubles reads the x87 long double: a 64-bit significand with an explicit leading bit, then
 // sign and exponent, then padding to the size. On other machines float128 is another format, which
 // fails the check of the leading bit.
-func longDoubles(size int) decoder {
-	return func(a *Array, raw []byte, order binary.ByteOrder) error {
+func longDoubles(size int) valueDecoder {
+	return func(a *Array, raw []byte, order binary.ByteOrder, left int) error {
 		valid := true
-		a.F64 = each(raw, size, order, func(o binary.ByteOrder, b []byte) float64 {
+		a.F64 = each(a.F64, raw, size, order, left, func(o binary.ByteOrder, b []byte) float64 {
 			if o == binary.BigEndian {
 				b = slices.Clone(b)
 				slices.Reverse(b)
@@ -120,11 +121,25 @@ func float16(bits uint16) float32 {
 	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 }
 
-// each applies value to every element of raw.
-func each[T any](raw []byte, size int, order binary.ByteOrder, value func(binary.ByteOrder, []byte) T) []T {
-	out := make([]T, len(raw)/size)
-	for i := range out {
-		out[i] = value(order, raw[i*size:(i+1)*size])
+// each appends value of every element of raw to out.
+func each[T any](
+	out []T, raw []byte, size int, order binary.ByteOrder, left int, value func(binary.ByteOrder, []byte) T,
+) []T {
+	out = room(out, len(raw)/size, left)
+	for ; len(raw) >= size; raw = raw[size:] {
+		out = append(out, value(order, raw[:size]))
+	}
+	return out
+}
+
+// room makes room for n values more, of left that are announced. It grows by what is there already,
+// so that a false announcement costs no memory. The result is not nil.
+func room[T any](out []T, n, left int) []T {
+	if out == nil {
+		return make([]T, 0, n)
+	}
+	if cap(out)-len(out) < n {
+		out = slices.Grow(out, min(left, max(n, len(out))))
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // ErrInput marks every error that the given file or name causes: a file that is absent, damaged, of
@@ -20,7 +21,12 @@ type inputError struct {
 	cause      error
 }
 
-func (e *inputError) Error() string { return fmt.Sprintf("dataset: %s: %s", e.path, e.text) }
+func (e *inputError) Error() string {
+	if e.path == "" {
+		return e.text
+	}
+	return fmt.Sprintf("dataset: %s: %s", e.path, e.text)
+}
 
 func (e *inputError) Unwrap() []error {
 	if e.cause == nil {
@@ -36,6 +42,21 @@ func inputErrorf(path, format string, args ...any) error {
 	return &inputError{path: path, text: err.Error(), cause: errors.Unwrap(err)}
 }
 
+// Inputf returns an error that matches ErrInput and what %w wraps. Its text is that of the format
+// alone. It is for other packages, about files that they read.
+func Inputf(format string, args ...any) error { return inputErrorf("", format, args...) }
+
+// Reason returns what is wrong with a file, without its path and without what to do, from an error
+// of this package. It returns the text of any other error.
+func Reason(err error) string {
+	var e *inputError
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	text, _, _ := strings.Cut(e.text, "; ")
+	return text
+}
+
 // unsupportedType is NumPy's name of an element type that Array cannot hold: "<c16", "|O".
 type unsupportedType string
 
@@ -45,16 +66,32 @@ var recordField = regexp.MustCompile(`\(\s*['"]([^'"]+)['"]\s*,`)
 // positionField matches the names of fields that are likely to be positions.
 var positionField = regexp.MustCompile(`(?i)pos|coord|xyz|^[xr]$`)
 
+// printable replaces what would break a line of text, and shortens a long one: a damaged file can
+// hold anything in the place of a name.
+func printable(text string) string {
+	const longest = 200
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	}
+	return text
+}
+
 // The text names the type and a way to save the values that Read accepts.
 func (t unsupportedType) Error() string {
 	if fields := recordField.FindAllStringSubmatch(string(t), -1); fields != nil {
 		names := make([]string, len(fields))
 		for k, field := range fields {
-			names[k] = field[1]
+			names[k] = printable(field[1])
 		}
 		best := names[max(0, slices.IndexFunc(names, positionField.MatchString))]
 		return fmt.Sprintf("holds records with the fields %s; "+
-			"save one field, such as array['%s'], as an array of numbers", strings.Join(names, ", "), best)
+			"save one field, such as array['%s'], as an array of numbers", printable(strings.Join(names, ", ")), best)
 	}
 	what, advice := "elements", "save numbers, with .astype('float64')"
 	switch kind := strings.TrimLeft(string(t), "<>|="); {
@@ -68,7 +105,7 @@ func (t unsupportedType) Error() string {
 	case strings.HasPrefix(kind, "M"), strings.HasPrefix(kind, "m"):
 		what = "times"
 	}
-	return fmt.Sprintf("holds %s (type %s); %s", what, string(t), advice)
+	return fmt.Sprintf("holds %s (type %s); %s", what, printable(string(t)), advice)
 }
 
 // isText reports whether the type is text, which is never taken for positions.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -98,6 +99,9 @@ func TestForeignArraysAreRead(t *testing.T) {
 		"objects beside x":       stored(t, meta, sampleFile("x.npy")),
 		"text beside positions":  stored(t, names, sampleFile("r.npy")),
 		"column beside":          stored(t, sampleFile("arr_0.npy"), file{"e.npy", npyOf([]float64{1, 2, 3}, 3, 1)}),
+		"a path":                 stored(t, sampleFile("./x.npy"), file{"run/__MACOSX/._x.npy", nil}),
+		"a path of Windows":      stored(t, sampleFile(`run\\positions.npy`)),
+		"whole positions":        stored(t, file{"positions.npy", sampleFile("").data}, forces),
 		"another file":           stored(t, file{"README", []byte("hello")}, sampleFile("x.npy")),
 		"plain method and flags": withMethod(t, zip.Store, 0),
 	} {
@@ -122,7 +126,14 @@ func TestForeignArraysAreRefused(t *testing.T) {
 		"encrypted":         {withMethod(t, zip.Store, 1), "encrypted"},
 		"pickled positions": {stored(t, pickled, forces), "could be the configurations, holds pickled"},
 		"pickled and other": {stored(t, pickled, sampleFile("arr_0.npy")), "numpy.stack(list(array))"},
-		"forces alone":      {stored(t, forces), "0 other arrays could be"},
+		"forces alone":      {stored(t, forces), "no other array that is certain to be the configurations"},
+		"folder of forces":  {stored(t, file{"forces/x.npy", sampleFile("").data}), "certain to be"},
+		"velocities":        {stored(t, sampleFile("vel.npy")), "certain to be"},
+		"latent":            {stored(t, sampleFile("latent.npy")), "certain to be"},
+		"slopes":            {stored(t, sampleFile("dU_dx.npy")), "certain to be"},
+		"two paths":         {stored(t, sampleFile("x.npy"), sampleFile("./x.npy")), `two arrays "x"`},
+		"positions, a mask": {stored(t, file{"positions.npy", mask}, sampleFile("a.npy")), "2 other arrays"},
+		"two in one .npy":   {write(t, "a.npy", slices.Repeat(sampleFile("").data, 2)), "goes on after"},
 		"complex":           {stored(t, complexes), `"x" holds complex numbers (type <c16)`},
 		"record in npz":     {stored(t, file{"x.npy", record}), "array['pos']"},
 		"record":            {write(t, "a.npy", record), "its array x holds records"},
@@ -235,6 +246,8 @@ func TestForeignXYZ(t *testing.T) {
 		"box without periods":   {frames(`Lattice="1 0 0 0 1 0 0 0 1" pbc="F F F"`, species...), 3, solid},
 		"lattice of zeros":      {frames(`Lattice="0 0 0 0 0 0 0 0 0"`, species...), 3, solid},
 		"box as a list":         {frames(lattice+`pbc="[true, true, true]"`, species...), 3, solid},
+		"byte order mark":       {"\ufeff" + frames("", species...), 3, solid},
+		"whole and further":     {frames("", "Ar 1 2 3 0.5", "Ar 4 5 6 0.5"), 3, solid},
 		"lower-case properties": {frames("PROPERTIES=species:s:1:Pos:r:3", species...), 3, solid},
 	} {
 		set, err := Read(write(t, "a.xyz", []byte(c.text)), 2, c.d)
@@ -262,6 +275,9 @@ func TestForeignXYZIsRefused(t *testing.T) {
 		"bare coordinates":  {frames("", "0.1 0.2 0.3", "1.1 0.2 0.3"), "neither a symbol nor a type", 3},
 		"whole coordinates": {frames("", "1 2 3", "4 5 6"), "has 3 columns that begin with the number 1", 3},
 		"masses first":      {frames("species mass x y z", "Ar 40 1 2 3", "Ar 40 1 2 3"), "x in column 3", 3},
+		"symbol and number": {frames("", "Ar 1 1.5 2.5 3.5", "Ar 2 4.5 5.5 6.5"), "column 2 of every line", 3},
+		"box of a cell":     {frames(`cell="9 9 9"`, species...), `has "cell=9 9 9"`, 3},
+		"box of i-PI":       {frames("# CELL(abcABC): 9 9 9 90 90 90 Step: 0", species...), "has a box", 3},
 		"other key":         {frames("columns=species:S:1:f:R:3:pos:R:3", "Ar 0 0 0 1 2 3"), "not as Properties", 3},
 		"no positions":      {frames("Properties=species:S:1:forces:R:3", species...), "no pos:R:3", 3},
 		"two positions":     {frames("Properties=pos:R:3:pos:R:3", "1 2 3 4 5 6"), "other positions than one", 3},
@@ -331,5 +347,51 @@ func checkLogWeights(t *testing.T, name string, set Set, want []float64, message
 	}
 	if err != nil && !strings.Contains(err.Error(), message) {
 		t.Errorf("%s: %v does not say %q", name, err, message)
+	}
+}
+
+// A name that differs between the directory of an archive and its place before the data is damage,
+// of which no checksum tells.
+func TestNamesAreCompared(t *testing.T) {
+	for name, path := range map[string]string{
+		"stored":   stored(t, sampleFile("x.npy"), file{"log_w.npy", npyOf(make([]float64, 3), 3)}),
+		"deflated": npzOf(t, zip.Deflate, sampleFile("x.npy"), file{"log_w.npy", npyOf(make([]float64, 3), 3)}),
+	} {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[bytes.LastIndex(data, []byte("log_w"))+4] ^= 1
+		_, err = Read(write(t, "flipped.npz", data), 4, 2)
+		if !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "another name in the directory") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Weights under another name are an error, unless there are log-weights too.
+func TestWeightsOfAnotherNameAreRefused(t *testing.T) {
+	w := npyOf(make([]float64, 3), 3)
+	for _, name := range []string{
+		"w", "W", "weight", "weights", "Weights", "log_W", "LOG_W", "logw", "log_weights", "lw", "ln_w", "log-weights",
+		"importance_weights", "weights_log", "group/log_weight",
+	} {
+		set, err := Read(stored(t, sampleFile("x.npy"), file{name + ".npy", w}), 4, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := set.LogWeights(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+		set, err = Read(stored(t, sampleFile("x.npy"), file{name + ".npy", w}, file{"log_w.npy", w}), 4, 2)
+		if values, wrong := set.LogWeights(); err != nil || wrong != nil || len(values) != 3 {
+			t.Errorf("%s beside log_w: %v, %v, %v", name, values, err, wrong)
+		}
+	}
+	for _, name := range []string{"u", "log_q", "energy", "wells", "twist", "flow", "window"} {
+		set, err := Read(stored(t, sampleFile("x.npy"), file{name + ".npy", w}), 4, 2)
+		if values, wrong := set.LogWeights(); err != nil || wrong != nil || values != nil {
+			t.Errorf("%s: %v, %v, %v", name, values, err, wrong)
+		}
 	}
 }

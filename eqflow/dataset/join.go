@@ -1,9 +1,7 @@
 package dataset
 
 import (
-	"archive/zip"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"slices"
 )
@@ -17,46 +15,57 @@ func Join(path string, parts, names []string, m Manifest, overwrite bool) error 
 	if err := checkTarget(path, overwrite); err != nil {
 		return err
 	}
+	if _, err := m.encode(); err != nil {
+		return fmt.Errorf("dataset: %s is not written: %w", path, err)
+	}
 	columns := make([]*column, len(names))
 	for k, name := range names {
 		columns[k] = &column{name: name, parts: parts}
 		if err := columns[k].measure(); err != nil {
 			return err
 		}
-		if name == "x" {
-			shape := columns[k].shape
+		if shape := columns[k].shape; name == "x" {
 			if len(shape) != 3 {
 				return inputErrorf(parts[0], "has x of shape %s, not [N, n, d]; write it again", shapeText(shape))
 			}
-			m.Count, m.Particles, m.Dim, m.SHA256 = shape[0], shape[1], shape[2], columns[k].hash
+			m.Count, m.Particles, m.Dim = shape[0], shape[1], shape[2]
 		}
 	}
-	text, err := m.encode()
-	if err != nil {
-		return fmt.Errorf("dataset: %s is not written: %w", path, err)
-	}
-	return writeAtomicBy(path, overwrite, func(w io.Writer) error { return writeColumns(w, columns, text) })
+	return writeAtomicBy(path, overwrite, func(w io.Writer) error { return writeColumns(w, columns, m) })
 }
 
-func writeColumns(w io.Writer, columns []*column, manifest []byte) error {
-	z := zip.NewWriter(w)
+func writeColumns(w io.Writer, columns []*column, m Manifest) error {
+	out := newArchiveWriter(w)
 	for _, c := range columns {
-		member, err := z.CreateRaw(memberHeader(c.name, c.size, c.sum))
-		if err != nil {
-			return err
-		}
-		err = c.eachPiece(func(data []byte) error {
-			_, err := member.Write(data)
-			return err
+		pass, h := 0, newHash(c.shape[1:]...)
+		err := out.add(c.name, c.descr, c.shape, func(do func(data []byte) error) error {
+			pass++
+			return c.eachPart(func(a Array) error {
+				if c.name == "x" && pass == 1 {
+					addValues(h, a.Float64s())
+				}
+				if a.descr() != c.descr {
+					a = Float64(a.Name, a.Float64s(), a.Shape...)
+				}
+				return a.eachPiece(do)
+			})
 		})
 		if err != nil {
 			return err
 		}
+		if c.name == "x" {
+			m.SHA256 = hexSum(h)
+		}
 	}
-	if err := writeMember(z, Bytes("manifest", manifest)); err != nil {
+	text, err := m.encode()
+	if err != nil {
 		return err
 	}
-	return z.Close()
+	manifest := Bytes("manifest", text)
+	if err := out.add(manifest.Name, manifest.descr(), manifest.Shape, manifest.eachPiece); err != nil {
+		return err
+	}
+	return out.close()
 }
 
 // column is one array, concatenated over all parts.
@@ -64,72 +73,60 @@ type column struct {
 	name  string
 	parts []string // paths
 	shape []int    // of the concatenated array
-	descr string   // NumPy's element type: float32 if all parts are float32, else float64
-	size  int      // bytes of the .npy member
-	sum   uint32   // CRC-32 of the .npy member
-	hash  string   // the Hash of the configurations, if the array is [N, n, d]
+	descr string   // NumPy's element type: float32 if all parts have at most 32 bits, else float64
 }
 
-// measure computes shape and type in a first pass over the parts, and the checksums in further
-// passes.
+// measure finds shape and type from the headers of the parts.
 func (c *column) measure() error {
-	if err := c.eachPart(c.addShape); err != nil {
-		return err
+	for _, path := range c.parts {
+		a, err := openArchive(path)
+		if err != nil {
+			return err
+		}
+		m, err := a.member(c.name)
+		a.Close()
+		if err == nil && m.unread != nil {
+			err = fmt.Errorf("array %q %w", m.name, m.unread)
+		}
+		if err != nil {
+			return inputErrorf(path, "%w", err)
+		}
+		if err := c.addShape(path, m.header); err != nil {
+			return err
+		}
 	}
-	h := newHash(c.shape[1:]...)
-	err := c.eachPart(func(_ string, a Array) error {
-		addValues(h, a.Float64s())
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	c.hash = hexSum(h)
-	return c.eachPiece(func(data []byte) error {
-		c.size += len(data)
-		c.sum = crc32.Update(c.sum, crc32.IEEETable, data)
-		return nil
-	})
-}
-
-// addShape extends shape and type of the column by one part.
-func (c *column) addShape(path string, a Array) error {
-	switch {
-	case !a.isFloat() || len(a.Shape) == 0:
-		return inputErrorf(path, "its array %q is not a list of floating-point numbers; write it again", c.name)
-	case c.shape == nil:
-		c.shape, c.descr = slices.Clone(a.Shape), a.descr()
-		return nil
-	case !slices.Equal(c.shape[1:], a.Shape[1:]):
-		return inputErrorf(path, "has %q of shape %s, unlike the other files; leave it out", c.name, shapeText(a.Shape))
-	case a.descr() != c.descr:
-		c.descr = "<f8"
-	}
-	c.shape[0] += a.Shape[0]
 	return nil
 }
 
-// eachPiece calls do with the bytes of the .npy member, piece by piece.
-func (c *column) eachPiece(do func(data []byte) error) error {
-	if err := do(appendHeader(nil, c.descr, c.shape)); err != nil {
-		return err
+// addShape extends shape and type of the column by one part.
+func (c *column) addShape(path string, h header) error {
+	descr := "<f8"
+	if h.size <= 4 {
+		descr = "<f4"
 	}
-	return c.eachPart(func(_ string, a Array) error {
-		if a.descr() != c.descr {
-			a = Float64(a.Name, a.Float64s(), a.Shape...)
-		}
-		return do(appendValues(nil, a))
-	})
+	switch {
+	case h.kind != 'f' || len(h.shape) == 0:
+		return inputErrorf(path, "its array %q is not a list of floating-point numbers; write it again", c.name)
+	case c.shape == nil:
+		c.shape, c.descr = slices.Clone(h.shape), descr
+		return nil
+	case !slices.Equal(c.shape[1:], h.shape[1:]):
+		return inputErrorf(path, "has %q of shape %s, unlike the other files; leave it out", c.name, shapeText(h.shape))
+	case descr != c.descr:
+		c.descr = "<f8"
+	}
+	c.shape[0] += h.shape[0]
+	return nil
 }
 
 // eachPart reads the array of every part in order and calls do with it.
-func (c *column) eachPart(do func(path string, a Array) error) error {
+func (c *column) eachPart(do func(a Array) error) error {
 	for _, path := range c.parts {
 		a, err := ReadArray(path, c.name)
 		if err != nil {
 			return err
 		}
-		if err := do(path, a); err != nil {
+		if err := do(a); err != nil {
 			return err
 		}
 	}

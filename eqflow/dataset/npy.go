@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,13 +24,16 @@ const maxElements = 1 << 48
 var (
 	errNotNumPy = errors.New("is not a NumPy file (no \\x93NUMPY at its start); " +
 		"save it with numpy.save or numpy.savez")
+	errMore = errors.New("goes on after the last value of its array; save one array, with numpy.save, " +
+		"or several with numpy.savez")
 	errTruncated = errors.New("ends before its last value; it was cut off, so copy or write it again")
 )
 
 // header describes the values of an .npy file. It precedes them in the file.
 type header struct {
-	kind    byte // f, i, u or b
-	size    int  // bytes of one element
+	descr   string // NumPy's name of the element type, such as "<f8"
+	kind    byte   // f, i, u or b
+	size    int    // bytes of one element
 	order   binary.ByteOrder
 	fortran bool
 	shape   []int
@@ -48,20 +53,20 @@ func readHeader(r io.Reader) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	unread := header{shape: raw.Descr.Shape}
+	unread := header{shape: raw.Descr.Shape, descr: raw.Descr.Type}
 	m := elementType.FindStringSubmatch(raw.Descr.Type)
 	if m == nil {
 		return unread, unsupportedType(raw.Descr.Type)
 	}
 	size, _ := strconv.Atoi(m[3])
 	h := header{
-		kind: m[2][0], size: size, order: binary.LittleEndian,
+		descr: raw.Descr.Type, kind: m[2][0], size: size, order: binary.LittleEndian,
 		fortran: raw.Descr.Fortran, shape: raw.Descr.Shape, count: 1,
 	}
 	if m[1] == ">" {
 		h.order = binary.BigEndian
 	}
-	if decoders[h.typeName()] == nil {
+	if valueDecoders[h.typeName()] == nil {
 		return unread, unsupportedType(raw.Descr.Type)
 	}
 	for _, n := range h.shape {
@@ -115,7 +120,7 @@ func npyioHeader(text []byte) (h npy.Header, err error) {
 	r, err := npy.NewReader(bytes.NewReader(text))
 	if err != nil {
 		return h, fmt.Errorf("has a header that cannot be read (%s); write it again with numpy.save",
-			strings.TrimPrefix(err.Error(), "npy: "))
+			printable(strings.TrimPrefix(err.Error(), "npy: ")))
 	}
 	return r.Header, nil
 }
@@ -132,33 +137,46 @@ func (h header) describe() string {
 	return shapeText(h.shape) + " " + name + bits
 }
 
-// readNpy reads one array. size is the number of bytes that r claims to hold. Memory grows only
-// with the bytes that are read, so that a false claim costs nothing.
-func readNpy(r io.Reader, size int64, name string) (Array, error) {
+// readNpy reads one array and adds the bytes of its values to sum. size is the number of bytes that
+// r claims to hold. Memory grows only with the bytes that are read, so that a false claim costs
+// nothing.
+func readNpy(r io.Reader, size int64, name string, sum hash.Hash) (Array, error) {
 	h, err := readHeader(r)
 	if err != nil {
 		return Array{}, err
 	}
-	want := int64(h.count) * int64(h.size)
-	if want > size {
-		return Array{}, errTruncated
-	}
-	raw, err := io.ReadAll(io.LimitReader(r, want))
-	if err != nil {
-		return Array{}, fmt.Errorf("cannot be read (%w); it is damaged, so copy or write it again", err)
-	}
-	if int64(len(raw)) < want {
+	if int64(h.count)*int64(h.size) > size {
 		return Array{}, errTruncated
 	}
 	a := Array{Name: name, Shape: h.shape}
-	if err := decoders[h.typeName()](&a, raw, h.order); err != nil {
-		return Array{}, err
+	decode, buf := valueDecoders[h.typeName()], make([]byte, h.size*min(h.count, pieceSize/h.size))
+	for left := h.count; ; {
+		part := min(left, len(buf)/h.size)
+		switch _, err := io.ReadFull(r, buf[:part*h.size]); {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return Array{}, errTruncated
+		case err != nil:
+			return Array{}, fmt.Errorf("cannot be read (%w); it is damaged, so copy or write it again", err)
+		}
+		sum.Write(buf[:part*h.size])
+		if err := decode(&a, buf[:part*h.size], h.order, left); err != nil {
+			return Array{}, err
+		}
+		if left -= part; left == 0 {
+			break
+		}
+	}
+	if n, _ := r.Read(make([]byte, 1)); n > 0 {
+		return Array{}, errMore
 	}
 	if h.fortran && len(h.shape) > 1 {
 		a.toRowMajor()
 	}
 	return a, nil
 }
+
+// pieceSize is the number of bytes that are read or written at a time.
+const pieceSize = 1 << 16
 
 // toRowMajor reorders values in which the first index varies fastest (Fortran order).
 func (a *Array) toRowMajor() {
@@ -196,10 +214,16 @@ func rowMajor[T any](in []T, shape []int) []T {
 	return out
 }
 
-// appendNpy appends the array as an .npy file of version 1.0, little-endian, in C order. Its values
+// writeNpy writes the array as an .npy file of version 1.0, little-endian, in C order. Its values
 // are aligned to 64 bytes, as NumPy's are. npyio cannot write more than two dimensions.
-func appendNpy(buf []byte, a Array) []byte {
-	return appendValues(appendHeader(buf, a.descr(), a.Shape), a)
+func writeNpy(w io.Writer, a Array) error {
+	if _, err := w.Write(appendHeader(nil, a.descr(), a.Shape)); err != nil {
+		return err
+	}
+	return a.eachPiece(func(data []byte) error {
+		_, err := w.Write(data)
+		return err
+	})
 }
 
 func appendHeader(buf []byte, descr string, shape []int) []byte {
@@ -215,14 +239,31 @@ func appendHeader(buf []byte, descr string, shape []int) []byte {
 	return buf
 }
 
-func appendValues(buf []byte, a Array) []byte {
-	var err error
-	for _, values := range []any{a.F32, a.F64, a.I64, a.U8} {
-		if buf, err = binary.Append(buf, binary.LittleEndian, values); err != nil {
-			panic(err) // unreachable: all four have a fixed size
+// eachPiece calls do with the bytes of the values, piece by piece.
+func (a Array) eachPiece(do func(data []byte) error) error {
+	buf := make([]byte, 0, pieceSize)
+	switch {
+	case a.F32 != nil:
+		return piecewise(buf, a.F32, do)
+	case a.F64 != nil:
+		return piecewise(buf, a.F64, do)
+	case a.I64 != nil:
+		return piecewise(buf, a.I64, do)
+	}
+	return piecewise(buf, a.U8, do)
+}
+
+func piecewise[T float32 | float64 | int64 | byte](buf []byte, values []T, do func(data []byte) error) error {
+	for part := range slices.Chunk(values, pieceSize/8) {
+		data, err := binary.Append(buf[:0], binary.LittleEndian, part)
+		if err != nil {
+			return err
+		}
+		if err := do(data); err != nil {
+			return err
 		}
 	}
-	return buf
+	return nil
 }
 
 // descr returns NumPy's name of the element type.

@@ -4,112 +4,100 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
-	"path/filepath"
+	"path"
 	"strings"
 )
-
-// WriteArrays writes the arrays atomically as an .npz that numpy.load reads. Equal arrays give
-// equal bytes. An existing file is an error that matches ErrInput, unless overwrite is set.
-func WriteArrays(path string, arrays Arrays, overwrite bool) error {
-	data, err := EncodeArrays(arrays)
-	if err != nil {
-		return err
-	}
-	return writeAtomic(path, data, overwrite)
-}
-
-// EncodeArrays returns the bytes of an .npz. Its members are uncompressed, little-endian, in C
-// order and dated 1980.
-func EncodeArrays(arrays Arrays) ([]byte, error) {
-	if err := arrays.Validate(); err != nil {
-		return nil, err
-	}
-	var buf bytes.Buffer
-	z := zip.NewWriter(&buf)
-	for _, a := range arrays {
-		if err := writeMember(z, a); err != nil {
-			return nil, fmt.Errorf("dataset: array %q: %w; choose a shorter name", a.Name, err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("dataset: cannot finish the .npz: %w; is memory short?", err)
-	}
-	return buf.Bytes(), nil
-}
-
-// writeMember adds one array to the archive.
-func writeMember(z *zip.Writer, a Array) error {
-	data := appendNpy(nil, a)
-	w, err := z.CreateRaw(memberHeader(a.Name, len(data), crc32.ChecksumIEEE(data)))
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(data)
-	return err
-}
-
-// memberHeader describes the .npy member of an array. The size is in the local header, not in a
-// descriptor after the data, because simple .npz readers look only there.
-func memberHeader(name string, size int, sum uint32) *zip.FileHeader {
-	h := &zip.FileHeader{
-		Name: name + ".npy", Method: zip.Store, CRC32: sum,
-		CompressedSize64: uint64(size), UncompressedSize64: uint64(size),
-	}
-	//lint:ignore SA1019 CreateRaw takes no other date.
-	h.ModifiedDate = 1<<5 | 1 // 1 January 1980, as in NumPy's files
-	return h
-}
 
 // ReadArrays reads every array of an .npz in the order of the file, compressed or not. Floats of
 // less than 32 bits become float32, floats of more than 64 bits float64, bool and uint8 become U8,
 // and other integers int64. Members of other types (text, complex numbers, pickled objects) are
 // skipped. Two arrays of one name are an error. Errors match ErrInput and name the path.
 func ReadArrays(path string) (Arrays, error) {
-	f, size, err := openFile(path)
+	a, err := openArchive(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	arrays, err := DecodeArrays(f, size)
+	defer a.Close()
+	arrays, err := a.arrays()
 	if err != nil {
 		return nil, inputErrorf(path, "%w", err)
 	}
 	return arrays, nil
 }
 
-// ReadArray reads the array of the given name as ReadArrays does. It does not read the other
-// arrays.
+// ReadArray reads the array of the given name as ReadArrays does. It does not read the values of
+// the other arrays.
 func ReadArray(path, name string) (Array, error) {
-	f, size, err := openFile(path)
+	a, err := openArchive(path)
 	if err != nil {
 		return Array{}, err
 	}
-	defer f.Close()
-	z, err := zip.NewReader(f, size)
+	defer a.Close()
+	m, err := a.member(name)
 	if err != nil {
-		return Array{}, inputErrorf(path, "%w", zipError(f, err))
+		return Array{}, inputErrorf(path, "%w", err)
 	}
-	var found []*zip.File
-	for _, file := range z.File {
-		if memberName(file.Name) == name {
-			found = append(found, file)
+	values, err := m.read()
+	if err != nil {
+		return Array{}, inputErrorf(path, "%w", err)
+	}
+	return values, nil
+}
+
+// archive is an open .npz: the headers of its arrays.
+type archive struct {
+	members []member
+	checked bool // the archive has checksums
+	file    io.Closer
+}
+
+// Close closes the file.
+func (a *archive) Close() error { return a.file.Close() }
+
+// openArchive opens the .npz at a path. Errors match ErrInput and name the path.
+func openArchive(path string) (*archive, error) {
+	f, size, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newArchive(f, size)
+	if err != nil {
+		f.Close()
+		return nil, inputErrorf(path, "%w", err)
+	}
+	a.file = f
+	return a, nil
+}
+
+// member returns the array of the given name.
+func (a *archive) member(name string) (member, error) {
+	for _, m := range a.members {
+		if m.name == name {
+			return m, nil
 		}
 	}
-	switch len(found) {
-	case 0:
-		return Array{}, inputErrorf(path, "holds no array %q; is it another kind of file?", name)
-	case 1:
-		a, err := readMember(found[0], name)
+	return member{}, fmt.Errorf("holds no array %q; is it another kind of file?", name)
+}
+
+// arrays reads the arrays of numbers.
+func (a *archive) arrays() (Arrays, error) {
+	var arrays Arrays
+	for _, m := range a.members {
+		var unsupported unsupportedType
+		if errors.As(m.unread, &unsupported) || errors.Is(m.unread, errNoArray) {
+			continue
+		}
+		values, err := m.read()
 		if err != nil {
-			return a, inputErrorf(path, "array %q %w", name, err)
+			return nil, err
 		}
-		return a, nil
+		arrays = append(arrays, values)
 	}
-	return Array{}, inputErrorf(path, "%w", repeatedName(name))
+	return arrays, nil
 }
 
 // repeatedName is an error about two members of one name. NumPy reads the last of two equal names,
@@ -121,23 +109,11 @@ func repeatedName(name string) error {
 // DecodeArrays reads the arrays of an .npz that is part of another file or in memory. It converts
 // types as ReadArrays does.
 func DecodeArrays(r io.ReaderAt, size int64) (Arrays, error) {
-	members, err := openMembers(r, size)
+	a, err := newArchive(r, size)
 	if err != nil {
 		return nil, err
 	}
-	var arrays Arrays
-	for _, m := range members {
-		var unsupported unsupportedType
-		if errors.As(m.unread, &unsupported) || errors.Is(m.unread, errNoArray) {
-			continue
-		}
-		a, err := m.read()
-		if err != nil {
-			return nil, err
-		}
-		arrays = append(arrays, a)
-	}
-	return arrays, nil
+	return a.arrays()
 }
 
 // member is one array of an .npz: its header, without its values.
@@ -145,25 +121,29 @@ type member struct {
 	header
 	name   string
 	file   *zip.File
-	unread error // why its values cannot be read; nil if they can
+	unread error   // why its values cannot be read; nil if they can
+	record *record // what was written; nil in a file without checksums
 }
 
 // errNoArray marks a file in an .npz that is not an array.
 var errNoArray = errors.New("is not an array")
 
-// openMembers reads the headers of all arrays of an .npz. Memory does not grow with the arrays. Two
-// arrays of one name are an error.
-func openMembers(r io.ReaderAt, size int64) ([]member, error) {
+// newArchive reads the headers of all arrays of an .npz, and its checksums. Memory does not grow
+// with the arrays. Two arrays of one name are an error.
+func newArchive(r io.ReaderAt, size int64) (*archive, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return nil, zipError(r, err)
 	}
-	var members []member
+	a := &archive{}
 	seen := map[string]bool{}
 	for _, file := range z.File {
 		name := memberName(file.Name)
 		if name == "" {
 			continue
+		}
+		if err := checkName(r, file); err != nil {
+			return nil, err
 		}
 		if seen[name] {
 			return nil, repeatedName(name)
@@ -173,19 +153,50 @@ func openMembers(r io.ReaderAt, size int64) ([]member, error) {
 		if err := m.readHeader(); err != nil {
 			return nil, fmt.Errorf("array %q %w", name, err)
 		}
-		members = append(members, m)
+		a.members = append(a.members, m)
 	}
-	return members, nil
+	return a, a.takeChecksums()
 }
 
 // memberName returns the name of the array in a file of the archive. As in NumPy, the ending .npy
-// is optional. It returns "" for folders and for the files that macOS adds to archives.
-func memberName(path string) string {
-	folder, base := filepath.Split(path)
-	if base == "" || strings.HasPrefix(base, "._") || strings.HasPrefix(folder, "__MACOSX/") {
+// is optional. Other programs write paths as "./x.npy", or with the backslashes of Windows. It
+// returns "" for folders and for the files that macOS adds to archives.
+func memberName(file string) string {
+	file = strings.ReplaceAll(file, `\`, "/")
+	folder, base := path.Split(file)
+	if base == "" || strings.HasPrefix(base, "._") || strings.Contains("/"+folder, "/__MACOSX/") {
 		return ""
 	}
-	return strings.TrimSuffix(path, ".npy")
+	return strings.TrimSuffix(strings.TrimPrefix(path.Clean("/"+file), "/"), ".npy")
+}
+
+// checkName returns an error unless the file has the same name before its data as in the directory
+// of the archive. No checksum covers the directory, and a bit that flips in a name there would turn
+// the array into another.
+func checkName(r io.ReaderAt, file *zip.File) error {
+	const size, signature = 30, "PK\x03\x04" // of a local header, before the name
+	data, err := file.DataOffset()
+	if err != nil {
+		return nil // opening the file reports that
+	}
+	// The extra fields between name and data may be longer than those in the directory.
+	most := min(data, int64(size+len(file.Name)+1<<16))
+	before := make([]byte, most)
+	if _, err := r.ReadAt(before, data-most); err != nil {
+		return nil
+	}
+	for at := len(before) - size - len(file.Name); at >= 0; at-- {
+		header := before[at:]
+		name, extra := binary.LittleEndian.Uint16(header[26:]), binary.LittleEndian.Uint16(header[28:])
+		if string(header[:4]) == signature && at+size+int(name)+int(extra) == len(before) {
+			if string(header[size:size+int(name)]) == file.Name {
+				return nil
+			}
+			break
+		}
+	}
+	return fmt.Errorf("array %q has another name in the directory of the archive; the file is damaged, so copy or "+
+		"write it again", memberName(file.Name))
 }
 
 // readHeader reads the header of the member. If the values are of another kind than Array holds, it
@@ -219,7 +230,7 @@ func (m member) read() (Array, error) {
 	if m.unread != nil {
 		return Array{}, fmt.Errorf("array %q %w", m.name, m.unread)
 	}
-	a, err := readMember(m.file, m.name)
+	a, err := m.values()
 	if err != nil {
 		return a, fmt.Errorf("array %q %w", m.name, err)
 	}
@@ -243,23 +254,31 @@ func openMember(file *zip.File) (io.ReadCloser, error) {
 	return rc, nil
 }
 
-func readMember(file *zip.File, name string) (Array, error) {
-	rc, err := openMember(file)
+func (m member) values() (Array, error) {
+	rc, err := openMember(m.file)
 	if err != nil {
 		return Array{}, err
 	}
 	defer rc.Close()
 	// In a damaged directory the size may be over 2^62. It is then negative here, and readNpy
 	// reports a truncated file.
-	a, err := readNpy(rc, int64(file.UncompressedSize64), name)
+	sum := newHash()
+	a, err := readNpy(rc, int64(m.file.UncompressedSize64), m.name, sum)
 	if err != nil {
 		return a, err
 	}
-	// archive/zip compares the checksum only at the end of the member.
-	if _, err := io.Copy(io.Discard, rc); err != nil {
-		return a, fmt.Errorf("is damaged (%w); copy or write the file again", err)
+	if err := finishMember(rc); err != nil {
+		return a, err
 	}
-	return a, nil
+	return a, m.check(hexSum(sum))
+}
+
+// finishMember reads a member to its end, where archive/zip compares the checksum.
+func finishMember(rc io.Reader) error {
+	if _, err := io.Copy(io.Discard, rc); err != nil {
+		return fmt.Errorf("is damaged (%w); copy or write the file again", err)
+	}
+	return nil
 }
 
 // zipError distinguishes a truncated .npz from another kind of file.

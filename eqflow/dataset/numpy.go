@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,42 +13,25 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
-func readNpyFile(path string, n, d int) (Set, error) {
-	f, size, err := openFile(path)
-	if err != nil {
-		return Set{}, err
-	}
-	defer f.Close()
-	x, err := readNpy(f, size, "x")
+func decodeNpy(r readerAt, size int64, n, d int) (Set, error) {
+	x, err := readNpy(r, size, "x", newHash())
 	var unsupported unsupportedType
 	if errors.As(err, &unsupported) {
 		err = fmt.Errorf("its array x %w", err)
 	}
 	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
+		return Set{}, err
 	}
 	batch, err := batchOf(x, n, d)
-	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
-	}
-	return Set{Batch: batch, Source: "its array " + shapeText(x.Shape)}, nil
+	return Set{Batch: batch, Source: "its array " + shapeText(x.Shape)}, err
 }
 
-func readNpzFile(path string, n, d int) (Set, error) {
-	f, size, err := openFile(path)
+func decodeNpz(r readerAt, size int64, n, d int) (Set, error) {
+	a, err := newArchive(r, size)
 	if err != nil {
 		return Set{}, err
 	}
-	defer f.Close()
-	members, err := openMembers(f, size)
-	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
-	}
-	set, err := setOf(members, n, d)
-	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
-	}
-	return set, nil
+	return setOf(a.members, n, d)
 }
 
 // setOf reads manifest, configurations and the arrays about them. It does not read the other
@@ -135,12 +119,29 @@ func (m Manifest) resolve(n, d int) (int, int, error) {
 	return m.Particles, m.Dim, nil
 }
 
-// otherQuantity matches the names of arrays that are never configurations.
-var otherQuantity = regexp.MustCompile(
-	`(?i)force|veloc|moment|grad|score|weight|energ|charge|mass|dipole|noise|cell|box|lattice|hess|^log|^[fvupw]$`)
+// otherQuantity matches the names of arrays that are never configurations, and otherFolder the
+// folders of such arrays.
+var (
+	otherQuantity = regexp.MustCompile(`(?i)force|veloc|moment|grad|score|weight|energ|charge|mass|dipole|noise|cell|` +
+		`box|lattice|hess|latent|prior|torque|accel|stress|virial|^vels?$|^d[uev]_?d[xrq]|^log|^[fvupwz]$`)
+	otherFolder = regexp.MustCompile(`(?i)forces?/|veloc|gradient|momenta`)
+)
 
-// coordinates returns the array of configurations: "x", or else the only float array of two or
-// three dimensions whose name is not that of another quantity. If an array that cannot be read
+// isOther reports whether the name of an array is that of another quantity than configurations.
+func isOther(name string) bool {
+	folder, base := filepath.Split(name)
+	return otherQuantity.MatchString(base) || otherFolder.MatchString(folder)
+}
+
+// mayBePositions reports whether an array may hold the configurations: floats of two or three
+// dimensions, and other elements if the name is that of positions.
+func (m member) mayBePositions() bool {
+	shaped := (len(m.shape) == 2 || len(m.shape) == 3) && m.shape[1] > 1
+	return shaped && (m.kind == 'f' || positionField.MatchString(filepath.Base(m.name)))
+}
+
+// coordinates returns the array of configurations: "x", or else the only array that may hold them
+// and whose name is not that of another quantity. If an array that cannot be read
 // could hold the configurations too, no other is taken in its place.
 func coordinates(members []member) (member, error) {
 	var found []member
@@ -148,15 +149,15 @@ func coordinates(members []member) (member, error) {
 		switch {
 		case m.name == "x":
 			return m, nil
-		case otherQuantity.MatchString(filepath.Base(m.name)):
-		case m.unread == nil && m.kind == 'f' && (len(m.shape) == 2 || len(m.shape) == 3) && m.shape[1] > 1:
+		case isOther(m.name):
+		case m.unread == nil && m.mayBePositions():
 			found = append(found, m)
 		}
 	}
 	for _, m := range members {
 		var unsupported unsupportedType
 		isType := errors.As(m.unread, &unsupported)
-		if m.unread == nil || errors.Is(m.unread, errNoArray) || otherQuantity.MatchString(filepath.Base(m.name)) ||
+		if m.unread == nil || errors.Is(m.unread, errNoArray) || isOther(m.name) ||
 			isType && (unsupported.isText() || len(m.shape) == 0) {
 			continue
 		}
@@ -173,8 +174,12 @@ func coordinates(members []member) (member, error) {
 	for i, m := range members {
 		names[i] = m.name + " " + shapeText(m.shape)
 	}
-	return member{}, fmt.Errorf("holds no array \"x\", and %d other arrays could be the configurations (%s); "+
-		"save the right one as x=…", len(found), strings.Join(names, ", "))
+	which := "no other array that is certain to be"
+	if len(found) > 1 {
+		which = fmt.Sprintf("%d other arrays that could be", len(found))
+	}
+	return member{}, fmt.Errorf("holds no array \"x\", and %s the configurations (%s); save the right one as x=…",
+		which, strings.Join(names, ", "))
 }
 
 // batchOf converts an array [N, n, d] or [N, n·d] to configurations. A zero n or d is taken from
@@ -242,21 +247,22 @@ func allowedShapes(n, d int) string {
 	return "[N, n, d]"
 }
 
-func encodeNpz(set Set) ([]byte, error) {
+func encodeNpz(set Set) (encoding, error) {
 	manifest, err := set.Manifest.encode()
 	if err != nil {
 		return nil, err
 	}
 	arrays := append(Arrays{set.coordinateArray()}, set.Arrays...)
-	return EncodeArrays(append(arrays, Bytes("manifest", manifest)))
+	arrays = append(arrays, Bytes("manifest", manifest))
+	return func(w io.Writer) error { return writeNpz(w, arrays) }, nil
 }
 
-func encodeNpy(set Set) ([]byte, error) {
+func encodeNpy(set Set) (encoding, error) {
 	if len(set.Arrays) > 0 {
 		return nil, fmt.Errorf("an .npy holds one array and cannot hold %s; name the file .npz",
 			strings.Join(set.Arrays.Names(), ", "))
 	}
-	return appendNpy(nil, set.coordinateArray()), nil
+	return func(w io.Writer) error { return writeNpy(w, set.coordinateArray()) }, nil
 }
 
 // coordinateArray returns x [N, n, d], as float32 if that is exact.

@@ -3,6 +3,7 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,17 @@ type box struct {
 	periodic [3]bool
 	inverse  mat.Dense // of the lattice vectors, which are the rows
 }
+
+// otherBox matches keys by which other programs than those of extended XYZ name a box, and
+// cellOfIPI the box in a comment line of i-PI.
+var (
+	otherBox  = regexp.MustCompile(`(?i)^(unit_?)?(cell|box)(_?(vectors?|lengths?|matrix))?$`)
+	cellOfIPI = regexp.MustCompile(`CELL[({]`)
+)
+
+// errOtherBox refuses a box in other words than Lattice and pbc.
+var errOtherBox = errors.New("a box is read from Lattice and pbc alone; write Lattice=\"…\" with pbc, " +
+	"or remove the box if no particle is wrapped")
 
 // newBox reads the values of Lattice and pbc. By the convention of extended XYZ, a lattice without
 // pbc is periodic. It returns nil if the frame is not periodic.

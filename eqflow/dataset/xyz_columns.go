@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -102,4 +103,21 @@ func (c columns) check(fields []string, comment string) error {
 		err = fmt.Errorf("has %d coordinates, unlike the lines before; %s", own.count, adviceProperties)
 	}
 	return err
+}
+
+// errNumbered refuses a plain file whose lines are likely to be symbol, number, x, y and z.
+var errNumbered = errors.New("has a whole number in column 2 of every line of the frame, where plain XYZ has x, and " +
+	"further columns: is it the number of the particle? " + adviceProperties)
+
+// mayBeNumbered reports whether a line of a plain file may have a number of the particle in the
+// place of x.
+func (c columns) mayBeNumbered(fields []string) bool {
+	if !c.symbol || len(fields) < 5 {
+		return false
+	}
+	whole := func(field string) bool {
+		_, err := strconv.ParseUint(field, 10, 32)
+		return err == nil
+	}
+	return whole(fields[1]) && !whole(fields[2])
 }

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
@@ -20,7 +22,8 @@ type xyzReader struct {
 	lines    *bufio.Reader
 	line     int // of the last line read, from 1
 	frames   int
-	n        int // particles per frame; 0 if unknown before the first frame
+	numbered bool // the lines of the frame so far may have a number of the particle before x, y, z
+	n        int  // particles per frame; 0 if unknown before the first frame
 	columns  columns
 	comment  string               // of the frame
 	dim      string               // the value of dimKey
@@ -29,29 +32,24 @@ type xyzReader struct {
 	values   map[string][]float64 // by key, [frames]
 	partial  map[string]bool      // keys that some frames do not have once, as a number
 	manifest string               // JSON text
+	sum      hash.Hash            // of the text without the manifest
+	own      bool                 // the first comment line is as encodeXYZ writes it
 }
 
-func readXYZFile(path string, n, d int) (Set, error) {
-	f, _, err := openFile(path)
-	if err != nil {
-		return Set{}, err
+func decodeXYZ(file readerAt, _ int64, n, d int) (Set, error) {
+	r := &xyzReader{
+		lines: bufio.NewReader(file), n: n, sum: newHash(),
+		values: map[string][]float64{}, partial: map[string]bool{},
 	}
-	defer f.Close()
-	r := &xyzReader{lines: bufio.NewReader(f), n: n, values: map[string][]float64{}, partial: map[string]bool{}}
 	for {
 		more, err := r.readFrame()
 		if err != nil {
-			return Set{}, inputErrorf(path, "line %d: %w", r.line, err)
+			return Set{}, fmt.Errorf("line %d: %w", r.line, err)
 		}
 		if !more {
-			break
+			return r.set(d)
 		}
 	}
-	set, err := r.set(d)
-	if err != nil {
-		return Set{}, inputErrorf(path, "%w", err)
-	}
-	return set, nil
 }
 
 // nextLine returns the next line without its line end, and io.EOF after the last line.
@@ -61,7 +59,23 @@ func (r *xyzReader) nextLine() (string, error) {
 		return "", err
 	}
 	r.line++
+	r.addText(text)
+	if r.line == 1 {
+		text = strings.TrimPrefix(text, "\ufeff") // the mark that Windows' editors put first
+	}
 	return strings.TrimRight(text, "\r\n"), nil
+}
+
+// addText adds a line to the checksum, without the manifest at the end of the first comment line.
+func (r *xyzReader) addText(line string) {
+	if r.line == 2 && strings.HasPrefix(line, "Properties="+posProperty+" "+dimKey+"=") {
+		rest, manifest, found := strings.Cut(line, manifestSuffix+`"`)
+		last := strings.Count(manifest, `"`) == strings.Count(manifest, `\"`)+1 // nothing follows its value
+		if found && last && strings.HasSuffix(manifest, "\"\n") {
+			line, r.own = rest+"\n", true
+		}
+	}
+	io.WriteString(r.sum, line)
 }
 
 // readFrame reads one configuration. It returns false at the end of the file.
@@ -87,14 +101,21 @@ func (r *xyzReader) readFrame() (bool, error) {
 	if r.comment, err = r.nextLine(); err != nil {
 		return false, errTruncated
 	}
+	if cellOfIPI.MatchString(r.comment) {
+		return false, fmt.Errorf("its comment line %.40q has a box, and %w", r.comment, errOtherBox)
+	}
 	box, err := r.readComment(parseComment(r.comment))
 	if err != nil {
 		return false, err
 	}
+	r.numbered = !r.columns.named
 	for range n {
 		if err := r.readParticle(); err != nil {
 			return false, err
 		}
+	}
+	if r.numbered && n > 1 {
+		return false, errNumbered
 	}
 	if box != nil {
 		if err := box.check(r.x[len(r.x)-3*n:]); err != nil {
@@ -117,6 +138,8 @@ func (r *xyzReader) readComment(pairs []pair) (*box, error) {
 			lattice = p.value
 		case key == "pbc":
 			pbc = p.value
+		case otherBox.MatchString(p.key):
+			return nil, fmt.Errorf("its comment line has %.40q, and %w", p.key+"="+p.value, errOtherBox)
 		case p.key == dimKey:
 			if r.dim != "" && p.value != r.dim {
 				return nil, fmt.Errorf("a frame has %s dimensions, an earlier frame %s; keep them in separate files",
@@ -161,9 +184,12 @@ func (r *xyzReader) readProperties(properties string) error {
 	return nil
 }
 
-// readNumber stores one value of the frame. A key is an array only if every frame has it exactly
-// once.
+// readNumber stores one value of the frame. A key is an array only if it is a name and every frame
+// has it exactly once.
 func (r *xyzReader) readNumber(p pair) {
+	if p.key == "" || !utf8.ValidString(p.key) {
+		return
+	}
 	v, err := strconv.ParseFloat(p.value, 64)
 	if err != nil && p.key != logWeightArray {
 		return
@@ -193,6 +219,7 @@ func (r *xyzReader) readParticle() error {
 	if err := r.columns.check(fields, r.comment); err != nil {
 		return err
 	}
+	r.numbered = r.numbered && r.columns.mayBeNumbered(fields)
 	r.comment = "" // is compared with the first line of its frame
 	for _, field := range fields[r.columns.first : r.columns.first+r.columns.count] {
 		v, err := strconv.ParseFloat(field, 64)
@@ -229,8 +256,8 @@ func (r *xyzReader) set(d int) (Set, error) {
 	if set.Batch, err = r.batch(d); err != nil {
 		return set, err
 	}
-	if set.Manifest.SHA256 != Hash(set.Batch) {
-		set.Manifest.SHA256 = "" // another program rounded the coordinates; the rest of the manifest is still true
+	if err := r.compare(&set); err != nil {
+		return set, err
 	}
 	for _, key := range r.keys {
 		if values := r.values[key]; len(values) == r.frames && !r.partial[key] {
@@ -244,6 +271,24 @@ func (r *xyzReader) set(d int) (Set, error) {
 	}
 	set.Source = r.columns.describe()
 	return set, nil
+}
+
+// compare compares the text and the coordinates with the checksums of the manifest. Another program
+// that rewrites the file changes its first comment line, and may round. The rest of the manifest is
+// still true then. Any other change is an error.
+func (r *xyzReader) compare(set *Set) error {
+	m := &set.Manifest
+	if want := m.TextSHA256; r.own && want != "" && want != hexSum(r.sum) {
+		return fmt.Errorf("does not hold the text that was written (its checksum differs); copy the file again or, "+
+			"if the change was intended, remove %s from its comment line", manifestKey)
+	}
+	if m.SHA256 != "" && m.SHA256 != Hash(set.Batch) {
+		set.Remark = fmt.Sprintf("its %d configurations are not exactly the %d that eqflow wrote: "+
+			"another program rounded or changed them", set.Batch.Len(), m.Count)
+		m.SHA256 = ""
+	}
+	m.TextSHA256 = ""
+	return nil
 }
 
 // dimensions returns d. If d is 0, the file decides.

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,7 @@ const (
 // encodeXYZ returns one frame per configuration, without a lattice. All particles are of species X,
 // and fewer than three dimensions are padded with zeros. The comment lines hold the arrays [N],
 // with "u" as energy. Numbers have all their digits.
-func encodeXYZ(set Set) ([]byte, error) {
+func encodeXYZ(set Set) (encoding, error) {
 	if set.Batch.D > 3 {
 		return nil, fmt.Errorf("an .xyz has three dimensions, not %d; name the file .npz", set.Batch.D)
 	}
@@ -34,17 +35,28 @@ func encodeXYZ(set Set) ([]byte, error) {
 			return nil, fmt.Errorf("an .xyz cannot hold an array of the name %q; rename the array", a.Name)
 		}
 	}
-	manifest, err := set.Manifest.encode()
-	if err != nil {
-		return nil, err
-	}
 	columns := make([][]float64, len(set.Arrays))
 	for k, a := range set.Arrays {
 		columns[k] = a.Float64s()
 	}
+	sum := newHash()
+	writeFrames(sum, set, columns, "") // a hash takes every byte
+	set.Manifest.TextSHA256 = hexSum(sum)
+	manifest, err := set.Manifest.encode()
+	if err != nil {
+		return nil, err
+	}
+	return func(w io.Writer) error { return writeFrames(w, set, columns, manifestSuffix+quote(manifest)) }, nil
+}
+
+// manifestSuffix precedes the manifest, which ends the first comment line.
+const manifestSuffix = " " + manifestKey + "="
+
+// writeFrames writes all frames. suffix ends the first comment line.
+func writeFrames(w io.Writer, set Set, columns [][]float64, suffix string) error {
 	var buf []byte
 	for i := range set.Batch.Len() {
-		buf = fmt.Appendf(buf, "%d\nProperties=%s %s=%d", set.Batch.N, posProperty, dimKey, set.Batch.D)
+		buf = fmt.Appendf(buf[:0], "%d\nProperties=%s %s=%d", set.Batch.N, posProperty, dimKey, set.Batch.D)
 		for k, a := range set.Arrays {
 			buf = append(buf, ' ')
 			buf = append(buf, xyzKey(a.Name)...)
@@ -52,11 +64,14 @@ func encodeXYZ(set Set) ([]byte, error) {
 			buf = appendFloat(buf, columns[k][i])
 		}
 		if i == 0 {
-			buf = fmt.Appendf(buf, " %s=%s", manifestKey, quote(manifest))
+			buf = append(buf, suffix...)
 		}
 		buf = appendParticles(append(buf, '\n'), set.Batch.At(i), set.Batch.D)
+		if _, err := w.Write(buf); err != nil {
+			return err
+		}
 	}
-	return buf, nil
+	return nil
 }
 
 func xyzKey(array string) string {

@@ -62,6 +62,13 @@ func (q *Pushforward) OnHost() bool { return q.flow.Backend.HasSharedBuffers() }
 // Devices returns the number of devices that share every batch.
 func (q *Pushforward) Devices() int { return q.flow.Devices }
 
+// Block returns the number of configurations that the engine maps at a time, of a batch of the
+// given length.
+func (q *Pushforward) Block(length int) int {
+	devices := q.flow.Devices
+	return devices * q.engine.Block((length+devices-1)/devices, q.divergence.Probes)
+}
+
 // Share spreads all later work over the first devices of the backend. Each device holds all
 // parameters and takes an equal part of every batch. The results equal those of one device up to
 // rounding. The batch size of a training must be a multiple of the number of devices.

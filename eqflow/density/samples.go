@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"sort"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
@@ -31,8 +32,20 @@ func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWe
 // Draw draws n images of the prior. The same seed gives the same draws. The flow is solved in the
 // given number of steps (0: as trained).
 func (q *Pushforward) Draw(n int, seed uint64, steps int) (Image, error) {
-	z := q.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
-	return q.Forward(z, steps)
+	return q.Forward(q.PriorDraws(n, seed), steps)
+}
+
+// Prepare compiles the program that Draw needs for n draws, so that Draw can be timed without
+// compilation. It draws the fewest configurations that take the same program.
+func (q *Pushforward) Prepare(n int) error {
+	fewest := 1 + sort.Search(n-1, func(i int) bool { return q.Block(i+1) == q.Block(n) })
+	_, err := q.Draw(fewest, 0, 0)
+	return err
+}
+
+// PriorDraws returns the draws of the prior whose images are those of Draw.
+func (q *Pushforward) PriorDraws(n int, seed uint64) particle.Batch {
+	return q.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
 }
 
 // Weigh adds a target's energies and log-weights to configurations at the target's end.

@@ -41,11 +41,11 @@ func (f Flow) halved(size, least, numbers, probes int) int {
 	return size
 }
 
-// paddedSize returns the block size for a batch of the given length. It takes few values, so that
-// few programs are compiled.
+// paddedSize returns the block size for a batch of the given length: the batch, padded to at most
+// four times its length. It takes few values, so that few programs are compiled.
 func (f Flow) paddedSize(length, probes int) int {
 	most := f.blockSize(probes)
-	for _, size := range []int{leastBlock, largestBlock} {
+	for size := leastBlock; size <= largestBlock; size *= 4 {
 		if length <= size {
 			return min(size, most)
 		}

@@ -68,3 +68,18 @@ func TestWideFieldsTakeSmallBlocks(t *testing.T) {
 		}
 	}
 }
+
+// A batch is padded to less than four times its length, in one of few sizes.
+func TestPaddedSize(t *testing.T) {
+	f := Flow{
+		Config: flow.Continuous{Field: dynamics.RadialBasis{}}, System: flow.System{N: 4, D: 2},
+		Backend: xlatest.OpenGo(t).Backend,
+	}
+	for length, want := range map[int]int{
+		1: 16, 16: 16, 17: 64, 64: 64, 65: 256, 256: 256, 257: 1024, 1024: 1024, 1025: 1024, 1 << 20: 1024,
+	} {
+		if got := f.paddedSize(length, 0); got != want {
+			t.Errorf("a batch of %d is padded to %d, want %d", length, got, want)
+		}
+	}
+}

@@ -109,7 +109,7 @@ func (p *Parameters) Import(from dataset.Arrays) error {
 	for k, v := range variables {
 		a, ok := from.Get(names[k])
 		if !ok || a.F32 == nil {
-			return fmt.Errorf("%w: no float32 array %q; the parameters are of another flow", dataset.ErrInput, names[k])
+			return dataset.Inputf("eqflow: there is no float32 array %q; the parameters are of another flow", names[k])
 		}
 		if err := p.set(v.Path(), fromArray(a), true); err != nil {
 			return err

@@ -59,7 +59,7 @@ func newTables(f Flow, fallback Engine) (Engine, error) {
 func (e *tables) String() string { return "tables in Go" }
 
 // Block implements Mapper.
-func (e *tables) Block(length, _ int) int { return min(length, largestBlock) }
+func (e *tables) Block(_, _ int) int { return largestBlock }
 
 // Map implements Mapper.
 func (e *tables) Map(x particle.Batch, s Solve, progress Progress) (Image, error) {

@@ -37,7 +37,8 @@ type Options struct {
 // of a block share their steps, so that this number is enough to judge the fixed steps.
 const adaptiveCount = 512
 
-// Sampler is a density that an evaluation can judge: it scores configurations, and draws them.
+// Sampler is a density that an evaluation can judge: it scores configurations, and draws them. If
+// it has a method Prepare(n int) error, Evaluate calls it before it times the draw of n samples.
 type Sampler interface {
 	// LogProbs returns log q of each configuration, in nats, with the solver at the given steps (0:
 	// as trained). It also returns the standard errors where log q is estimated, nil otherwise.
@@ -101,8 +102,10 @@ func (c Candidate) Evaluate(data particle.Batch, o Options) (Report, error) {
 // evaluateSamples draws samples, and adds their weights and the comparison with the data to the
 // report.
 func (c Candidate) evaluateSamples(r *Report, data particle.Batch, n int, o Options) error {
-	if _, err := c.Sample(17, o.Seed); err != nil { // compiles the program for blocks of the full size
-		return err
+	if p, ok := c.Sampler.(interface{ Prepare(n int) error }); ok {
+		if err := p.Prepare(n); err != nil {
+			return err
+		}
 	}
 	start := time.Now()
 	samples, err := c.Sample(n, o.Seed)
@@ -215,6 +218,9 @@ func meanAndError(v []float64) (mean, err float64) {
 	}
 	for _, x := range v {
 		err += (x - mean) * (x - mean)
+	}
+	if len(v) == 1 { // which has no spread
+		return mean, math.NaN()
 	}
 	return mean, math.Sqrt(err) / float64(len(v))
 }

@@ -26,6 +26,8 @@ func (c *Check) judge(entropy float64, bounded bool) {
 	switch {
 	case math.IsNaN(c.NLL + c.NLL2 + c.NLL4):
 		c.Why = "the NLL is not a number"
+	case math.IsNaN(c.Error):
+		c.Why = "the NLL of one configuration has no known error; give more"
 	case !(spread <= tolerance):
 		c.Why = fmt.Sprintf("the solver's steps disagree: NLL %.3f, %.3f with twice and %.3f with four times the steps",
 			c.NLL, c.NLL2, c.NLL4)

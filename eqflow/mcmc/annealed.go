@@ -54,11 +54,17 @@ func (a Annealing) LogZ(ctx context.Context, t target.Target) (AnnealedLogZ, err
 	finished := make([]bool, a.Chains)
 	var reports sync.Mutex
 	count := 0
+	until, release := target.Until(ctx, t)
+	defer release()
 	parallel.For(target.Concurrency(t), a.Chains, func(c int) {
 		if ctx.Err() != nil {
 			return
 		}
-		weights[c], failures[c] = a.runChain(t, uint64(c))
+		weight, failure := a.runChain(ctx, until, uint64(c))
+		if ctx.Err() != nil {
+			return
+		}
+		weights[c], failures[c] = weight, failure
 		reports.Lock()
 		defer reports.Unlock()
 		finished[c] = true
@@ -79,18 +85,18 @@ func (a Annealing) withDefaults(t target.Target) Annealing {
 
 // runChain anneals one configuration and returns its log-weight, which includes the normal's log
 // normaliser.
-func (a Annealing) runChain(t target.Target, c uint64) (float64, error) {
+func (a Annealing) runChain(ctx context.Context, t target.Target, c uint64) (float64, error) {
 	rng := rand.New(rand.NewPCG(a.Seed, c))
 	bridge := &target.Bridge{Target: t, Variance: a.Spread * a.Spread, Cut: math.Inf(1)}
 	x := make([]float64, t.Particles()*t.Dim())
-	NormalStart(a.Spread)(rng, x)
+	NormalStart(a.Spread)(ctx, rng, x)
 	move := Metropolis{Sigma: a.Sigma}
 	state, err := move.Init(bridge, x)
 	if err != nil {
 		return 0, err
 	}
 	logW := float64(target.DegreesOfFreedom(t)) / 2 * math.Log(2*math.Pi*bridge.Variance)
-	for k := 1; k <= a.Rungs; k++ {
+	for k := 1; k <= a.Rungs && ctx.Err() == nil; k++ {
 		before := state.U
 		bridge.Lambda = math.Pow(float64(k)/float64(a.Rungs), a.Power)
 		state.refresh()

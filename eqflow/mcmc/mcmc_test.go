@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
@@ -77,7 +78,7 @@ func TestMALAKeepsDetailedBalance(t *testing.T) {
 	accepted := 0
 	for range draws {
 		x := make([]float64, 6)
-		NormalStart(1)(rng, x)
+		NormalStart(1)(context.Background(), rng, x)
 		s, err := move.Init(trap, x)
 		if err != nil {
 			t.Fatal(err)
@@ -239,5 +240,26 @@ func TestAnnealedLogZ(t *testing.T) {
 	within(t, "log Z of DW4", found.LogZ, 29.667, 0)
 	if found.LogZ.Error > 0.08 || found.ESS < 100 || len(found.LogWeights) != 1000 {
 		t.Errorf("log Z %+v, ESS %g of %d", found.LogZ, found.ESS, len(found.LogWeights))
+	}
+}
+
+// A chain of many particles ends with its context while its start relaxes, and in its first step.
+func TestCancelEndsManyParticles(t *testing.T) {
+	cluster, err := target.Parse("lj3000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Defaults(cluster, 2, Auto, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, start := range map[string]Start{"relaxing": plan.Start, "moving": NormalStart(100)} {
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		began := time.Now()
+		batch, _, err := Run(ctx, cluster, plan.Move, start, plan.Settings)
+		if took := time.Since(began); !errors.Is(err, context.Canceled) || batch.Len() != 0 || took > 5*time.Second {
+			t.Errorf("%s: after %s: %d configurations, %v", name, took, batch.Len(), err)
+		}
 	}
 }

@@ -12,15 +12,20 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
-// reportEvery is the number of steps between checks of the context and reports of progress.
-const reportEvery = 500
+// reportEvery is the number of steps between reports of progress for few particles, and reportPairs
+// the number of pairs whose energies they cost at most for many.
+const (
+	reportEvery = 500
+	reportPairs = 1 << 20
+)
 
 // Start writes the starting configuration of a chain into x [n*d], with randomness from rng alone.
-type Start func(rng *rand.Rand, x []float64)
+// When ctx ends, it may leave any configuration there.
+type Start func(ctx context.Context, rng *rand.Rand, x []float64)
 
 // NormalStart draws every coordinate from N(0, spread²).
 func NormalStart(spread float64) Start {
-	return func(rng *rand.Rand, x []float64) {
+	return func(_ context.Context, rng *rand.Rand, x []float64) {
 		for k := range x {
 			x[k] = spread * rng.NormFloat64()
 		}
@@ -29,16 +34,18 @@ func NormalStart(spread float64) Start {
 
 // FixedStart starts every chain at a copy of start [n*d].
 func FixedStart(start []float64) Start {
-	return func(_ *rand.Rand, x []float64) { copy(x, start) }
+	return func(_ context.Context, _ *rand.Rand, x []float64) { copy(x, start) }
 }
 
 // RelaxedStart draws coordinates from N(0, spread²) and relaxes them to a local minimum of t, which
 // removes overlaps. If the relaxation fails, the chain starts at the draw itself.
 func RelaxedStart(t target.Target, spread float64) Start {
 	draw := NormalStart(spread)
-	return func(rng *rand.Rand, x []float64) {
-		draw(rng, x)
-		if relaxed, _, err := target.Relax(t, x); err == nil {
+	return func(ctx context.Context, rng *rand.Rand, x []float64) {
+		draw(ctx, rng, x)
+		until, release := target.Until(ctx, t)
+		defer release()
+		if relaxed, _, err := target.Relax(until, x); err == nil {
 			copy(x, relaxed)
 		}
 	}
@@ -92,8 +99,10 @@ func Run(
 		return particle.Batch{}, Info{}, err
 	}
 	settings = settings.withDefaults()
+	until, release := target.Until(ctx, t)
+	defer release()
 	r := &runner{
-		ctx: ctx, target: t, move: move, start: start, settings: settings,
+		ctx: ctx, target: until, move: move, start: start, settings: settings,
 		samples:  particle.NewBatch(settings.Chains*settings.Keep, t.Particles(), t.Dim()),
 		kept:     make([]int, settings.Chains),
 		infos:    make([]Info, settings.Chains),
@@ -126,8 +135,11 @@ type runner struct {
 func (r *runner) runChain(c int) error {
 	rng := rand.New(rand.NewPCG(r.settings.Seed, uint64(c)))
 	x := make([]float64, r.samples.N*r.samples.D)
-	r.start(rng, x)
+	r.start(r.ctx, rng, x)
 	state, err := r.move.Init(r.target, x)
+	if r.ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -155,14 +167,20 @@ func (r *runner) step(rng *rand.Rand, state *State, count int, info *Info) bool 
 		if r.ctx.Err() != nil {
 			return false
 		}
-		part := min(count, reportEvery)
+		part := min(count, r.stepsPerReport())
 		for range part {
 			info.add(r.move.Step(rng, state))
 		}
 		count -= part
 		r.report(part)
 	}
-	return true
+	return r.ctx.Err() == nil // the energies of the last steps are not true if it has ended
+}
+
+// stepsPerReport is the number of steps between checks of the context and reports of progress.
+func (r *runner) stepsPerReport() int {
+	n := r.samples.N
+	return max(1, min(reportEvery, reportPairs/(n*n)))
 }
 
 func (r *runner) report(steps int) {

@@ -37,6 +37,8 @@ const (
 	dcdVersion = 4 + 4*19 // 0 in the files of X-PLOR, which lay out the rest in another way
 )
 
+var errCut = errors.New("the trajectory is cut short or damaged; copy the file again")
+
 // dcdReader takes Fortran records from a file: each has its length before and after it.
 type dcdReader struct {
 	data  *bytes.Reader
@@ -87,6 +89,9 @@ func (r *dcdReader) frames(n int, cell bool) (particle.Batch, error) {
 				return out, err
 			}
 		}
+		if r.data.Len() < 12*n { // before the memory for a frame is taken
+			return out, errCut
+		}
 		frame := make([]float64, 3*n)
 		for axis := range 3 {
 			values, err := r.record(4 * n)
@@ -111,7 +116,6 @@ func (r *dcdReader) frames(n int, cell bool) (particle.Batch, error) {
 // record returns the contents of the next record, which must have the given length unless that is
 // negative.
 func (r *dcdReader) record(length int) ([]byte, error) {
-	errCut := errors.New("the trajectory is cut short or damaged; copy the file again")
 	var before, after [4]byte
 	if _, err := io.ReadFull(r.data, before[:]); err != nil {
 		return nil, errCut

@@ -1,6 +1,7 @@
 package molecule
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
 	"testing"
@@ -41,6 +42,49 @@ func FuzzParsePDB(f *testing.F) {
 		s, err := ParsePDB(strings.NewReader(content))
 		if err == nil && len(s.Models.X) != s.Models.Len()*3*len(s.Atoms) {
 			t.Errorf("%d coordinates of %d atoms", len(s.Models.X), len(s.Atoms))
+		}
+	})
+}
+
+// trajectory is a DCD file of n atoms.
+func trajectory(n, frames int, cell bool) (file []byte) {
+	record := func(contents []byte) {
+		file = binary.LittleEndian.AppendUint32(file, uint32(len(contents)))
+		file = append(file, contents...)
+		file = binary.LittleEndian.AppendUint32(file, uint32(len(contents)))
+	}
+	header := append([]byte("CORD"), make([]byte, 80)...)
+	header[dcdVersion] = 24
+	if cell {
+		header[dcdCell] = 1
+	}
+	record(header)
+	record(append([]byte{1, 0, 0, 0}, make([]byte, 80)...))
+	record([]byte{byte(n), 0, 0, 0})
+	for range frames {
+		if cell {
+			record(make([]byte, 48))
+		}
+		for range 3 {
+			record(make([]byte, 4*n))
+		}
+	}
+	return file
+}
+
+// Whatever a DCD file holds, reading ends with whole frames or an error, and memory stays within a
+// small multiple of the file.
+func FuzzParseDCD(f *testing.F) {
+	f.Add(trajectory(3, 2, false), 3)
+	f.Add(trajectory(1, 1, true), 1)
+	f.Add(trajectory(2, 1, false)[:150], 1<<40)
+	f.Fuzz(func(t *testing.T, content []byte, n int) {
+		if n < 1 {
+			return
+		}
+		x, err := parseDCD(content, n)
+		if err == nil && (x.Len() == 0 || x.N != n || 4*len(x.X) > len(content)) {
+			t.Errorf("%d configurations of %d atoms from %d bytes", x.Len(), x.N, len(content))
 		}
 	})
 }

@@ -18,6 +18,9 @@ const (
 	// of a coordinate in one step, in units of length.
 	steepSteps = 500
 	steepMove  = 0.05
+	// mostDense bounds the coordinates of a quasi-Newton method with a dense matrix, whose memory
+	// grows with the square of their number.
+	mostDense = 600
 	// settledForce is the largest force component at a minimum, in kT per length.
 	settledForce = 1e-4
 )
@@ -43,7 +46,11 @@ func Relax(t Target, x []float64) (minimum []float64, u float64, err error) {
 	}
 	// The line search ends in an error near every minimum, where it cannot improve further. The
 	// force decides instead.
-	result, minimizeErr := optimize.Minimize(problem, at, settings, &optimize.BFGS{})
+	var method optimize.Method = &optimize.BFGS{}
+	if len(at) > mostDense {
+		method = &optimize.LBFGS{}
+	}
+	result, minimizeErr := optimize.Minimize(problem, at, settings, method)
 	if result != nil {
 		copy(at, result.X)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Spec describes a target as data. Model folders, manifests and settings files name their system by
@@ -119,7 +120,8 @@ func Difference(s Spec, t Target) string {
 
 // ReadSpec reads a settings file in Spec's JSON form; unknown fields are errors.
 func ReadSpec(path string) (Spec, error) {
-	file, err := os.Open(path)
+	// A named pipe into which nobody writes is empty, and would be waited for otherwise.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return Spec{}, fmt.Errorf("target: cannot read the settings file: %w; check the path", err)
 	}

@@ -5,18 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
+	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
-
-// ErrOtherModel marks a folder that holds a model of another system, flow, seed, data or settings.
-var ErrOtherModel = errors.New("eqflow: the folder holds another model")
 
 // manifest describes the run as it is.
 func (t *trainer) manifest() (Manifest, error) {
@@ -37,6 +33,7 @@ func (t *trainer) checkpoint() error {
 	if err != nil {
 		return err
 	}
+	t.keptAt, t.keptStep = time.Now(), t.State.Steps
 	return t.write(filepath.Join(t.Folder, checkpointFile), doc, "", t.ladder.arrays()...)
 }
 
@@ -79,29 +76,38 @@ func (t *trainer) complete() (repaired bool, err error) {
 // holds. It returns an error that wraps ErrOtherModel if the file is of another run.
 func (t *trainer) resume() error {
 	for _, name := range []string{modelFile, checkpointFile} {
-		path := filepath.Join(t.Folder, name)
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		file, err := ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := t.sameRun(path, file.Manifest); err != nil {
-			return err
-		}
-		t.history, t.sum, t.count, t.finished = file.History, file.Sum, file.Count, file.Finished()
-		switch err := file.restore(t.Subject); {
+		found, err := t.take(name)
+		switch {
 		case err != nil:
 			return err
-		case t.finished:
+		case found && t.finished:
 			return t.repair()
-		case t.ladder != nil:
-			return t.ladder.restore(file.Arrays)
+		case found:
+			return nil
 		}
-		return nil
 	}
 	return nil
+}
+
+// take sets the run to the state in a file of its folder. It reports whether the file exists.
+func (t *trainer) take(name string) (found bool, err error) {
+	path := filepath.Join(t.Folder, name)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	file, err := ReadFile(path)
+	if err != nil {
+		return true, err
+	}
+	if err := t.sameRun(path, file.Manifest); err != nil {
+		return true, err
+	}
+	t.keptStep = file.Steps
+	t.history, t.sum, t.count, t.finished = file.History, file.Sum, file.Count, file.Finished()
+	if err := file.restore(t.Subject); err != nil || t.finished || t.ladder == nil {
+		return true, err
+	}
+	return true, t.ladder.restore(file.Arrays)
 }
 
 // repair completes the folder of a finished model whose writer was killed, and says so.
@@ -124,53 +130,10 @@ func (t *trainer) warn(message string) {
 // write fails here, before the first step, and not at the first checkpoint.
 func ensureWritable(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("eqflow: cannot make the model's folder: %w; give another one", err)
+		return dataset.Inputf("eqflow: cannot make the model's folder: %w; give another one", err)
 	}
-	probe, err := os.CreateTemp(folder, ".probe-*")
-	if err != nil {
-		return fmt.Errorf("eqflow: cannot write into the model's folder: %w; give another one", err)
+	if err := atomic.Probe(folder); err != nil {
+		return dataset.Inputf("eqflow: cannot write into the model's folder: %w; give another one", err)
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
-}
-
-// sameRun returns an error if a file is of another run. The error names each difference.
-func (t *trainer) sameRun(path string, doc Manifest) error {
-	mine, err := t.manifest()
-	if err != nil {
-		return err
-	}
-	compare := func(name string, theirs, mine any) error {
-		a, _ := json.Marshal(theirs)
-		b, _ := json.Marshal(mine)
-		if string(a) == string(b) {
-			return nil
-		}
-		theirText, myText := difference(a, b)
-		return fmt.Errorf("%w: %s was trained with %s %s, not %s; give another folder, or remove this one",
-			ErrOtherModel, path, name, theirText, myText)
-	}
-	return errors.Join(
-		compare("the system", doc.Target, mine.Target), compare("the flow", doc.Flow, mine.Flow),
-		compare("seed", doc.Seed, mine.Seed), compare("settings", doc.Settings, mine.Settings),
-		compare("a start of hash", doc.StartHash, mine.StartHash),
-		compare("data of hash", doc.DataHash, mine.DataHash),
-		compare("validation data of hash", doc.ValidationHash, mine.ValidationHash))
-}
-
-// difference returns the parts in which two JSON objects differ, or both texts if they are no
-// objects.
-func difference(a, b []byte) (string, string) {
-	var theirs, mine map[string]json.RawMessage
-	if json.Unmarshal(a, &theirs) != nil || json.Unmarshal(b, &mine) != nil {
-		return string(a), string(b)
-	}
-	for _, name := range slices.Sorted(maps.Keys(theirs)) {
-		if bytes.Equal(theirs[name], mine[name]) {
-			delete(theirs, name)
-			delete(mine, name)
-		}
-	}
-	a, _ = json.Marshal(theirs)
-	b, _ = json.Marshal(mine)
-	return string(a), string(b)
+	return nil
 }

@@ -42,14 +42,13 @@ func write(h hash.Hash, kind string, numbers any) {
 	_ = binary.Write(h, binary.LittleEndian, numbers)
 }
 
-// damaged is the error of a file whose arrays are not the model's.
+// damaged is the error of a file that does not hold the model's arrays.
 func (f File) damaged(format string, arguments ...any) error {
-	advice := "train the model again, or bring a copy back"
+	advice := "remove it and train the model again, or bring a copy back"
 	if !f.Finished() {
-		advice = "remove the file to train from the beginning, or bring a copy back"
+		advice = "remove it to train from the beginning, or bring a copy back"
 	}
-	fault := fmt.Sprintf(format, arguments...)
-	return fmt.Errorf("%w: the model is damaged: %s %s; %s", dataset.ErrInput, f.Path, fault, advice)
+	return dataset.Inputf("eqflow: the model is damaged: %s %s; %s", f.Path, fmt.Sprintf(format, arguments...), advice)
 }
 
 // withoutManifest are the arrays that the checksum covers.

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
@@ -62,8 +61,8 @@ func (l *ladder) restore(arrays dataset.Arrays) error {
 	if len(values[drawsX]) != count*width || len(values[drawsSlopes]) != count*width ||
 		len(values[drawsU]) != count || len(values[drawsLogQ]) != count ||
 		len(values[learnedX])%width != 0 || len(values[learnedSlope]) != len(values[learnedX]) {
-		return fmt.Errorf("%w: the checkpoint's draws are not %d sets of %d; train the model again",
-			dataset.ErrInput, sets, l.Draws)
+		return dataset.Inputf("eqflow: the model is damaged: the checkpoint's draws are not %d sets of %d; "+
+			"remove it to train from the beginning", sets, l.Draws)
 	}
 	batch := func(name string) particle.Batch { return particle.Batch{X: values[name], N: n, D: d} }
 	for k := range sets {

@@ -5,45 +5,69 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"github.com/gofrs/flock"
+	"github.com/eqflow/gonb-eqflow/internal/lock"
 )
 
 // ErrLocked marks a folder into which another process trains.
 var ErrLocked = errors.New("eqflow: another process trains into the folder")
 
-// lockFile is locked while a process trains into its folder. The operating system unlocks it when
-// the process ends, however it ends.
-const lockFile = ".lock"
-
-// lock locks a folder until unlock is called. A file system without locks is no obstacle: warn then
-// says that a second training would not be noticed. The empty file stays, because removing it would
-// let two later processes lock two files of one name.
-func lock(folder string, warn func(string)) (unlock func(), err error) {
-	path := filepath.Join(folder, lockFile)
-	l := flock.New(path)
-	switch locked, err := l.TryLock(); {
-	case err != nil:
-		warn(fmt.Sprintf("%s cannot be locked (%v): do not train into it twice at once", folder, err))
-		return func() {}, nil
-	case !locked:
-		return nil, fmt.Errorf("%w: %s is in use by %s; wait for its end, or give another folder",
-			ErrLocked, folder, holder(path))
+// enter locks the run's folder until release is called, and continues with what the folder holds. A
+// finished model of the same run is taken while another process holds the lock too, since nothing
+// is written then.
+func (t *trainer) enter() (release func(), err error) {
+	release, err = t.lockFolder()
+	if errors.Is(err, ErrLocked) {
+		if found, wrong := t.take(modelFile); found && wrong == nil {
+			return func() {}, nil
+		}
 	}
-	text := fmt.Sprintf("process %d (%s)", os.Getpid(), filepath.Base(os.Args[0]))
-	_ = os.WriteFile(path, []byte(text), 0o644)
-	return func() {
-		_ = os.Truncate(path, 0)
-		_ = l.Unlock()
-	}, nil
+	if err != nil {
+		return nil, err
+	}
+	err = t.resume()
+	if errors.Is(err, ErrOtherModel) && t.Replace {
+		err = empty(t.Folder)
+	}
+	if err != nil {
+		release()
+	}
+	return release, err
 }
 
-// holder names the process that holds a lock.
-func holder(path string) string {
-	text, err := os.ReadFile(path)
-	if name := strings.TrimSpace(string(text)); err == nil && name != "" {
-		return name
+// lockFolder locks the run's folder until release is called. A file system without locks is no
+// obstacle: Warn then hears that a second training would not be noticed.
+func (t *trainer) lockFolder() (release func(), err error) {
+	l, err := lock.Folder(t.Folder)
+	switch {
+	case errors.Is(err, lock.ErrHeld):
+		return nil, fmt.Errorf("%w: %s %w; wait for its end, or give another folder", ErrLocked, t.Folder, err)
+	case errors.Is(err, lock.ErrUnsupported):
+		t.warn(fmt.Sprintf("%s %v: do not train into it twice at once", t.Folder, err))
+		return func() {}, nil
+	case err != nil:
+		return nil, fmt.Errorf("eqflow: cannot lock the model's folder: %w; give another one", err)
 	}
-	return "another process"
+	if why := lock.OneMachine(t.Folder); why != "" {
+		t.warn(fmt.Sprintf("%s lies on %s, whose locks hold on one machine alone: "+
+			"do not train into it from two machines at once", t.Folder, why))
+	}
+	return l.Release, nil
+}
+
+// empty removes another model with all that belongs to it. The lock stays.
+func empty(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == lock.FileName {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(folder, e.Name())); err != nil {
+			return fmt.Errorf("eqflow: cannot remove the model in %s: %w", folder, err)
+		}
+	}
+	return nil
 }

@@ -93,15 +93,18 @@ type File struct {
 func ReadFile(path string) (File, error) {
 	f := File{Path: path}
 	var err error
-	if f.Arrays, err = dataset.ReadArrays(path); err != nil {
+	switch f.Arrays, err = dataset.ReadArrays(path); {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
 		return f, err
+	case err != nil:
+		return f, f.damaged("%s", dataset.Reason(err))
 	}
 	text, ok := f.Arrays.Get(manifestArray)
 	if !ok || text.U8 == nil {
-		return f, fmt.Errorf("%w: %s holds no manifest; it is not a model of eqflow", dataset.ErrInput, path)
+		return f, dataset.Inputf("eqflow: %s holds no manifest, so that it is no model of eqflow; name another", path)
 	}
 	if err := json.Unmarshal(text.U8, &f.Manifest); err != nil {
-		return f, fmt.Errorf("%w: %s has a damaged manifest (%v); train the model again", dataset.ErrInput, path, err)
+		return f, f.damaged("has a manifest that cannot be read (%v)", err)
 	}
 	return f, nil
 }
@@ -118,12 +121,27 @@ func FileOf(folder string) string {
 
 // ReadFolder reads the folder's model, or its checkpoint while the training is unfinished.
 func ReadFolder(folder string) (File, error) {
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return File{}, noModel(folder)
+	}
 	f, err := ReadFile(FileOf(folder))
 	if errors.Is(err, os.ErrNotExist) {
-		err = fmt.Errorf("%w: %s holds no model; train one with eqflow train --out %s",
-			dataset.ErrInput, folder, folder)
+		err = noModel(folder)
 	}
 	return f, err
+}
+
+// noModel is the error of a folder without a model.
+func noModel(folder string) error {
+	switch info, err := os.Stat(folder); {
+	case err == nil && info.IsDir():
+		return dataset.Inputf(
+			"eqflow: %s holds no model; train one with eqflow train, or name another folder", folder)
+	case err == nil:
+		return dataset.Inputf("eqflow: %s is a file; name the folder of a model", folder)
+	}
+	return dataset.Inputf(
+		"eqflow: %s holds no model: there is no such folder; train one with eqflow train, or name another", folder)
 }
 
 // Finished reports whether the training of the model is finished.

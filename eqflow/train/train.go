@@ -28,6 +28,9 @@ type Run struct {
 	// system, flow and settings, the run continues from there and ends with the same numbers. An
 	// empty name keeps nothing.
 	Folder string
+	// Replace removes a model of another system, flow, data or settings from the folder. Without
+	// it such a folder is an error that matches ErrOtherModel.
+	Replace bool
 	// Report is called after every step. It may be nil.
 	Report func(Progress)
 	// Warn receives messages about the folder: that it was repaired, or cannot be locked. It may be
@@ -75,14 +78,11 @@ func (m Subject) Train(ctx context.Context, data Data, run Run) (History, error)
 		if err := ensureWritable(run.Folder); err != nil {
 			return History{}, err
 		}
-		unlock, err := lock(run.Folder, t.warn)
+		release, err := t.enter()
 		if err != nil {
 			return History{}, err
 		}
-		defer unlock()
-		if err := t.resume(); err != nil {
-			return History{}, err
-		}
+		defer release()
 	}
 	m.History, err = t.run(ctx)
 	return m.History, err
@@ -149,6 +149,8 @@ type trainer struct {
 	finished     bool      // the folder holds the finished run
 	compiledAt   time.Time // end of the first step, which compiles
 	compiledStep int       // its number
+	keptAt       time.Time // when the last checkpoint was written, or the run began
+	keptStep     int       // its step; 0 if there is no checkpoint
 }
 
 // newTrainer prepares a run, and resumes it from its folder.
@@ -178,6 +180,7 @@ func (t *trainer) run(ctx context.Context) (History, error) {
 		return t.history, badSetting("the model has taken %d training steps, and the run ends at %d; "+
 			"give more steps, or start from a new model", t.State.Steps, t.Settings.Steps)
 	}
+	t.keptAt = time.Now()
 	t.started = time.Now().Add(-time.Duration(t.history.Seconds * float64(time.Second)))
 	for t.State.Steps < t.Settings.Steps {
 		if err := ctx.Err(); err != nil {
@@ -213,9 +216,7 @@ func (t *trainer) trainStep() error {
 		return fmt.Errorf("eqflow: training step %d failed: %w", t.State.Steps+1, err)
 	}
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return fmt.Errorf("eqflow: the loss is %g at step %d; lower the learning rate (now %g), or look for "+
-			"overlapping particles in the data. The last checkpoint is from an earlier step",
-			loss, t.State.Steps+1, t.LearningRate)
+		return t.diverged(loss)
 	}
 	t.State.Steps++
 	if t.compiledAt.IsZero() {
@@ -228,6 +229,16 @@ func (t *trainer) trainStep() error {
 	t.history.Seconds = time.Since(t.started).Seconds()
 	t.report(loss)
 	return nil
+}
+
+// diverged is the error of a loss that is not finite.
+func (t *trainer) diverged(loss float64) error {
+	kept := ""
+	if t.keptStep > 0 {
+		kept = fmt.Sprintf(". The checkpoint in %s is of step %d", t.Folder, t.keptStep)
+	}
+	return fmt.Errorf("eqflow: the loss is %g at step %d; lower the learning rate (now %g), or look for "+
+		"overlapping particles in the data%s", loss, t.State.Steps+1, t.LearningRate, kept)
 }
 
 // report calls Report with the progress.
@@ -249,6 +260,10 @@ func (t *trainer) report(loss float64) {
 	t.Report(p)
 }
 
+// keepEvery bounds the time from one checkpoint to the next. A process that ends without writing
+// one, such as on a second Ctrl-C during a long step, loses no more.
+const keepEvery = time.Minute
+
 // afterStep records, validates and saves at the steps where the settings ask for it.
 func (t *trainer) afterStep() error {
 	if t.State.Steps%t.ValidateEvery == 0 || t.State.Steps == t.Settings.Steps {
@@ -256,7 +271,8 @@ func (t *trainer) afterStep() error {
 			return err
 		}
 	}
-	if t.Folder != "" && t.State.Steps%t.CheckpointEvery == 0 && t.State.Steps < t.Settings.Steps {
+	due := t.State.Steps%t.CheckpointEvery == 0 || time.Since(t.keptAt) > keepEvery
+	if t.Folder != "" && due && t.State.Steps < t.Settings.Steps {
 		return t.checkpoint()
 	}
 	return nil

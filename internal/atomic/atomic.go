@@ -5,15 +5,25 @@ package atomic
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
-	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
+
+// writing counts the files that are being written.
+var writing atomic.Int64
+
+// Writing reports whether a file is being written. A program that ends in a hurry waits for it.
+func Writing() bool { return writing.Load() > 0 }
 
 // WriteFile writes data to path in one step.
 func WriteFile(path string, data []byte) error {
@@ -26,8 +36,16 @@ func WriteFile(path string, data []byte) error {
 // Write writes to path, in one step, the bytes that write produces. It writes a new file of an
 // unpredictable name in the same folder, flushes it to the disk, and renames it. The new file has
 // the mode of the file that it replaces; otherwise the user's umask decides. A symbolic link is
-// followed to its target. Temporary files that dead processes left behind are removed.
-func Write(path string, write func(io.Writer) error) error {
+// followed to its target. Temporary files that dead processes left in the folder are removed.
+func Write(path string, write func(io.Writer) error) error { return put(path, write, os.Rename) }
+
+// Create is Write for a path at which nothing exists. If a file appears there in the meantime,
+// Create leaves it as it is, and returns an error that matches fs.ErrExist.
+func Create(path string, write func(io.Writer) error) error { return put(path, write, renameNew) }
+
+func put(path string, write func(io.Writer) error, rename func(from, to string) error) error {
+	writing.Add(1)
+	defer writing.Add(-1)
 	path, info, err := resolve(path)
 	if err != nil {
 		return err
@@ -35,25 +53,40 @@ func Write(path string, write func(io.Writer) error) error {
 	if info != nil && !info.Mode().IsRegular() { // a pipe or a device takes the bytes as they come
 		return writeDirectly(path, write)
 	}
-	folder, base := filepath.Split(path)
-	if folder == "" {
-		folder = "."
-	}
-	removeStale(folder, base)
+	folder, base := split(path)
+	removeStale(folder)
 	f, err := create(folder, base)
 	if err != nil {
 		return err
 	}
 	temp := f.Name()
 	if err = fill(f, info, write); err == nil {
-		err = os.Rename(temp, path)
+		err = rename(temp, path)
 	}
 	if err != nil {
 		os.Remove(temp)
 		return err
 	}
-	syncFolder(folder)
-	return nil
+	return syncFolder(folder)
+}
+
+// Probe returns an error if no file can be made in the folder. It also removes the temporary files
+// that dead processes left there.
+func Probe(folder string) error {
+	removeStale(folder)
+	f, err := create(folder, "probe")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func split(path string) (folder, base string) {
+	folder, base = filepath.Split(path)
+	if folder == "" {
+		folder = "."
+	}
+	return folder, base
 }
 
 // resolve follows symbolic links, and returns what is there already, nil for nothing.
@@ -86,16 +119,17 @@ func writeDirectly(path string, write func(io.Writer) error) error {
 	return errors.Join(write(f), f.Close())
 }
 
-// The name of a temporary file is .BASE.PID.NUMBER.tmp.
-const suffix = ".tmp"
+// The name of a temporary file is .BASE.eqflow-MACHINE-PID-NUMBER.tmp.
+var temporary = regexp.MustCompile(`^\..*\.eqflow-([0-9a-z]+)-([0-9]+)-[0-9a-z]+\.tmp$`)
 
 func create(folder, base string) (*os.File, error) {
 	// A name of up to 255 bytes leaves no room for the numbers.
-	if most := 200; len(base) > most {
+	if most := 180; len(base) > most {
 		base = base[:most]
 	}
 	for try := 0; ; try++ {
-		name := fmt.Sprintf(".%s.%d.%s%s", base, os.Getpid(), strconv.FormatUint(rand.Uint64(), 36), suffix)
+		number := strconv.FormatUint(rand.Uint64(), 36)
+		name := fmt.Sprintf(".%s.eqflow-%s-%d-%s.tmp", base, machine(), os.Getpid(), number)
 		f, err := os.OpenFile(filepath.Join(folder, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if err == nil || !os.IsExist(err) || try == 10 {
 			return f, err
@@ -115,42 +149,67 @@ func fill(f *os.File, replaced fs.FileInfo, write func(io.Writer) error) error {
 	return errors.Join(err, f.Close())
 }
 
-// syncFolder makes the rename last. Some file systems cannot; the file itself is safe by then.
-func syncFolder(folder string) {
-	if f, err := os.Open(folder); err == nil {
-		_ = f.Sync()
-		f.Close()
+// linkNew is renameNew by a second name of the file, which is refused where the name exists. A file
+// system without links has only the look beforehand.
+func linkNew(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil {
+		return os.Remove(from)
 	}
+	if _, missing := os.Lstat(to); errors.Is(err, fs.ErrExist) || missing == nil {
+		return &fs.PathError{Op: "create", Path: to, Err: fs.ErrExist}
+	}
+	return os.Rename(from, to)
 }
 
-// staleAfter is the age beyond which the temporary file of a dead process is removed. Another
-// machine that shares the folder has other processes, and none writes for so long.
+// syncFolder makes the rename last. Some file systems cannot, and the file itself is safe by then.
+// A disk that fails is an error.
+func syncFolder(folder string) error {
+	f, err := os.Open(folder)
+	if err != nil {
+		return nil // a folder that may be written and not read
+	}
+	err = f.Sync()
+	f.Close()
+	if errors.Is(err, syscall.EIO) {
+		return err
+	}
+	return nil
+}
+
+// staleAfter is the age beyond which the temporary file of another machine is removed. That machine
+// shares the folder, and its processes cannot be asked; none writes for so long.
 const staleAfter = time.Hour
 
-// removeStale removes temporary files for a name that dead processes of this machine left behind.
-func removeStale(folder, base string) {
+// removeStale removes the temporary files that dead processes left in the folder.
+func removeStale(folder string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		pid, ok := writerOf(e.Name(), base)
-		if !ok || pid == os.Getpid() || alive(pid) {
+		name := temporary.FindStringSubmatch(e.Name())
+		if name == nil {
 			continue
 		}
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
+		pid, err := strconv.Atoi(name[2])
+		stale := err == nil && name[1] == machine() && !alive(pid)
+		if info, err := e.Info(); err == nil && name[1] != machine() {
+			stale = time.Since(info.ModTime()) > staleAfter
+		}
+		if stale {
 			os.Remove(filepath.Join(folder, e.Name()))
 		}
 	}
 }
 
-// writerOf is the process that a temporary file's name names.
-func writerOf(name, base string) (pid int, ok bool) {
-	rest, ok := strings.CutPrefix(name, "."+base+".")
-	if !ok || !strings.HasSuffix(rest, suffix) {
-		return 0, false
-	}
-	number, _, _ := strings.Cut(rest, ".")
-	pid, err := strconv.Atoi(number)
-	return pid, err == nil && pid > 0
-}
+// machine identifies the processes among which a process number is unique: those of one start of
+// the machine and, in containers, of one container.
+var machine = sync.OnceValue(func() string {
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	space, _ := os.Readlink("/proc/self/ns/pid")
+	host, _ := os.Hostname()
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %s %s", boot, space, host)
+	return strconv.FormatUint(h.Sum64(), 36)
+})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -68,30 +69,78 @@ func TestModeAndLinkStay(t *testing.T) {
 	}
 }
 
-// Temporary files of dead processes go; those of living ones, young ones and others' files stay.
+// Temporary files of dead processes go, whatever file they were for. Those of living processes, of
+// another machine that may still write, and other files stay.
 func TestStaleFilesGo(t *testing.T) {
 	folder := t.TempDir()
 	const dead = 1 << 30 // no process has this number
 	old := time.Now().Add(-2 * staleAfter)
-	files := map[string]bool{ // whether the file stays
-		fmt.Sprintf(".file.%d.x.tmp", dead):         false,
-		fmt.Sprintf(".file.%d.x.tmp", os.Getppid()): true,
-		fmt.Sprintf(".other.%d.x.tmp", dead):        true,
-		".file.notes.tmp":                           true,
+	type place struct {
+		modified time.Time
+		stays    bool
 	}
-	for name := range files {
+	name := func(base, machine string, pid int) string {
+		return fmt.Sprintf(".%s.eqflow-%s-%d-x.tmp", base, machine, pid)
+	}
+	files := map[string]place{
+		name("file", machine(), dead):                        {time.Now(), false},
+		name("other.npz", machine(), dead):                   {time.Now(), false},
+		name("file", machine(), os.Getppid()):                {old, true},
+		name("file", "elsewhere", dead):                      {time.Now(), true},
+		name("late", "elsewhere", os.Getppid()):              {old, false},
+		".file.notes.tmp":                                    {old, true},
+		"file.eqflow-" + machine() + "-1073741824-x.tmp":     {old, true},
+		".file.eqflow-" + machine() + "-1073741824-x.tmp.gz": {old, true},
+	}
+	for name, p := range files {
 		path := filepath.Join(folder, name)
-		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, old, old)); err != nil {
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, p.modified, p.modified)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := WriteFile(filepath.Join(folder, "file"), []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	for name, stays := range files {
-		if _, err := os.Stat(filepath.Join(folder, name)); (err == nil) != stays {
-			t.Errorf("%s: is there %t, want %t", name, err == nil, stays)
+	for name, p := range files {
+		if _, err := os.Stat(filepath.Join(folder, name)); (err == nil) != p.stays {
+			t.Errorf("%s: is there %t, want %t", name, err == nil, p.stays)
 		}
+	}
+}
+
+// Of several processes that create one file, one succeeds, and its file stays.
+func TestCreateReplacesNothing(t *testing.T) {
+	for name, rename := range map[string]func(from, to string) error{"system": renameNew, "link": linkNew} {
+		path := filepath.Join(t.TempDir(), "file")
+		err := put(path, func(w io.Writer) error {
+			_, err := w.Write([]byte("late"))
+			return errors.Join(err, os.WriteFile(path, []byte("first"), 0o600)) // somebody was faster
+		}, rename)
+		if !errors.Is(err, fs.ErrExist) || content(t, path) != "first" {
+			t.Errorf("%s: %v, and the file holds %q", name, err, content(t, path))
+		}
+		path += "2"
+		write := func(w io.Writer) error { _, err := w.Write([]byte("new")); return err }
+		if err := put(path, write, rename); err != nil || content(t, path) != "new" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 2 {
+			t.Errorf("%s: %d files are left", name, len(entries))
+		}
+	}
+}
+
+// A probe leaves nothing behind, and fails where nothing can be made.
+func TestProbe(t *testing.T) {
+	folder := t.TempDir()
+	if err := Probe(folder); err != nil {
+		t.Error(err)
+	}
+	if entries, _ := os.ReadDir(folder); len(entries) != 0 {
+		t.Errorf("%d files are left", len(entries))
+	}
+	if err := Probe(filepath.Join(folder, "nowhere")); err == nil {
+		t.Error("a folder that does not exist")
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"embed"
 	"os"
 	"path/filepath"
+
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
 
 //go:embed lj13 lj13-egnn lj55
@@ -26,7 +28,7 @@ func Put(name, folder string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(filepath.Join(to, e.Name()), content, 0o644); err != nil {
+		if err := atomic.WriteFile(filepath.Join(to, e.Name()), content); err != nil {
 			return "", err
 		}
 	}

@@ -1,10 +1,7 @@
 package protocol
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -40,15 +37,13 @@ func (c Claim) Verdict() string {
 // text.
 func (l *Lab) Claim(claim, target string, held bool, format string, args ...any) {
 	c := Claim{l.Notebook, claim, target, fmt.Sprintf(format, args...), held}
-	path := filepath.Join(session.Out(), "claims", l.Notebook+".json")
+	folder := filepath.Join(session.Out(), "claims")
+	defer session.Hold(folder, l.Notebook)()
+	path := filepath.Join(folder, l.Notebook+".json")
 	var claims []Claim
-	if text, err := os.ReadFile(path); err == nil {
-		_ = json.Unmarshal(text, &claims) // a damaged file is replaced
-	}
+	_ = atomic.ReadJSON(path, &claims) // a damaged file is replaced
 	claims = slices.DeleteFunc(claims, func(c Claim) bool { return c.Claim == claim })
-	text := must(json.MarshalIndent(append(claims, c), "", " "))
-	err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), atomic.WriteFile(path, append(text, '\n')))
-	if err != nil {
+	if err := atomic.WriteJSON(path, append(claims, c)); err != nil {
 		panic(err)
 	}
 	row := []any{claim, target, c.Measured, c.Verdict()}

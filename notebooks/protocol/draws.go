@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
@@ -15,6 +12,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/session"
 )
 
 // sampleSize returns the number of samples in figures and tables. Clusters, whose samples cost
@@ -32,6 +30,7 @@ func (l *Lab) sampleSize(t target.Target) int {
 // Draws returns the generator's samples, kept for later cells. They are drawn again after another
 // training, or for another number of solver steps.
 func (l *Lab) Draws(t Trained) density.Samples {
+	defer session.Hold(l.path("draws"), t.key())()
 	path := l.path("draws", t.key()+".npz")
 	origin := must(json.Marshal([]any{t.History.Records, t.SolverSteps()}))
 	set, err := dataset.Read(path, t.Prior.N, t.Prior.D)
@@ -51,7 +50,7 @@ func (l *Lab) Draws(t Trained) density.Samples {
 			dataset.Float64("log_q", s.LogQ), dataset.Float64("u", s.Energy), dataset.Float64("log_w", s.LogWeight),
 		},
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), dataset.Write(path, set, true)); err != nil {
+	if err := dataset.Write(path, set, true); err != nil {
 		panic(err)
 	}
 	return s

@@ -3,6 +3,7 @@ package protocol
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -49,22 +50,46 @@ func (s Spread) Min() float64 {
 	return m
 }
 
-// String returns "mean [min, max]" or, for one seed, its value.
+// String returns "mean [min, max]" or, for one seed, its value. The spread sets how many decimals
+// are shown: two digits of max − min, and three decimals at most. Counts are shown as integers.
 func (s Spread) String() string {
+	decimals := s.decimals()
 	if len(s.Values) == 1 {
-		return number(s.Values[0])
+		return number(s.Values[0], decimals)
 	}
-	return fmt.Sprintf("%s [%s, %s]", number(s.Mean()), number(s.Min()), number(s.Max()))
+	ends := decimals
+	if s.integral() {
+		ends = 0
+	}
+	return fmt.Sprintf("%s [%s, %s]", number(s.Mean(), decimals), number(s.Min(), ends), number(s.Max(), ends))
+}
+
+// decimals returns how many decimals the spread of the values leaves meaningful.
+func (s Spread) decimals() int {
+	const most = 3
+	width := s.Max() - s.Min()
+	switch {
+	case width > 0:
+		return min(most, max(0, 1-int(math.Floor(math.Log10(width)))))
+	case s.integral():
+		return 0
+	}
+	return most
+}
+
+// integral reports whether every value is an integer, as counts are.
+func (s Spread) integral() bool {
+	return !slices.ContainsFunc(s.Values, func(v float64) bool { return v != math.Trunc(v) })
 }
 
 // rounded returns the mean with the given number of decimals.
 func (s Spread) rounded(decimals int) string { return strconv.FormatFloat(s.Mean(), 'f', decimals, 64) }
 
-func number(v float64) string {
+func number(v float64, decimals int) string {
 	if math.Abs(v) >= 1e4 {
 		return fmt.Sprintf("%.2g", v)
 	}
-	return fmt.Sprintf("%.3f", v)
+	return strconv.FormatFloat(v, 'f', decimals, 64)
 }
 
 // NLL returns a generator's NLL on configurations, in nats, at four times its solver's steps, which

@@ -2,7 +2,6 @@ package gonb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -50,17 +49,13 @@ func (k *Kernel) open(ctx context.Context, o Options) (*Client, error) {
 	if err := k.Start(o); err != nil {
 		return nil, err
 	}
-	c, err := k.Connect(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, k.Log())
-	}
-	return c, nil
+	return k.Connect(ctx)
 }
 
 // Connect connects to a kernel that another process started, by the sockets in a folder and its
 // key.
 func Connect(ctx context.Context, dir string, key Signer) (*Client, error) {
-	k := &Kernel{dir: dir, key: key, process: &process{done: make(chan struct{})}}
+	k := &Kernel{dir: dir, key: key}
 	return k.Connect(ctx)
 }
 
@@ -127,9 +122,6 @@ func (c *Client) Send(socket zmq4.Socket, kind string, content map[string]any) (
 	return h.ID, nil
 }
 
-// ErrEnded is the error for a GoNB process that ended by itself.
-var ErrEnded = errors.New("kernel: GoNB ended")
-
 // Reply waits for the reply to a request on the shell socket.
 func (c *Client) Reply(ctx context.Context, id string) (Message, error) {
 	for {
@@ -139,9 +131,9 @@ func (c *Client) Reply(ctx context.Context, id string) (Message, error) {
 				return m, nil
 			}
 		case <-c.kernel.Ended():
-			return Message{}, ErrEnded
+			return Message{}, c.kernel.Cause()
 		case <-ctx.Done():
-			return Message{}, fmt.Errorf("kernel: GoNB gave no answer: %w; its log follows", ctx.Err())
+			return Message{}, c.kernel.silent(ctx.Err())
 		}
 	}
 }
@@ -150,6 +142,7 @@ func (c *Client) Reply(ctx context.Context, id string) (Message, error) {
 // again. When ctx ends, the cell is interrupted. A cell that does not end within Grace after that
 // runs on until Close.
 func (c *Client) Execute(ctx context.Context, code string, publish func(Message)) (count int, err error) {
+	c.kernel.CellBegins()
 	id, err := c.Send(c.Shell, "execute_request", map[string]any{
 		"code": code, "silent": false, "store_history": true, "user_expressions": map[string]any{},
 		"allow_stdin": false, "stop_on_error": true,
@@ -171,11 +164,12 @@ func (c *Client) Execute(ctx context.Context, code string, publish func(Message)
 			}
 			publish(m)
 		case <-c.kernel.Ended():
-			return 0, fmt.Errorf("%w in the middle of a cell\n%s", ErrEnded, c.kernel.Log())
+			return 0, c.kernel.Cause()
 		case <-c.requests: // nobody can type here: the answer is an empty line
 			time.Sleep(answerDelay)
 			_, err = c.Send(c.Stdin, "input_reply", map[string]any{"value": ""})
 		case <-done:
+			c.kernel.CellInterrupted()
 			done, again, giveUp = nil, time.Tick(InterruptEvery), time.After(Grace)
 			_, err = c.Send(c.Control, "interrupt_request", map[string]any{})
 		case <-again:

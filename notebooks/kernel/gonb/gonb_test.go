@@ -110,3 +110,21 @@ func TestStaleFoldersAreRemoved(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+// The last words of a GoNB are its errors, without its steps, its warnings and its colours.
+func TestLastWords(t *testing.T) {
+	const advice = "E1130 15:39:10.5 1 goexec.go:180] \x1b[7m[35ff]\x1b[0m \nProgram gopls is not installed. It is\n" +
+		"a tool. Install it with:\n\n```\n!go install golang.org/x/tools/gopls@latest\n```\n\n"
+	for log, want := range map[string]string{
+		"": "",
+		"I1130 15:39:10.5 1 a.go:1] a step\nW1130 15:39:10.5 1 a.go:2] a warning\n" +
+			"E1130 15:39:10.5 1 main.go:191] \x1b[7m[35ff]\x1b[0m Error message\n" + advice: "",
+		advice + "I1130 15:39:10.5 1 a.go:1] a step\nthe reason": "the reason",
+		"1\n2\n3\n4\n5\n6\n7":                              "3\n4\n5\n6\n7",
+		"before\npanic: wrong\n\ngoroutine 1:\na\nb\nc\nd": "panic: wrong\n\ngoroutine 1:\na\nb",
+	} {
+		if got := lastWords(log); got != want {
+			t.Errorf("%q gives %q, not %q", log, got, want)
+		}
+	}
+}

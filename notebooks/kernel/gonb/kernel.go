@@ -6,25 +6,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/go-zeromq/zmq4"
+
+	"github.com/eqflow/gonb-eqflow/internal/guard"
+	"github.com/eqflow/gonb-eqflow/internal/scratch"
 )
 
 // startLimit is the time in which GoNB must answer its first request.
 const startLimit = 30 * time.Second
 
-// fastLinking is GOFLAGS for cells: no version-control stamp, no symbol table, Go's own linker.
-// These flags halve the time from a cell's start to its first line.
-const fastLinking = `-buildvcs=false "-ldflags=-linkmode=internal -s -w"`
-
 // Kernel is a GoNB process that listens on private sockets.
 type Kernel struct {
 	dir     string // private: sockets, connection file, log, temporary files
-	process *process
+	process *guard.Process
 	key     Signer
 }
 
@@ -42,9 +40,12 @@ type Options struct {
 
 // NewKernel makes the private folder of a kernel. Start starts the kernel, and Close removes it.
 func NewKernel() (*Kernel, error) {
-	dir, err := os.MkdirTemp("", kernelFolders)
+	dir, note, err := scratch.Make(scratch.Need{Pattern: kernelFolders, Sockets: len("/resident"), Execute: true})
 	if err != nil {
-		return nil, fmt.Errorf("kernel: no temporary folder: %w; set TMPDIR to a writable folder", err)
+		return nil, fmt.Errorf("kernel: %w", err)
+	}
+	if note != "" {
+		fmt.Fprintln(os.Stderr, "eqflow:", note)
 	}
 	if err := os.WriteFile(filepath.Join(dir, ownerFile), fmt.Append(nil, os.Getpid()), 0o600); err != nil {
 		_ = os.RemoveAll(dir)
@@ -65,7 +66,11 @@ const ownerFile = "owner"
 // RemoveStale removes the folders of kernels whose machine went down. In all other cases the
 // watchers remove them.
 func RemoveStale() {
-	folders, _ := filepath.Glob(filepath.Join(os.TempDir(), kernelFolders+"*"))
+	var folders []string
+	for _, base := range scratch.Bases() {
+		found, _ := filepath.Glob(filepath.Join(base, kernelFolders+"*"))
+		folders = append(folders, found...)
+	}
 	for _, folder := range folders {
 		text, err := os.ReadFile(filepath.Join(folder, ownerFile))
 		if err != nil {
@@ -93,13 +98,15 @@ func (k *Kernel) Start(o Options) error {
 	if err := k.wrapGopls(); err != nil {
 		return err
 	}
-	path := strings.Join([]string{k.programs(), o.Tools.Dir, os.Getenv("PATH")}, string(os.PathListSeparator))
-	environment := append(os.Environ(), "PATH="+path,
-		"TMPDIR="+k.dir, "GOFLAGS="+goFlags(), "GOMLX_NO_AUTO_INSTALL=1", "GONB_DIR="+o.Folder)
-	arguments := append([]string{"--kernel", file}, o.Args...)
 	program := filepath.Join(o.Tools.Dir, "gonb")
-	k.process, err = startProcess(program, arguments, o.Folder, append(environment, o.Env...), log)
-	return err
+	k.process, err = guard.Start(guard.Options{
+		Program: program, Args: append([]string{"--kernel", file}, o.Args...), Dir: o.Folder,
+		Env: k.environment(o), Log: log, Folder: k.dir,
+	})
+	if err != nil {
+		return fmt.Errorf("kernel: GoNB does not start: %w; run `eqflow kernel install` again", err)
+	}
+	return nil
 }
 
 // writeConnection writes the connection file for GoNB and returns its path.
@@ -120,6 +127,11 @@ func (k *Kernel) writeConnection(name string) (string, error) {
 }
 
 func (k *Kernel) socketPrefix() string { return filepath.Join(k.dir, "s") }
+
+// sockets is the number of GoNB's sockets.
+const sockets = 5
+
+func (k *Kernel) socketPath(port int) string { return fmt.Sprintf("%s-%d", k.socketPrefix(), port) }
 
 // programs is a folder that GoNB's PATH begins with.
 func (k *Kernel) programs() string { return filepath.Join(k.dir, "bin") }
@@ -146,15 +158,6 @@ func (k *Kernel) wrapGopls() error {
 	return nil
 }
 
-// goFlags adds fast linking to the user's own flags, on Linux and where they do not set -ldflags.
-func goFlags() string {
-	flags := os.Getenv("GOFLAGS")
-	if runtime.GOOS != "linux" || strings.Contains(flags, "-ldflags") {
-		return flags
-	}
-	return strings.TrimSpace(flags + " " + fastLinking)
-}
-
 // Log returns everything that GoNB has written.
 func (k *Kernel) Log() string {
 	text, _ := os.ReadFile(filepath.Join(k.dir, "gonb.log"))
@@ -162,12 +165,17 @@ func (k *Kernel) Log() string {
 }
 
 // Ended is closed when GoNB has ended.
-func (k *Kernel) Ended() <-chan struct{} { return k.process.done }
+func (k *Kernel) Ended() <-chan struct{} {
+	if k.process == nil {
+		return nil // another process started GoNB
+	}
+	return k.process.Done()
+}
 
 // Close ends GoNB, its cell and everything that they started, and removes the kernel's folder.
 func (k *Kernel) Close() {
 	if k.process != nil {
-		k.process.kill()
+		k.process.End()
 	}
 	_ = os.RemoveAll(k.dir)
 }
@@ -182,6 +190,9 @@ type Channels struct {
 // Dial connects to the kernel. GoNB addresses replies and questions to the identity that sent the
 // cell, whatever the socket, so all sockets share one identity.
 func (k *Kernel) Dial(identity string) (*Channels, error) {
+	if err := k.awaitSockets(); err != nil {
+		return nil, err
+	}
 	life, stop := context.WithCancel(context.Background())
 	const interval = 100 * time.Millisecond
 	id := zmq4.WithID(zmq4.SocketIdentity(identity))
@@ -194,14 +205,14 @@ func (k *Kernel) Dial(identity string) (*Channels, error) {
 		Life:    life, stop: stop,
 	}
 	for port, socket := range map[int]zmq4.Socket{1: c.Shell, 2: c.IOPub, 3: c.Stdin, 4: c.Control} {
-		if err := socket.Dial(fmt.Sprintf("ipc://%s-%d", k.socketPrefix(), port)); err != nil {
+		if err := socket.Dial("ipc://" + k.socketPath(port)); err != nil {
 			c.Close()
-			return nil, fmt.Errorf("kernel: GoNB does not listen: %w; its log follows", err)
+			return nil, k.silent(err)
 		}
 	}
 	if err := c.IOPub.SetOption(zmq4.OptionSubscribe, ""); err != nil {
 		c.Close()
-		return nil, fmt.Errorf("kernel: cannot subscribe to GoNB's output: %w; its log follows", err)
+		return nil, k.silent(err)
 	}
 	return c, nil
 }

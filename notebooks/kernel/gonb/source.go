@@ -61,11 +61,11 @@ func declaresModule(path string) bool {
 	return false
 }
 
-// SourceHash identifies the code that a clone's notebooks compile against: go.mod and all Go files
-// except tests.
+// SourceHash identifies the code that a clone's notebooks compile against: go.mod and all files of
+// Go and C except tests.
 func SourceHash(root string) (string, error) {
 	sum := sha256.New()
-	for _, part := range []string{"go.mod", "eqflow", "xla", "notebooks"} {
+	for _, part := range []string{"go.mod", "eqflow", "internal", "xla", "notebooks"} {
 		err := filepath.WalkDir(filepath.Join(root, part), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !isSource(entry.Name()) {
 				return err
@@ -75,7 +75,11 @@ func SourceHash(root string) (string, error) {
 				return err
 			}
 			defer file.Close()
-			fmt.Fprintln(sum, entry.Name())
+			relative, err := filepath.Rel(root, path)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(sum, filepath.ToSlash(relative))
 			_, err = io.Copy(sum, file)
 			return err
 		})
@@ -87,5 +91,11 @@ func SourceHash(root string) (string, error) {
 }
 
 func isSource(name string) bool {
-	return name == "go.mod" || strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+	switch filepath.Ext(name) {
+	case ".go":
+		return !strings.HasSuffix(name, "_test.go")
+	case ".c", ".h":
+		return true
+	}
+	return name == "go.mod"
 }

@@ -1,11 +1,9 @@
 package gonb
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"go/build"
 	"os"
@@ -13,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/eqflow/gonb-eqflow/internal/gocommand"
 )
 
 // toolPackages are the programs that a GoNB kernel needs. go.mod pins their versions.
@@ -55,6 +55,9 @@ func CacheFolder() (string, error) {
 // for these versions in a folder of cache (empty: CacheFolder). The first build takes about ten
 // seconds.
 func BuildToolchain(ctx context.Context, root, cache string) (Toolchain, error) {
+	if err := CheckGo(ctx, root); err != nil {
+		return Toolchain{}, err
+	}
 	versions, err := GoCommand(ctx, root, "list", "-m", "-f", "{{.Path}} {{.Version}}",
 		"github.com/janpfeifer/gonb", "golang.org/x/tools")
 	if err != nil {
@@ -105,20 +108,25 @@ func buildTools(ctx context.Context, root, dir string) error {
 }
 
 // GoCommand runs the go command in the folder root and returns its output, without outer white
-// space.
+// space. The user's shell does not change what the command builds.
 func GoCommand(ctx context.Context, root string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = root
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			return "", fmt.Errorf("kernel: the go command is not in PATH: %w; install Go from https://go.dev/dl", err)
-		}
-		return "", fmt.Errorf("kernel: `go %s` in %s: %w; correct the error below and try again:\n%s",
-			strings.Join(args, " "), root, err, strings.TrimSpace(stderr.String()))
+	text, err := gocommand.Run(ctx, root, args...)
+	if err != nil {
+		return "", fmt.Errorf("kernel: %w", err)
 	}
-	return strings.TrimSpace(stdout.String()), nil
+	return text, nil
+}
+
+// ErrGo is the error for a go command that is missing or too old.
+var ErrGo = gocommand.ErrGo
+
+// CheckGo returns an error that says what to do, unless the go command is there and new enough for
+// the code in the folder root.
+func CheckGo(ctx context.Context, root string) error {
+	if err := gocommand.Check(ctx, root); err != nil {
+		return fmt.Errorf("kernel: %w", err)
+	}
+	return nil
 }
 
 // ToolVersion reads GoNB's version from the name of its folder, gonb-VERSION-KEY.

@@ -75,18 +75,63 @@ func (k Signer) sign(parts [][]byte) string {
 
 var delimiter = []byte("<IDS|MSG>")
 
-// Parse reads a message. ok is false if the frames are no message or the signature is wrong.
-func (k Signer) Parse(frames [][]byte) (m Message, ok bool) {
+// The errors of Verify and Decode.
+var (
+	ErrNoMessage = errors.New("that has too few frames")
+	ErrSignature = errors.New("without a valid signature")
+	ErrHeader    = errors.New("whose header, parent header or metadata is not as the protocol demands")
+	// ErrContent is about a message whose other parts are valid, so that it can be answered.
+	ErrContent = errors.New("content is not a JSON object")
+)
+
+// maxHeader is the number of bytes of a header, which every output of a request repeats.
+const maxHeader = 64 << 10
+
+// Verify checks the signature of a message, and returns the signature and its parts: header, parent
+// header, metadata, content, buffers. It reads nothing before the signature is right.
+func (k Signer) Verify(frames [][]byte) (identities [][]byte, signature string, parts [][]byte, err error) {
+	const signed = 4
 	for i, f := range frames {
-		if !bytes.Equal(f, delimiter) || len(frames) < i+6 {
+		if !bytes.Equal(f, delimiter) {
 			continue
 		}
-		m.Identities, m.Buffers = frames[:i], frames[i+6:]
-		err := errors.Join(json.Unmarshal(frames[i+2], &m.Header), json.Unmarshal(frames[i+3], &m.Parent),
-			json.Unmarshal(frames[i+4], &m.Metadata), json.Unmarshal(frames[i+5], &m.Content))
-		return m, err == nil && hmac.Equal(frames[i+1], []byte(k.sign(frames[i+2:i+6])))
+		if len(frames) < i+2+signed {
+			break
+		}
+		identities, parts = frames[:i], frames[i+2:]
+		if !hmac.Equal(frames[i+1], []byte(k.sign(parts[:signed]))) {
+			return nil, "", nil, ErrSignature
+		}
+		return identities, string(frames[i+1]), parts, nil
 	}
-	return Message{}, false
+	return nil, "", nil, ErrNoMessage
+}
+
+// Decode verifies and reads a message. With ErrContent, everything but the content is read.
+func (k Signer) Decode(frames [][]byte) (m Message, err error) {
+	identities, _, parts, err := k.Verify(frames)
+	if err != nil {
+		return m, err
+	}
+	m.Identities, m.Buffers = identities, parts[4:]
+	if len(parts[0]) > maxHeader || len(parts[1]) > maxHeader {
+		return m, ErrHeader
+	}
+	err = errors.Join(json.Unmarshal(parts[0], &m.Header), json.Unmarshal(parts[1], &m.Parent),
+		json.Unmarshal(parts[2], &m.Metadata))
+	if err != nil || m.Header.ID == "" || m.Header.Type == "" {
+		return m, ErrHeader
+	}
+	if json.Unmarshal(parts[3], &m.Content) != nil || m.Content == nil { // nil for null
+		return m, ErrContent
+	}
+	return m, nil
+}
+
+// Parse reads a message. ok is false if the frames are no message or the signature is wrong.
+func (k Signer) Parse(frames [][]byte) (m Message, ok bool) {
+	m, err := k.Decode(frames)
+	return m, err == nil
 }
 
 // Frames writes a message, with its signature.
@@ -96,7 +141,11 @@ func (k Signer) Frames(m Message) (zmq4.Msg, error) {
 	if metadata == nil {
 		metadata = map[string]any{}
 	}
-	for i, v := range []any{m.Header, m.Parent, metadata, m.Content} {
+	content := m.Content
+	if content == nil {
+		content = map[string]any{}
+	}
+	for i, v := range []any{m.Header, m.Parent, metadata, content} {
 		var err error
 		if parts[i], err = json.Marshal(v); err != nil {
 			return zmq4.Msg{}, err

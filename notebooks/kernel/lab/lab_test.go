@@ -2,8 +2,8 @@ package lab_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,9 +18,14 @@ import (
 // jupyterVariable is set where the test program is to act as jupyter.
 const jupyterVariable = "EQFLOW_TEST_JUPYTER"
 
-// TestMain is also jupyter: it answers at the given port, to requests with the token.
+// TestMain is also jupyter: it answers at the given port, to requests with the token. And it is the
+// process that runs a server until it is killed.
 func TestMain(m *testing.M) {
-	if os.Getenv(jupyterVariable) == "" {
+	switch {
+	case os.Getenv(jupyterVariable) != "":
+	case os.Getenv(ownerVariable) != "":
+		own(os.Getenv(ownerVariable))
+	default:
 		os.Exit(m.Run())
 	}
 	address := ""
@@ -36,6 +41,22 @@ func TestMain(m *testing.M) {
 	}))
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
+}
+
+// ownerVariable names the folder in which the test program runs a server until it is killed.
+const ownerVariable = "EQFLOW_TEST_LAB_OWNER"
+
+// own starts the server of the environment in a folder, and writes its port and token there.
+func own(folder string) {
+	s, err := lab.Environment{Prefix: folder}.Start(context.Background(), lab.Options{Folder: folder, Log: os.Stderr})
+	if err == nil {
+		err = errors.Join(os.WriteFile(filepath.Join(folder, "token"), []byte(s.Token), 0o600),
+			os.WriteFile(filepath.Join(folder, "port"), fmt.Append(nil, s.Port), 0o600))
+	}
+	if err != nil {
+		panic(err)
+	}
+	select {}
 }
 
 // environment makes a Python environment whose jupyter is the given shell script.
@@ -54,7 +75,7 @@ func environment(t *testing.T, script string) lab.Environment {
 // A server answers requests with its token at an address of this machine, until it is closed.
 func TestServerStartsAndEnds(t *testing.T) {
 	e := environment(t, fmt.Sprintf(`exec env %s=1 %q "$@"`, jupyterVariable, os.Args[0]))
-	s, err := e.Start(context.Background(), lab.Options{Folder: t.TempDir(), Log: io.Discard})
+	s, err := e.Start(context.Background(), lab.Options{Folder: t.TempDir(), Log: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +99,7 @@ func TestServerStartsAndEnds(t *testing.T) {
 }
 
 func TestFailingStarts(t *testing.T) {
-	ctx, o := context.Background(), lab.Options{Folder: t.TempDir(), Log: io.Discard}
+	ctx, o := context.Background(), lab.Options{Folder: t.TempDir(), Log: os.Stderr}
 	if _, err := environment(t, "exit 3").Start(ctx, o); err == nil || !strings.Contains(err.Error(), "ended") {
 		t.Errorf("a server that ends at once gives %v", err)
 	}

@@ -3,61 +3,64 @@ package lab
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/eqflow/gonb-eqflow/internal/guard"
 )
 
 // Server is a running JupyterLab that listens only on this machine.
 type Server struct {
-	Port  int
-	Token string
-	done  chan error // holds the error of the process after its end
-	end   func()
+	Port    int
+	Token   string
+	process *guard.Process
 }
 
 // Options say what a server serves, and how.
 type Options struct {
-	Folder string    // of the notebooks
-	Port   int       // 0 for any free port
-	Env    []string  // further variables, "NAME=value"
-	Args   []string  // further arguments of jupyter lab
-	Log    io.Writer // receives the output
+	Folder string   // of the notebooks
+	Port   int      // 0 for any free port
+	Env    []string // further variables, "NAME=value"
+	Args   []string // further arguments of jupyter lab
+	Log    *os.File // receives the output
 }
 
 // startLimit is the time in which a server must answer. The first start compiles Python files.
 const startLimit = 2 * time.Minute
 
-// Start runs JupyterLab and returns when it answers. Close ends it.
+// grace is the time that a server has to shut its kernels down.
+const grace = 10 * time.Second
+
+// Start runs JupyterLab and returns when it answers. Close ends it. The server and its kernels also
+// end with this process, however this process ends. Ctrl-C reaches only this process.
 func (e Environment) Start(ctx context.Context, o Options) (*Server, error) {
 	port, err := freePort(o.Port)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Port: port, Token: rand.Text(), done: make(chan error, 1)}
-	command := exec.Command(e.Jupyter(), append([]string{
+	s := &Server{Port: port, Token: rand.Text()}
+	arguments := append([]string{
 		"lab", "--no-browser", "--ip=127.0.0.1", fmt.Sprintf("--port=%d", port),
 		"--ServerApp.port_retries=0", "--ServerApp.root_dir=" + o.Folder,
-	}, o.Args...)...)
+	}, o.Args...)
 	if os.Geteuid() == 0 {
-		command.Args = append(command.Args, "--allow-root")
+		arguments = append(arguments, "--allow-root")
 	}
 	// The token goes into the environment, since every user of this machine can read arguments.
-	command.Env = append(append(os.Environ(), "JUPYTER_TOKEN="+s.Token, "VIRTUAL_ENV="+e.Prefix,
+	env := append(append(os.Environ(), "JUPYTER_TOKEN="+s.Token, "VIRTUAL_ENV="+e.Prefix,
 		"PATH="+filepath.Join(e.Prefix, "bin")+string(os.PathListSeparator)+os.Getenv("PATH")), o.Env...)
-	command.Dir, command.Stdout, command.Stderr = o.Folder, o.Log, o.Log
-	ownGroup(command)
-	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("lab: cannot start JupyterLab: %w; remove %s and try again", err, e.Prefix)
+	s.process, err = guard.Start(guard.Options{
+		Program: e.Jupyter(), Args: arguments, Dir: o.Folder, Env: env, Log: o.Log, Grace: grace,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lab: JupyterLab does not start: %w; remove %s and try again", err, e.Prefix)
 	}
-	go func() { s.done <- command.Wait() }()
-	s.end = func() { stop(command, s.done) }
 	if err := s.await(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -81,9 +84,8 @@ func (s *Server) await(ctx context.Context) error {
 			}
 		}
 		select {
-		case err := <-s.done:
-			s.done <- err
-			return fmt.Errorf("lab: JupyterLab ended (%v) before it answered; see its log", err)
+		case <-s.process.Done():
+			return fmt.Errorf("lab: JupyterLab ended (%s) before it answered; see its log", s.process.State())
 		case <-ctx.Done():
 			return fmt.Errorf("lab: JupyterLab does not answer: %w", ctx.Err())
 		case <-time.After(200 * time.Millisecond):
@@ -108,16 +110,18 @@ func (s *Server) address(path string, query url.Values) string {
 // Wait returns the error of a server that ends by itself, or nil when ctx ends.
 func (s *Server) Wait(ctx context.Context) error {
 	select {
-	case err := <-s.done:
-		s.done <- err
-		return err
+	case <-s.process.Done():
+		if state := s.process.State(); state != "exit status 0" { // the menu "Shut Down" of JupyterLab
+			return errors.New(state)
+		}
+		return nil
 	case <-ctx.Done():
 		return nil
 	}
 }
 
 // Close ends the server and its kernels.
-func (s *Server) Close() { s.end() }
+func (s *Server) Close() { s.process.End() }
 
 // freePort checks that a port is free, or finds a free port if wanted is 0.
 func freePort(wanted int) (int, error) {

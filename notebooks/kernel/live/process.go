@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
@@ -76,16 +75,8 @@ func startProcess(program, folder string, o Options, environment map[string]stri
 	for name, value := range environment {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ownGroup(p.cmd)
 	return p, p.start()
-}
-
-// fifo makes a named pipe and opens it both ways, so that opening waits for nobody.
-func fifo(path string) (*os.File, error) {
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		return nil, err
-	}
-	return os.OpenFile(path, os.O_RDWR, 0)
 }
 
 // start starts the command with its pipes.
@@ -296,7 +287,7 @@ func (p *process) hasEnded() bool {
 }
 
 // interrupt sends the signal of the stop button to the host and to what its cell has started.
-func (p *process) interrupt() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT) }
+func (p *process) interrupt() { interruptGroup(p.cmd.Process.Pid) }
 
 // endUnlessIdle ends the host if its cell goes on.
 func (p *process) endUnlessIdle(after time.Duration) {
@@ -311,7 +302,7 @@ func (p *process) endUnlessIdle(after time.Duration) {
 // kill ends the host and what its cells have started.
 func (p *process) kill() {
 	if !p.hasEnded() {
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		killGroup(p.cmd.Process.Pid)
 		<-p.gone
 	}
 	p.requests.Close()
@@ -328,8 +319,11 @@ func (e *hostEnded) describe() wire.Ended {
 	found := fatal.FindStringSubmatchIndex(e.tail)
 	if found == nil {
 		text := "the cell ended the process of the living values by os.Exit or log.Fatal (" + e.state.String() + ")"
-		if status, ok := e.state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-			text = "the process of the living values was ended: " + e.state.String() + killedBecause(status)
+		if e.state.ExitCode() < 0 {
+			text = "the process of the living values was ended: " + e.state.String()
+			if strings.Contains(e.state.String(), "killed") {
+				text += "; is there enough memory?"
+			}
 		}
 		return wire.Ended{Kind: wire.Failed, Text: text}
 	}
@@ -342,12 +336,4 @@ func (e *hostEnded) describe() wire.Ended {
 		ended.Line, _ = strconv.Atoi(at[2])
 	}
 	return ended
-}
-
-// killedBecause guesses who killed a process.
-func killedBecause(status syscall.WaitStatus) string {
-	if status.Signal() == syscall.SIGKILL {
-		return "; is there enough memory?"
-	}
-	return ""
 }

@@ -21,6 +21,9 @@ import (
 	"sync"
 
 	"github.com/gofrs/flock"
+
+	"github.com/eqflow/gonb-eqflow/internal/gocommand"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
 // module is the import path that the packages of living cells begin with.
@@ -77,7 +80,7 @@ func prepare(ctx context.Context, folder, cache string, offered []string) (*tool
 
 // findTools finds Go's compiler and linker, and checks that this program understands their files.
 func (t *toolchain) findTools(ctx context.Context) error {
-	out, err := t.goCommand(ctx, "env", "GOTOOLDIR", "CC", "GOVERSION", "CGO_ENABLED", "GOOS")
+	out, err := gonb.GoCommand(ctx, t.folder, "env", "GOTOOLDIR", "CC", "GOVERSION", "CGO_ENABLED", "GOOS")
 	if err != nil {
 		return err
 	}
@@ -101,24 +104,12 @@ func (t *toolchain) findTools(ctx context.Context) error {
 	return nil
 }
 
-func (t *toolchain) goCommand(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = t.folder
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("go %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
 // list compiles packages and what they import, and notes their archives. changed names a package
 // that has been compiled anew since, so that the host does not fit it.
 func (t *toolchain) list(ctx context.Context, paths []string) (changed string, err error) {
 	args := append([]string{"list", "-export", "-deps"}, buildFlags...)
 	args = append(args, "-f", "{{if .Export}}{{.ImportPath}}\t{{.Name}}\t{{.Standard}}\t{{.Export}}{{end}}")
-	out, err := t.goCommand(ctx, append(args, paths...)...)
+	out, err := gonb.GoCommand(ctx, t.folder, append(args, paths...)...)
 	if err != nil {
 		return "", err
 	}
@@ -354,7 +345,7 @@ func (e *toolError) Error() string { return e.tool + ": " + e.output }
 
 func (t *toolchain) tool(ctx context.Context, folder, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(t.tools, name), args...)
-	cmd.Dir = folder
+	cmd.Dir, cmd.Env = folder, gocommand.Environment(os.Environ())
 	out, err := cmd.CombinedOutput()
 	var failed *exec.ExitError
 	if errors.As(err, &failed) {

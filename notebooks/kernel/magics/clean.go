@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eqflow/gonb-eqflow/internal/lock"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/serve"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/session"
 )
@@ -44,6 +45,9 @@ func clean(cache string) func(context.Context, []string, *serve.Output) error {
 		if !yes {
 			out.Print("%eqflow clean " + names[0] + " --yes removes its models, data and results\n")
 			return nil
+		}
+		if held := lock.Held(folder); len(held) > 0 {
+			return fmt.Errorf("%s; wait for its end, or stop that process", held[0])
 		}
 		out.Print("removed\n")
 		return os.RemoveAll(folder)

@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/gomlx/compute"
+
+	"github.com/eqflow/gonb-eqflow/internal/gocommand"
+	"github.com/eqflow/gonb-eqflow/internal/scratch"
 )
 
 // Host keeps a helper running at a socket. The socket outlives a helper that dies: a query then
@@ -34,6 +37,11 @@ func NewHost(socket, program string) (*Host, error) {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("resident: cannot listen: %w", err)
+	}
+	// The folder keeps other users out already.
+	if err := os.Chmod(socket, 0o600); err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("resident: cannot close the socket to other users: %w", err)
 	}
 	file, err := listener.File()
 	if err != nil {
@@ -88,9 +96,11 @@ func (h *Host) Close() {
 
 // ownHost starts the host of this process, which serves cells without a kernel's helper.
 var ownHost = sync.OnceValues(func() (*Host, error) {
-	folder, err := os.MkdirTemp("", "eqflow-resident-")
+	folder, _, err := scratch.Make(scratch.Need{
+		Pattern: "eqflow-resident-", Sockets: len("/socket"), Execute: true,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("resident: no temporary folder: %w; set TMPDIR to a writable folder", err)
+		return nil, fmt.Errorf("resident: %w", err)
 	}
 	program, err := findProgram(folder)
 	if err != nil {
@@ -110,6 +120,7 @@ func findProgram(folder string) (string, error) {
 	}
 	program := filepath.Join(folder, "eqflow")
 	build := exec.Command("go", "build", "-o", program, "github.com/eqflow/gonb-eqflow/cmd/eqflow")
+	build.Env = append(gocommand.Environment(os.Environ()), "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("resident: there is no eqflow program; run `go install ./cmd/eqflow` in the clone, "+
 			"or use its kernel (building it here: %w: %s)", err, out)

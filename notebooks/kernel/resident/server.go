@@ -24,6 +24,12 @@ const maxModels = 8
 // progressInterval is the time between two reports of progress.
 const progressInterval = 200 * time.Millisecond
 
+// acceptPause is the time after a failed accept until the next one.
+const acceptPause = 50 * time.Millisecond
+
+// queryLimit is the time in which a connection must send its query.
+const queryLimit = time.Minute
+
 // server answers one query at a time.
 type server struct {
 	open     func(spec string) (compute.Backend, error)
@@ -51,10 +57,14 @@ func serve(listener net.Listener, open func(spec string) (compute.Backend, error
 	}
 	for {
 		conn, err := listener.Accept()
-		if err != nil {
+		switch {
+		case err == nil:
+			go s.handle(conn)
+		case errors.Is(err, net.ErrClosed):
 			return
+		default: // such as too many open files, which passes
+			time.Sleep(acceptPause)
 		}
-		go s.handle(conn)
 	}
 }
 
@@ -66,11 +76,13 @@ func (s *server) handle(conn net.Conn) {
 		return
 	}
 	var q query
+	_ = conn.SetReadDeadline(time.Now().Add(queryLimit))
 	if err := from.Decode(&q); err != nil {
 		_ = to.Encode(reply{Failure: fmt.Sprintf("resident: the helper does not understand the query (%v); "+
 			"is the helper of another version? Renew it with `eqflow kernel install`", err)})
 		return
 	}
+	_ = conn.SetReadDeadline(time.Time{})
 	ctx, closed := context.WithCancel(context.Background())
 	go func() {
 		_, _ = conn.Read(make([]byte, 1)) // the client sends nothing more: this returns when it closes

@@ -3,6 +3,9 @@
 // (installed.go). Run starts a GoNB of its own (run.go) and prepares it for cells (prepare.go).
 // Between Jupyter's sockets (front.go) and GoNB stands a proxy (proxy.go): it passes messages on,
 // answers some requests itself (requests.go), and adds the magics (magic.go) and their completion
-// (complete.go). Cells whose values live on are run by package live (living.go), with their outputs
+// (complete.go). Every local user can connect to Jupyter's sockets, so only messages with a right
+// signature that are new are admitted (admission.go), and GoNB sees no request that it would end at
+// (gonb.Complete).
+// Cells whose values live on are run by package live (living.go), with their outputs
 // and errors (shown.go), widgets (bridge.go) and magics of their own (values.go).
 package serve

@@ -1,15 +1,17 @@
 package serve
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
+	"strconv"
 	"sync"
 
 	"github.com/go-zeromq/zmq4"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/zmtp"
 )
 
 // connection is Jupyter's connection file.
@@ -41,71 +43,97 @@ func readConnection(path string) (connection, error) {
 	return c, nil
 }
 
-func (c connection) address(port int) string {
+// address returns the network and the address of a port.
+func (c connection) address(port int) (network, address string) {
 	if c.Transport == "ipc" {
-		return fmt.Sprintf("ipc://%s-%d", c.IP, port)
+		return "unix", fmt.Sprintf("%s-%d", c.IP, port)
 	}
-	return fmt.Sprintf("tcp://%s:%d", c.IP, port)
+	host := c.IP
+	if host == "*" { // ZeroMQ's word for all interfaces
+		host = ""
+	}
+	return "tcp", net.JoinHostPort(host, strconv.Itoa(port))
 }
+
+// warnings lists what lets other users into the kernel of a connection file.
+func (c connection) warnings(path string) (all []string) {
+	if c.Key == "" && c.Transport != "ipc" {
+		all = append(all, "the connection file has no key: everybody who reaches the kernel's ports can run code in it")
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		all = append(all, fmt.Sprintf("other users may have access to the kernel's key, since %s has the mode %#o; "+
+			"run chmod 600 on it", path, info.Mode().Perm()))
+	}
+	return all
+}
+
+// report writes a line to the log of the Jupyter server.
+func report(line string) { fmt.Fprintln(os.Stderr, "eqflow kernel:", line) }
 
 // outlet is a socket that several goroutines send to.
-type outlet struct {
-	zmq4.Socket
-	mu sync.Mutex
-}
-
-func (o *outlet) send(m zmq4.Msg) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.SendMulti(m)
+type outlet interface {
+	Recv() ([][]byte, error)
+	Send(frames [][]byte) error
 }
 
 // front holds the five sockets that Jupyter talks to.
 type front struct {
-	shell, control, stdin, iopub, heartbeat *outlet
+	group                                   *zmtp.Group
+	shell, control, stdin, iopub, heartbeat *zmtp.Socket
 	key                                     gonb.Signer
+	admission                               *admission
 }
 
-// listen opens the sockets of a connection file.
-func listen(ctx context.Context, c connection) (*front, error) {
-	f := &front{key: gonb.Signer(c.Key)}
+// listen opens the sockets of a connection file. They admit authentic messages only. The heartbeat
+// socket needs no further care.
+func listen(c connection) (*front, error) {
+	key := gonb.Signer(c.Key)
+	f := &front{group: zmtp.NewGroup(report), key: key, admission: newAdmission(key)}
 	for _, s := range []struct {
-		to     **outlet
-		socket zmq4.Socket
-		port   int
+		to   **zmtp.Socket
+		kind zmtp.Kind
+		port int
 	}{
-		{&f.shell, zmq4.NewRouter(ctx), c.Shell},
-		{&f.control, zmq4.NewRouter(ctx), c.Control},
-		{&f.stdin, zmq4.NewRouter(ctx), c.Stdin},
-		{&f.iopub, zmq4.NewPub(ctx), c.IOPub},
-		{&f.heartbeat, zmq4.NewRep(ctx), c.Heartbeat},
+		{&f.shell, zmtp.Router, c.Shell},
+		{&f.control, zmtp.Router, c.Control},
+		{&f.stdin, zmtp.Router, c.Stdin},
+		{&f.iopub, zmtp.Publisher, c.IOPub},
+		{&f.heartbeat, zmtp.Echo, c.Heartbeat},
 	} {
-		*s.to = &outlet{Socket: s.socket}
-		if err := s.socket.Listen(c.address(s.port)); err != nil {
+		network, address := c.address(s.port)
+		socket, err := f.group.Listen(s.kind, network, address, f.admission.admit)
+		if err != nil {
 			f.close()
-			return nil, fmt.Errorf("kernel: cannot listen at %s: %w; restart the kernel", c.address(s.port), err)
+			return nil, fmt.Errorf("kernel: cannot listen at %s: %w; restart the kernel", address, err)
 		}
+		*s.to = socket
 	}
 	return f, nil
 }
 
 func (f *front) close() {
-	for _, s := range []*outlet{f.shell, f.control, f.stdin, f.iopub, f.heartbeat} {
+	for _, s := range []*zmtp.Socket{f.shell, f.control, f.stdin, f.iopub, f.heartbeat} {
 		if s != nil {
 			_ = s.Close()
 		}
 	}
 }
 
-// answerHeartbeats echoes heartbeats until the socket closes.
-func (f *front) answerHeartbeats() {
-	for {
-		m, err := f.heartbeat.Recv()
-		if err != nil {
-			return
-		}
-		if f.heartbeat.send(m) != nil {
-			return
-		}
-	}
+// private is a socket to GoNB, in a folder that other users cannot enter.
+type private struct {
+	zmq4.Socket
+	mu sync.Mutex
+}
+
+// Recv returns the frames of the next message.
+func (s *private) Recv() ([][]byte, error) {
+	m, err := s.Socket.Recv()
+	return m.Frames, err
+}
+
+// Send sends a message.
+func (s *private) Send(frames [][]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.SendMulti(zmq4.NewMsgFrom(frames...))
 }

@@ -24,10 +24,10 @@ type Installed struct {
 	Broken   []string `json:"broken"`
 }
 
-// Find lists the kernelspecs in the user's folder and below the prefixes.
+// Find lists the kernelspecs below the prefixes. The empty prefix stands for the user's own folder.
 func Find(prefixes ...string) ([]Installed, error) {
 	found := []Installed{}
-	for _, prefix := range append([]string{""}, prefixes...) {
+	for _, prefix := range prefixes {
 		folder, err := SpecFolder(prefix)
 		if err != nil {
 			return nil, err
@@ -53,12 +53,19 @@ func inspect(folder string, text []byte, err error) Installed {
 	}
 	i.Binary, i.Root, i.Tools, i.Backend = s.Argv[0], s.Env[EnvRoot], s.Env[EnvTools], s.Env["EQFLOW_BACKEND"]
 	i.Version, i.Gopls = gonb.ToolVersion(i.Tools), gonb.FindGopls()
-	for _, part := range []struct{ name, path string }{
-		{"the program", i.Binary}, {"the code", filepath.Join(i.Root, "go.mod")},
-		{"GoNB", filepath.Join(i.Tools, "gonb")}, {"goimports", filepath.Join(i.Tools, "goimports")},
+	for _, part := range []struct {
+		name, path string
+		run        bool
+	}{
+		{"the program", i.Binary, true}, {"the code", filepath.Join(i.Root, "go.mod"), false},
+		{"GoNB", filepath.Join(i.Tools, "gonb"), true}, {"goimports", filepath.Join(i.Tools, "goimports"), true},
 	} {
-		if _, err := os.Stat(part.path); err != nil {
+		switch err := usable(part.path, part.run); {
+		case errors.Is(err, os.ErrNotExist):
 			broken("%s is not at %s any more; install the kernel again", part.name, part.path)
+		case err != nil:
+			broken("%s at %s cannot be used (%v); install the kernel again, or correct its permissions",
+				part.name, part.path, err)
 		}
 	}
 	if s.Metadata[layoutKey] != layout && !isThisProgram(i.Binary) {
@@ -71,6 +78,23 @@ func inspect(folder string, text []byte, err error) Installed {
 		}
 	}
 	return i
+}
+
+// usable returns an error if this user cannot read a file or, if run is set, cannot run it.
+func usable(path string, run bool) error {
+	if run {
+		_, err := exec.LookPath(path)
+		var failed *exec.Error
+		if errors.As(err, &failed) {
+			return failed.Err
+		}
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // isThisProgram reports whether path is the running program.

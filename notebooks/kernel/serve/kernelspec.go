@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +46,8 @@ type Installation struct {
 	Root    string // the clone, or the module's folder, that cells compile against
 	Tools   gonb.Toolchain
 	Backend string // for the cells, as in EQFLOW_BACKEND; empty for the best available
+	Modules string // the folder of Go modules, for a shell that names another one
+	Share   *Share // the folder that Binary, Root and Tools lie in, if the kernel is for every user
 }
 
 // The environment variables by which a kernelspec hands its installation's settings to the kernel.
@@ -122,6 +125,12 @@ func (i Installation) spec() spec {
 	if i.Backend != "" {
 		env["EQFLOW_BACKEND"] = i.Backend
 	}
+	if i.Modules != "" {
+		env["GOMODCACHE"] = i.Modules
+	}
+	if i.Share != nil {
+		maps.Copy(env, i.Share.variables())
+	}
 	if command, err := exec.LookPath("go"); err == nil {
 		env[envGo] = filepath.Dir(command)
 	}
@@ -131,8 +140,8 @@ func (i Installation) spec() spec {
 	}
 }
 
-// Uninstall removes the kernelspec below a prefix, or from the user's own folder. found reports
-// whether there was one.
+// Uninstall removes the kernelspec and the shared parts below a prefix, or the kernelspec from the
+// user's own folder. found reports whether there was one.
 func Uninstall(prefix string) (folder string, found bool, err error) {
 	if folder, err = SpecFolder(prefix); err != nil {
 		return "", false, err
@@ -140,8 +149,12 @@ func Uninstall(prefix string) (folder string, found bool, err error) {
 	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
 		return folder, false, nil
 	}
-	if err := os.RemoveAll(folder); err != nil {
-		return folder, true, fmt.Errorf("kernel: cannot remove the kernelspec: %w", err)
+	err = os.RemoveAll(folder)
+	if prefix != "" {
+		err = errors.Join(err, os.RemoveAll(shareFolder(prefix)))
+	}
+	if err != nil {
+		return folder, true, fmt.Errorf("kernel: cannot remove the kernel: %w", err)
 	}
 	return folder, true, nil
 }
@@ -178,6 +191,20 @@ func CopyBinary(cache string) (string, error) {
 	if !strings.Contains(self, string(filepath.Separator)+"go-build") {
 		return self, nil
 	}
+	return copyProgram(self, cache)
+}
+
+// CopyBinary copies the running program to the shared parts and returns the copy's path.
+func (s Share) CopyBinary() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("kernel: cannot find this program's own file: %w", err)
+	}
+	return copyProgram(self, s.Folder)
+}
+
+// copyProgram copies a program to bin/eqflow below a folder.
+func copyProgram(self, cache string) (string, error) {
 	folder := filepath.Join(cache, "bin")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", fmt.Errorf("kernel: cannot keep this program: %w; set XDG_CACHE_HOME to a writable folder", err)

@@ -85,7 +85,19 @@ func (l *living) request(m *gonb.Message) {
 	l.cellMu.Lock()
 	l.waiting = append(l.waiting, m.Header.ID)
 	l.cellMu.Unlock()
+	request := *m
+	l.mu.Lock()
+	l.pending[m.Header.ID] = &request
+	l.mu.Unlock()
 	l.queue <- *m
+}
+
+// finish answers a cell's request.
+func (l *living) finish(m *gonb.Message, content map[string]any) {
+	l.mu.Lock()
+	delete(l.pending, m.Header.ID)
+	l.mu.Unlock()
+	l.answer(l.shell, m, "execute_reply", content)
 }
 
 func (l *living) runAll(ctx context.Context) {
@@ -121,7 +133,7 @@ func (l *living) run(m *gonb.Message) {
 	}
 	if aborted {
 		reply["status"] = "aborted"
-		l.answer(l.shell, m, "execute_reply", reply)
+		l.finish(m, reply)
 		return
 	}
 	if !silent {
@@ -135,7 +147,7 @@ func (l *living) run(m *gonb.Message) {
 			l.abortQueue()
 		}
 	}
-	l.answer(l.shell, m, "execute_reply", reply)
+	l.finish(m, reply)
 }
 
 // abortQueue refuses the cells that wait behind one that has failed.
@@ -273,10 +285,6 @@ func (l *living) lend(m *gonb.Message, code string) map[string]any {
 	request := *m
 	request.Content = maps.Clone(m.Content)
 	request.Content["code"] = code
-	raw, err := l.key.Frames(request)
-	if err != nil {
-		return l.fail(m, errorContent(err))
-	}
 	job := &lent{m.Header.ID, make(chan gonb.Message, 1), make(chan bool, 1)}
 	l.cellMu.Lock()
 	l.lent = job
@@ -286,7 +294,7 @@ func (l *living) lend(m *gonb.Message, code string) map[string]any {
 		l.lent = nil
 		l.cellMu.Unlock()
 	}()
-	if err := l.toGoNB.send(raw); err != nil {
+	if err := l.write(l.toGoNB, request); err != nil {
 		return l.fail(m, errorContent(err))
 	}
 	var reply gonb.Message

@@ -25,7 +25,7 @@ var imports = []string{
 func (l Launch) prepare(ctx context.Context, kernel *gonb.Kernel) error {
 	client, err := kernel.Connect(ctx)
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, kernel.Log())
+		return err
 	}
 	defer client.Channels.Close()
 	return prepare(ctx, client, l.Root)
@@ -61,24 +61,28 @@ func runCell(ctx context.Context, client *gonb.Client, code string) error {
 	return nil
 }
 
-// setModule copies root's go.mod to the module of the cells in GoNB's folder dir, and puts root in
-// the place of the module eqflow.
+// setModule lets the module of the cells in GoNB's folder dir compile against root.
 func setModule(ctx context.Context, dir, root string) error {
 	folder, err := moduleFolder(dir)
 	if err != nil {
 		return err
 	}
+	return writeModule(ctx, folder, root)
+}
+
+// writeModule writes the go.mod and go.sum of cells that compile against root.
+func writeModule(ctx context.Context, dir, root string) error {
 	for _, name := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			return fmt.Errorf("kernel: the code that cells compile against has moved: %w; "+
 				"run `eqflow kernel install` in its clone", err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return fmt.Errorf("kernel: cannot write the cells' %s: %w", name, err)
 		}
 	}
-	_, err = gonb.GoCommand(ctx, folder, "mod", "edit", "-module=notebook",
+	_, err := gonb.GoCommand(ctx, dir, "mod", "edit", "-module=notebook",
 		"-replace="+gonb.Module+"="+root, "-require="+gonb.Module+"@v0.0.0")
 	return err
 }

@@ -2,11 +2,9 @@ package serve
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 	"time"
-
-	"github.com/go-zeromq/zmq4"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
@@ -21,13 +19,15 @@ type proxy struct {
 	ended  chan struct{} // closed when a shutdown has been answered
 	end    sync.Once
 	living *living // runs the cells, or nil if GoNB runs all of them
-	toGoNB *outlet
+	toGoNB outlet
 
 	mu       sync.Mutex
-	cells    map[string]*cell // with magics, by the id of their request
-	running  string           // the id of the request that GoNB runs, or ""
-	refused  int              // number of cells that a broken kernel has refused
-	shutdown *gonb.Message    // the request to shut down, or nil
+	cells    map[string]*cell         // with magics, by the id of their request
+	pending  map[string]*gonb.Message // execution requests without a reply, by their id
+	count    int                      // the number of the last cell that began
+	running  string                   // the id of the request that GoNB runs, or ""
+	refused  int                      // number of cells that a broken kernel has refused
+	shutdown *gonb.Message            // the request to shut down, or nil
 }
 
 // cell is an execution request whose magics were extracted.
@@ -38,26 +38,33 @@ type cell struct {
 	replied, idle bool // the two signs of its end, on sockets that do not wait for each other
 }
 
-// filter inspects a message and may change it. pass reports whether the proxy passes the message
-// on, and changed whether it must be signed again. to is the socket that it goes to.
-type filter func(m *gonb.Message, to *outlet) (pass, changed bool)
+// requestFilter inspects a message of a front end and may change it. pass reports whether the proxy
+// passes the message on. to is the socket that it goes to.
+type requestFilter func(m *gonb.Message, to outlet) (pass bool)
+
+// replyFilter inspects a message of GoNB likewise. changed reports whether the message must be
+// signed again.
+type replyFilter func(m *gonb.Message) (pass, changed bool)
 
 func newProxy(f *front, back *gonb.Channels, kernel *gonb.Kernel, l Launch) *proxy {
 	return &proxy{
 		front: f, back: back, kernel: kernel, launch: l,
-		ended: make(chan struct{}), cells: map[string]*cell{}, toGoNB: &outlet{Socket: back.Shell},
+		ended: make(chan struct{}), cells: map[string]*cell{}, pending: map[string]*gonb.Message{},
+		toGoNB: &private{Socket: back.Shell},
 	}
 }
 
 // run passes messages on until the kernel is shut down, GoNB ends or ctx ends.
 func (p *proxy) run(ctx context.Context) error {
-	go p.pump(p.shell, p.toGoNB, p.shellRequest)
-	go p.pump(p.control, &outlet{Socket: p.back.Control}, p.controlRequest)
-	go p.pump(p.stdin, &outlet{Socket: p.back.Stdin}, nil)
-	go p.pump(p.back.Shell, p.shell, p.shellReply)
-	go p.pump(p.back.Control, p.control, p.controlReply)
-	go p.pump(p.back.Stdin, p.stdin, nil)
-	go p.pump(p.back.IOPub, p.iopub, p.published)
+	shell, control := p.toGoNB, &private{Socket: p.back.Control}
+	stdin := &private{Socket: p.back.Stdin}
+	go p.forward(p.shell, shell, gonb.Requests, p.shellRequest)
+	go p.forward(p.control, control, gonb.Requests, p.controlRequest)
+	go p.forward(p.stdin, stdin, gonb.Inputs, nil)
+	go p.backward(shell, p.shell, p.shellReply)
+	go p.backward(control, p.control, p.controlReply)
+	go p.backward(stdin, p.stdin, nil)
+	go p.backward(&private{Socket: p.back.IOPub}, p.iopub, p.published)
 	select {
 	case <-ctx.Done():
 		return nil
@@ -67,7 +74,10 @@ func (p *proxy) run(ctx context.Context) error {
 		request := p.shutdown
 		p.mu.Unlock()
 		if request == nil {
-			return fmt.Errorf("%w\n%s", gonb.ErrEnded, p.kernel.Log())
+			reason := p.kernel.Cause()
+			p.failPending(reason)
+			time.Sleep(delivery)
+			return reason
 		}
 		time.Sleep(delivery) // GoNB's own answer may be on its way
 		p.answerShutdown(request)
@@ -79,47 +89,90 @@ func (p *proxy) run(ctx context.Context) error {
 // delivery is the time that the answer to a shutdown gets to leave this process.
 const delivery = 200 * time.Millisecond
 
-// pump passes messages from one socket to another, through the filter, which may be nil. It drops
-// messages without a valid signature.
-func (p *proxy) pump(from zmq4.Socket, to *outlet, inspect filter) {
+// forward passes the messages of front ends to GoNB, through the filter, which may be nil. The
+// socket has admitted them. Each is checked against the table and written anew, so that GoNB reads
+// exactly what was checked.
+func (p *proxy) forward(from, to outlet, table map[string][]gonb.Field, inspect requestFilter) {
 	for {
-		raw, err := from.Recv()
+		frames, err := from.Recv()
 		if err != nil {
 			return
 		}
-		m, ok := p.key.Parse(raw.Frames)
+		m, err := p.key.Decode(frames)
+		known := errors.Is(err, gonb.ErrContent)
+		if err == nil {
+			known, err = gonb.Complete(table, &m)
+		}
+		switch {
+		case !known && err != nil:
+			p.group.Refuse("dropped a message " + err.Error())
+			continue
+		case !known:
+			p.group.Refuse("dropped a message of a type that a front end does not send to its socket")
+			continue
+		case err != nil:
+			p.refuseMalformed(from, &m, err)
+			continue
+		}
+		if inspect != nil && !inspect(&m, to) {
+			continue
+		}
+		if p.write(to, m) != nil && p.back.Life.Err() != nil {
+			return
+		}
+	}
+}
+
+// write signs and sends a message.
+func (p *proxy) write(to outlet, m gonb.Message) error {
+	raw, err := p.key.Frames(m)
+	if err != nil {
+		return err
+	}
+	return to.Send(raw.Frames)
+}
+
+// backward passes the messages of GoNB to front ends, through the filter, which may be nil. It
+// drops messages without a valid signature.
+func (p *proxy) backward(from, to outlet, inspect replyFilter) {
+	for {
+		frames, err := from.Recv()
+		if err != nil {
+			return
+		}
+		m, ok := p.key.Parse(frames)
 		if !ok {
 			continue
 		}
 		if inspect != nil {
-			pass, changed := inspect(&m, to)
+			pass, changed := inspect(&m)
 			if !pass {
 				continue
 			}
 			if changed {
-				if raw, err = p.key.Frames(m); err != nil {
+				raw, err := p.key.Frames(m)
+				if err != nil {
 					continue
 				}
+				frames = raw.Frames
 			}
 		}
-		if to.send(raw) != nil && p.back.Life.Err() != nil {
+		p.admission.published(&m, frames)
+		if to.Send(frames) != nil && p.back.Life.Err() != nil {
 			return
 		}
 	}
 }
 
 // answer sends a new message with m as its parent.
-func (p *proxy) answer(to *outlet, m *gonb.Message, kind string, content map[string]any) {
+func (p *proxy) answer(to outlet, m *gonb.Message, kind string, content map[string]any) {
 	identities := m.Identities
 	if to == p.iopub {
 		identities = [][]byte{[]byte("kernel." + kind)}
 	}
-	raw, err := p.key.Frames(gonb.Message{
+	_ = p.write(to, gonb.Message{
 		Identities: identities, Header: gonb.NewHeader(m.Header.Session, kind), Parent: m.Header, Content: content,
 	})
-	if err == nil {
-		_ = to.send(raw)
-	}
 }
 
 // setStatus publishes the state "busy" or "idle" for a request.
@@ -129,21 +182,20 @@ func (p *proxy) setStatus(request *gonb.Message, state string) {
 
 // published restores the user's own text in a cell's echo, and adds the output of the cell's
 // magics.
-func (p *proxy) published(m *gonb.Message, _ *outlet) (pass, changed bool) {
-	c := p.track(m)
+func (p *proxy) published(m *gonb.Message) (pass, changed bool) {
 	if p.living != nil {
+		p.track(m)
 		return !p.living.takes(m), true
 	}
 	changed = renumber(m.Content)
+	c := p.track(m)
 	if c == nil || m.Header.Type != "execute_input" {
 		return true, changed
 	}
 	m.Content["code"] = c.code
-	raw, err := p.key.Frames(*m)
-	if err != nil {
+	if p.write(p.iopub, *m) != nil {
 		return true, false
 	}
-	_ = p.iopub.send(raw)
 	request := &gonb.Message{Header: m.Parent}
 	for _, out := range c.out.messages {
 		p.answer(p.iopub, request, out.kind, out.content)
@@ -160,12 +212,16 @@ func (p *proxy) track(m *gonb.Message) *cell {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.cells[m.Parent.ID]
+	if count, ok := m.Content["execution_count"].(int); ok && m.Header.Type == "execute_input" {
+		p.count = count
+	}
 	if m.Header.Type != "status" || m.Parent.Type != "execute_request" {
 		return c
 	}
 	switch m.Content["execution_state"] {
 	case "busy":
 		p.running = m.Parent.ID
+		p.kernel.CellBegins()
 	case "idle":
 		if p.running == m.Parent.ID {
 			p.running = ""
@@ -196,7 +252,7 @@ func renumber(content map[string]any) (changed bool) {
 }
 
 // shellReply describes this kernel, and marks a cell as failed if a magic of it has failed.
-func (p *proxy) shellReply(m *gonb.Message, _ *outlet) (pass, changed bool) {
+func (p *proxy) shellReply(m *gonb.Message) (pass, changed bool) {
 	switch m.Header.Type {
 	case "kernel_info_reply":
 		p.describe(m.Content)
@@ -206,6 +262,7 @@ func (p *proxy) shellReply(m *gonb.Message, _ *outlet) (pass, changed bool) {
 			return !p.living.takes(m), true
 		}
 		p.mu.Lock()
+		delete(p.pending, m.Parent.ID)
 		c := p.cells[m.Parent.ID]
 		if c != nil {
 			c.replied = true

@@ -9,7 +9,7 @@ import (
 )
 
 // shellRequest handles the front end's requests, and answers those that GoNB does not.
-func (p *proxy) shellRequest(m *gonb.Message, _ *outlet) (pass, changed bool) {
+func (p *proxy) shellRequest(m *gonb.Message, _ outlet) (pass bool) {
 	switch m.Header.Type {
 	case "execute_request":
 		return p.executeRequest(m)
@@ -18,15 +18,15 @@ func (p *proxy) shellRequest(m *gonb.Message, _ *outlet) (pass, changed bool) {
 		if ok {
 			p.reply(m, "complete_reply", content)
 		}
-		return !ok, false
+		return !ok
 	case "is_complete_request":
 		p.reply(m, "is_complete_reply", isComplete(text(m.Content["code"])))
-		return false, false
+		return false
 	case "history_request":
 		p.reply(m, "history_reply", map[string]any{"status": "ok", "history": []any{}})
-		return false, false
+		return false
 	}
-	return true, false
+	return true
 }
 
 // reply answers a request on the shell socket. The protocol demands that the kernel is busy
@@ -39,19 +39,23 @@ func (p *proxy) reply(m *gonb.Message, kind string, content map[string]any) {
 
 // executeRequest extracts and runs the magics of a cell. It refuses all cells if the preparation of
 // the kernel has failed.
-func (p *proxy) executeRequest(m *gonb.Message) (pass, changed bool) {
+func (p *proxy) executeRequest(m *gonb.Message) (pass bool) {
 	if p.broken != nil {
 		p.refuse(m)
-		return false, false
+		return false
 	}
 	if p.living != nil {
 		p.living.request(m)
-		return false, false
+		return false
 	}
 	code := text(m.Content["code"])
 	rest, lines := extractMagics(code)
+	request := *m
+	p.mu.Lock()
+	p.pending[m.Header.ID] = &request
+	p.mu.Unlock()
 	if len(lines) == 0 {
-		return true, false
+		return true
 	}
 	c := &cell{code: code, out: &Output{}}
 	for _, line := range lines {
@@ -69,7 +73,7 @@ func (p *proxy) executeRequest(m *gonb.Message) (pass, changed bool) {
 	p.cells[m.Header.ID] = c
 	p.mu.Unlock()
 	m.Content["code"] = strings.Join(rest, "\n")
-	return true, true
+	return true
 }
 
 // refuse answers a cell with the reason for which this kernel cannot run cells.
@@ -91,13 +95,32 @@ func (p *proxy) refuse(m *gonb.Message) {
 	p.setStatus(m, "idle")
 }
 
+// refuseMalformed answers a request whose content is not as the protocol demands. A message that
+// has no reply is dropped.
+func (p *proxy) refuseMalformed(from outlet, m *gonb.Message, reason error) {
+	kind := gonb.ReplyType(m.Header.Type)
+	if _, known := gonb.Requests[m.Header.Type]; kind == "" || !known {
+		p.group.Refuse("dropped a message with malformed content")
+		return
+	}
+	reply := errorContent(reason)
+	reply["ename"], reply["status"] = "eqflow: malformed request", "error"
+	p.setStatus(m, "busy")
+	if m.Header.Type == "execute_request" {
+		p.answer(p.iopub, m, "error", maps.Clone(reply))
+		reply["execution_count"] = 0
+	}
+	p.answer(from, m, kind, reply)
+	p.setStatus(m, "idle")
+}
+
 func errorContent(err error) map[string]any {
 	return map[string]any{"ename": "eqflow", "evalue": err.Error(), "traceback": strings.Split(err.Error(), "\n")}
 }
 
 // controlRequest repeats an interrupt until it has reached the cell, and guarantees that a shutdown
 // is answered.
-func (p *proxy) controlRequest(m *gonb.Message, to *outlet) (pass, changed bool) {
+func (p *proxy) controlRequest(m *gonb.Message, to outlet) (pass bool) {
 	switch m.Header.Type {
 	case "interrupt_request":
 		if p.living != nil {
@@ -107,6 +130,7 @@ func (p *proxy) controlRequest(m *gonb.Message, to *outlet) (pass, changed bool)
 		running := p.running
 		p.mu.Unlock()
 		if running != "" {
+			p.kernel.CellInterrupted()
 			go p.interruptUntilIdle(running, to)
 		}
 	case "shutdown_request":
@@ -116,7 +140,7 @@ func (p *proxy) controlRequest(m *gonb.Message, to *outlet) (pass, changed bool)
 		p.mu.Unlock()
 		time.AfterFunc(shutdownLimit, func() { p.answerShutdown(&request) }) // for a GoNB that hangs
 	}
-	return true, false
+	return true
 }
 
 // shutdownLimit is the time in which GoNB must answer a shutdown.
@@ -133,7 +157,7 @@ func (p *proxy) answerShutdown(request *gonb.Message) {
 
 // controlReply notes GoNB's answer to a shutdown. A reply without identities answers an interrupt
 // of this proxy, and is dropped.
-func (p *proxy) controlReply(m *gonb.Message, _ *outlet) (pass, changed bool) {
+func (p *proxy) controlReply(m *gonb.Message) (pass, changed bool) {
 	if m.Header.Type == "shutdown_reply" {
 		defer p.end.Do(func() { time.AfterFunc(delivery/2, func() { close(p.ended) }) })
 	}
@@ -142,7 +166,7 @@ func (p *proxy) controlReply(m *gonb.Message, _ *outlet) (pass, changed bool) {
 
 // interruptUntilIdle repeats an interrupt, since a cell that still compiles has no program to
 // interrupt.
-func (p *proxy) interruptUntilIdle(request string, to *outlet) {
+func (p *proxy) interruptUntilIdle(request string, to outlet) {
 	for until := time.Now().Add(gonb.Grace); time.Now().Before(until); {
 		time.Sleep(gonb.InterruptEvery)
 		p.mu.Lock()
@@ -152,8 +176,7 @@ func (p *proxy) interruptUntilIdle(request string, to *outlet) {
 			return
 		}
 		header := gonb.NewHeader(gonb.RandomToken(), "interrupt_request")
-		raw, err := p.key.Frames(gonb.Message{Header: header, Content: map[string]any{}})
-		if err != nil || to.send(raw) != nil {
+		if p.write(to, gonb.Message{Header: header}) != nil {
 			return
 		}
 	}

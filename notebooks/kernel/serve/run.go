@@ -2,12 +2,14 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/eqflow/gonb-eqflow/internal/gocommand"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/resident"
 )
@@ -38,29 +40,48 @@ func Run(ctx context.Context, l Launch) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go endWithParent(ctx, stop)
-	f, err := listen(ctx, c)
+	for _, warning := range c.warnings(l.Connection) {
+		report(warning)
+	}
+	f, err := listen(c)
 	if err != nil {
 		return err
 	}
 	defer f.close()
-	go f.answerHeartbeats()
+	if err := gonb.CheckGo(ctx, l.Root); errors.Is(err, gonb.ErrGo) {
+		return refuseAll(ctx, f, l, err)
+	}
+	if err := gocommand.Seed(); err != nil {
+		tell(fmt.Errorf("kernel: the shared build cache is not used, so that the first cell takes a while: %w", err))
+	}
 	kernel, err := gonb.NewKernel()
 	if err != nil {
-		return err
+		return lament(ctx, f, l, err)
 	}
 	defer kernel.Close()
 	stopHelper, err := l.start(kernel, f.key)
 	if err != nil {
-		return err
+		return lament(ctx, f, l, err)
 	}
 	defer stopHelper()
+	return l.serve(ctx, f, kernel)
+}
+
+// serve prepares a started kernel, and passes messages on until the kernel ends.
+func (l Launch) serve(ctx context.Context, f *front, kernel *gonb.Kernel) error {
 	broken := l.prepare(ctx, kernel)
 	if ctx.Err() != nil {
 		return nil
 	}
+	if errors.Is(broken, gonb.ErrEnded) || errors.Is(broken, gonb.ErrSilent) {
+		return lament(ctx, f, l, broken)
+	}
+	if broken != nil {
+		tell(broken)
+	}
 	back, err := kernel.Dial(gonb.RandomToken())
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, kernel.Log())
+		return lament(ctx, f, l, err)
 	}
 	defer back.Close()
 	p := newProxy(f, back, kernel, l)

@@ -21,6 +21,10 @@ func TestServedKernel(t *testing.T) {
 	t.Run("magics", func(t *testing.T) { testMagicsInCells(t, k) })
 	t.Run("questions", func(t *testing.T) { testQuestions(t, k) })
 	t.Run("a wrong signature", func(t *testing.T) { testForgedMessage(t, k) })
+	t.Run("replay", func(t *testing.T) { testReplay(t, k) })
+	t.Run("wrong messages", func(t *testing.T) { testWrongMessages(t, k) })
+	t.Run("hostile clients", func(t *testing.T) { testHostileClients(t, k) })
+	t.Run("privacy", func(t *testing.T) { testPrivacy(t, k) })
 	t.Run("interrupt", func(t *testing.T) { testInterrupt(t, k) })
 	t.Run("shutdown in the middle of a cell", func(t *testing.T) { testShutdown(t, k) })
 }
@@ -142,9 +146,14 @@ func testShutdown(t *testing.T, k *served) {
 	}
 	answered := make(chan bool, 1)
 	go func() {
-		raw, err := k.Control.Recv()
-		m, ok := k.key.Parse(raw.Frames)
-		answered <- err == nil && ok && m.Header.Type == "shutdown_reply" && m.Content["restart"] == true
+		for { // replies to earlier tests may come first
+			raw, err := k.Control.Recv()
+			m, ok := k.key.Parse(raw.Frames)
+			if err != nil || ok && m.Header.Type == "shutdown_reply" && m.Content["status"] == "ok" {
+				answered <- err == nil && m.Content["restart"] == true
+				return
+			}
+		}
 	}()
 	select {
 	case err := <-k.ended:

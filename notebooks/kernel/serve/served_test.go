@@ -70,23 +70,26 @@ func shortTemp(t testing.TB) string {
 // against this clone.
 func serve(t testing.TB, root string, magics ...Magic) *served {
 	t.Helper()
-	return serveLaunch(t, root, Launch{Magics: magics})
+	dir := shortTemp(t)
+	return serveIn(t, dir, dir, root, Launch{Magics: magics})
 }
 
 // serveLive is serve for a kernel whose values live on.
 func serveLive(t testing.TB, magics ...Magic) *served {
 	t.Helper()
-	return serveLaunch(t, "", Launch{Magics: magics, Live: true})
+	dir := shortTemp(t)
+	return serveIn(t, dir, dir, "", Launch{Magics: magics, Live: true})
 }
 
-func serveLaunch(t testing.TB, root string, launch Launch) *served {
+// serveIn is serve with the sockets in the folder dir, and with a TMPDIR.
+func serveIn(t testing.TB, dir, temp, root string, launch Launch) *served {
 	t.Helper()
 	here, tools := builtTools(t)
 	if root == "" {
 		root = here
 	}
-	dir, key := shortTemp(t), gonb.Signer(gonb.RandomToken())
-	t.Setenv("TMPDIR", dir)
+	key := gonb.Signer(gonb.RandomToken())
+	t.Setenv("TMPDIR", temp)
 	t.Setenv(resident.EnvSocket, "") // Run sets it in this process
 	k := &served{key: key, folder: dir, ended: make(chan error, 1)}
 	launch.Connection, launch.Root, launch.Program = connectionFile(t, dir, key), root, program
@@ -151,11 +154,17 @@ func (k *served) ask(t *testing.T, kind string, content map[string]any) map[stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, stop := contextFor(t)
 	defer stop()
 	m, err := k.Reply(ctx, id)
 	if err != nil {
 		t.Fatalf("%s: %v", kind, err)
 	}
 	return m.Content
+}
+
+// contextFor returns a context for an answer that a busy machine may delay.
+func contextFor(t testing.TB) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(context.Background(), 20*time.Second)
 }

@@ -91,3 +91,18 @@ func TestKernelspecOfAnotherLayout(t *testing.T) {
 		}
 	}
 }
+
+// No text of a cell and no position in it end the proxy.
+func TestOddCells(t *testing.T) {
+	magics := testMagics()
+	for _, code := range []string{
+		"", "%", "%eqflow", "%eqflow ", "%eqflow\x00", "%%", "%%ä\n%eqflow", "\U0001f600%eqf", "\xff%eqflow",
+		"`", "'", "/*", "}", "\\",
+	} {
+		extractMagics(code)
+		isComplete(code)
+		for _, cursor := range []any{nil, "4", -1., 0., 1.5, float64(len(code)), 1e300, -1e300} {
+			complete(magics, code, cursor)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -23,9 +22,17 @@ func (s *Session) dataPath(name string) string {
 
 // Keep stores a data set under a name, in the place of an earlier data set.
 func (s *Session) Keep(name string, set dataset.Set) {
-	path := s.dataPath(name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), dataset.Write(path, set, true)); err != nil {
-		panic(err)
+	defer s.holdData(name)()
+	s.keep(name, set)
+}
+
+func (s *Session) holdData(name string) (release func()) {
+	return Hold(filepath.Join(s.folder, dataPart), name)
+}
+
+func (s *Session) keep(name string, set dataset.Set) {
+	if err := dataset.Write(s.dataPath(name), set, true); err != nil {
+		panic(unwritable(err))
 	}
 }
 
@@ -82,15 +89,26 @@ func (s *Session) Drawn(
 ) particle.Batch {
 	spec := must(json.Marshal(must(target.SpecOf(t))))
 	settings := must(json.Marshal(recipe))
-	if set, err := dataset.Read(s.dataPath(name), t.Particles(), t.Dim()); err == nil &&
-		sameJSON(set.Manifest.Spec, spec) && sameJSON(set.Manifest.Settings, settings) && set.Manifest.Seed == seed {
-		return set.Batch
+	drawn := func() (particle.Batch, bool) {
+		set, err := dataset.Read(s.dataPath(name), t.Particles(), t.Dim())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			warn(fmt.Sprintf("%v; it is drawn anew", err))
+		}
+		return set.Batch, err == nil && sameJSON(set.Manifest.Spec, spec) &&
+			sameJSON(set.Manifest.Settings, settings) && set.Manifest.Seed == seed
+	}
+	if b, ok := drawn(); ok {
+		return b
+	}
+	defer s.holdData(name)()
+	if b, ok := drawn(); ok { // by another process, meanwhile
+		return b
 	}
 	bar := figure.NewProgress("sampling "+name, 0)
 	b, info, err := draw(func(done, total int) { bar.Update(done, "of %d", total) })
 	must(b, err)
 	bar.Done("%d configurations, acceptance %.0f %%", b.Len(), 100*info.Acceptance())
-	s.Keep(name, dataset.Set{Batch: b, Manifest: dataset.Manifest{
+	s.keep(name, dataset.Set{Batch: b, Manifest: dataset.Manifest{
 		System: t.Name(), Spec: spec, Seed: seed, Settings: settings, CreatedBy: "mcmc.Equilibrium",
 	}})
 	return b

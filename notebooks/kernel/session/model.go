@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -60,28 +59,22 @@ type Training struct {
 }
 
 // Fit trains a generator as Train does, without a learning curve and on a backend of its own.
-// Several trainings may run at once, under different names.
+// Several trainings may run at once, under different names. A second training under one name, in
+// this process or another, is refused with an error that matches train.ErrLocked.
 func (s *Session) Fit(ctx context.Context, name string, t Training) (*eqflow.Model, train.History, error) {
-	folder := s.modelFolder(name)
-	for {
-		m, err := eqflow.New(t.Backend, t.Generator)
-		if err != nil {
-			return nil, train.History{}, err
-		}
-		if t.From != "" {
-			if err := m.StartFrom(s.modelFolder(t.From)); err != nil {
-				return nil, train.History{}, err
-			}
-		}
-		history, err := m.Train(ctx, t.Data, train.Run{Settings: t.Settings, Folder: folder, Report: t.Report})
-		if !errors.Is(err, train.ErrOtherModel) {
-			return m, history, err
-		}
-		// The folder's model was trained otherwise.
-		if err := os.RemoveAll(folder); err != nil {
+	m, err := eqflow.New(t.Backend, t.Generator)
+	if err != nil {
+		return nil, train.History{}, err
+	}
+	if t.From != "" {
+		if err := m.StartFrom(s.modelFolder(t.From)); err != nil {
 			return nil, train.History{}, err
 		}
 	}
+	history, err := m.Train(ctx, t.Data, train.Run{
+		Settings: t.Settings, Folder: s.modelFolder(name), Replace: true, Report: t.Report, Warn: warn,
+	})
+	return m, history, err
 }
 
 // Model returns the model that Train has kept under a name. For a system made by target.FromGraph,

@@ -11,7 +11,8 @@
 // still.
 //
 // A session is a folder (session.go) of data sets (data.go), models (model.go) and results
-// (results.go). The package is the notebooks' edge: a failure panics, and the cell turns red.
+// (results.go), which several processes may use at once (hold.go). The package is the notebooks'
+// edge: a failure panics, and the cell turns red.
 package session
 
 import (
@@ -120,8 +121,8 @@ func (s *Session) names(part string) []string {
 	entries, _ := os.ReadDir(filepath.Join(s.folder, part))
 	var names []string
 	for _, e := range entries {
-		if name := strings.TrimSuffix(e.Name(), filepath.Ext(e.Name())); name != "" {
-			names = append(names, name)
+		if !strings.HasPrefix(e.Name(), ".") { // no lock, and no file that is being written
+			names = append(names, strings.TrimSuffix(e.Name(), filepath.Ext(e.Name())))
 		}
 	}
 	return names

@@ -59,6 +59,7 @@ func Main(kept []any) {
 			h.interrupt()
 		}
 	}()
+	defer endGroup()
 	requests := bufio.NewReader(os.NewFile(wire.RequestFile, "requests"))
 	runs := make(chan wire.Run, 1)
 	go h.runAll(runs)
