@@ -124,7 +124,8 @@ var steps = []struct{ code, out, result, err string }{
 	{code: "sum(1.5, 2)", result: "3.5"},
 	{code: "type alias = stack[int]\ntype own mix\nown{B: 4}.B", result: "4"},
 	{code: "i := 0\nagain:\nif i < 3 {\n\ti++\n\tgoto again\n}\ni", result: "3"},
-	{code: "grid := [2][2]int{}\ngrid[1][0]++\nfor i = 0; i < 2; i++ {\n\tgrid[i][1] = i\n}\ngrid", result: "[[0 0] [1 1]]"},
+	{code: "grid := [2][2]int{}\ngrid[1][0]++\nfor i = 0; i < 2; i++ {\n\tgrid[i][1] = i\n}\ngrid",
+		result: "[[0 0] [1 1]]"},
 	{code: "import . \"math\"\nSqrt(16)", result: "4"},
 	{code: "Floor(2.5)", result: "2"},
 }

@@ -42,13 +42,6 @@ type living struct {
 	shown   map[string]bool // displays by id
 }
 
-// lent is a request that GoNB runs for a cell.
-type lent struct {
-	id      string
-	replied chan gonb.Message
-	idle    chan bool
-}
-
 // newLiving returns the runner of a kernel's cells. The process of the values starts in the
 // background.
 func newLiving(ctx context.Context, p *proxy) (*living, error) {
@@ -277,76 +270,6 @@ func (l *living) follow(special string) {
 	if regexp.MustCompile(`(?m)^%reset\b`).MatchString(special) {
 		l.kernel.Reset()
 	}
-}
-
-// lend lets GoNB run code for a cell, and waits until it is idle again. The failure is the error
-// that GoNB has published.
-func (l *living) lend(m *gonb.Message, code string) map[string]any {
-	request := *m
-	request.Content = maps.Clone(m.Content)
-	request.Content["code"] = code
-	job := &lent{m.Header.ID, make(chan gonb.Message, 1), make(chan bool, 1)}
-	l.cellMu.Lock()
-	l.lent = job
-	l.cellMu.Unlock()
-	defer func() {
-		l.cellMu.Lock()
-		l.lent = nil
-		l.cellMu.Unlock()
-	}()
-	if err := l.write(l.toGoNB, request); err != nil {
-		return l.fail(m, errorContent(err))
-	}
-	var reply gonb.Message
-	for range 2 {
-		select {
-		case reply = <-job.replied:
-		case <-job.idle:
-		case <-l.kernelEnded():
-			return nil // the proxy says so
-		case <-l.back.Life.Done():
-			return nil
-		}
-	}
-	if reply.Content["status"] != "error" {
-		return nil
-	}
-	failure := map[string]any{"ename": "GoNB", "evalue": "the cell failed", "traceback": []any{}}
-	for name := range failure {
-		if v := reply.Content[name]; v != nil && v != "" {
-			failure[name] = v
-		}
-	}
-	return failure
-}
-
-func (l *living) kernelEnded() <-chan struct{} { return l.proxy.kernel.Ended() }
-
-// takes looks at a message of GoNB. taken reports whether it belongs to a cell that this runner
-// answers, and must not be passed on.
-func (l *living) takes(m *gonb.Message) (taken bool) {
-	l.cellMu.Lock()
-	job, count := l.lent, l.count
-	l.cellMu.Unlock()
-	if job == nil || m.Parent.ID != job.id {
-		return false
-	}
-	switch m.Header.Type {
-	case "execute_reply":
-		job.replied <- *m
-		return true
-	case "execute_input":
-		return true
-	case "status":
-		if m.Content["execution_state"] == "idle" {
-			job.idle <- true
-		}
-		return true
-	}
-	if m.Content["execution_count"] != nil {
-		m.Content["execution_count"] = count
-	}
-	return false
 }
 
 // isNewDisplay reports whether no display with that id has been shown yet.

@@ -2,7 +2,8 @@ package serve
 
 import "strings"
 
-// textState says where a line of Go begins: in code, in a raw string or in a comment of several lines.
+// textState says where a line of Go begins: in code, in a raw string or in a comment of several
+// lines.
 type textState struct{ end string }
 
 // outside reports whether the next line begins in code.

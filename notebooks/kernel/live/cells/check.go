@@ -100,7 +100,8 @@ func (u *unit) checkDeclaration(d ast.Decl, declared map[string]bool) error {
 			case *ast.TypeSpec:
 				declared[s.Name.Name] = true
 				if name, ok := s.Type.(*ast.Ident); ok && u.state.names[name.Name] != nil && !u.declares(name.Name) {
-					// The type checker looks for a cycle behind a bare name, and knows no earlier cells.
+					// The type checker looks for a cycle behind a bare name, and knows no earlier
+					// cells.
 					s.Type = &ast.ParenExpr{Lparen: name.Pos(), X: name, Rparen: name.End()}
 				}
 			case *ast.ValueSpec:

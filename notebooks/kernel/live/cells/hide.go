@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// hiddenTag returns the tag of a field without a capital letter. encoding/json and encoding/xml must
-// still pass over the field when it has got a capital letter.
+// hiddenTag returns the tag of a field without a capital letter. encoding/json and encoding/xml
+// must still pass over the field when it has got a capital letter.
 func hiddenTag(tag string) string {
 	hidden := `json:"-" xml:"-"`
 	if tag == "" || strings.HasPrefix(tag, hidden) {
