@@ -76,6 +76,10 @@ func New(ctx context.Context, o Options) *Kernel {
 		defer close(k.prepared)
 		k.tools, k.failure = prepare(ctx, o.Module, o.Cache, o.Offered)
 		if k.failure == nil {
+			// The cache may be emptied while the kernel runs.
+			if own := filepath.Join(o.Scratch, "host"); os.Link(k.tools.program, own) == nil {
+				k.tools.program = own
+			}
 			k.state = cells.NewState(k.tools)
 			for _, path := range o.Offered { // the first cell then finds them read
 				_, _ = k.tools.Import(path)

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -225,6 +226,19 @@ func (t *toolchain) importConfig(file string, more map[string]string) error {
 	return os.WriteFile(file, []byte(b.String()), 0o600)
 }
 
+// keptUnused is the time after which a host that no kernel has used is removed.
+const keptUnused = 30 * 24 * time.Hour
+
+// removeOld removes the hosts of earlier versions of the code.
+func removeOld(cache string) {
+	programs, _ := filepath.Glob(filepath.Join(cache, "live-*", "host"))
+	for _, program := range programs {
+		if info, err := os.Stat(program); err == nil && time.Since(info.ModTime()) > keptUnused {
+			_ = os.RemoveAll(filepath.Dir(program))
+		}
+	}
+}
+
 // linkHost returns the host program for the packages. It links the program unless the cache has it.
 func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) {
 	sum := sha256.New()
@@ -242,8 +256,10 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 	}
 	defer lock.Unlock()
 	if _, err := os.Stat(program); err == nil {
-		return program, nil
+		now := time.Now()
+		return program, os.Chtimes(program, now, now)
 	}
+	removeOld(cache)
 	source, object := filepath.Join(folder, "main.go"), filepath.Join(folder, "main.a")
 	config := filepath.Join(folder, "importcfg")
 	err := errors.Join(os.WriteFile(source, []byte(t.hostMain()), 0o600), t.importConfig(config, nil))

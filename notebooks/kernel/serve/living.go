@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
@@ -203,9 +204,18 @@ func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any 
 	return l.fail(m, content)
 }
 
+// notice is the time that a cell waits for the kernel without a message.
+const notice = 5 * time.Second
+
 // lives reports whether values live on in this kernel. If they do not, the first cell says why.
 func (l *living) lives(m *gonb.Message, count int) bool {
-	err := l.kernel.Ready(l.back.Life)
+	patience, stop := context.WithTimeout(l.back.Life, notice)
+	err := l.kernel.Ready(patience)
+	stop()
+	if errors.Is(err, context.DeadlineExceeded) {
+		l.note(m, "compiling the packages that cells use; the first time takes a few minutes\n")
+		err = l.kernel.Ready(l.back.Life)
+	}
 	if err == nil {
 		return true
 	}
