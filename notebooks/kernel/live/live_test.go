@@ -128,6 +128,10 @@ var steps = []struct{ code, out, result, err string }{
 		result: "[[0 0] [1 1]]"},
 	{code: "import . \"math\"\nSqrt(16)", result: "4"},
 	{code: "Floor(2.5)", result: "2"},
+	{code: "ring.New(3).Len()", result: "3"}, // which the host does not hold
+	{code: "r := ring.New(2)\nr.Len()", result: "2"},
+	{code: "r.Move(1).Len()", result: "2"},
+	{code: "import \"no/such/package\"", err: "could not import no/such/package"},
 }
 
 // Values, functions and types of a cell are there in the next.

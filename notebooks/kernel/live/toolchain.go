@@ -47,6 +47,7 @@ type toolchain struct {
 	archives map[string]string   // compiled packages by import path
 	named    map[string][]string // import paths by package name
 	rank     map[string]int      // of import paths
+	standard []string            // names and paths of the standard library, or nil
 	importer types.Importer
 }
 
@@ -210,6 +211,30 @@ func (t *toolchain) Named(name string) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.named[name]
+}
+
+// Others lists the packages of a name in the standard library that no cell has used.
+func (t *toolchain) Others(name string) []string {
+	t.mu.Lock()
+	standard := t.standard
+	t.mu.Unlock()
+	if standard == nil {
+		out, err := gonb.GoCommand(context.Background(), t.folder, "list", "-f", "{{.Name}} {{.ImportPath}}", "std")
+		if err != nil {
+			return nil
+		}
+		standard = strings.Split(out, "\n")
+		t.mu.Lock()
+		t.standard = standard
+		t.mu.Unlock()
+	}
+	var paths []string
+	for _, line := range standard {
+		if other, path, _ := strings.Cut(line, " "); other == name && isPublic(path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // importConfig writes the places of all compiled packages, for the compiler and the linker.

@@ -37,6 +37,8 @@ func (l library) Named(name string) []string {
 	return nil
 }
 
+func (l library) Others(string) []string { return nil }
+
 func newState(t *testing.T) *State {
 	t.Helper()
 	files, err := exports()

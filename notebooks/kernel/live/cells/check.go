@@ -24,6 +24,9 @@ func (u *unit) check() error {
 	if u.findOld() {
 		problems = u.checkTypes()
 	}
+	if u.importOthers(problems) {
+		problems = u.checkTypes()
+	}
 	if len(problems) > 0 {
 		return &Error{u.number, problems}
 	}

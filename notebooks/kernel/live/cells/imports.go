@@ -70,6 +70,27 @@ func (u *unit) addImports(m mentions, declared map[string]bool) {
 	}
 }
 
+// importOthers adds imports of packages that the cell names, which no cell has used. added reports
+// whether there are any.
+func (u *unit) importOthers(problems []Problem) (added bool) {
+	selectors := u.mentioned().selectors
+	var specs []ast.Spec
+	for _, p := range problems {
+		name, ok := strings.CutPrefix(p.Text, "undefined: ")
+		if !ok || len(selectors[name]) == 0 {
+			continue
+		}
+		if path := u.choose(u.state.packages.Others(name), selectors[name]); path != "" {
+			specs = append(specs, &ast.ImportSpec{Path: &ast.BasicLit{Kind: token.STRING, Value: strconv.Quote(path)}})
+		}
+		delete(selectors, name)
+	}
+	if len(specs) > 0 {
+		u.decls.Decls = append([]ast.Decl{&ast.GenDecl{Tok: token.IMPORT, Lparen: 1, Specs: specs}}, u.decls.Decls...)
+	}
+	return len(specs) > 0
+}
+
 // localName returns the name by which a cell uses an import.
 func (u *unit) localName(s *ast.ImportSpec) string {
 	if s.Name != nil {
@@ -84,7 +105,13 @@ func (u *unit) localName(s *ast.ImportSpec) string {
 
 // guess returns the path of a package by its name and by the names that the cell uses of it.
 func (u *unit) guess(name string, selected []string) string {
-	for _, path := range u.state.packages.Named(name) {
+	return u.choose(u.state.packages.Named(name), selected)
+}
+
+// choose returns the first of several packages that has the names which the cell uses, or else the
+// first.
+func (u *unit) choose(paths, selected []string) string {
+	for _, path := range paths {
 		p, err := u.state.packages.Import(path)
 		if err != nil {
 			continue
@@ -97,7 +124,7 @@ func (u *unit) guess(name string, selected []string) string {
 			return path
 		}
 	}
-	if paths := u.state.packages.Named(name); len(paths) > 0 {
+	if len(paths) > 0 {
 		return paths[0] // the compiler then says what the package does not have
 	}
 	return ""

@@ -68,6 +68,8 @@ type Packages interface {
 	// Named lists the import paths of the packages of that name which cells may use without an
 	// import, the likeliest first.
 	Named(name string) []string
+	// Others lists likewise the packages that must be compiled first.
+	Others(name string) []string
 }
 
 // NewState returns the state of a kernel that has run no cell.
