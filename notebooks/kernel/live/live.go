@@ -74,19 +74,29 @@ func New(ctx context.Context, o Options) *Kernel {
 	}
 	go func() {
 		defer close(k.prepared)
-		k.tools, k.failure = prepare(ctx, o.Module, o.Cache, o.Offered)
-		if k.failure == nil {
-			// The cache may be emptied while the kernel runs.
-			if own := filepath.Join(o.Scratch, "host"); os.Link(k.tools.program, own) == nil {
-				k.tools.program = own
-			}
-			k.state = cells.NewState(k.tools)
-			for _, path := range o.Offered { // the first cell then finds them read
-				_, _ = k.tools.Import(path)
-			}
-		}
+		k.failure = k.prepare(ctx)
 	}()
 	return k
+}
+
+// prepare prepares the tools and an empty state.
+func (k *Kernel) prepare(ctx context.Context) error {
+	o := k.options
+	tools, err := prepare(ctx, o.Module, o.Cache, o.Offered)
+	if err != nil {
+		return err
+	}
+	own := filepath.Join(o.Scratch, "host") // the cache may be emptied while the kernel runs
+	_ = os.Remove(own)
+	if os.Link(tools.program, own) == nil {
+		tools.program = own
+	}
+	k.tools, k.state = tools, cells.NewState(tools)
+	k.archives, k.symbols = map[string]string{}, symbols{}
+	for _, path := range o.Offered { // the first cell then finds them read
+		_, _ = tools.Import(path)
+	}
+	return nil
 }
 
 // Warm compiles the packages that cells use and links the host, so that a kernel starts at once. On
@@ -361,17 +371,17 @@ func (k *Kernel) ChangeFolder(folder string) {
 	}
 }
 
-// Reset ends the host and forgets all names. It returns the variables that were lost.
-func (k *Kernel) Reset() []string {
-	if k.Ready(context.Background()) != nil {
-		return nil
+// Reset ends the host and forgets all names. Packages that have changed since are compiled again. It
+// returns the variables that were lost.
+func (k *Kernel) Reset(ctx context.Context) ([]string, error) {
+	if err := k.Ready(ctx); err != nil {
+		return nil, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	lost := k.state.Variables()
 	k.end()
-	k.state, k.archives, k.symbols = cells.NewState(k.tools), map[string]string{}, symbols{}
-	return lost
+	return lost, k.prepare(ctx)
 }
 
 // end ends the host.

@@ -252,3 +252,19 @@ func TestSplitter(t *testing.T) {
 		t.Errorf("a mark cuts %q", got)
 	}
 }
+
+// Reset forgets all names, and the next cell starts anew.
+func TestReset(t *testing.T) {
+	k := newKernel(t)
+	run(t, k, 1, "import m \"math\"\nx, y := 1, m.Pi")
+	lost, err := k.Reset(context.Background())
+	if err != nil || strings.Join(lost, " ") != "x y" {
+		t.Errorf("lost: %v, %v", lost, err)
+	}
+	if err := k.Run(2, "x", &recorder{}); err == nil || !strings.Contains(err.Error(), "undefined: x") {
+		t.Errorf("after a reset x is: %v", err)
+	}
+	if r := run(t, k, 3, "x := \"new\"\nx"); r.result["text/plain"] != "new" {
+		t.Errorf("after a reset a cell shows %v", r.result)
+	}
+}

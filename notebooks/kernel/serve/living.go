@@ -278,7 +278,7 @@ func (l *living) follow(special string) {
 		l.kernel.ChangeFolder(found[1])
 	}
 	if regexp.MustCompile(`(?m)^%reset\b`).MatchString(special) {
-		l.kernel.Reset()
+		_, _ = l.kernel.Reset(l.back.Life) // GoNB tells the user that all is forgotten
 	}
 }
 

@@ -90,10 +90,10 @@ func inUnits(bytes int64) string {
 
 // reset forgets everything that cells have declared.
 func (l *living) reset(ctx context.Context, _ []string, out *Output) error {
-	if err := l.kernel.Ready(ctx); err != nil {
+	lost, err := l.kernel.Reset(ctx)
+	if err != nil {
 		return err
 	}
-	lost := l.kernel.Reset()
 	if len(lost) == 0 {
 		out.Print("there were no variables\n")
 		return nil
