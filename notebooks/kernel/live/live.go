@@ -1,20 +1,17 @@
 // Package live runs the cells of a notebook so that their values live on.
 //
 // A Kernel has a state of living names, which package cells compiles cells against, and a process,
-// the host, which holds the values (process.go). A cell becomes a plugin (toolchain.go), which the
-// host loads and runs. What the cell writes and displays goes to the cell's Output (outputs.go). A
-// cell that ends the host, by os.Exit or by a panic in a goroutine of its own, loses all values;
-// the next cell starts a new host.
+// the host, which holds the values (process.go). A cell becomes a plugin (run.go, toolchain.go),
+// which the host loads and runs. What the cell writes and displays goes to the cell's Output
+// (outputs.go). A cell that ends the host, by os.Exit or by a panic in a goroutine of its own,
+// loses all values; the next cell starts a new host.
 package live
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -62,6 +59,7 @@ type Kernel struct {
 type Failure struct {
 	wire.Ended
 	Lost []string // the variables that have died with the host
+	Dump string   // Go's own account of all goroutines, if a fatal error ended the host
 }
 
 func (f *Failure) Error() string { return f.Text }
@@ -138,6 +136,7 @@ func (k *Kernel) Run(number int, code string, out Output) error {
 		k.stop = nil
 		k.processMu.Unlock()
 	}()
+	k.noticeEnd(out)
 	c, err := k.state.Compile(number, code)
 	if err != nil {
 		return err
@@ -154,126 +153,6 @@ func (k *Kernel) Run(number int, code string, out Output) error {
 		return err
 	}
 	return k.execute(c, plugin, out)
-}
-
-// build compiles and links a cell.
-func (k *Kernel) build(ctx context.Context, c *cells.Cell) (plugin string, err error) {
-	base := filepath.Join(k.options.Scratch, strings.ReplaceAll(c.Path, "/", "-"))
-	source, archive, config := base+".go", base+".a", filepath.Join(k.options.Scratch, "importcfg")
-	err = errors.Join(os.WriteFile(source, []byte(c.Source), 0o600), k.tools.importConfig(config, k.archives))
-	if err != nil {
-		return "", err
-	}
-	if err := k.tools.compile(ctx, c.Path, config, source, archive); err != nil {
-		var failed *toolError
-		if errors.As(err, &failed) {
-			return "", compilerError(c.Number, failed.output)
-		}
-		return "", err
-	}
-	plugin = base + ".so"
-	if err := k.tools.linkPlugin(ctx, c.Path, archive, plugin, k.archives, k.symbols); err != nil {
-		return "", err
-	}
-	k.archives[c.Path] = archive
-	if err := k.symbols.add(plugin, func(name string) bool { return k.isOwn(c, name) }); err != nil {
-		return "", err
-	}
-	return plugin, nil
-}
-
-// isOwn reports whether a symbol of a cell's plugin is the cell's, and not the host's.
-func (k *Kernel) isOwn(c *cells.Cell, name string) bool {
-	if strings.HasPrefix(name, "type:") {
-		_, known := k.tools.symbols[name]
-		return !known
-	}
-	return strings.Contains(name, c.Path)
-}
-
-// compilerError turns the compiler's output into the problems of a cell.
-func compilerError(number int, output string) error {
-	e := &cells.Error{Cell: number}
-	prefix := cells.FileName(number) + ":"
-	for line := range strings.Lines(output) {
-		line = strings.TrimRight(strings.ReplaceAll(line, cells.Mark, ""), "\n")
-		rest, ok := strings.CutPrefix(line, prefix)
-		p := cells.Problem{Text: line}
-		if ok {
-			at, text, _ := strings.Cut(rest, ": ")
-			row, _, _ := strings.Cut(at, ":")
-			p.Line, _ = strconv.Atoi(row)
-			p.Text = text
-		}
-		e.Problems = append(e.Problems, p)
-	}
-	return e
-}
-
-// execute runs a cell's plugin in the host.
-func (k *Kernel) execute(c *cells.Cell, plugin string, out Output) error {
-	p, err := k.host(out)
-	if err != nil {
-		return err
-	}
-	request := wire.Run{Cell: c.Number, Plugin: plugin, Args: c.Args}
-	ended, err := p.run(request, out)
-	if err == nil && ended.Kind == wire.Unloaded && strings.Contains(ended.Text, "undefined symbol") {
-		// The cell uses what the linker has left out of the host.
-		request.Plugin = strings.TrimSuffix(plugin, ".so") + "-whole.so"
-		if err := k.tools.linkWhole(context.Background(), c.Path, k.archives[c.Path], request.Plugin); err != nil {
-			return err
-		}
-		ended, err = p.run(request, out)
-	}
-	var gone *hostEnded
-	if errors.As(err, &gone) {
-		return k.bury(gone, c)
-	}
-	if err != nil {
-		return err
-	}
-	if ended.Kind == wire.Unloaded {
-		return &cells.Unsupported{Why: ended.Text}
-	}
-	k.state.Commit(c)
-	if ended.Kind == wire.Done {
-		return nil
-	}
-	ended.Text = cleaned(ended.Text)
-	for i, call := range ended.Trace {
-		ended.Trace[i] = cleaned(call)
-	}
-	return &Failure{Ended: ended}
-}
-
-// bury says what has died with a host, and forgets it.
-func (k *Kernel) bury(gone *hostEnded, c *cells.Cell) error {
-	lost := k.state.Variables()
-	for _, name := range c.Variables() {
-		if !slices.Contains(lost, name) {
-			lost = append(lost, name)
-		}
-	}
-	k.processMu.Lock()
-	interrupted := k.interrupted
-	k.processMu.Unlock()
-	k.forget()
-	f := &Failure{Ended: gone.describe(), Lost: lost}
-	if interrupted {
-		f.Ended = wire.Ended{Kind: wire.Interrupted, Text: fmt.Sprintf(
-			"the cell went on for %s after the interrupt, so its process was ended", Grace)}
-	}
-	if len(lost) > 0 {
-		f.Text += "; lost: " + strings.Join(lost, ", ")
-	}
-	return f
-}
-
-// forget drops the names of a host that has ended. Imports stay.
-func (k *Kernel) forget() {
-	k.state = k.state.Renewed()
-	k.archives, k.symbols = map[string]string{}, symbols{}
 }
 
 // host returns the running host, or starts one.
@@ -371,8 +250,8 @@ func (k *Kernel) ChangeFolder(folder string) {
 	}
 }
 
-// Reset ends the host and forgets all names. Packages that have changed since are compiled again. It
-// returns the variables that were lost.
+// Reset ends the host and forgets all names. Packages that have changed since are compiled again.
+// It returns the variables that were lost.
 func (k *Kernel) Reset(ctx context.Context) ([]string, error) {
 	if err := k.Ready(ctx); err != nil {
 		return nil, err

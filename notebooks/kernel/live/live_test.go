@@ -195,12 +195,33 @@ func TestAnEndedHostSaysWhatIsLost(t *testing.T) {
 		err := k.Run(2, c.code, &recorder{})
 		var f *Failure
 		if !errors.As(err, &f) || f.Kind != c.kind || !strings.Contains(f.Text, c.text) ||
-			!strings.Contains(strings.Join(f.Lost, " "), "kept") {
+			!strings.Contains(strings.Join(f.Lost, " "), "kept") || (c.kind == "Panic") != (f.Dump != "") {
 			t.Errorf("%q fails with %v: %+v", c.code, err, f)
 		}
 		if err := k.Run(3, "kept", &recorder{}); err == nil || !strings.Contains(err.Error(), "undefined: kept") {
 			t.Errorf("after %q the value is: %v", c.code, err)
 		}
+	}
+}
+
+// A host that a goroutine ends after its cell is missed by the next cell, which runs without its
+// names.
+func TestAHostThatEndsBetweenCells(t *testing.T) {
+	k := newKernel(t)
+	run(t, k, 1, "kept := 1\ngo func() {\n\ttime.Sleep(200 * time.Millisecond)\n\tpanic(\"late\")\n}()")
+	<-k.process.gone
+	r := run(t, k, 2, "1 + 1")
+	if got := r.stream("stderr"); r.result["text/plain"] != "2" || !strings.Contains(got, "late") ||
+		!strings.Contains(got, "cell 1, line 4") || !strings.Contains(got, "lost: kept") {
+		t.Errorf("the next cell shows %v and writes %q", r.result, got)
+	}
+}
+
+// What looks like a fatal error, and is none, is shown.
+func TestWritingPanic(t *testing.T) {
+	r := run(t, newKernel(t), 1, "fmt.Fprintln(os.Stderr, \"panic: no panic\")")
+	if r.stream("stderr") != "panic: no panic\n" {
+		t.Errorf("the cell writes %q", r.stream("stderr"))
 	}
 }
 

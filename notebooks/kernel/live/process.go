@@ -36,6 +36,7 @@ type process struct {
 	ended   *wire.Ended
 	marks   int       // of the two that end a cell
 	tail    string    // the end of what was written to stderr
+	held    string    // text of stderr that looks like the end of the host, not yet passed on
 	finish  chan bool // receives when the running cell has ended
 
 	values chan []wire.Value
@@ -46,6 +47,7 @@ type process struct {
 type hostEnded struct {
 	state *os.ProcessState
 	tail  string
+	dump  string // the runtime's own account of a fatal error
 }
 
 func (e *hostEnded) Error() string {
@@ -150,12 +152,43 @@ func (p *process) write(name, text string) {
 	p.mu.Lock()
 	out := p.out
 	if name == "stderr" {
-		p.tail += text
-		p.tail = p.tail[max(0, len(p.tail)-tailLength):]
+		text = p.hold(text)
 	}
 	p.mu.Unlock()
-	if out != nil {
+	if out != nil && text != "" {
 		out.Stream(name, text)
+	}
+}
+
+// hold keeps the text of a fatal error back, since the cell's error says it better. It returns what
+// is passed on. The caller holds the lock.
+func (p *process) hold(text string) string {
+	if p.tail += text; len(p.tail) > tailLength {
+		p.tail = p.tail[len(p.tail)-tailLength:]
+	}
+	at := 0
+	if p.held == "" {
+		begin := fatal.FindStringIndex(text)
+		if begin == nil {
+			return text
+		}
+		at = begin[0]
+	}
+	if p.held += text[at:]; len(p.held) > tailLength {
+		text, p.held = text[:at]+p.held, ""
+		return text
+	}
+	return text[:at]
+}
+
+// release passes on what was held back, if the host goes on.
+func (p *process) release() {
+	p.mu.Lock()
+	out, text := p.out, p.held
+	p.held = ""
+	p.mu.Unlock()
+	if out != nil && text != "" {
+		out.Stream("stderr", text)
 	}
 }
 
@@ -244,14 +277,22 @@ func (p *process) run(r wire.Run, out Output) (wire.Ended, error) {
 	p.request(wire.Request{Run: &r})
 	select {
 	case <-p.finish:
+		p.release()
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		return *p.ended, nil
 	case <-p.gone:
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return wire.Ended{}, &hostEnded{p.cmd.ProcessState, p.tail}
+		return wire.Ended{}, &hostEnded{p.cmd.ProcessState, p.tail, p.held}
 	}
+}
+
+// end returns how a host ended that no cell has ended.
+func (p *process) end() *hostEnded {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return &hostEnded{p.cmd.ProcessState, p.tail, p.held}
 }
 
 // describe asks the host for its values.

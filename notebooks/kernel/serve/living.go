@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
 	"maps"
 	"os"
 	"path/filepath"
@@ -197,6 +198,13 @@ func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any 
 	case errors.As(err, &foreign):
 		l.note(m, fmt.Sprintf("GoNB runs this cell, without the living values: %s\n", foreign.Why))
 		return l.lend(m, code)
+	}
+	var failure *live.Failure
+	if errors.As(err, &failure) && failure.Dump != "" {
+		out.Display(map[string]any{
+			"text/html":  "<details><summary>all goroutines</summary><pre>" + html.EscapeString(failure.Dump) + "</pre></details>",
+			"text/plain": "",
+		}, "")
 	}
 	l.cellMu.Lock()
 	content := explainError(err, count, maps.Clone(l.sources))

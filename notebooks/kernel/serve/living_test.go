@@ -62,7 +62,8 @@ func TestLivingKernel(t *testing.T) {
 		{code: "gonbui.DisplayHTML(\"<b>shown</b>\")\nfigure.NewTable(nil, []any{\"t\", 2})", result: "t  2\n"},
 		{code: "%%script bash\necho bash", stdout: "bash\n"},
 		{code: "\n!false\nfmt.Println(\"not this\")", ename: "ShellError", evalue: "cell 14, line 2: exit status 1"},
-		{code: "%eqflw", ename: "MagicError", evalue: "cell 15, line 1: \"%eqflw\" is no magic; %eqflow help and %help list them"},
+		{code: "%eqflw", ename: "MagicError",
+			evalue: "cell 15, line 1: \"%eqflw\" is no magic; %eqflow help and %help list them"},
 		{code: "%% fmt.Println(x)", stdout: "20\n"},
 	} {
 		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
