@@ -129,7 +129,8 @@ func (k *Kernel) bury(gone *hostEnded, c *cells.Cell) error {
 	return f
 }
 
-// noticeEnd forgets the names of a host that has ended since the last cell, by a goroutine of its own.
+// noticeEnd forgets the names of a host that has ended since the last cell, by a goroutine of its
+// own.
 func (k *Kernel) noticeEnd(out Output) {
 	k.processMu.Lock()
 	p := k.process

@@ -201,10 +201,8 @@ func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any 
 	}
 	var failure *live.Failure
 	if errors.As(err, &failure) && failure.Dump != "" {
-		out.Display(map[string]any{
-			"text/html":  "<details><summary>all goroutines</summary><pre>" + html.EscapeString(failure.Dump) + "</pre></details>",
-			"text/plain": "",
-		}, "")
+		page := "<details><summary>all goroutines</summary><pre>" + html.EscapeString(failure.Dump) + "</pre></details>"
+		out.Display(map[string]any{"text/html": page, "text/plain": ""}, "")
 	}
 	l.cellMu.Lock()
 	content := explainError(err, count, maps.Clone(l.sources))

@@ -50,13 +50,12 @@ func newProxy(f *front, back *gonb.Channels, kernel *gonb.Kernel, l Launch) *pro
 	return &proxy{
 		front: f, back: back, kernel: kernel, launch: l,
 		ended: make(chan struct{}), cells: map[string]*cell{}, pending: map[string]*gonb.Message{},
-		toGoNB: &private{Socket: back.Shell},
 	}
 }
 
 // run passes messages on until the kernel is shut down, GoNB ends or ctx ends.
 func (p *proxy) run(ctx context.Context) error {
-	shell, control := p.toGoNB, &private{Socket: p.back.Control}
+	shell, control := p.toGoNB, &private{Socket: p.back.Control} // living cells send too
 	stdin := &private{Socket: p.back.Stdin}
 	go p.forward(p.shell, shell, gonb.Requests, p.shellRequest)
 	go p.forward(p.control, control, gonb.Requests, p.controlRequest)

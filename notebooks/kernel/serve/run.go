@@ -85,7 +85,7 @@ func (l Launch) serve(ctx context.Context, f *front, kernel *gonb.Kernel) error 
 	}
 	defer back.Close()
 	p := newProxy(f, back, kernel, l)
-	p.broken = broken
+	p.broken, p.toGoNB = broken, &private{Socket: back.Shell}
 	if l.Live && broken == nil {
 		if p.living, err = newLiving(ctx, p); err != nil {
 			return err
