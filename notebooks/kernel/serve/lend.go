@@ -99,7 +99,7 @@ func (l *living) takes(m *gonb.Message) (taken bool) {
 }
 
 // lineFailure matches what GoNB writes when a line that begins with ! or % has failed.
-var lineFailure = regexp.MustCompile(`^(exit status \d+\n|"%\S*" unknown or not implemented yet\.)$`)
+var lineFailure = regexp.MustCompile(`^(exit status \d+\n|signal: [a-z ]+\n|"%\S*" unknown or not implemented yet\.)$`)
 
 // lineError returns the content of the error of a line that begins with ! or %.
 func lineError(code string, count int, failure string) map[string]any {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
 )
@@ -37,6 +38,9 @@ func summary(v reflect.Value) (s string) {
 			s = fmt.Sprint("its String panics: ", r)
 		}
 	}()
+	if source, ok := v.Interface().(figure.ConfigurationSource); ok && v.Kind() == reflect.Struct {
+		return summary(reflect.ValueOf(source.Configurations()))
+	}
 	if b, ok := v.Interface().(particle.Batch); ok {
 		return fmt.Sprintf("%d configurations of %d particles in %d dimensions", b.Len(), b.N, b.D)
 	}
