@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
 // hostMain returns the main package of the host. It names everything that cells may use, since the
@@ -37,7 +39,7 @@ func (t *toolchain) keeps(path string) bool {
 	}
 	for _, prefix := range []string{
 		"github.com/janpfeifer/gonb/gonbui", "github.com/gomlx/gomlx/core/graph", "gonum.org/v1/gonum/stat",
-		strings.TrimSuffix(module, "kernel/live/"),
+		gonb.Module + "/",
 	} {
 		if strings.HasPrefix(path, prefix) {
 			return isPublic(path) && !strings.Contains(path, "/kernel/live/")

@@ -270,6 +270,7 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 	for _, path := range slices.Sorted(maps.Keys(t.archives)) {
 		fmt.Fprintln(sum, path, t.archives[path])
 	}
+	fmt.Fprintln(sum, slices.Sorted(maps.Keys(t.offered)))
 	folder := filepath.Join(cache, "live-"+hex.EncodeToString(sum.Sum(nil)[:8]))
 	program := filepath.Join(folder, "host")
 	if err := os.MkdirAll(folder, 0o755); err != nil {

@@ -108,8 +108,8 @@ opened.Close()
 _, _, _ = eqflow.Generator{Target: target.DW4(), Flow: flow.Continuous{}}, train.Settings{}, figure.Axes{}`
 
 // Warm fills Go's build cache with the packages that cells link, built with the cells' flags, so
-// that the first cell of the first notebook starts at once. On a fresh machine it takes a minute or
-// two.
+// that the first cell of the first notebook starts at once. On a fresh machine it takes some
+// minutes.
 func Warm(ctx context.Context, tools gonb.Toolchain, root string) error {
 	client, err := gonb.Open(ctx, tools, root, nil)
 	if err != nil {
