@@ -14,11 +14,14 @@ import (
 
 // readData reads configurations that count alike, for training and scoring. Configurations that
 // cannot be of the system are refused, or left out. The user learns which configurations were left
-// out, of log-weights that are not used, and of energies that are unlikely for the system.
-func readData(cmd *cobra.Command, t target.Target, path string, leaveOut bool) (particle.Batch, error) {
+// out, of log-weights that are not used, and of energies that are unlikely for the system. doubt
+// says why the data cannot be a fair sample of the system; it is empty if they can.
+func readData(
+	cmd *cobra.Command, t target.Target, path string, leaveOut bool,
+) (data particle.Batch, doubt string, err error) {
 	set, err := readFor(t, path)
 	if err != nil {
-		return particle.Batch{}, err
+		return data, "", err
 	}
 	if w, err := set.LogWeights(); err != nil || w != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %s: its weights are not used; all configurations count alike\n", path)
@@ -28,16 +31,15 @@ func readData(cmd *cobra.Command, t target.Target, path string, leaveOut bool) (
 	possible := check.possible()
 	switch {
 	case len(possible) == 0:
-		return particle.Batch{}, fmt.Errorf("%s: %s; give data of %s", path, check.impossibleText(), t.Name())
+		return data, "", fmt.Errorf("%s: %s; give data of %s", path, check.impossibleText(), t.Name())
 	case len(possible) < set.Batch.Len() && !leaveOut:
-		return particle.Batch{}, fmt.Errorf("%s: holds %s; remove it", path, check.impossibleText())
+		return data, "", fmt.Errorf("%s: holds %s; remove it", path, check.impossibleText())
 	}
 	if len(possible) < set.Batch.Len() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: warning: %s: left out %s\n", path, check.impossibleText())
 		set.Batch = set.Batch.Select(possible)
 	}
-	check.warn(cmd, path)
-	return set.Batch, nil
+	return set.Batch, check.warn(cmd, path), nil
 }
 
 // showRemark prints that a file does not hold exactly what was written, if so.

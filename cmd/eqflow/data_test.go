@@ -159,7 +159,13 @@ func TestUnlikelyData(t *testing.T) {
 	} {
 		path := arraysFile(t, c.x)
 		_, train := mustRun(t, training+path+" --out "+t.TempDir())
-		_, eval := mustRun(t, scoring+path)
+		stdout, eval := mustRun(t, scoring+path)
+		if !strings.Contains(stdout, "NOT TRUSTWORTHY: the data are no fair sample: its energies") {
+			t.Errorf("%s: stdout is %q", name, stdout)
+		}
+		if stdout, _ := mustRun(t, scoring+path+" --equilibrium=false"); strings.Contains(stdout, "no fair sample") {
+			t.Errorf("%s, for no fair sample: stdout is %q", name, stdout)
+		}
 		for _, stderr := range []string{train, eval} {
 			if !strings.Contains(stderr, c.says) || !strings.Contains(stderr, "about -22.54 kT is expected for dw4") {
 				t.Errorf("%s: stderr is %q", name, stderr)

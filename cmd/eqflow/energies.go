@@ -79,14 +79,23 @@ func (c energyCheck) impossibleText() string {
 		which, c.target.Name(), c.median)
 }
 
-// warn prints a line if the energies are not those of the system.
-func (c energyCheck) warn(cmd *cobra.Command, path string) {
+// doubt says why the configurations cannot be a fair sample of the system. It is empty if they can.
+func (c energyCheck) doubt() string {
 	expected, tolerance := expectedEnergy(c.target)
 	if len(c.impossible) == len(c.u) || !(math.Abs(c.median-expected) > tolerance) {
-		return
+		return ""
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: warning: %s: its energies have a median of %.4g kT, and about %.4g kT is "+
-		"expected for %s%s\n", path, c.median, expected, c.target.Name(), c.guess(expected, tolerance))
+	return fmt.Sprintf("its energies have a median of %.4g kT, and about %.4g kT is expected for %s%s",
+		c.median, expected, c.target.Name(), c.guess(expected, tolerance))
+}
+
+// warn prints and returns the doubt.
+func (c energyCheck) warn(cmd *cobra.Command, path string) string {
+	doubt := c.doubt()
+	if doubt != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: warning: %s: %s\n", path, doubt)
+	}
+	return doubt
 }
 
 // mostSearched bounds the particles of a system whose minima are searched.

@@ -146,7 +146,7 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if err := checkMemory("samples (--samples)", *o.evaluation.Samples, numbersPerSample(model), ""); err != nil {
 		return err
 	}
-	batch, err := readData(cmd, model.Target, o.data, true)
+	batch, doubt, err := readData(cmd, model.Target, o.data, true)
 	if err != nil {
 		return asInput(err)
 	}
@@ -156,6 +156,7 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if err := o.readVariables(model, batch); err != nil {
 		return asInput(err)
 	}
+	o.evaluation.Doubt = doubt
 	end := watch(cmd, model)
 	report, err := model.Evaluate(batch, o.evaluation)
 	end()

@@ -43,7 +43,8 @@ func checkOutput(path string, force bool) error {
 		return inputErrorf("%s: its folder does not exist; make it with mkdir -p %s", path, folder)
 	}
 	err = atomic.Probe(folder)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+	refused := func(kind error) bool { return errors.Is(err, kind) }
+	if slices.ContainsFunc([]error{fs.ErrPermission, syscall.EROFS, fs.ErrNotExist}, refused) { // /proc says ENOENT
 		return inputErrorf("%s: its folder cannot be written (%w); give another one", path, err)
 	} else if err != nil {
 		return fmt.Errorf("%s: its folder cannot be written (%w); check space and the disk", path, err)

@@ -16,7 +16,8 @@ the code has moved or its versions have changed.
 
 With --prefix or --sys-prefix, root installs for every user: the program, GoNB, a copy of the code,
 the Go modules, their compiled packages and XLA for the CPU go to lib/eqflow below the prefix, about
-1.3 GB. The go command must be one that every user can run.`
+1.1 GB. This compiles everything once more, for several minutes. The go command must be one that
+every user can run.`
 
 // newKernelInstallCommand installs the kernel for Jupyter.
 func newKernelInstallCommand() *cobra.Command {

@@ -257,7 +257,7 @@ func (o *trainOptions) read(cmd *cobra.Command, t target.Target) (data train.Dat
 			"leave --data out, or use --objective mixture", o.settings.Objective, o.data)
 	}
 	if o.data != "" {
-		if data.Train, err = readData(cmd, t, o.data, false); err != nil {
+		if data.Train, _, err = readData(cmd, t, o.data, false); err != nil {
 			return data, err
 		}
 	} else if !o.settings.Objective.DataFree() {
@@ -265,7 +265,7 @@ func (o *trainOptions) read(cmd *cobra.Command, t target.Target) (data train.Dat
 			"--objective %s", objectiveNames(train.Objective.DataFree))
 	}
 	if o.validation != "" {
-		data.Validation, err = readData(cmd, t, o.validation, false)
+		data.Validation, _, err = readData(cmd, t, o.validation, false)
 	} else if o.settings.EarlyStop {
 		err = fmt.Errorf("--early-stop needs --validation FILE")
 	}

@@ -23,6 +23,9 @@ type Options struct {
 	// Equilibrium states that the data are a fair sample of the target. The target's entropy is
 	// then a lower bound of the NLL. Data of a single metastable state may lie lower.
 	Equilibrium bool
+	// Doubt says why the data cannot be a fair sample after all. If it is not empty, the verdict on
+	// a fair sample is withdrawn.
+	Doubt string
 	// Bootstrap is the number of resamplings for the errors. Default 200.
 	Bootstrap int
 	// Compare is the number of samples to compare with as many data. Default 2000, 0 for none. The
@@ -89,6 +92,9 @@ func (c Candidate) Evaluate(data particle.Batch, o Options) (Report, error) {
 		return r, err
 	}
 	r.judgeAdaptively()
+	if o.Equilibrium && o.Doubt != "" {
+		r.Trustworthy, r.Why = false, "the data are no fair sample: "+o.Doubt
+	}
 	samples := 20000
 	if o.Samples != nil {
 		samples = *o.Samples

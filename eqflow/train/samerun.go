@@ -66,7 +66,9 @@ func settingsDiffer(theirs, mine Manifest) (out []string) {
 		out = append(out, fmt.Sprintf("objective %s, not %s", a.Objective, b.Objective))
 		a.Objective = b.Objective
 	}
-	a.Seed, b.Seed = theirs.Seed, mine.Seed
+	if a.Seed == b.Seed && theirs.Seed != mine.Seed { // a seed that changed for both is named once
+		out = append(out, fmt.Sprintf("seed of the first parameters %d, not %d", theirs.Seed, mine.Seed))
+	}
 	return append(out, partsThatDiffer(a, b)...)
 }
 

@@ -27,6 +27,7 @@ func TestRefusalNamesWhatDiffers(t *testing.T) {
 	}
 	for want, change := range map[string]func(*train.Run, *train.Data, *flow.Config){
 		"other settings (steps 4, not 6)":                  set(func(r *train.Run) { r.Steps, r.ValidateEvery = 6, 6 }),
+		"other settings (seed 5, not 7)":                   set(func(r *train.Run) { r.Seed = 7 }),
 		"other settings (learning rate 0.01, not 0.02)":    set(func(r *train.Run) { r.LearningRate = 0.02 }),
 		"other settings (average 0.999, not 0.5)":          set(func(r *train.Run) { r.Average = &half }),
 		"other settings (optimizer the default, not muon)": set(func(r *train.Run) { r.Optimizer = train.Muon }),
@@ -35,6 +36,7 @@ func TestRefusalNamesWhatDiffers(t *testing.T) {
 		) {
 			r.Objective, d.Train = train.Energy{}, d.Train.Slice(0, 0)
 		},
+		"other settings (seed of the first parameters 1, not 4)": set(func(*train.Run) {}),
 		"other data": func(_ *train.Run, d *train.Data, _ *flow.Config) {
 			d.Train = d.Train.Slice(0, 99)
 		},
@@ -50,7 +52,11 @@ func TestRefusalNamesWhatDiffers(t *testing.T) {
 	} {
 		r, d, f := run, data, flow.Config(eqflowtest.Small)
 		change(&r, &d, &f)
-		_, err := eqflowtest.Model(t, xlatest.OpenGo(t), f).Train(t.Context(), d, r)
+		m := eqflowtest.Model(t, xlatest.OpenGo(t), f)
+		if strings.Contains(want, "first parameters") {
+			m.Seed += 3
+		}
+		_, err := m.Train(t.Context(), d, r)
 		whole := "eqflow: the folder holds another model: " + filepath.Join(folder, "model.npz") +
 			" was trained with " + want + "; give another folder, or remove this one"
 		if !errors.Is(err, train.ErrOtherModel) || err.Error() != whole {

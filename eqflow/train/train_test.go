@@ -243,7 +243,7 @@ func TestTrainingContinues(t *testing.T) {
 func TestCouplingNeedsTwoCoordinates(t *testing.T) {
 	backend, trap := xlatest.OpenGo(t).Backend, target.Harmonic{N: 2, D: 1}
 	_, err := eqflow.New(backend, eqflow.Generator{Target: trap, Flow: flow.Coupling{}})
-	if err == nil || !strings.Contains(err.Error(), "needs 2 coordinates") {
+	if err == nil || !strings.Contains(err.Error(), "splits the coordinates") {
 		t.Errorf("error is %v", err)
 	}
 	if _, err := eqflow.New(backend, eqflow.Generator{Target: trap, Flow: eqflowtest.Small}); err != nil {

@@ -65,9 +65,12 @@ func guard() int {
 		return 1
 	}
 	fmt.Fprintln(a.report, started, a.program)
-	a.run(readCommands(), children, stops)
+	commands := readCommands()
+	a.run(commands, children, stops)
 	a.endAll()
 	if folder != "" {
+		for range commands { // the owner still reads the program's log there
+		}
 		_ = os.RemoveAll(folder)
 	}
 	return 0

@@ -17,7 +17,7 @@ type Options struct {
 	Dir     string // working folder
 	Env     []string
 	Log     *os.File // receives the output
-	// Folder is removed when this process ends without End. It may be empty.
+	// Folder is removed by End, or when this process ends without End. It may be empty.
 	Folder string
 	// Grace is the time that the program has to end after a SIGTERM. Zero kills it at once.
 	Grace time.Duration

@@ -16,6 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -48,12 +49,8 @@ func TestClaims(t *testing.T) {
 	l.Claim("ESS", "≥ 27", false, "%d", 20)
 	l.Claim("NLL", Shown, true, "%.1f", 8.0)
 	l.Claim("ESS", "≥ 27", true, "%d", 30)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got []Claim
-	if err := json.Unmarshal(text, &got); err != nil {
+	if err := atomic.ReadJSON(path, &got); err != nil {
 		t.Fatal(err)
 	}
 	want := []Claim{{"03", "NLL", Shown, "8.0", true}, {"03", "ESS", "≥ 27", "30", true}}

@@ -5,6 +5,7 @@ package serve
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -281,4 +282,12 @@ func tryFiftyClients(k *attacked) string {
 	}
 	all.Wait()
 	return fmt.Sprintf("%d clients run a cell each: %d are served", clients, served.Load())
+}
+
+// handshake makes the handshake, and reads the kernel's.
+func (a *attacker) handshake(kind, identity string) *attacker {
+	a.put(greeting, ready(kind, identity))
+	_ = a.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_, _ = io.ReadFull(a.in, make([]byte, 64)) // what follows is of no interest
+	return a
 }

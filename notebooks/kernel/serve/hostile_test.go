@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -74,14 +73,6 @@ func ready(kind, identity string) []byte {
 		body = append(binary.BigEndian.AppendUint32(body, uint32(len(p[1]))), p[1]...)
 	}
 	return append([]byte{4, byte(len(body))}, body...)
-}
-
-// handshake makes the handshake, and reads the kernel's.
-func (a *attacker) handshake(kind, identity string) *attacker {
-	a.put(greeting, ready(kind, identity))
-	_ = a.SetReadDeadline(time.Now().Add(20 * time.Second))
-	_, _ = io.ReadFull(a.in, make([]byte, 64)) // what follows is of no interest
-	return a
 }
 
 // hostileBytes lists what no front end sends.

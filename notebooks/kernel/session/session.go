@@ -17,7 +17,9 @@ package session
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +28,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -48,9 +51,32 @@ type Session struct {
 	opened *xla.Opened // nil until the first use
 }
 
-// Open continues the session of that name, or begins it.
+// Open continues the session of that name, or begins it. It warns if the session cannot be written.
 func Open(name string) *Session {
-	return &Session{folder: filepath.Join(Root(), checked(name))}
+	s := &Session{folder: filepath.Join(Root(), checked(name))}
+	if err := s.Probe(); err != nil {
+		warn(err.Error())
+	}
+	return s
+}
+
+// Probe returns an error if nothing can be written into the session's folder or, if that does not
+// exist, into the first folder above it that does.
+func (s *Session) Probe() error {
+	folder, err := filepath.Abs(s.folder)
+	if err != nil {
+		return unwritable(err)
+	}
+	for folder != filepath.Dir(folder) {
+		if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		folder = filepath.Dir(folder)
+	}
+	if err := atomic.Probe(folder); err != nil {
+		return unwritable(err)
+	}
+	return nil
 }
 
 // At continues the session in a folder, or begins it. opened is the backend that the session

@@ -3,6 +3,7 @@ package session_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -188,6 +189,24 @@ func TestDataAndResultsByName(t *testing.T) {
 	} {
 		if text := failure(do); !strings.Contains(text, want) {
 			t.Errorf("%q instead of %q", text, want)
+		}
+	}
+}
+
+// A session whose folder cannot be written says so when it is opened, and names the variable that
+// chooses another folder.
+func TestUnwritableFolderIsToldFirst(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for folder, refused := range map[string]bool{t.TempDir(): false, file: true, "/proc/eqflow": true} {
+		err := session.At(filepath.Join(folder, "work"), nil).Probe()
+		if (err != nil) != refused || refused && !strings.Contains(err.Error(), session.EnvOut) {
+			t.Errorf("%s: %v", folder, err)
+		}
+		if entries, _ := os.ReadDir(folder); len(entries) > 0 {
+			t.Errorf("the probe leaves %v", entries)
 		}
 	}
 }
