@@ -64,7 +64,7 @@ func installKernel(ctx context.Context, stderr io.Writer, prefix, backend string
 	if err := placeParts(ctx, line, &i); err != nil {
 		return "", err
 	}
-	stop := line.tick("compiling the packages that cells use; the first time takes a minute or two")
+	stop := line.tick("compiling the packages that cells use; the first time takes some minutes")
 	if i.Share != nil {
 		err = i.Share.Warm(ctx, i.Tools)
 	} else {

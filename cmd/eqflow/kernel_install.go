@@ -11,7 +11,7 @@ import (
 const kernelInstallHelp = `Builds GoNB and goimports in the versions of go.mod, compiles the packages that cells use, and
 registers the kernel "eqflow (Go)" with Jupyter. In a clone, cells compile against that clone.
 Elsewhere they compile against the code from which this program was built. No network is needed once
-the Go modules are on the machine. The first time takes a minute or two. Run the command again after
+the Go modules are on the machine. The first time takes some minutes. Run the command again after
 the code has moved or its versions have changed.
 
 With --prefix or --sys-prefix, root installs for every user: the program, GoNB, a copy of the code,

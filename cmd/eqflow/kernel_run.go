@@ -27,7 +27,7 @@ func newKernelRunCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			l.Program, l.Magics = binary, magics.All(binary, cache)
+			l.Program, l.Magics, l.Live = binary, magics.All(binary, cache), os.Getenv(serve.EnvLive) != "0"
 			return serve.Run(cmd.Context(), l)
 		},
 	}

@@ -1,8 +1,10 @@
 package ipynb
 
 import (
+	"encoding/json"
 	"html"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
@@ -26,8 +28,16 @@ func (c *Collector) Collect(m gonb.Message) {
 	switch m.Header.Type {
 	case "stream":
 		c.stream(text(m.Content["name"]), text(m.Content["text"]))
-	case "display_data", "execute_result":
+	case "display_data":
 		c.display(m.Content)
+	case "execute_result":
+		data, _ := m.Content["data"].(map[string]any)
+		count, _ := m.Content["execution_count"].(float64)
+		c.reportData(data)
+		c.add(map[string]any{
+			"output_type": "execute_result", "data": stored(data), "metadata": map[string]any{},
+			"execution_count": json.Number(strconv.Itoa(int(count))),
+		})
 	case "update_display_data":
 		c.update(m.Content)
 	case "error":

@@ -6,4 +6,6 @@
 // (complete.go). Every local user can connect to Jupyter's sockets, so only messages with a right
 // signature that are new are admitted (admission.go), and GoNB sees no request that it would end at
 // (gonb.Complete).
+// Cells whose values live on are run by package live (living.go), with their outputs
+// and errors (shown.go), widgets (bridge.go) and magics of their own (values.go).
 package serve

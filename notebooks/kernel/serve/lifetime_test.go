@@ -14,6 +14,9 @@ import (
 // servedVariable names the connection file of the child process.
 const servedVariable = "EQFLOW_TEST_SERVED_KERNEL"
 
+// liveVariable makes the values of the child process's kernel live on.
+const liveVariable = "EQFLOW_TEST_LIVE_KERNEL"
+
 // TestChildServes is the process that TestNothingOutlivesAKilledKernel kills.
 func TestChildServes(t *testing.T) {
 	connection := os.Getenv(servedVariable)
@@ -21,18 +24,25 @@ func TestChildServes(t *testing.T) {
 		return // only as a child of that test
 	}
 	root, tools := builtTools(t)
-	t.Fatal(Run(context.Background(), Launch{Connection: connection, Root: root, Tools: tools, Program: program}))
+	t.Fatal(Run(context.Background(), Launch{
+		Connection: connection, Root: root, Tools: tools, Program: program, Live: os.Getenv(liveVariable) != "",
+	}))
 }
 
 // A kernel that is killed without a chance to clean up leaves behind neither GoNB, nor the cell's
 // program, nor the resident helper, nor a folder.
 func TestNothingOutlivesAKilledKernel(t *testing.T) {
 	builtTools(t)
+	t.Run("GoNB", func(t *testing.T) { testNothingOutlives(t, "") })
+	t.Run("living values", func(t *testing.T) { testNothingOutlives(t, "1") })
+}
+
+func testNothingOutlives(t *testing.T, live string) {
 	dir, key := shortTemp(t), gonb.Signer(gonb.RandomToken())
 	residentFile, cellFile := filepath.Join(dir, "resident-pid"), filepath.Join(dir, "pid")
 	child := exec.Command(os.Args[0], "-test.run=^TestChildServes$")
 	child.Env = append(os.Environ(), servedVariable+"="+connectionFile(t, dir, key), "TMPDIR="+dir,
-		residentVariable+"="+residentFile)
+		residentVariable+"="+residentFile, liveVariable+"="+live)
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}

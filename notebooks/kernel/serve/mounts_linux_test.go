@@ -32,7 +32,7 @@ func TestTemporaryFolderOnAnotherFileSystem(t *testing.T) {
 			if c.fill {
 				_ = os.WriteFile(filepath.Join(folder, "much"), make([]byte, 1<<20), 0o600)
 			}
-			k := serveIn(t, shortTemp(t), folder, "")
+			k := serveIn(t, shortTemp(t), folder, "", Launch{})
 			got, _, failure := k.cell(t, "%%\nfmt.Print(os.Getenv(\"TMPDIR\"))")
 			if got == "" || filepath.Dir(got) == folder {
 				t.Errorf("the cell shows %q, %s", got, failure)

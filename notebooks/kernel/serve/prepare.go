@@ -10,6 +10,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live"
 )
 
 // imports are the packages that every cell can use without an import. Nothing else is prepared,
@@ -62,11 +63,11 @@ func runCell(ctx context.Context, client *gonb.Client, code string) error {
 
 // setModule lets the module of the cells in GoNB's folder dir compile against root.
 func setModule(ctx context.Context, dir, root string) error {
-	folders, err := filepath.Glob(filepath.Join(dir, "gonb_*"))
-	if err != nil || len(folders) != 1 {
-		return fmt.Errorf("kernel: GoNB has made %d folders for its cells, not one; restart the kernel", len(folders))
+	folder, err := moduleFolder(dir)
+	if err != nil {
+		return err
 	}
-	return writeModule(ctx, folders[0], root)
+	return writeModule(ctx, folder, root)
 }
 
 // writeModule writes the go.mod and go.sum of cells that compile against root.
@@ -107,8 +108,8 @@ opened.Close()
 _, _, _ = eqflow.Generator{Target: target.DW4(), Flow: flow.Continuous{}}, train.Settings{}, figure.Axes{}`
 
 // Warm fills Go's build cache with the packages that cells link, built with the cells' flags, so
-// that the first cell of the first notebook starts at once. On a fresh machine it takes a minute or
-// two.
+// that the first cell of the first notebook starts at once. On a fresh machine it takes some
+// minutes.
 func Warm(ctx context.Context, tools gonb.Toolchain, root string) error {
 	client, err := gonb.Open(ctx, tools, root, nil)
 	if err != nil {
@@ -118,5 +119,34 @@ func Warm(ctx context.Context, tools gonb.Toolchain, root string) error {
 	if err := prepare(ctx, client, root); err != nil {
 		return err
 	}
-	return runCell(ctx, client, warmCell)
+	if err := runCell(ctx, client, warmCell); err != nil {
+		return err
+	}
+	module, err := moduleFolder(client.Dir())
+	if err != nil {
+		return err
+	}
+	cache, err := gonb.CacheFolder()
+	if err != nil {
+		return err
+	}
+	return live.Warm(ctx, live.Options{Module: module, Cache: cache, Offered: offered()})
+}
+
+// moduleFolder returns the folder of the cells' module in GoNB's folder dir.
+func moduleFolder(dir string) (string, error) {
+	folders, err := filepath.Glob(filepath.Join(dir, "gonb_*"))
+	if err != nil || len(folders) != 1 {
+		return "", fmt.Errorf("kernel: GoNB has %d folders for its cells, not one; restart the kernel", len(folders))
+	}
+	return folders[0], nil
+}
+
+// offered returns the import paths of the packages that cells can use without an import.
+func offered() []string {
+	paths := make([]string, len(imports))
+	for i, path := range imports {
+		paths[i] = gonb.Module + "/" + path
+	}
+	return paths
 }

@@ -18,6 +18,8 @@ type proxy struct {
 	broken error         // the failure of the preparation, which every cell then shows
 	ended  chan struct{} // closed when a shutdown has been answered
 	end    sync.Once
+	living *living // runs the cells, or nil if GoNB runs all of them
+	toGoNB outlet
 
 	mu       sync.Mutex
 	cells    map[string]*cell         // with magics, by the id of their request
@@ -53,7 +55,7 @@ func newProxy(f *front, back *gonb.Channels, kernel *gonb.Kernel, l Launch) *pro
 
 // run passes messages on until the kernel is shut down, GoNB ends or ctx ends.
 func (p *proxy) run(ctx context.Context) error {
-	shell, control := &private{Socket: p.back.Shell}, &private{Socket: p.back.Control}
+	shell, control := p.toGoNB, &private{Socket: p.back.Control} // living cells send too
 	stdin := &private{Socket: p.back.Stdin}
 	go p.forward(p.shell, shell, gonb.Requests, p.shellRequest)
 	go p.forward(p.control, control, gonb.Requests, p.controlRequest)
@@ -180,6 +182,10 @@ func (p *proxy) setStatus(request *gonb.Message, state string) {
 // published restores the user's own text in a cell's echo, and adds the output of the cell's
 // magics.
 func (p *proxy) published(m *gonb.Message) (pass, changed bool) {
+	if p.living != nil {
+		p.track(m)
+		return !p.living.takes(m), true
+	}
 	changed = renumber(m.Content)
 	c := p.track(m)
 	if c == nil || m.Header.Type != "execute_input" {
@@ -251,6 +257,9 @@ func (p *proxy) shellReply(m *gonb.Message) (pass, changed bool) {
 		p.describe(m.Content)
 		return true, true
 	case "execute_reply":
+		if p.living != nil {
+			return !p.living.takes(m), true
+		}
 		p.mu.Lock()
 		delete(p.pending, m.Parent.ID)
 		c := p.cells[m.Parent.ID]

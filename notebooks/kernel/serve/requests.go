@@ -44,6 +44,10 @@ func (p *proxy) executeRequest(m *gonb.Message) (pass bool) {
 		p.refuse(m)
 		return false
 	}
+	if p.living != nil {
+		p.living.request(m)
+		return false
+	}
 	code := text(m.Content["code"])
 	rest, lines := extractMagics(code)
 	request := *m
@@ -119,6 +123,9 @@ func errorContent(err error) map[string]any {
 func (p *proxy) controlRequest(m *gonb.Message, to outlet) (pass bool) {
 	switch m.Header.Type {
 	case "interrupt_request":
+		if p.living != nil {
+			p.living.kernel.Interrupt()
+		}
 		p.mu.Lock()
 		running := p.running
 		p.mu.Unlock()

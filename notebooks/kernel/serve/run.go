@@ -23,6 +23,7 @@ type Launch struct {
 	Env        []string // further variables of the cells, "NAME=value"
 	Magics     []Magic
 	Version    string // for the banner
+	Live       bool   // values live on between cells
 }
 
 // Run serves a kernel to Jupyter. It starts GoNB on private sockets, prepares it for cells, and
@@ -84,7 +85,13 @@ func (l Launch) serve(ctx context.Context, f *front, kernel *gonb.Kernel) error 
 	}
 	defer back.Close()
 	p := newProxy(f, back, kernel, l)
-	p.broken = broken
+	p.broken, p.toGoNB = broken, &private{Socket: back.Shell}
+	if l.Live && broken == nil {
+		if p.living, err = newLiving(ctx, p); err != nil {
+			return err
+		}
+		defer p.living.kernel.Close()
+	}
 	return p.run(ctx)
 }
 

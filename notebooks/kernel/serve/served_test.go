@@ -71,11 +71,18 @@ func shortTemp(t testing.TB) string {
 func serve(t testing.TB, root string, magics ...Magic) *served {
 	t.Helper()
 	dir := shortTemp(t)
-	return serveIn(t, dir, dir, root, magics...)
+	return serveIn(t, dir, dir, root, Launch{Magics: magics})
+}
+
+// serveLive is serve for a kernel whose values live on.
+func serveLive(t testing.TB, magics ...Magic) *served {
+	t.Helper()
+	dir := shortTemp(t)
+	return serveIn(t, dir, dir, "", Launch{Magics: magics, Live: true})
 }
 
 // serveIn is serve with the sockets in the folder dir, and with a TMPDIR.
-func serveIn(t testing.TB, dir, temp, root string, magics ...Magic) *served {
+func serveIn(t testing.TB, dir, temp, root string, launch Launch) *served {
 	t.Helper()
 	here, tools := builtTools(t)
 	if root == "" {
@@ -85,10 +92,8 @@ func serveIn(t testing.TB, dir, temp, root string, magics ...Magic) *served {
 	t.Setenv("TMPDIR", temp)
 	t.Setenv(resident.EnvSocket, "") // Run sets it in this process
 	k := &served{key: key, folder: dir, ended: make(chan error, 1)}
-	launch := Launch{
-		Connection: connectionFile(t, dir, key), Root: root, Program: program, Tools: tools, Magics: magics,
-		Version: "test",
-	}
+	launch.Connection, launch.Root, launch.Program = connectionFile(t, dir, key), root, program
+	launch.Tools, launch.Version = tools, "test"
 	ctx, stop := context.WithCancel(context.Background())
 	go func() { k.ended <- Run(ctx, launch) }()
 	var err error

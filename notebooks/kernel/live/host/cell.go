@@ -1,0 +1,126 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"plugin"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/values"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
+)
+
+// returned is the error that the last expression of a cell returned.
+type returned struct{ error }
+
+// run loads and runs a cell.
+func (h *host) run(r wire.Run) wire.Ended {
+	h.loaded = nil
+	if _, err := plugin.Open(r.Plugin); err != nil {
+		return wire.Ended{Kind: wire.Unloaded, Text: err.Error()}
+	}
+	entry := h.loaded
+	if entry == nil {
+		return wire.Ended{Kind: wire.Unloaded, Text: r.Plugin + " holds no cell"}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	h.mu.Lock()
+	values.Ctx, h.stop = ctx, stop
+	h.mu.Unlock()
+	os.Args = append(os.Args[:1:1], r.Args...)
+	ended := make(chan wire.Ended, 1)
+	go func() { ended <- guard(ctx, entry) }()
+	e := <-ended
+	h.mu.Lock()
+	h.stop = nil
+	h.mu.Unlock()
+	return e
+}
+
+// guard runs a cell and says how it ended.
+func guard(ctx context.Context, entry func()) (ended wire.Ended) {
+	finished := false
+	defer func() {
+		r := recover()
+		if finished {
+			return
+		}
+		if r == nil {
+			ended = wire.Ended{Kind: wire.Failed, Text: "runtime.Goexit ended the cell"}
+			return
+		}
+		ended = describeFailure(ctx, r)
+	}()
+	entry()
+	finished = true
+	return wire.Ended{}
+}
+
+// describeFailure says what a panic of a cell means, and where in which cell it happened.
+func describeFailure(ctx context.Context, r any) wire.Ended {
+	e := wire.Ended{Kind: wire.Panicked, Text: fmt.Sprint(r)}
+	var asError error
+	switch v := r.(type) {
+	case returned:
+		asError, e.Kind = v.error, wire.Failed
+	case runtime.Error:
+	case error:
+		asError, e.Kind = v, wire.Failed
+	}
+	if ctx.Err() != nil && asError != nil && errors.Is(asError, context.Canceled) {
+		e.Kind = wire.Interrupted
+	}
+	if asError != nil {
+		e.Text = asError.Error()
+	}
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	seen := false
+	for {
+		f, more := frames.Next()
+		if !seen {
+			seen = f.Function == "runtime.gopanic" || f.Function == "runtime.sigpanic"
+		} else if !strings.HasPrefix(f.Function, "runtime.") || strings.HasPrefix(f.File, "cell[") {
+			cell, line := placeIn(f)
+			if e.Line == 0 && cell > 0 {
+				e.Cell, e.Line = cell, line
+			}
+			e.Trace = append(e.Trace, call(f, cell))
+		}
+		if !more || strings.HasSuffix(f.Function, "host.guard") {
+			break
+		}
+	}
+	if n := len(e.Trace); n > 0 {
+		e.Trace = e.Trace[:n-1] // the host's own call
+	}
+	return e
+}
+
+// placeIn returns the cell and line of a call, or zeros for code of a package.
+func placeIn(f runtime.Frame) (cell, line int) {
+	at := strings.LastIndex(f.File, "cell[")
+	if at < 0 || !strings.HasSuffix(f.File, "]") {
+		return 0, 0
+	}
+	cell, err := strconv.Atoi(f.File[at+len("cell[") : len(f.File)-1])
+	if err != nil {
+		return 0, 0
+	}
+	return cell, f.Line
+}
+
+// call returns the text of a call.
+func call(f runtime.Frame, cell int) string {
+	name := f.Function[strings.LastIndex(f.Function, "/")+1:]
+	if cell > 0 {
+		_, name, _ = strings.Cut(name, ".")
+		return fmt.Sprintf("%s, cell %d, line %d", name, cell, f.Line)
+	}
+	return fmt.Sprintf("%s, %s:%d", name, f.File, f.Line)
+}

@@ -1,0 +1,48 @@
+package live
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+)
+
+// usual are cells as users write them, which need nothing that the host does not hold.
+var usual = []string{
+	"x := map[string][]int{\"a\": {1}}\nfor k, v := range x {\n\tfmt.Println(k, v)\n}",
+	"opened, err := xla.Open(xla.Auto)\nm, err := eqflow.New(opened.Backend, eqflow.Generator{Target: target.DW4()})",
+	"s, err := m.Sample(100, 1)",
+	"figure.MustShow(s, figure.NewTable(nil, []any{\"a\", 1.5}))",
+	"slices.Sort(x[\"a\"])\nstrings.Repeat(\"a\", 3)",
+	"ch := make(chan int, 1)\nselect {\ncase ch <- 1:\ndefault:\n}\nv, ok := <-ch",
+	"type pair struct{ a, b float64 }\nfunc (p pair) sum() float64 { return p.a + p.b }\npair{1, 2}.sum()",
+	"own := target.MustFromGraph(\"one\", 3, 2, func(x *graph.Node) *graph.Node {\n" +
+		"\treturn graph.ReduceSum(graph.Square(x), -1)\n})",
+	"history, err := m.Train(ctx, train.Data{}, train.Run{})",
+}
+
+// Usual cells are linked against the stub, in a fraction of the time of a whole plugin.
+func TestUsualCellsAreLinkedSmall(t *testing.T) {
+	k := newKernel(t)
+	for i, code := range usual {
+		c, err := k.state.Compile(i+1, code)
+		if err != nil {
+			t.Fatalf("%q: %v", code, err)
+		}
+		plugin, err := k.build(context.Background(), c)
+		if err != nil {
+			t.Fatalf("%q: %v", code, err)
+		}
+		k.state.Commit(c)
+		before := map[string]string{}
+		for path, archive := range k.archives {
+			if path != c.Path {
+				before[path] = archive
+			}
+		}
+		again := filepath.Join(t.TempDir(), filepath.Base(plugin))
+		err = k.tools.linkSmall(context.Background(), c.Path, k.archives[c.Path], again, before, k.symbols)
+		if err != nil {
+			t.Errorf("%q is not linked against the stub: %v", code, err)
+		}
+	}
+}

@@ -1,0 +1,380 @@
+package live
+
+import (
+	"bufio"
+	"context"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
+)
+
+// process is a running host.
+type process struct {
+	cmd      *exec.Cmd
+	requests *os.File
+	displays *os.File // what gonbui sends
+	answers  *gob.Encoder
+	mark     string
+
+	mu      sync.Mutex
+	out     Output // of the running cell, or of the last one
+	running bool
+	ended   *wire.Ended
+	marks   int       // of the two that end a cell
+	tail    string    // the end of what was written to stderr
+	held    string    // text of stderr that looks like the end of the host, not yet passed on
+	finish  chan bool // receives when the running cell has ended
+
+	values chan []wire.Value
+	gone   chan struct{} // closed when the process has ended
+}
+
+// hostEnded is the error of a cell whose host has ended.
+type hostEnded struct {
+	state *os.ProcessState
+	tail  string
+	dump  string // the runtime's own account of a fatal error
+}
+
+func (e *hostEnded) Error() string {
+	return "the process of the living values has ended: " + e.state.String()
+}
+
+// startProcess starts a host.
+func startProcess(program, folder string, o Options, environment map[string]string) (*process, error) {
+	p := &process{
+		mark: "\x1e" + gonb.RandomToken() + "\x1e", finish: make(chan bool, 1),
+		values: make(chan []wire.Value, 1), gone: make(chan struct{}),
+	}
+	name := filepath.Join(o.Scratch, "pipe-"+gonb.RandomToken()[:8])
+	var back *os.File
+	var err error
+	if p.displays, err = fifo(name + "-to"); err == nil {
+		back, err = fifo(name + "-back")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("kernel: cannot make a named pipe: %w", err)
+	}
+	p.answers = gob.NewEncoder(back)
+	p.cmd = exec.Command(program)
+	p.cmd.Dir = folder
+	p.cmd.Env = append(append(os.Environ(), o.Env...), wire.EnvMark+"="+p.mark,
+		protocol.GONB_PIPE_ENV+"="+name+"-to", protocol.GONB_PIPE_BACK_ENV+"="+name+"-back")
+	for name, value := range environment {
+		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+	}
+	ownGroup(p.cmd)
+	return p, p.start()
+}
+
+// start starts the command with its pipes.
+func (p *process) start() error {
+	var ours, theirs []*os.File
+	for range 4 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return fmt.Errorf("kernel: cannot make a pipe: %w; raise the limit of open files", err)
+		}
+		ours, theirs = append(ours, r), append(theirs, w)
+	}
+	ours[2], theirs[2] = theirs[2], ours[2] // requests go the other way
+	p.requests = ours[2]
+	p.cmd.Stdout, p.cmd.Stderr = theirs[0], theirs[1]
+	p.cmd.ExtraFiles = []*os.File{theirs[2], theirs[3]} // wire.RequestFile and wire.EventFile
+	if err := p.cmd.Start(); err != nil {
+		return fmt.Errorf("kernel: cannot start the host: %w", err)
+	}
+	for _, f := range theirs {
+		f.Close()
+	}
+	var readers sync.WaitGroup
+	readers.Go(func() { p.readStream("stdout", ours[0]) })
+	readers.Go(func() { p.readStream("stderr", ours[1]) })
+	readers.Go(func() { p.readEvents(ours[3]) })
+	go p.readDisplays()
+	go func() {
+		_ = p.cmd.Wait()
+		time.AfterFunc(time.Second, func() { // children of the host may hold its outputs open
+			_, _ = ours[0].Close(), ours[1].Close()
+		})
+		readers.Wait()
+		p.displays.Close()
+		close(p.gone)
+	}()
+	return nil
+}
+
+// readStream passes on what the host writes.
+func (p *process) readStream(name string, from *os.File) {
+	s := splitter{mark: []byte(p.mark)}
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buffer)
+		texts := s.add(buffer[:n])
+		if err != nil {
+			texts[len(texts)-1] += cleaned(string(s.held))
+		}
+		for i, text := range texts {
+			if text != "" {
+				p.write(name, text)
+			}
+			if i < len(texts)-1 {
+				p.mu.Lock()
+				p.marks++
+				p.checkEnd()
+				p.mu.Unlock()
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// tailLength is how much of stderr is kept, to find out why a host has ended.
+const tailLength = 1 << 14
+
+func (p *process) write(name, text string) {
+	p.mu.Lock()
+	out := p.out
+	if name == "stderr" {
+		text = p.hold(text)
+	}
+	p.mu.Unlock()
+	if out != nil && text != "" {
+		out.Stream(name, text)
+	}
+}
+
+// hold keeps the text of a fatal error back, since the cell's error says it better. It returns what
+// is passed on. The caller holds the lock.
+func (p *process) hold(text string) string {
+	if p.tail += text; len(p.tail) > tailLength {
+		p.tail = p.tail[len(p.tail)-tailLength:]
+	}
+	at := 0
+	if p.held == "" {
+		begin := fatal.FindStringIndex(text)
+		if begin == nil {
+			return text
+		}
+		at = begin[0]
+	}
+	if p.held += text[at:]; len(p.held) > tailLength {
+		text, p.held = text[:at]+p.held, ""
+		return text
+	}
+	return text[:at]
+}
+
+// release passes on what was held back, if the host goes on.
+func (p *process) release() {
+	p.mu.Lock()
+	out, text := p.out, p.held
+	p.held = ""
+	p.mu.Unlock()
+	if out != nil && text != "" {
+		out.Stream("stderr", text)
+	}
+}
+
+// checkEnd ends the running cell when its end and both marks have been seen. The caller holds the
+// lock.
+func (p *process) checkEnd() {
+	if p.running && p.ended != nil && p.marks >= 2 {
+		p.running = false
+		p.finish <- true
+	}
+}
+
+func (p *process) readEvents(from *os.File) {
+	decoder := json.NewDecoder(bufio.NewReader(from))
+	for {
+		var e wire.Event
+		if decoder.Decode(&e) != nil {
+			return
+		}
+		p.mu.Lock()
+		out := p.out
+		if e.Ended != nil {
+			p.ended = e.Ended
+			p.checkEnd()
+		}
+		p.mu.Unlock()
+		if e.Result != nil && out != nil {
+			out.Result(cleanedForms(e.Result))
+		}
+		if e.Answers {
+			select {
+			case p.values <- e.Values:
+			default:
+			}
+		}
+	}
+}
+
+// readDisplays passes on what gonbui displays, and answers its Sync.
+func (p *process) readDisplays() {
+	decoder := gob.NewDecoder(p.displays)
+	for {
+		d := &protocol.DisplayData{}
+		if decoder.Decode(d) != nil {
+			return
+		}
+		p.mu.Lock()
+		out := p.out
+		p.mu.Unlock()
+		value, isValue := d.Data[protocol.MIMECommValue].(protocol.CommValue)
+		switch {
+		case isValue && value.Address == protocol.GonbuiSyncAddress:
+			p.tell(&protocol.CommValue{Address: protocol.GonbuiSyncAckAddress, Value: value.Value})
+		case out == nil:
+		case isValue:
+			out.Interact(value)
+		case d.Data[protocol.MIMECommSubscribe] != nil:
+			out.Interact(d.Data[protocol.MIMECommSubscribe])
+		case d.Data[protocol.MIMEJupyterInput] != nil:
+			out.Interact(d.Data[protocol.MIMEJupyterInput])
+		default:
+			out.Display(displayed(d), d.DisplayID)
+		}
+	}
+}
+
+// tell sends a value to gonbui in the host.
+func (p *process) tell(value *protocol.CommValue) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.answers.Encode(value)
+}
+
+func (p *process) request(r wire.Request) {
+	line, err := json.Marshal(r)
+	if err == nil {
+		_, _ = p.requests.Write(append(line, '\n')) // a host that has ended says so otherwise
+	}
+}
+
+// run runs a cell and waits for its end.
+func (p *process) run(r wire.Run, out Output) (wire.Ended, error) {
+	p.mu.Lock()
+	p.out, p.running, p.ended, p.marks, p.tail = out, true, nil, 0, ""
+	p.mu.Unlock()
+	p.request(wire.Request{Run: &r})
+	select {
+	case <-p.finish:
+		p.release()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return *p.ended, nil
+	case <-p.gone:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return wire.Ended{}, &hostEnded{p.cmd.ProcessState, p.tail, p.held}
+	}
+}
+
+// end returns how a host ended that no cell has ended.
+func (p *process) end() *hostEnded {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return &hostEnded{p.cmd.ProcessState, p.tail, p.held}
+}
+
+// describe asks the host for its values.
+func (p *process) describe(ctx context.Context) ([]wire.Value, error) {
+	select {
+	case <-p.values: // of a question that was given up
+	default:
+	}
+	p.request(wire.Request{Describe: true})
+	select {
+	case all := <-p.values:
+		return all, nil
+	case <-p.gone:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, errors.New("the host does not answer")
+	}
+}
+
+func (p *process) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running
+}
+
+func (p *process) hasEnded() bool {
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// interrupt sends the signal of the stop button to the host and to what its cell has started.
+func (p *process) interrupt() { interruptGroup(p.cmd.Process.Pid) }
+
+// endUnlessIdle ends the host if its cell goes on.
+func (p *process) endUnlessIdle(after time.Duration) {
+	for end := time.Now().Add(after); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if !p.busy() || p.hasEnded() {
+			return
+		}
+	}
+	p.kill()
+}
+
+// kill ends the host and what its cells have started.
+func (p *process) kill() {
+	if !p.hasEnded() {
+		killGroup(p.cmd.Process.Pid)
+		<-p.gone
+	}
+	p.requests.Close()
+}
+
+// The first line of a fatal error of Go's runtime, and a place in a cell.
+var (
+	fatal    = regexp.MustCompile(`(?m)^(panic|fatal error): (.*)$`)
+	cellLine = regexp.MustCompile(`cell\[(\d+)\]:(\d+)`)
+)
+
+// describe says why a host has ended.
+func (e *hostEnded) describe() wire.Ended {
+	found := fatal.FindStringSubmatchIndex(e.tail)
+	if found == nil {
+		text := "the cell ended the process of the living values by os.Exit or log.Fatal (" + e.state.String() + ")"
+		if e.state.ExitCode() < 0 {
+			text = "the process of the living values was ended: " + e.state.String()
+			if strings.Contains(e.state.String(), "killed") {
+				text += "; is there enough memory?"
+			}
+		}
+		return wire.Ended{Kind: wire.Failed, Text: text}
+	}
+	kind, text := e.tail[found[2]:found[3]], e.tail[found[4]:found[5]]
+	ended := wire.Ended{Kind: wire.Panicked, Text: text + " (" + strings.TrimSpace(map[string]string{
+		"panic": "in a goroutine, which ends the process of the living values", "fatal error": "fatal",
+	}[kind]) + ")"}
+	if at := cellLine.FindStringSubmatch(e.tail[found[1]:]); at != nil {
+		ended.Cell, _ = strconv.Atoi(at[1])
+		ended.Line, _ = strconv.Atoi(at[2])
+	}
+	return ended
+}

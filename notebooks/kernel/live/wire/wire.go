@@ -1,0 +1,63 @@
+// Package wire is the language between a kernel and the process that holds its living values: lines
+// of JSON, requests on one pipe and events on another.
+package wire
+
+// The files of a host beside its three standard files.
+const (
+	RequestFile = 3
+	EventFile   = 4
+)
+
+// EnvMark is the variable with the secret line that the host writes to its two outputs when a cell
+// has ended, so that the kernel knows which output is the cell's.
+const EnvMark = "EQFLOW_LIVE_MARK"
+
+// Request asks the host for one thing: to run a cell, to describe the living values, or to change
+// its environment.
+type Request struct {
+	Run       *Run
+	Describe  bool
+	Set       map[string]string `json:",omitempty"` // environment variables
+	Directory string            `json:",omitempty"` // the new working folder
+}
+
+// Run runs a cell.
+type Run struct {
+	Cell   int      // its number, as the user sees it
+	Plugin string   // the file of its plugin
+	Args   []string // for os.Args, after the program
+}
+
+// Event is what the host tells: the result of a cell's last expression, the end of a cell, or the
+// answer to Describe.
+type Event struct {
+	Result  map[string]any `json:",omitempty"` // by MIME type; bytes are in base64
+	Ended   *Ended         `json:",omitempty"`
+	Values  []Value        `json:",omitempty"`
+	Answers bool           `json:",omitempty"` // Values answers Describe
+}
+
+// The kinds of a cell's end.
+const (
+	Done        = ""            // without a failure
+	Panicked    = "Panic"       // by a panic of the runtime or of the cell
+	Failed      = "Error"       // by an error that the cell or a package has returned
+	Interrupted = "Interrupted" // by the stop button
+	Unloaded    = "Unloaded"    // the plugin does not fit the host; nothing has run
+)
+
+// Ended says how a cell ended. Line is the line of the cell that failed, or 0.
+type Ended struct {
+	Kind  string
+	Text  string
+	Cell  int      // in which the failing line stands
+	Line  int      // of that cell
+	Trace []string // the calls, innermost first
+}
+
+// Value describes a living variable.
+type Value struct {
+	Name, Type, Summary string
+	Bytes               int64 // that it holds, roughly
+	Cell                int   // that declared it
+}
