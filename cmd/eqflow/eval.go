@@ -123,7 +123,8 @@ func (o *evalOptions) runShard(cmd *cobra.Command, model *eqflow.Model, data par
 	return err
 }
 
-func (o *evalOptions) run(cmd *cobra.Command) error {
+// check refuses flags that contradict each other.
+func (o *evalOptions) check() error {
 	if *o.evaluation.Samples < 0 || *o.evaluation.Compare < 0 {
 		return inputErrorf("--samples %d, --compare %d; give 0 for none, or a positive number",
 			*o.evaluation.Samples, *o.evaluation.Compare)
@@ -134,7 +135,11 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if (o.shard != "") != (o.out != "") {
 		return inputErrorf("--shard i/n and --out FILE go together")
 	}
-	if err := o.divergence.check(); err != nil {
+	return o.divergence.check()
+}
+
+func (o *evalOptions) run(cmd *cobra.Command) error {
+	if err := o.check(); err != nil {
 		return err
 	}
 	model, done, err := o.molecule.load(cmd, o.compute, o.folder)
@@ -165,6 +170,11 @@ func (o *evalOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	return o.show(cmd, report)
+}
+
+// show prints the report, and keeps it beside the model.
+func (o *evalOptions) show(cmd *cobra.Command, report evaluate.Report) error {
 	kept := eqflow.KeepReport(o.folder, report)
 	if errors.Is(kept, fs.ErrPermission) || errors.Is(kept, syscall.EROFS) {
 		fmt.Fprintln(cmd.ErrOrStderr(), kept) // a folder of somebody else's is judged all the same
