@@ -44,7 +44,7 @@ INLINE vector times_power_of_two(vector a, vector k) {
 INLINE vector mantissa(vector a, vector *power) {
 	__m256i bits = _mm256_castpd_si256(a), two52 = _mm256_castpd_si256(splat(0x1p52));
 	__m256i shifted = _mm256_sub_epi64(bits, _mm256_set1_epi64x(0x3fe6a09e667f3bcdLL));
-	__m256i whole = _mm256_and_si256(shifted, _mm256_set1_epi64x(0xfffLL << 52));
+	__m256i whole = _mm256_and_si256(shifted, _mm256_set1_epi64x((long long)(0xfffULL << 52)));
 	__m256i biased = _mm256_srli_epi64(_mm256_add_epi64(shifted, _mm256_set1_epi64x(1024LL << 52)), 52);
 	*power = _mm256_castsi256_pd(_mm256_or_si256(biased, two52)) - splat(0x1p52 + 1024);
 	return _mm256_castsi256_pd(_mm256_sub_epi64(bits, whole));
