@@ -95,8 +95,8 @@ func (f *radialBasisField) dilation(p pairGeometry) (dilation, derivative *Node)
 }
 
 // ratio is a normalised sum, value = w/(ε+s), and its slope by the distance,
-// dw/(ε+s) − w·ds·q with q = 1/(ε+s)². s is the sum of the RBFs, w the weighted sum, and ds and dw
-// are their derivatives by the distance.
+// dw/(ε+s) − w·ds·q with q = 1/(ε+s)². s is the sum of the RBFs, w the weighted sum, and ds and
+// dw are their derivatives by the distance.
 type ratio struct {
 	value, slope *Node
 	w, dw, ds    *Node

@@ -26,8 +26,8 @@ type Replicas struct {
 	// Masses [n] are those of the kinetic energy ½ Σ m v². They change the path, not the
 	// distribution. Nil: all 1.
 	Masses []float64
-	// TimeStep is that of the leapfrog method, in units of length·√mass. Each trajectory multiplies
-	// it by a number between 0.85 and 1.15.
+	// TimeStep is that of the leapfrog method, in units of length·√mass. Each trajectory
+	// multiplies it by a number between 0.85 and 1.15.
 	TimeStep float64
 	// Adapt changes the time step during the burn-in, towards an acceptance of 0.8 over all rungs.
 	Adapt       bool

@@ -39,8 +39,8 @@ INLINE vector times_power_of_two(vector a, vector k) {
 	return a * _mm256_castsi256_pd(_mm256_slli_epi64(bits, 52));
 }
 
-// mantissa returns m in [√½, √2) with a = m·2^power for a positive normal number. The biased power
-// is never negative, and becomes a number as the low bits of 2^52.
+// mantissa returns m in [√½, √2) with a = m·2^power for a positive normal number. The biased
+// power is never negative, and becomes a number as the low bits of 2^52.
 INLINE vector mantissa(vector a, vector *power) {
 	__m256i bits = _mm256_castpd_si256(a), two52 = _mm256_castpd_si256(splat(0x1p52));
 	__m256i shifted = _mm256_sub_epi64(bits, _mm256_set1_epi64x(0x3fe6a09e667f3bcdLL));

@@ -35,9 +35,9 @@ type Target interface {
 // Batched is a target that evaluates many configurations together at less cost than one by one.
 type Batched interface {
 	Target
-	// EnergiesForces fills in u [batch] of the configurations x [batch, n, d] and, if forces is not
-	// nil, −∇u [batch, n, d]. A configuration's energy is the same bytes in any batch. It is +Inf
-	// where the energy is not finite. Many goroutines may call it at once.
+	// EnergiesForces fills in u [batch] of the configurations x [batch, n, d] and, if forces is
+	// not nil, −∇u [batch, n, d]. A configuration's energy is the same bytes in any batch. It is
+	// +Inf where the energy is not finite. Many goroutines may call it at once.
 	EnergiesForces(x particle.Batch, u, forces []float64)
 	// Block is the number of configurations at which one costs least.
 	Block() int

@@ -107,14 +107,14 @@ func TestLockIsForOne(t *testing.T) {
 // Mounts whose locks do not reach other machines are told.
 func TestLocksOfOneMachine(t *testing.T) {
 	const mounts = `22 1 0:21 / / rw,relatime - ext4 /dev/sda rw
-30 22 0:40 / /home rw,relatime shared:1 - nfs4 server:/home rw,vers=4.2,local_lock=none,addr=10.0.0.1
+30 22 0:40 / /net rw,relatime shared:1 - nfs4 server:/net rw,vers=4.2,local_lock=none,addr=10.0.0.1
 31 22 0:41 / /scratch rw - nfs server:/scratch rw,vers=3,nolock,local_lock=all
 32 31 0:42 / /scratch/fast rw - lustre mds:/fast rw,flock
 33 22 0:43 / /far\040away rw - fuse.sshfs host:/ rw
 34 22 0:44 / /slow rw - lustre mds:/slow rw,localflock
 `
 	for folder, want := range map[string]string{
-		"/tmp/x": "", "/home/me/model": "", "/scratch/model": "NFS mounted with nolock", "/scratch/fast/model": "",
+		"/local/model": "", "/net/model": "", "/scratch/model": "NFS mounted with nolock", "/scratch/fast/model": "",
 		"/scratchy": "", "/far away/model": "sshfs", "/slow": "LUSTRE mounted with localflock",
 	} {
 		if got := oneMachine(mounts, folder); got != want {
