@@ -97,7 +97,7 @@ func checkShards(t *testing.T, c *cluster) {
 	if entries, err := os.ReadDir(filepath.Join(c.work, "campaign")); err != nil || len(entries) != len(names)+1 {
 		t.Errorf("the folder has %v, %v", entries, err)
 	}
-	rows := readRows(t, filepath.Join(c.work, "campaign", "samples.npz"), "x.npy", slurmSamples)
+	rows := readRows(t, filepath.Join(c.work, "campaign", "samples.npz"), "x.npy", c.samples)
 	seen := map[string]int{}
 	for i, row := range rows {
 		if k, there := seen[string(row)]; there {
@@ -156,14 +156,14 @@ func checkRefusals(t *testing.T, c *cluster, program string) {
 		"OUT=campaign":      "still draw shards into",
 		"--array=3":         "the tasks are those whose shards are missing",
 	} {
-		args := append(campaignSettings(program), "OUT=refused", option)
+		args := append(c.settings(program), "OUT=refused", option)
 		out, err := c.command(submitScript(t), args...).CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), want) {
 			t.Errorf("%s: %v: %s, want %q", option, err, out, want)
 		}
 	}
-	printed := c.run(t, submitScript(t), append(campaignSettings(program), "OUT=held", "--partition=closed")...)
+	printed := c.run(t, submitScript(t), append(c.settings(program), "OUT=held", "--partition=closed")...)
 	array, merge := jobOf(t, printed, "tasks "), jobOf(t, printed, "merge ")
 	if want := "Slurm holds the tasks: PartitionDown; see sinfo, and give another --partition. scancel " +
 		array + " " + merge + " removes them"; !strings.Contains(printed, want) {
@@ -177,7 +177,7 @@ func checkRefusals(t *testing.T, c *cluster, program string) {
 func checkSingleTasks(t *testing.T, c *cluster, program string) {
 	t.Helper()
 	settings := func(more ...string) []string {
-		return append(more, "EQFLOW="+program, "SHARDS=8", fmt.Sprint("SAMPLES=", slurmSamples), "BACKEND=go")
+		return append(more, "EQFLOW="+program, "SHARDS=8", fmt.Sprint("SAMPLES=", c.samples), "BACKEND=go")
 	}
 	trials := []struct {
 		what, says, code string

@@ -22,6 +22,7 @@ import (
 type cluster struct {
 	folder  string // of the configuration and the daemons
 	work    string // where jobs are submitted; their logs lie there
+	samples int    // of the campaign
 	daemons map[string]*exec.Cmd
 }
 

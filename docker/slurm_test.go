@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// The campaign: eight shards, each of which takes a core several seconds.
+// The campaign: eight shards, each of which takes a core shardTime on any machine. A shard that is
+// submitted again must still be drawn when slurm-submit.sh has looked after it, for several seconds.
 const (
-	slurmShards  = 8
-	slurmSamples = 450 * slurmShards
+	slurmShards = 8
+	shardTime   = 12 * time.Second
 )
 
 // A campaign on a Slurm of two nodes. The program of one task is killed as by a node without
@@ -31,7 +32,7 @@ func TestSlurmCampaign(t *testing.T) {
 	program := prepareCampaign(t, c)
 	phase("eqflow is built, and has trained")
 
-	printed := c.run(t, submitScript(t), campaignSettings(program)...)
+	printed := c.run(t, submitScript(t), c.settings(program)...)
 	array, merge := jobOf(t, printed, "tasks "), jobOf(t, printed, "merge ")
 	failing := c.run(t, "sbatch", "--parsable", "--array=0", "--nodelist=node1", "--cpus-per-task=1", "--mem=200M",
 		taskScript(t), "EQFLOW=/bin/false", "OUT=failing")
@@ -48,6 +49,10 @@ func TestSlurmCampaign(t *testing.T) {
 	again := between(text, "1 of 8 shards are missing: 3. The others stay. Draw these with: ", "\n")
 	if again == "" {
 		t.Fatalf("the merge does not name the cancelled shard and the command that draws it: %s", text)
+	}
+	// From its beginning, the shard takes long enough to be preempted.
+	if err := os.Remove(filepath.Join(c.work, "campaign", "samples-3.npz.partial")); err != nil {
+		t.Error("the cancelled shard keeps nothing: ", err)
 	}
 	printed = c.run(t, "bash", "-c", again)
 	if !strings.Contains(printed, "shards 3,") {
@@ -83,13 +88,32 @@ func prepareCampaign(t *testing.T, c *cluster) (program string) {
 	c.run(t, program, "mcmc", "--system", "dw4", "-n", "64", "--seed", "1", "--out", "data.npz")
 	c.run(t, program, "train", "--system", "dw4", "--data", "data.npz", "--flow", "egnn", "--steps", "2",
 		"--batch", "16", "--backend", "go", "--out", "model")
+	c.samples = slurmShards * c.samplesIn(t, program, shardTime)
+	t.Logf("%d samples", c.samples)
 	return program
 }
 
-// campaignSettings are arguments of slurm-submit.sh. Jobs see nothing of the environment.
-func campaignSettings(program string) []string {
+// samplesIn returns how many samples one core draws in a time.
+func (c *cluster) samplesIn(t *testing.T, program string, limit time.Duration) int {
+	t.Helper()
+	const few, many = 64, 192
+	used := func(n int) time.Duration {
+		cmd := c.command(program, "sample", "--model", "model", "--backend", "go", "-n", fmt.Sprint(n),
+			"--out", "timed.npz", "--force")
+		cmd.Env = append(cmd.Environ(), "GOMAXPROCS=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return cmd.ProcessState.UserTime()
+	}
+	each := max((used(many)-used(few))/(many-few), time.Millisecond)
+	return int(limit / each)
+}
+
+// settings are arguments of slurm-submit.sh. Jobs see nothing of the environment.
+func (c *cluster) settings(program string) []string {
 	return []string{"--export=NONE", "--cpus-per-task=1", "--mem=200M", "EQFLOW=" + program, "SEED=7", "BACKEND=go",
-		fmt.Sprint("SHARDS=", slurmShards), fmt.Sprint("SAMPLES=", slurmSamples)}
+		fmt.Sprint("SHARDS=", slurmShards), fmt.Sprint("SAMPLES=", c.samples)}
 }
 
 func submitScript(t *testing.T) string { return script(t, "slurm-submit.sh") }
@@ -226,7 +250,7 @@ func drawUndisturbed(c *cluster, program string) error {
 		shard := fmt.Sprintf("undisturbed/samples-%d.npz", k)
 		merge = append(merge, shard)
 		cmd := c.command(program, "sample", "--model", "model", "--seed", "7", "--backend", "go", "-n",
-			fmt.Sprint(slurmSamples), "--shard", fmt.Sprintf("%d/%d", k, slurmShards), "--out", shard)
+			fmt.Sprint(c.samples), "--shard", fmt.Sprintf("%d/%d", k, slurmShards), "--out", shard)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("shard %d: %w: %s", k, err, out)
 		}
