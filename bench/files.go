@@ -27,7 +27,12 @@ func Writable(path string) error {
 }
 
 // KnownPeers returns an error for the first name that is not a peer's.
-func KnownPeers(names []string) error { return known("--peers", names, Peers) }
+func KnownPeers(names, work []string) error {
+	if slices.Contains(names, openMM) && !slices.Contains(work, string(Energies)) {
+		return fmt.Errorf("bench: the peer %s has energies alone; add --work %s, or leave it out", openMM, Energies)
+	}
+	return known("--peers", names, Peers)
+}
 
 // Write writes the result in the format of the file's ending: JSON, tables in Markdown, or a
 // picture.

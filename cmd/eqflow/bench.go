@@ -123,7 +123,7 @@ func (o *benchOptions) plan() (bench.Plan, error) {
 			return plan, fmt.Errorf("--out: %w", err)
 		}
 	}
-	if err := bench.KnownPeers(o.peers); err != nil {
+	if err := bench.KnownPeers(o.peers, o.work); err != nil {
 		return plan, err
 	}
 	var err error
