@@ -67,7 +67,9 @@ func (b Bootstrap) errors(n, k int, s statistic) []float64 {
 	}
 	errors := make([]float64, k)
 	for i := range errors {
-		errors[i] = moments[i].deviation()
+		if errors[i] = moments[i].deviation(); len(blocks) < 2 {
+			errors[i] = math.Inf(1) // nothing is known of the spread
+		}
 	}
 	return errors
 }

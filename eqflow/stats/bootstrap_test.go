@@ -54,6 +54,17 @@ func TestBlocksGiveTheErrorsOfSingleDraws(t *testing.T) {
 	}
 }
 
+// The spread of one sample is not known.
+func TestOneSampleHasNoKnownError(t *testing.T) {
+	for name, e := range map[string]Estimate{
+		"mean": Mean([]float64{3}, nil, Bootstrap{}), "log Z": LogZ([]float64{-2}, Bootstrap{}),
+	} {
+		if !math.IsInf(e.Error, 1) {
+			t.Errorf("the %s of one sample is %g ± %g", name, e.Value, e.Error)
+		}
+	}
+}
+
 // The first thousand samples are blocks of their own: the errors are those of single draws, to the
 // bit, whatever the statistic.
 func TestFewSamplesAreDrawnSingly(t *testing.T) {
