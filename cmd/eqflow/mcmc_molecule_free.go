@@ -24,9 +24,9 @@ type moleculeFreeEnergies struct {
 const freeEnergyBins = 24
 
 // freeEnergies weighs the samples of all rungs by MBAR. Errors are those of independent ladders.
-func (r *moleculeRun) freeEnergies(run *mcmc.ReplicaRun) []moleculeFreeEnergies {
+func (r *moleculeRun) freeEnergies(run *mcmc.ReplicaRun) ([]moleculeFreeEnergies, error) {
 	if run.Rungs < 2 || len(r.names) == 0 || run.Kept < 2 {
-		return nil
+		return nil, nil
 	}
 	energies := make([][]float64, run.Rungs)
 	for rung := range run.Rungs {
@@ -36,7 +36,7 @@ func (r *moleculeRun) freeEnergies(run *mcmc.ReplicaRun) []moleculeFreeEnergies 
 	}
 	_, logW, err := stats.MBAR(energies, r.replicas.Betas)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	weights := stats.Weights(logW) // of rung, ladder, time
 	var out []moleculeFreeEnergies
@@ -48,7 +48,7 @@ func (r *moleculeRun) freeEnergies(run *mcmc.ReplicaRun) []moleculeFreeEnergies 
 		}
 		out = append(out, profileOf(name, values, weights, run.Ladders, run.Kept))
 	}
-	return out
+	return out, nil
 }
 
 // profileOf bins weighted values, which lie in the order of rung, ladder and time.
@@ -88,23 +88,27 @@ func profileOf(name string, values, weights []float64, ladders, kept int) molecu
 	return out
 }
 
-// ratioOf is Σ a / Σ b with the error of independent ladders, by the delta method.
+// ratioOf is Σ a / Σ b with the error of independent ladders, by the delta method. The error of one
+// ladder is not known, and +Inf.
 func ratioOf(a, b []float64) stats.Estimate {
 	n := float64(len(a))
 	top, bottom := n*average(a), n*average(b)
 	ratio, square := top/bottom, 0.0
+	if n < 2 {
+		return stats.Estimate{Value: ratio, Error: math.Inf(1)}
+	}
 	for l := range a {
 		d := (a[l] - ratio*b[l]) / bottom
 		square += d * d
 	}
-	return stats.Estimate{Value: ratio, Error: math.Sqrt(square * n / max(1, n-1))}
+	return stats.Estimate{Value: ratio, Error: math.Sqrt(square * n / (n - 1))}
 }
 
 // edgesOf covers the circle of an angle in degrees, or the range of the values.
 func edgesOf(values []float64) []float64 {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, v := range values {
-		if !math.IsNaN(v) {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
 			low, high = min(low, v), max(high, v)
 		}
 	}

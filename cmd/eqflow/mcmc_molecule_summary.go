@@ -11,6 +11,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
 // moleculeSummary is the result of "eqflow mcmc" of a molecule.
@@ -40,7 +41,9 @@ type moleculeSummary struct {
 	Energy       variableSummary        `json:"energy"` // as a variable
 	Variables    []variableSummary      `json:"variables,omitempty"`
 	FreeEnergies []moleculeFreeEnergies `json:"free_energies,omitempty"`
-	Seconds      float64                `json:"seconds"`
+	// NoFreeEnergies says why MBAR gives none, where it fails.
+	NoFreeEnergies string  `json:"no_free_energies,omitempty"`
+	Seconds        float64 `json:"seconds"`
 }
 
 // variableSummary says how well the chains know a variable, and the state in which it is positive.
@@ -97,7 +100,10 @@ func (r *moleculeRun) summarise(run *mcmc.ReplicaRun) moleculeSummary {
 		series := run.Series(func(k, l int) float64 { return r.value(run, k, l, 0, v) })
 		s.Variables = append(s.Variables, summariseSeries(name, series, m.Thin))
 	}
-	s.FreeEnergies = r.freeEnergies(run)
+	free, err := r.freeEnergies(run)
+	if s.FreeEnergies = free; err != nil {
+		s.NoFreeEnergies = err.Error()
+	}
 	return s
 }
 
@@ -227,7 +233,7 @@ func (s moleculeSummary) show(out io.Writer, asJSON bool) error {
 			file.Content = nil
 			s.Spec.File = &file
 		}
-		return writeJSON(out, s)
+		return writeJSON(out, finite.Fields(s))
 	}
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	state := ""
@@ -261,6 +267,9 @@ func (s moleculeSummary) show(out io.Writer, asJSON bool) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	if s.NoFreeEnergies != "" {
+		fmt.Fprintf(out, "no free energies: %s\n", s.NoFreeEnergies)
 	}
 	for _, f := range s.FreeEnergies {
 		f.show(out)

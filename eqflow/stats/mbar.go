@@ -2,6 +2,7 @@ package stats
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 )
@@ -39,7 +40,10 @@ func MBAR(energies [][]float64, betas []float64) (logZ, logWeights []float64, er
 	for k, n := range counts {
 		m.logCounts[k] = math.Log(n)
 	}
-	m.solve(some, share)
+	if !m.solve(some, share) {
+		return nil, nil, fmt.Errorf("stats: MBAR has not converged in %d iterations; give more samples, or "+
+			"temperatures that lie closer", mbarIterations)
+	}
 	for _, u := range slices.Concat(energies...) {
 		logWeights = append(logWeights, -u-m.logDensity(u))
 	}
@@ -70,8 +74,9 @@ const (
 	mbarTolerance  = 1e-6 // of ln Z
 )
 
-// solve finds the free energies by iterating ln Z_k = ln Σ_n exp(−β_k u_n)/density(u_n).
-func (m mixture) solve(u, share []float64) {
+// solve finds the free energies by iterating ln Z_k = ln Σ_n exp(−β_k u_n)/density(u_n). It reports
+// whether the iteration converged.
+func (m mixture) solve(u, share []float64) bool {
 	terms, density := make([]float64, len(u)), make([]float64, len(u))
 	for range mbarIterations {
 		for n := range u {
@@ -91,7 +96,8 @@ func (m mixture) solve(u, share []float64) {
 		}
 		copy(m.logZ, next)
 		if change < mbarTolerance {
-			return
+			return true
 		}
 	}
+	return false
 }

@@ -38,7 +38,12 @@ func value(v reflect.Value) any {
 		}
 	case reflect.Struct:
 		return fields(v)
-	case reflect.Slice:
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return value(v.Elem())
+	case reflect.Slice, reflect.Array:
 		out := make([]any, v.Len())
 		for i := range out {
 			out[i] = value(v.Index(i))
