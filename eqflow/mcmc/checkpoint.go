@@ -15,7 +15,7 @@ var ErrOtherRun = errors.New("mcmc: the checkpoint is of another run")
 // the run, so that no other one continues it.
 func (r *ReplicaRun) Write(path, settings string) error {
 	counts := []int64{
-		int64(r.Ladders), int64(r.Rungs), int64(r.Round), int64(r.Kept), r.Trajectories, r.Attempts, r.RoundTrips,
+		int64(r.Ladders), int64(r.Rungs), int64(r.Round), int64(r.Kept), r.Trajectories, r.RoundTrips,
 		r.Evaluations,
 	}
 	return dataset.WriteArrays(path, dataset.Arrays{
@@ -25,7 +25,8 @@ func (r *ReplicaRun) Write(path, settings string) error {
 		dataset.Float64("x", r.X.X), dataset.Float64("u", r.U),
 		dataset.Float64("samples", r.Samples.X), dataset.Float64("energies", r.Energies),
 		dataset.Float64("values", r.Values), dataset.Int64("accepted", r.Accepted),
-		dataset.Int64("exchanged", r.Exchanged), dataset.Int64("walker", r.walker),
+		dataset.Int64("exchanged", r.Exchanged), dataset.Int64("attempts", r.Attempts),
+		dataset.Int64("walker", r.walker),
 	}, true)
 }
 
@@ -39,7 +40,8 @@ func ReadReplicaRun(path, settings string) (*ReplicaRun, error) {
 	get := func(name string) dataset.Array {
 		a, found := arrays.Get(name)
 		if !found {
-			err = errors.Join(err, fmt.Errorf("mcmc: the checkpoint %s has no array %q; remove the file", path, name))
+			missing := dataset.Inputf("mcmc: the checkpoint %s has no array %q; remove the file", path, name)
+			err = errors.Join(err, missing)
 		}
 		return a
 	}
@@ -47,24 +49,27 @@ func ReadReplicaRun(path, settings string) (*ReplicaRun, error) {
 		return nil, fmt.Errorf("%w: %s; give the same flags, or remove the file to begin anew", ErrOtherRun, path)
 	}
 	counts, shape, step := get("counts").I64, get("shape").I64, get("time_step").F64
-	if err != nil || len(counts) != 8 || len(shape) != 2 || len(step) != 1 {
-		return nil, errors.Join(err, fmt.Errorf("mcmc: the checkpoint %s is damaged; remove the file", path))
+	if err != nil || len(counts) != 7 || len(shape) != 2 || len(step) != 1 {
+		return nil, errors.Join(err, dataset.Inputf("mcmc: the checkpoint %s is damaged; remove the file", path))
 	}
 	batch := func(name string) particle.Batch {
 		return particle.Batch{X: get(name).F64, N: int(shape[0]), D: int(shape[1])}
 	}
 	r := &ReplicaRun{
 		Ladders: int(counts[0]), Rungs: int(counts[1]), Round: int(counts[2]), Kept: int(counts[3]),
-		Trajectories: counts[4], Attempts: counts[5], RoundTrips: counts[6], Evaluations: counts[7],
+		Trajectories: counts[4], RoundTrips: counts[5], Evaluations: counts[6],
 		TimeStep: step[0], X: batch("x"), U: get("u").F64, Samples: batch("samples"), Energies: get("energies").F64,
 		Values: get("values").F64, Accepted: get("accepted").I64, Exchanged: get("exchanged").I64,
-		walker: get("walker").I64,
+		Attempts: get("attempts").I64,
+		walker:   get("walker").I64,
 	}
 	size := r.Ladders * r.Rungs
 	fits := r.X.Len() == size && len(r.U) == size && len(r.walker) == size && len(r.Accepted) == r.Rungs &&
-		r.Samples.Len() == r.Kept*r.Ladders && len(r.Energies) == r.Kept*size && len(r.Exchanged) == max(0, r.Rungs-1)
+		r.Samples.Len() == r.Kept*r.Ladders && len(r.Energies) == r.Kept*size &&
+		len(r.Exchanged) == max(0, r.Rungs-1) && len(r.Attempts) == len(r.Exchanged) &&
+		len(r.Values)%max(1, r.Kept*size) == 0
 	if err == nil && !fits {
-		err = fmt.Errorf("mcmc: the checkpoint %s is damaged; remove the file", path)
+		err = dataset.Inputf("mcmc: the checkpoint %s is damaged; remove the file", path)
 	}
 	return r, err
 }

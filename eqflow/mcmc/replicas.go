@@ -97,10 +97,10 @@ type ReplicaRun struct {
 	// rungs, Variables].
 	Samples          particle.Batch
 	Energies, Values []float64
-	// Accepted [rungs] and Exchanged [rungs−1] count since the burn-in, of Trajectories per rung
-	// and Attempts per pair.
-	Accepted, Exchanged    []int64
-	Trajectories, Attempts int64
+	// Accepted [rungs] counts since the burn-in, of Trajectories per rung. Exchanged [rungs−1]
+	// counts since then too, of Attempts [rungs−1] per pair.
+	Accepted, Exchanged, Attempts []int64
+	Trajectories                  int64
 	// RoundTrips counts the ways of configurations from rung 0 to the hottest and back, since the
 	// burn-in.
 	RoundTrips  int64
@@ -115,7 +115,7 @@ func (r *ReplicaRun) Acceptance(rung int) float64 {
 
 // Exchange returns the accepted share of the exchanges of rungs k and k+1.
 func (r *ReplicaRun) Exchange(k int) float64 {
-	return float64(r.Exchanged[k]) / math.Max(1, float64(r.Attempts))
+	return float64(r.Exchanged[k]) / math.Max(1, float64(r.Attempts[k]))
 }
 
 // LadderSamples returns the kept configurations, those of ladder 0 first, each in order of time.
@@ -180,6 +180,7 @@ func (m Replicas) begin(t target.Target) (*ReplicaRun, error) {
 		X: particle.NewBatch(m.Ladders*rungs, t.Particles(), t.Dim()), U: make([]float64, m.Ladders*rungs),
 		Samples: particle.Batch{N: t.Particles(), D: t.Dim()}, walker: make([]int64, m.Ladders*rungs),
 		Accepted: make([]int64, rungs), Exchanged: make([]int64, max(0, rungs-1)),
+		Attempts: make([]int64, max(0, rungs-1)),
 	}
 	for i := range r.U {
 		copy(r.X.At(i), m.Start.At(i/rungs%m.Start.Len()))
@@ -264,13 +265,13 @@ func (r *ReplicaRun) adapt(accepted []bool) {
 
 // exchange tries to exchange alternate neighbours on every ladder, and follows the walkers.
 func (m Replicas) exchange(r *ReplicaRun, burnt bool) {
-	if burnt && r.Rungs > 1 && r.Round%2 == 0 {
-		r.Attempts += int64(r.Ladders) // each pair has its turn in every second round
-	}
 	for l := range r.Ladders {
 		rng := m.generator(streamExchange, l, r.Round)
 		for k := r.Round % 2; k+1 < r.Rungs; k += 2 {
 			a, b := l*r.Rungs+k, l*r.Rungs+k+1
+			if burnt {
+				r.Attempts[k]++
+			}
 			if !((m.Betas[k+1]-m.Betas[k])*(r.U[a]-r.U[b]) <= rng.ExpFloat64()) {
 				continue
 			}

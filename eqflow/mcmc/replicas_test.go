@@ -67,6 +67,20 @@ func average(v []float64) float64 {
 	return sum / float64(len(v))
 }
 
+// Neighbours exchange in alternate rounds, and each pair counts its own attempts: of rounds 2, 3
+// and 4 the first pair has two, and the second has one.
+func TestExchangeAttempts(t *testing.T) {
+	trap, m := trapReplicas()
+	m.Burn, m.Keep, m.Thin = 2, 3, 1
+	r, err := m.Run(context.Background(), trap, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := int64(m.Ladders); !slices.Equal(r.Attempts, []int64{2 * l, l}) || r.Exchange(1) > 1 {
+		t.Errorf("attempts are %v, for %d ladders", r.Attempts, l)
+	}
+}
+
 // A run that was stopped and continued from its checkpoint ends with the bytes of one that was not,
 // on any number of cores.
 func TestReplicasResume(t *testing.T) {
