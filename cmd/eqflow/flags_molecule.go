@@ -89,8 +89,10 @@ func (m *trainedMoleculeFlags) add(cmd *cobra.Command) {
 func (m *trainedMoleculeFlags) load(
 	cmd *cobra.Command, compute computeFlags, folder string,
 ) (*eqflow.Model, func(), error) {
+	var given *ensemble.Canonical
 	if m.openmm != "" {
-		if _, err := m.read(); err != nil {
+		var err error
+		if given, err = m.read(); err != nil {
 			return nil, nil, asInput(err)
 		}
 	}
@@ -98,7 +100,7 @@ func (m *trainedMoleculeFlags) load(
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := m.apply(cmd, model); err != nil {
+	if err := m.apply(cmd, model, given); err != nil {
 		done()
 		return nil, nil, err
 	}
@@ -106,8 +108,8 @@ func (m *trainedMoleculeFlags) load(
 }
 
 // apply names the atoms of a model's molecule, sets its temperature, and refuses a System file that
-// is not the model's.
-func (m *trainedMoleculeFlags) apply(cmd *cobra.Command, model *eqflow.Model) error {
+// is not the model's. given is the molecule of --openmm, nil without the flag.
+func (m *trainedMoleculeFlags) apply(cmd *cobra.Command, model *eqflow.Model, given *ensemble.Canonical) error {
 	changed := cmd.Flags().Changed("temperature")
 	if m.openmm == "" && m.structure == "" && !changed {
 		return nil
@@ -117,11 +119,7 @@ func (m *trainedMoleculeFlags) apply(cmd *cobra.Command, model *eqflow.Model) er
 		return inputErrorf("the model is of %s, no molecule; leave --openmm, --structure and --temperature out",
 			model.Target.Name())
 	}
-	if m.openmm != "" {
-		given, err := m.read()
-		if err != nil {
-			return asInput(err)
-		}
+	if given != nil {
 		if different := target.Difference(given.At(c.Temperature()).Spec(), c); different != "" {
 			return inputErrorf("--openmm %s is not the model's molecule: %s; leave --openmm out", m.openmm, different)
 		}

@@ -44,7 +44,7 @@ temperatures. Ctrl-C keeps the work in a checkpoint, and the same command contin
 The output is .npz (arrays x [n, particles, dimensions], u and a manifest), .npy or .xyz. The
 summary shows the virial beside its exact value, (particles-1)*dimensions. If the two are far apart,
 the chains are too short. Ctrl-C keeps the finished configurations. The same command then draws all
-of them, and replaces the file.`
+of them, and replaces the file if it is an .npz or an .xyz.`
 
 const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
   eqflow mcmc --system dw4 --kt 2 -n 1000 --out warm.xyz

@@ -53,7 +53,7 @@ func (c *moleculeChains) add(cmd *cobra.Command) {
 		"of a molecule's trajectories, in fs (0: begin with %g and adapt it during the burn-in)", moleculeTimeStep))
 	flags.StringArrayVar(&c.variables, "cv", nil,
 		"follow a collective variable of a molecule, an `expression` as of eqflow measure, such as "+
-			"'phi=dihedral(4,6,8,14)'; may be repeated")
+			"'phi=dihedral(4,6,8,10)'; may be repeated")
 }
 
 // refuse returns an error if a flag for molecules is given for another system.
@@ -132,7 +132,7 @@ func (o *mcmcOptions) runMolecule(cmd *cobra.Command, t *ensemble.Canonical, spe
 	run, err := r.sample(cmd.Context(), before)
 	stopped := errors.Is(err, context.Canceled)
 	if err != nil && !stopped {
-		return asStart(err)
+		return err
 	}
 	if stopped {
 		if err := run.Write(r.checkpoint, r.settings); err != nil {
@@ -153,14 +153,6 @@ func (o *mcmcOptions) runMolecule(cmd *cobra.Command, t *ensemble.Canonical, spe
 	return err
 }
 
-// asStart marks the error of a start without energy as wrong input.
-func asStart(err error) error {
-	if strings.Contains(err.Error(), "mcmc: start ") {
-		return asInput(err)
-	}
-	return err
-}
-
 // plan makes the replicas of the flags.
 func (r *moleculeRun) plan() error {
 	s := r.target.System()
@@ -174,10 +166,6 @@ func (r *moleculeRun) plan() error {
 	if err := r.target.CheckEnergies(s.Structure.Models); err != nil {
 		return inFile(r.system.molecule.structure, err)
 	}
-	start := s.Structure.Models.Clone()
-	for i := range start.Len() {
-		r.target.Settle(start.At(i))
-	}
 	if r.n < 1 || r.chains < 0 || r.burn < 0 || r.thin < 0 || r.chainsOfMolecule.timeStep < 0 {
 		return fmt.Errorf("-n %d, --chains %d, --burn %d, --thin %d, --time-step %g; give positive numbers",
 			r.n, r.chains, r.burn, r.thin, r.chainsOfMolecule.timeStep)
@@ -189,6 +177,10 @@ func (r *moleculeRun) plan() error {
 	perSample := 2*3*s.Atoms() + (1+len(r.chainsOfMolecule.variables))*len(betas)
 	if err := checkMemory("configurations", r.n, perSample, ""); err != nil {
 		return err
+	}
+	start := s.Structure.Models.Clone()
+	for i := range start.Len() {
+		r.target.Settle(start.At(i))
 	}
 	step := r.chainsOfMolecule.timeStep
 	ladders := orDefault(r.chains, moleculeLadders)
@@ -279,8 +271,8 @@ func (r *moleculeRun) resume(cmd *cobra.Command) (*mcmc.ReplicaRun, error) {
 		fmt.Fprintf(start, "%v ", v)
 	}
 	identity, err := json.Marshal([]any{
-		r.target.Spec(), m.Betas, m.Ladders, m.Burn, m.Thin, m.Seed, m.TimeStep, m.Adapt, r.chainsOfMolecule.variables,
-		fmt.Sprintf("%x", start.Sum(nil)),
+		filepath.Base(r.out), r.target.Spec(), m.Betas, m.Ladders, m.Burn, m.Thin, m.Seed, m.TimeStep, m.Adapt,
+		r.chainsOfMolecule.variables, fmt.Sprintf("%x", start.Sum(nil)),
 	})
 	if err != nil {
 		return nil, err

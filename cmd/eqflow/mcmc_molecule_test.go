@@ -33,7 +33,7 @@ func TestMcmcOfAMolecule(t *testing.T) {
 	folder := t.TempDir()
 	out := filepath.Join(folder, "x.npz")
 	text, err := runMcmc(t.Context(), moleculeLine("--ladder", "310:620:3", "-n", "10", "--seed", "5", "--json",
-		"--cv", "phi=dihedral(4,6,8,14)", "--cv", "size=rg", "--out", out)...)
+		"--cv", "phi=dihedral(4,6,8,10)", "--cv", "size=rg", "--out", out)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +137,10 @@ func TestMcmcOfAMoleculeResumes(t *testing.T) {
 	}
 	if _, err := runMcmc(t.Context(), append(line, part, "--seed", "4")...); exitCode(err) != exitInput {
 		t.Errorf("another seed: %v", err)
+	}
+	other := strings.TrimSuffix(part, "npz") + "pdb"
+	if _, err := runMcmc(t.Context(), append(line, other)...); exitCode(err) != exitInput {
+		t.Errorf("another file: %v", err)
 	}
 	if _, err := runMcmc(t.Context(), append(line, part)...); err != nil {
 		t.Fatal(err)
