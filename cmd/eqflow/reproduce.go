@@ -124,20 +124,15 @@ func (r *reproduction) enter() error {
 	if err := os.MkdirAll(filepath.Join(r.out, "figures"), 0o755); err != nil {
 		return inputErrorf("cannot make the output folder: %w; give another one with --out", err)
 	}
-	var err error
-	r.lock, err = lock.Folder(r.out)
+	l, err := lock.Folder(r.out)
+	r.lock, err = lock.Told(l, err, r.out, "reproduce into it", func(text string) {
+		fmt.Fprintln(r.stderr, "eqflow:", text)
+	})
 	switch {
 	case errors.Is(err, lock.ErrHeld):
 		return inputErrorf("%s %w; wait for its end, or give another folder with --out", r.out, err)
-	case errors.Is(err, lock.ErrUnsupported):
-		fmt.Fprintf(r.stderr, "eqflow: %s %v: do not reproduce into it twice at once\n", r.out, err)
-		return nil
 	case err != nil:
 		return inputErrorf("cannot write into the output folder: %w; give another one with --out", err)
-	}
-	if why := lock.OneMachine(r.out); why != "" {
-		fmt.Fprintf(r.stderr, "eqflow: %s lies on %s, whose locks hold on one machine alone: "+
-			"do not reproduce into it from two machines at once\n", r.out, why)
 	}
 	return nil
 }

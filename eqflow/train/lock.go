@@ -39,18 +39,12 @@ func (t *trainer) enter() (release func(), err error) {
 // obstacle: Warn then hears that a second training would not be noticed.
 func (t *trainer) lockFolder() (release func(), err error) {
 	l, err := lock.Folder(t.Folder)
+	l, err = lock.Told(l, err, t.Folder, "train into it", t.warn)
 	switch {
 	case errors.Is(err, lock.ErrHeld):
 		return nil, fmt.Errorf("%w: %s %w; wait for its end, or give another folder", ErrLocked, t.Folder, err)
-	case errors.Is(err, lock.ErrUnsupported):
-		t.warn(fmt.Sprintf("%s %v: do not train into it twice at once", t.Folder, err))
-		return func() {}, nil
 	case err != nil:
 		return nil, fmt.Errorf("eqflow: cannot lock the model's folder: %w; give another one", err)
-	}
-	if why := lock.OneMachine(t.Folder); why != "" {
-		t.warn(fmt.Sprintf("%s lies on %s, whose locks hold on one machine alone: "+
-			"do not train into it from two machines at once", t.Folder, why))
 	}
 	return l.Release, nil
 }

@@ -79,6 +79,25 @@ func Wait(ctx context.Context, path string, tell func(holder string)) (*Lock, er
 	}
 }
 
+// Told handles what a file system's locks do not do, for a folder that was locked with the given
+// result. A file system without locks is no obstacle, and the lock that Told returns then is nil.
+// warn hears of it, and of locks that hold on one machine alone. what is the work that two
+// processes must not do at once, such as "train into it".
+func Told(l *Lock, err error, folder, what string, warn func(string)) (*Lock, error) {
+	switch {
+	case errors.Is(err, ErrUnsupported):
+		warn(fmt.Sprintf("%s %v: do not %s twice at once", folder, err, what))
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	if why := OneMachine(folder); why != "" {
+		warn(fmt.Sprintf("%s lies on %s, whose locks hold on one machine alone: do not %s from two machines at once",
+			folder, why, what))
+	}
+	return l, nil
+}
+
 // Release frees the lock.
 func (l *Lock) Release() {
 	if l == nil {

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,15 +25,9 @@ func Hold(folder, name string) (release func()) {
 	l, err := lock.Wait(context.Background(), path, func(holder string) {
 		warn(fmt.Sprintf("%s %s %s; waiting for its end", filepath.Join(folder, name), lock.ErrHeld, "by "+holder))
 	})
-	switch {
-	case errors.Is(err, lock.ErrUnsupported):
-		warn(fmt.Sprintf("%s %v: do not write into it from two processes at once", folder, err))
-	case err != nil:
+	l, err = lock.Told(l, err, folder, "write into it", warn)
+	if err != nil {
 		panic(unwritable(err))
-	}
-	if why := lock.OneMachine(folder); why != "" {
-		warn(fmt.Sprintf("%s lies on %s, whose locks hold on one machine alone: "+
-			"do not write into it from two machines at once", folder, why))
 	}
 	return l.Release
 }
