@@ -46,8 +46,13 @@ func guardCrashes() (stop func()) {
 	}
 	os.Stderr = stderr
 	debug.SetTraceback("crash")
-	// A core file of the memory of a training helps nobody who does not ask for it.
-	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	// A core file of the memory of a training helps nobody who does not ask for it by GOTRACEBACK.
+	// Programs that this one starts may raise the limit again.
+	var cores unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_CORE, &cores) == nil {
+		cores.Cur = 0
+		_ = unix.Setrlimit(unix.RLIMIT_CORE, &cores)
+	}
 	return func() {
 		_ = unix.Dup2(descriptor, 2) // closes the pipe, which ends the guard
 		ended := make(chan struct{})

@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"math"
 	"os"
+	"path"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,30 +46,60 @@ func freeMemory() float64 {
 			free = kilobytes * 1024
 		}
 	}
-	return min(free, addressLimit(), containerLimit())
+	groups, _ := os.ReadFile("/proc/self/cgroup")
+	return min(free, addressLimit(), groupLimit(string(groups), "/"))
 }
 
-// containerLimit is how much memory the control group of the process has left: of a container, or
-// of a task of a batch system. It is +Inf where there is none.
-func containerLimit() float64 {
+// groupFiles are the files of a control group that limit its memory, below the folder of a version
+// of control groups.
+type groupFiles struct {
+	controllers, folder, limit, used, stat, cached string
+}
+
+var groupVersions = []groupFiles{
+	{"", "/sys/fs/cgroup", "memory.max", "memory.current", "memory.stat", "inactive_file"},
+	{
+		"memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat",
+		"total_inactive_file",
+	},
+}
+
+// groupLimit is how much memory the control groups of the process have left: of a container, or of
+// a task of a batch system. groups is the text of /proc/self/cgroup. It is +Inf where there is no
+// limit.
+func groupLimit(groups, root string) float64 {
 	left := math.Inf(1)
-	for _, names := range [][4]string{
-		{"memory.max", "memory.current", "memory.stat", "inactive_file"}, // version 2
-		{"memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"},
-	} {
-		const folder = "/sys/fs/cgroup/"
-		limit, known := numberIn(folder + names[0])
-		used, _ := numberIn(folder + names[1])
-		stat, _ := os.ReadFile(folder + names[2])
-		cached := 0.0 // copies of files, which the system gives up
-		if _, rest, found := strings.Cut("\n"+string(stat), "\n"+names[3]+" "); found {
-			cached, _ = strconv.ParseFloat(strings.Fields(rest)[0], 64)
-		}
-		if known {
-			left = min(left, max(0, limit-used+cached))
+	for _, f := range groupVersions {
+		for line := range strings.Lines(groups) {
+			parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+			if len(parts) != 3 || !slices.Contains(strings.Split(parts[1], ","), f.controllers) {
+				continue
+			}
+			// The groups above limit the process too. In a container the path may not exist.
+			for group := parts[2]; ; group = path.Dir(group) {
+				left = min(left, f.left(filepath.Join(root, f.folder, group)))
+				if group == path.Dir(group) {
+					break
+				}
+			}
 		}
 	}
 	return left
+}
+
+// left is how much memory the group in a folder has left, +Inf where it has no limit.
+func (f groupFiles) left(folder string) float64 {
+	limit, known := numberIn(filepath.Join(folder, f.limit))
+	if !known {
+		return math.Inf(1)
+	}
+	used, _ := numberIn(filepath.Join(folder, f.used))
+	stat, _ := os.ReadFile(filepath.Join(folder, f.stat))
+	cached := 0.0 // copies of files, which the system gives up
+	if _, rest, found := strings.Cut("\n"+string(stat), "\n"+f.cached+" "); found {
+		cached, _ = strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	}
+	return max(0, limit-used+cached)
 }
 
 // addressesUsed is the size of the process's address space in bytes, 0 where the system does not

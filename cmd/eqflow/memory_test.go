@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,5 +25,32 @@ func TestHugeCountsAreRefused(t *testing.T) {
 	}
 	if err := checkMemory("samples", 1000, 30, ""); err != nil {
 		t.Error(err)
+	}
+}
+
+// The limit of the process's own control group counts, and those of the groups above it, as of a
+// task of a batch system and of its job. A path that a container does not see is passed over.
+func TestGroupLimit(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"job/memory.max": "8000", "job/memory.current": "3000", "job/memory.stat": "anon 1\ninactive_file 500\n",
+		"job/task/memory.max": "max", "memory/step/memory.limit_in_bytes": "900",
+		"memory/step/memory.usage_in_bytes": "100",
+	} {
+		path := filepath.Join(root, "sys/fs/cgroup", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for groups, want := range map[string]float64{
+		"0::/job/task\n": 5500, "0::/job/unseen/task\n": 5500, "0::/\n": math.Inf(1), "": math.Inf(1),
+		"5:cpu,memory:/step\n0::/\n": 800, "5:cpu:/step\n": math.Inf(1),
+	} {
+		if got := groupLimit(groups, root); got != want {
+			t.Errorf("%q leaves %g, want %g", groups, got, want)
+		}
 	}
 }
