@@ -14,7 +14,7 @@ import (
 )
 
 // The campaign: eight shards, each of which takes a core shardTime on any machine. A shard that is
-// submitted again must still be drawn when slurm-submit.sh has looked after it, for several seconds.
+// submitted again must still be drawn when slurm-submit.sh has looked after it, for some seconds.
 const (
 	slurmShards = 8
 	shardTime   = 12 * time.Second

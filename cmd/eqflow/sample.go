@@ -27,8 +27,9 @@ nats. numpy.load opens the .npz; OVITO, VMD and ASE open the .xyz. The same seed
 the same backend and engine gives the same samples; another engine, such as that of a build without
 cgo, gives them up to rounding.
 
-A stopped draw keeps its samples in the file FILE.partial; a killed one keeps all but those of the
-last seconds. The same command continues after them, and gives the samples of an undisturbed draw.
+A stopped draw keeps its samples in the file FILE.partial. A killed one loses those since the last
+write: of 20 s, of one block, or of 50 times the time of a write, whichever is longest. The same
+command continues after them, and gives the samples of an undisturbed draw.
 
 With --shard i/n the command draws only part i of n equal parts of the -n samples, with i from 0 to
 n-1, for job arrays and several machines (docker/ has examples for Slurm and Kubernetes). A shard

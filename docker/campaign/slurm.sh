@@ -24,7 +24,7 @@
 set -uo pipefail
 
 wrong_input=2 # eqflow's exit code for what another try would not mend
-retries=3     # of a task that fails
+retries=3     # of a task that fails; restarts by Slurm itself count too
 
 refuse() {
   echo "eqflow task ${SLURM_ARRAY_TASK_ID:-?} on $(uname -n): $*" >&2
