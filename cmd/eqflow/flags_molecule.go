@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
 	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
@@ -69,6 +70,20 @@ func chiralities(t target.Target, x particle.Batch) []molecule.Chirality {
 		return nil
 	}
 	return c.Chiralities(x)
+}
+
+// chiralitiesOf is chiralities of samples on the disk.
+func chiralitiesOf(t target.Target, table campaign.Table) ([]molecule.Chirality, error) {
+	c, ok := t.(*ensemble.Canonical)
+	if !ok {
+		return nil, nil
+	}
+	hands := c.System().NewHands()
+	err := table.Configurations(t.Particles(), t.Dim(), func(x particle.Batch) error {
+		hands.Add(x)
+		return nil
+	})
+	return hands.Chiralities(), err
 }
 
 // trainedMoleculeFlags are the flags of commands that take the system from a model.

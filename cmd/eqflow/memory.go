@@ -28,6 +28,24 @@ func checkMemory(what string, n, numbersEach int, advice string) error {
 		n, what, needed/1e9, free/1e9, most, advice)
 }
 
+// checkDisk is checkMemory for configurations that go to a file, and to the disk alone. What the
+// file already there takes, such as that of an interrupted run, counts as free.
+func checkDisk(what string, n, numbersEach int, path, already string) error {
+	free, known := freeDisk(filepath.Dir(path))
+	if info, err := os.Stat(already); err == nil {
+		free += float64(info.Size())
+	}
+	if !known {
+		free = math.Pow(2, 60) // no disk is larger
+	}
+	each := bytesPerNumber * float64(numbersEach)
+	if float64(n) <= free/each {
+		return nil
+	}
+	return inputErrorf("%d %s need %.3g GB on the disk of %s, and %.3g GB are free; ask for at most %d, "+
+		"or write to another disk", n, what, float64(n)*each/1e9, path, free/1e9, int(free/each))
+}
+
 // freeMemory is the memory in bytes that the system can give, and no more than the process's limit.
 func freeMemory() float64 {
 	free := math.Pow(2, 47)

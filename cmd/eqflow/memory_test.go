@@ -13,11 +13,15 @@ import (
 // also those whose bytes overflow an int.
 func TestHugeCountsAreRefused(t *testing.T) {
 	for _, n := range []int{1e11, 2305843009213693953, math.MaxInt} {
-		err := checkMemory("samples", n, 30, inShards)
+		err := checkMemory("samples", n, 30, "")
 		if err == nil || exitCode(err) != exitInput || !strings.Contains(err.Error(), "ask for at most ") {
 			t.Errorf("%d: %v", n, err)
 		}
 		out := filepath.Join(t.TempDir(), "x.npz")
+		err = checkDisk("samples", n, 30, out, out)
+		if err == nil || exitCode(err) != exitInput || !strings.Contains(err.Error(), "ask for at most ") {
+			t.Errorf("%d on the disk: %v", n, err)
+		}
 		code, _, stderr := runCaptured("mcmc", "--system", "dw4", "-n", fmt.Sprint(n), "--out", out)
 		if code != exitInput || !strings.Contains(stderr, "memory") {
 			t.Errorf("mcmc -n %d: code %d, %s", n, code, stderr)

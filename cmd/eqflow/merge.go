@@ -18,7 +18,7 @@ it gives ESS, log Z, the reweighted energy and the energy's histogram (--json), 
 run with all samples would. For scores it gives the NLL and the verdict. Every shard must be given
 once, and all must belong to one campaign: the same model, seed or data, size and number of shards.
 
-Memory holds two or three numbers of each configuration, not the configurations.`
+Memory does not grow with the shards.`
 
 const mergeExamples = `  for i in 0 1 2 3; do
     eqflow sample --model model -n 100000 --seed 1 --shard $i/4 --out samples-$i.npz
@@ -73,19 +73,10 @@ func (o *mergeOptions) run(cmd *cobra.Command, files []string) error {
 			return err
 		}
 	}
-	out := cmd.OutOrStdout()
-	switch {
-	case whole.Work == campaign.Samples && o.asJSON:
-		return writeJSON(out, finite.Fields(whole.Summary()))
-	case whole.Work == campaign.Samples:
-		showMerged(out, whole.Summary())
-	case o.asJSON:
-		check := whole.Check(o.equilibrium)
-		return writeJSON(out, finite.Fields(scored{whole.Target.Name(), whole.Of, whole.Total, whole.Method, check}))
-	default:
-		showScores(out, whole, whole.Check(o.equilibrium))
+	if whole.Work == campaign.Samples {
+		return o.showSamples(cmd.OutOrStdout(), whole)
 	}
-	return nil
+	return o.showScores(cmd.OutOrStdout(), whole)
 }
 
 // scored is the summary of merged scores.
@@ -97,20 +88,36 @@ type scored struct {
 	evaluate.Check
 }
 
-// showMerged prints the summary of merged samples.
-func showMerged(out io.Writer, s campaign.Summary) {
+// showSamples prints the summary of merged samples.
+func (o *mergeOptions) showSamples(out io.Writer, w *campaign.Whole) error {
+	s, err := w.Summary()
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		return writeJSON(out, finite.Fields(s))
+	}
 	fmt.Fprintf(out, "samples  %d of %s in %d shards\n", s.N, s.System, s.Shards)
 	fmt.Fprintf(out, "density  %s\n", s.Noise.Describe(s.Method))
 	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*s.ESS)
 	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", s.LogZ, s.LogZError)
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", s.Energy, s.EnergyError)
+	return nil
 }
 
 // showScores prints the summary of merged scores.
-func showScores(out io.Writer, w *campaign.Whole, c evaluate.Check) {
+func (o *mergeOptions) showScores(out io.Writer, w *campaign.Whole) error {
+	c, err := w.Check(o.equilibrium)
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		return writeJSON(out, finite.Fields(scored{w.Target.Name(), w.Of, w.Total, w.Method, c}))
+	}
 	fmt.Fprintf(out, "scores   %d of %s in %d shards\n", w.Total, w.Target.Name(), w.Of)
 	fmt.Fprintf(out, "density  %s\n", density.NoiseOf(nil, nil).Describe(w.Method))
 	fmt.Fprintf(out, "NLL      %s nats; with 2 and 4 times the solver's steps %.4f, %.4f\n",
 		withError(c.NLL, c.Error), c.NLL2, c.NLL4)
 	fmt.Fprintf(out, "verdict  %s: %s\n", verdict(c.Trustworthy), c.Why)
+	return nil
 }

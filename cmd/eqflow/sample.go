@@ -13,10 +13,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/campaign"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
-	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
-	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
@@ -27,9 +25,9 @@ nats. numpy.load opens the .npz; OVITO, VMD and ASE open the .xyz. The same seed
 the same backend and engine gives the same samples; another engine, such as that of a build without
 cgo, gives them up to rounding.
 
-A stopped draw keeps its samples in the file FILE.partial. A killed one loses those since the last
-write: of 20 s, of one block, or of 50 times the time of a write, whichever is longest. The same
-command continues after them, and gives the samples of an undisturbed draw.
+The samples lie in FILE.partial until all are drawn, so that memory does not grow with -n; the disk
+needs room for them twice. A stopped or killed draw keeps them. The same command continues after
+them, and gives the samples of an undisturbed draw. An .xyz is written from memory.
 
 With --shard i/n the command draws only part i of n equal parts of the -n samples, with i from 0 to
 n-1, for job arrays and several machines (docker/ has examples for Slurm and Kubernetes). A shard
@@ -103,25 +101,62 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 	if err := o.divergence.apply(model, o.seed); err != nil {
 		return err
 	}
-	if err := checkMemory("samples", o.n, numbersPerSample(model), inShards); err != nil {
-		return err
-	}
 	job, err := campaign.Single(model, o.n, o.seed)
 	if err != nil {
 		return err
 	}
+	if err := o.checkRoom(model, o.n); err != nil {
+		return err
+	}
+	return modelError(o.draw(cmd, model, job))
+}
+
+// checkRoom refuses more samples than have room on the disk, or in memory for a kind of file that
+// is written from there.
+func (o *sampleOptions) checkRoom(model *eqflow.Model, n int) error {
+	if o.isNpz() {
+		return checkDisk("samples", n, 2*numbersInFile(model), o.out, campaign.Partial(o.out))
+	}
+	return checkMemory("samples", n, numbersPerSample(model), ", or write an .npz, which needs no memory")
+}
+
+func (o *sampleOptions) isNpz() bool { return checkNpz(o.out) == nil }
+
+// draw draws the samples of a job, writes them and shows their summary. It continues after samples
+// that an interrupted run has kept.
+func (o *sampleOptions) draw(cmd *cobra.Command, model *eqflow.Model, job campaign.Job) error {
 	start, end := time.Now(), watch(cmd, model)
-	samples, err := job.Draw(model, o.out, o.force, o.continues(cmd))
+	drawn, err := job.Draw(model, o.out, o.force, o.continues(cmd))
 	end()
 	if err != nil {
-		return modelError(err)
+		return err
 	}
+	defer drawn.Close()
 	seconds := time.Since(start).Seconds()
-	if err := writeSamples(o.out, model, samples, o.seed, o.force); err != nil {
-		return modelError(err)
+	if o.isNpz() {
+		err = drawn.Write(model, o.force || o.shard != "")
+	} else {
+		err = o.writeText(drawn, model)
 	}
-	campaign.DropPartial(o.out)
-	return o.show(cmd.OutOrStdout(), model, samples, seconds)
+	if err != nil {
+		return err
+	}
+	err = o.show(cmd.OutOrStdout(), model, drawn.Table, seconds)
+	return errors.Join(err, drawn.Drop())
+}
+
+// writeText writes samples in another form than .npz.
+func (o *sampleOptions) writeText(drawn *campaign.Drawn, model *eqflow.Model) error {
+	samples, err := drawn.Samples(model)
+	if err != nil {
+		return err
+	}
+	set, err := model.Set(samples, o.seed)
+	if err != nil {
+		return err
+	}
+	set.Manifest.CreatedBy = "eqflow sample"
+	return dataset.Write(o.out, set, o.force)
 }
 
 // continues tells the user how many samples an interrupted draw has kept.
@@ -131,8 +166,9 @@ func (o *sampleOptions) continues(cmd *cobra.Command) func(kept int) {
 	}
 }
 
-// inShards is how more samples are drawn than fit into memory.
-const inShards = ", or draw them in shards (--shard i/n) and merge these"
+// numbersInFile is how many numbers of a sample a file holds at most: the configuration, log q, u,
+// log w and the error of log q.
+func numbersInFile(model *eqflow.Model) int { return model.Prior.N*model.Prior.D + 4 }
 
 // numbersPerSample is how many numbers a sample holds in memory at most: its prior draw, its
 // configuration twice, and log q, u and log w.
@@ -155,49 +191,28 @@ func (o *sampleOptions) runShard(cmd *cobra.Command) error {
 	if err := o.divergence.apply(model, o.seed); err != nil {
 		return err
 	}
-	from, to := shard.Range(o.n)
-	if err := checkMemory("samples of this shard", to-from, numbersPerSample(model), ", or more shards"); err != nil {
-		return err
-	}
 	job, err := campaign.Sampling(model, o.n, o.seed, shard)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
 	kept, err := keptShard(cmd, job, o.out, o.force)
 	if err != nil {
 		return err
 	}
-	var set dataset.Set
-	if kept {
-		campaign.DropPartial(o.out) // of a task that ran twice at a time
-		set, err = dataset.Read(o.out, model.Prior.N, model.Prior.D)
-	} else {
-		set, err = o.drawShard(cmd, model, job)
+	if !kept {
+		from, to := shard.Range(o.n)
+		if err := o.checkRoom(model, to-from); err != nil {
+			return err
+		}
+		return o.draw(cmd, model, job)
 	}
+	start := time.Now()
+	campaign.DropPartial(o.out) // of a task that ran twice at a time
+	table, err := campaign.Open(o.out)
 	if err != nil {
 		return err
 	}
-	return o.show(cmd.OutOrStdout(), model, samplesOf(set), time.Since(start).Seconds())
-}
-
-// drawShard draws and writes a shard. It continues after samples that an interrupted run has kept.
-func (o *sampleOptions) drawShard(cmd *cobra.Command, model *eqflow.Model, job campaign.Job) (dataset.Set, error) {
-	defer watch(cmd, model)()
-	return job.SampleTo(model, o.out, o.force, o.continues(cmd))
-}
-
-// samplesOf returns the samples in a file.
-func samplesOf(set dataset.Set) density.Samples {
-	s := density.Samples{X: set.Batch}
-	for name, numbers := range map[string]*[]float64{
-		"log_q": &s.LogQ, "u": &s.Energy, "log_w": &s.LogWeight, "log_q_error": &s.LogQError,
-	} {
-		if a, ok := set.Arrays.Get(name); ok {
-			*numbers = a.Float64s()
-		}
-	}
-	return s
+	return o.show(cmd.OutOrStdout(), model, table, time.Since(start).Seconds())
 }
 
 // sampled is the summary of a draw.
@@ -221,17 +236,26 @@ type sampled struct {
 }
 
 // show prints the summary of samples that took the given time.
-func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Samples, seconds float64) error {
-	z, u := stats.LogZ(s.LogWeight, stats.Bootstrap{}), stats.Mean(s.Energy, s.LogWeight, stats.Bootstrap{})
+func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, t campaign.Table, seconds float64) error {
+	e, err := t.Estimates()
+	if err != nil {
+		return err
+	}
+	noise, err := t.Noise()
+	if err != nil {
+		return err
+	}
+	z, u := e.LogZ, e.Mean
 	summary := sampled{
 		System: model.Target.Name(), Description: target.DescriptionOf(model.Target), Shard: o.shard, File: o.out,
-		N:    s.X.Len(),
-		ESS:  stats.KishESS(s.LogWeight) / float64(s.X.Len()),
+		N:    t.N,
+		ESS:  e.ESS / float64(t.N),
 		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error,
 		Engine: model.ComputedBy().String(), Seconds: seconds, Method: model.Divergence().Method(),
 	}
-	summary.Chirality = chiralities(model.Target, s.X)
-	noise := density.NoiseOf(s.LogQError, s.LogWeight)
+	if summary.Chirality, err = chiralitiesOf(model.Target, t); err != nil {
+		return err
+	}
 	if summary.Probes > 0 {
 		summary.LogQError, summary.Inflation = noise.LogQError, noise.Inflation
 	}
@@ -247,14 +271,4 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Sampl
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", u.Value, u.Error)
 	showChirality(out, "chirality ", summary.Chirality)
 	return nil
-}
-
-// writeSamples writes samples with their densities, energies and weights, and with their origin.
-func writeSamples(path string, model *eqflow.Model, s density.Samples, seed uint64, force bool) error {
-	set, err := model.Set(s, seed)
-	if err != nil {
-		return err
-	}
-	set.Manifest.CreatedBy = "eqflow sample"
-	return dataset.Write(path, set, force)
 }

@@ -7,7 +7,9 @@
 //
 //   - campaign.go: what campaigns, shards and jobs are, and whether a file holds the work of a job
 //   - work.go: the work on one shard, by sampling or scoring
-//   - partial.go: the samples that an interrupted draw keeps
+//   - partial.go: a draw, whose samples lie on the disk until they are written as a whole
+//   - rows.go: the file of these samples
+//   - table.go: estimates from samples and scores on the disk
 //   - merge.go: the whole campaign from the files of its shards
 package campaign
 

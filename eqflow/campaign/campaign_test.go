@@ -119,7 +119,11 @@ func TestWholeIsTheSameInAnyCut(t *testing.T) {
 		files = append(files, set)
 		u, _ := set.Arrays.Get("u")
 		logW, _ := set.Arrays.Get("log_w")
-		checkSummary(t, w.Summary(), u.F64, logW.F64)
+		summary, err := w.Summary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSummary(t, summary, u.F64, logW.F64)
 	}
 	if !reflect.DeepEqual(files[0], files[1]) {
 		t.Error("four shards and one differ")
@@ -274,8 +278,8 @@ func TestScoresMerge(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := merged(t, files...)
-	if got := w.Check(true); got != want {
-		t.Errorf("%+v, want %+v", got, want)
+	if got, err := w.Check(true); err != nil || got != want {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 	path := filepath.Join(folder, "all.npz")
 	if err := w.Write(path, false); err != nil {

@@ -1,10 +1,8 @@
 package campaign
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
@@ -15,17 +13,15 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// Whole is a campaign with the numbers of all its shards. Memory holds a few numbers of each
-// configuration, and not the configurations.
+// Whole is a campaign with the files of all its shards. Memory does not grow with them.
 type Whole struct {
-	Campaign
+	Table
 	Target target.Target
 	// Unchecked are the files without checksums, of an earlier version. Nothing shows whether their
 	// numbers are those that were written.
 	Unchecked []string
 	manifest  dataset.Manifest
-	files     []string             // by index of the shard
-	numbers   map[string][]float64 // by name of the array
+	files     []string // by index of the shard
 }
 
 // Merge reads all shards of one campaign, in any order. A missing shard, a shard that is given
@@ -38,10 +34,8 @@ func Merge(paths ...string) (*Whole, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Whole{
-		Campaign: first.Campaign, manifest: manifest,
-		files: make([]string, first.Of), numbers: map[string][]float64{},
-	}
+	w := &Whole{manifest: manifest, files: make([]string, first.Of)}
+	w.Table = tableOf(first.Campaign, first.Total, w.files...)
 	for _, path := range paths {
 		j, _, err := readJob(path)
 		switch {
@@ -70,7 +64,7 @@ func Merge(paths ...string) (*Whole, error) {
 	if err := w.describe(); err != nil {
 		return nil, err
 	}
-	return w, w.read()
+	return w, w.checkLengths()
 }
 
 // checkComplete returns an error that names the missing shards, if there are any.
@@ -106,30 +100,30 @@ func (w *Whole) describe() (err error) {
 	return err
 }
 
-// read reads the numbers of all shards, in order.
-func (w *Whole) read() error {
+// checkLengths returns an error for a shard that has another number of configurations than its
+// part.
+func (w *Whole) checkLengths() error {
 	for i, file := range w.files {
 		from, to := Shard{i, w.Of}.Range(w.Total)
+		shapes, err := dataset.Shapes(file)
+		if err != nil {
+			return err
+		}
 		for _, name := range w.columns() {
-			if name == "x" {
-				continue
+			shape, found := shapes[name]
+			if !found {
+				return fmt.Errorf("%w: %s holds no array %q; make it again", ErrShards, file, name)
 			}
-			a, err := dataset.ReadArray(file, name)
-			if err != nil {
-				return err
+			if len(shape) == 0 || shape[0] != to-from {
+				return fmt.Errorf("%w: %s holds %v numbers %s, and its shard has %d configurations; make it again",
+					ErrShards, file, shape, name, to-from)
 			}
-			if a.Len() != to-from {
-				return fmt.Errorf("%w: %s holds %d configurations, and its shard has %d; make it again",
-					ErrShards, file, a.Len(), to-from)
-			}
-			w.numbers[name] = append(w.numbers[name], a.Float64s()...)
 		}
 	}
 	return nil
 }
 
-// Write writes the whole as one .npz, as one machine would. Memory holds one array of one shard at
-// a time.
+// Write writes the whole as one .npz, as one machine would.
 func (w *Whole) Write(path string, overwrite bool) error {
 	return dataset.Join(path, w.files, w.columns(), w.manifest, overwrite)
 }
@@ -158,17 +152,27 @@ type Summary struct {
 	density.Noise
 }
 
-// Summary returns estimates from the samples.
-func (w *Whole) Summary() Summary {
-	u, logW, boot := w.numbers["u"], w.numbers["log_w"], stats.Bootstrap{}
-	z, mean, edges := stats.LogZ(logW, boot), stats.Mean(u, logW, boot), histogramEdges(u, logW)
-	return Summary{
-		System: w.Target.Name(), Shards: w.Of, N: w.Total, Seed: w.Seed,
-		ESS:  stats.KishESS(logW) / float64(w.Total),
-		LogZ: z.Value, LogZError: z.Error, Energy: mean.Value, EnergyError: mean.Error,
-		Energies: Histogram{edges, stats.Histogram(u, logW, edges, boot)},
-		Method:   w.Method, Noise: density.NoiseOf(w.numbers["log_q_error"], logW),
+// Summary returns estimates from the samples. It reads the files several times.
+func (w *Whole) Summary() (s Summary, err error) {
+	samples, err := w.Weighted("u").Normalise()
+	if err != nil {
+		return s, err
 	}
+	e, err := samples.Estimates(stats.Bootstrap{})
+	if err != nil {
+		return s, err
+	}
+	s = Summary{
+		System: w.Target.Name(), Shards: w.Of, N: w.Total, Seed: w.Seed,
+		ESS:  e.ESS / float64(w.Total),
+		LogZ: e.LogZ.Value, LogZError: e.LogZ.Error, Energy: e.Mean.Value, EnergyError: e.Mean.Error,
+		Method: w.Method,
+	}
+	if s.Noise, err = w.Table.Noise(); err != nil {
+		return s, err
+	}
+	s.Energies, err = energies(samples)
+	return s, err
 }
 
 // The histogram of the energies.
@@ -177,29 +181,22 @@ const (
 	tail = 1e-3 // share of the weight that is left out at either end
 )
 
-// histogramEdges spaces the bins evenly between the energies where the tails of the weight begin.
-func histogramEdges(u, logW []float64) []float64 {
-	order := make([]int, len(u))
-	for i := range order {
-		order[i] = i
+// energies spaces the bins evenly between the energies where the tails of the weight begin.
+func energies(samples stats.Normalised) (h Histogram, err error) {
+	tails, err := samples.Quantiles(tail, 1-tail)
+	if err != nil {
+		return h, err
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(u[a], u[b]) })
-	weights, below := stats.Weights(logW), 0.0
-	low, high := u[order[0]], u[order[len(order)-1]]
-	for _, i := range order {
-		if below < tail {
-			low = u[i]
-		}
-		if below += weights[i]; below >= 1-tail {
-			high = u[i]
-			break
-		}
-	}
-	return stats.Linspace(low, max(high, low+1e-9), bins+1)
+	low, high := tails[0], tails[1]
+	h.Edges = stats.Linspace(low, max(high, low+1e-9), bins+1)
+	h.Density, err = samples.Histogram(h.Edges, stats.Bootstrap{})
+	return h, err
 }
 
 // Check is the verdict on the scores of all shards. It equals the verdict on the whole file.
-func (w *Whole) Check(equilibrium bool) evaluate.Check {
-	return evaluate.CheckScores(w.Target, equilibrium,
-		w.numbers["log_q"], w.numbers["log_q_2n"], w.numbers["log_q_4n"])
+func (w *Whole) Check(equilibrium bool) (evaluate.Check, error) {
+	scores := func(do func(logQ, logQ2, logQ4 []float64) error) error {
+		return w.read(func(c [][]float64) error { return do(c[0], c[1], c[2]) }, columns[Scores]...)
+	}
+	return evaluate.CheckManyScores(w.Target, equilibrium, w.N, scores)
 }

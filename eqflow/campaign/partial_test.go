@@ -13,9 +13,19 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
+
+// sampleTo draws a job and writes its file.
+func sampleTo(job Job, m *eqflow.Model, path string, overwrite bool, resumed func(kept int)) error {
+	drawn, err := job.Draw(m, path, overwrite, resumed)
+	if err != nil {
+		return err
+	}
+	return errors.Join(drawn.Write(m, true), drawn.Drop())
+}
 
 // interrupt draws a shard until its n-th report, and returns the error.
 func interrupt(t *testing.T, m *eqflow.Model, job Job, path string, n int) error {
@@ -27,7 +37,7 @@ func interrupt(t *testing.T, m *eqflow.Model, job Job, path string, n int) error
 		}
 	})
 	defer m.Watch(t.Context(), nil)
-	_, err := job.SampleTo(m, path, false, nil)
+	err := sampleTo(job, m, path, false, nil)
 	return err
 }
 
@@ -57,7 +67,7 @@ func TestStoppedShardContinues(t *testing.T) {
 				}
 			}
 			kept := 0
-			if _, err := job.SampleTo(m, path, false, func(n int) { kept = n }); err != nil || kept < 3*1024 {
+			if err := sampleTo(job, m, path, false, func(n int) { kept = n }); err != nil || kept < 3*1024 {
 				t.Errorf("%s, %d samples: continues after %d, %v", kind, total, kept, err)
 			}
 			checkSameFile(t, path, undisturbed)
@@ -109,7 +119,7 @@ func TestKeptSamplesAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := job.SampleTo(m, undisturbed, false, nil); err != nil {
+	if err := sampleTo(job, m, undisturbed, false, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := interrupt(t, m, job, path, 1); !errors.Is(err, context.Canceled) {
@@ -119,7 +129,7 @@ func TestKeptSamplesAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.SampleTo(m, path, false, nil); !errors.Is(err, ErrShards) ||
+	if err := sampleTo(other, m, path, false, nil); !errors.Is(err, ErrShards) ||
 		!strings.Contains(err.Error(), "of seed 5, not 6; remove it") {
 		t.Errorf("another seed: %v", err)
 	}
@@ -134,7 +144,7 @@ func TestKeptSamplesAreChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept := 0
-		if _, err := job.SampleTo(m, path, false, func(n int) { kept = n }); err != nil || kept != 0 {
+		if err := sampleTo(job, m, path, false, func(n int) { kept = n }); err != nil || kept != 0 {
 			t.Errorf("%s: continues after %d, %v", what, kept, err)
 		}
 		checkSameFile(t, path, undisturbed)
@@ -142,9 +152,80 @@ func TestKeptSamplesAreChecked(t *testing.T) {
 	if err := os.WriteFile(Partial(path), good, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.SampleTo(m, path, true, nil); err != nil {
+	if err := sampleTo(other, m, path, true, nil); err != nil {
 		t.Errorf("another seed with overwrite: %v", err)
 	}
+}
+
+// Of kept samples that end in damage, the blocks before it stay.
+func TestBlocksBeforeDamageStay(t *testing.T) {
+	m := newModel(t, 1)
+	folder := t.TempDir()
+	path, undisturbed := filepath.Join(folder, "0.npz"), filepath.Join(folder, "whole.npz")
+	job, err := Sampling(m, 4*1024, 5, Shard{0, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sampleTo(job, m, undisturbed, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := interrupt(t, m, job, path, 2); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(Partial(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := m.Block(4 * 1024)
+	for _, size := range []int{len(good), len(good) - 1, len(good) * 3 / 4, len(good)/2 + 200} {
+		want := block
+		if size == len(good) {
+			want = 2 * block
+		}
+		if err := os.WriteFile(Partial(path), good[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		kept := 0
+		if err := sampleTo(job, m, path, true, func(n int) { kept = n }); err != nil || kept != want {
+			t.Errorf("of %d bytes: continues after %d, want %d, %v", size, kept, want, err)
+		}
+		checkSameFile(t, path, undisturbed)
+	}
+}
+
+// Two processes that draw for one file at a time do not disturb each other.
+func TestTwoDrawsForOneFile(t *testing.T) {
+	m := newModel(t, 1)
+	folder := t.TempDir()
+	path, undisturbed := filepath.Join(folder, "0.npz"), filepath.Join(folder, "whole.npz")
+	job, err := Sampling(m, 3*1024, 5, Shard{0, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sampleTo(job, m, undisturbed, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	first, err := job.continued(m, Partial(path), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := false
+	err = job.draw(m, 0, func(s density.Samples) error {
+		if err := first.append(s); err != nil || begun {
+			return err
+		}
+		begun = true
+		return sampleTo(job, m, path, false, nil) // the second, from beginning to end
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSameFile(t, path, undisturbed)
+	drawn := Drawn{Table{Campaign: job.Campaign, N: first.n, read: first.read}, job, path, first}
+	if err := errors.Join(drawn.Write(m, true), drawn.Drop()); err != nil {
+		t.Fatal(err)
+	}
+	checkSameFile(t, path, undisturbed)
 }
 
 // A whole draw that is stopped continues, and gives the samples of Model.Sample.
@@ -167,7 +248,12 @@ func TestStoppedDrawContinues(t *testing.T) {
 		t.Fatalf("interrupted: %v", err)
 	}
 	kept := 0
-	got, err := job.Draw(m, path, false, func(n int) { kept = n })
+	drawn, err := job.Draw(m, path, false, func(n int) { kept = n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer drawn.Drop()
+	got, err := drawn.Samples(m)
 	if err != nil || kept == 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("continued after %d: %v, and the same samples: %t", kept, err, reflect.DeepEqual(got, want))
 	}

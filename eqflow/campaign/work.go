@@ -30,31 +30,42 @@ func (c Campaign) columns() []string {
 // Sample draws the shard. Samples 0 to total−1 do not depend on the number of shards, except for
 // rounding.
 func (j Job) Sample(m *eqflow.Model) (dataset.Set, error) {
-	s, err := j.draw(m, noSamples(m), func(density.Samples) error { return nil })
+	s, err := j.collect(m)
 	if err != nil {
 		return dataset.Set{}, err
 	}
 	return j.set(m, s)
 }
 
-// set is the content of the shard's file.
+// set is the content of the job's file.
 func (j Job) set(m *eqflow.Model, s density.Samples) (dataset.Set, error) {
 	set, err := m.Set(s, j.Seed)
 	if err != nil {
 		return set, err
 	}
 	set.Manifest.CreatedBy = "eqflow sample"
-	set.Manifest.Settings, err = json.Marshal(j)
+	if !j.Single {
+		set.Manifest.Settings, err = json.Marshal(j)
+	}
 	return set, err
 }
 
-// draws returns the prior's draws whose images are the samples of the job.
-func (j Job) draws(m *eqflow.Model) particle.Batch {
+// draws returns a function that gives the next n draws of the prior whose images are the samples of
+// the job. The first done draws are left out.
+func (j Job) draws(m *eqflow.Model, done int) func(n int) particle.Batch {
 	if j.Single {
-		return m.PriorDraws(j.Total, j.Seed)
+		next := m.PriorStream(j.Seed)
+		for done > 0 {
+			done -= next(min(done, blockSize)).Len()
+		}
+		return next
 	}
-	from, to := j.shard().Range(j.Total)
-	return priorDraws(m.Prior, j.Seed, from, to)
+	at, _ := j.shard().Range(j.Total)
+	at += done
+	return func(n int) particle.Batch {
+		at += n
+		return priorDraws(m.Prior, j.Seed, at-n, at)
+	}
 }
 
 // Draws come in blocks. Each block has a random stream of its own, so that a shard can start at its

@@ -2,133 +2,75 @@ package dataset
 
 import (
 	"fmt"
-	"io"
 	"slices"
 )
 
 // Join concatenates the named arrays of several .npz files along their first axis and writes them
 // as one .npz with the given manifest. It fills in the counts and the hash of the manifest.
 //
-// Join holds one array of one part at a time, so that the result may be larger than memory. It
-// writes as Write does. Errors match ErrInput if a part is at fault.
+// Memory does not grow with the files. Join writes as Write does. Errors match ErrInput if a part
+// is at fault.
 func Join(path string, parts, names []string, m Manifest, overwrite bool) error {
 	if err := checkTarget(path, overwrite); err != nil {
 		return err
 	}
-	if _, err := m.encode(); err != nil {
-		return fmt.Errorf("dataset: %s is not written: %w", path, err)
-	}
-	columns := make([]*column, len(names))
+	columns := make([]Column, len(names))
 	for k, name := range names {
-		columns[k] = &column{name: name, parts: parts}
-		if err := columns[k].measure(); err != nil {
+		var err error
+		if columns[k], err = joined(name, parts); err != nil {
 			return err
 		}
-		if shape := columns[k].shape; name == "x" {
-			if len(shape) != 3 {
-				return inputErrorf(parts[0], "has x of shape %s, not [N, n, d]; write it again", shapeText(shape))
-			}
-			m.Count, m.Particles, m.Dim = shape[0], shape[1], shape[2]
+		if shape := columns[k].Shape; name == "x" && len(shape) != 3 {
+			return inputErrorf(parts[0], "has x of shape %s, not [N, n, d]; write it again", shapeText(shape))
 		}
 	}
-	return writeAtomicBy(path, overwrite, func(w io.Writer) error { return writeColumns(w, columns, m) })
+	return WriteColumns(path, columns, m, overwrite)
 }
 
-func writeColumns(w io.Writer, columns []*column, m Manifest) error {
-	out := newArchiveWriter(w)
-	for _, c := range columns {
-		pass, h := 0, newHash(c.shape[1:]...)
-		err := out.add(c.name, c.descr, c.shape, func(do func(data []byte) error) error {
-			pass++
-			return c.eachPart(func(a Array) error {
-				if c.name == "x" && pass == 1 {
-					addValues(h, a.Float64s())
-				}
-				if a.descr() != c.descr {
-					a = Float64(a.Name, a.Float64s(), a.Shape...)
-				}
-				return a.eachPiece(do)
-			})
-		})
-		if err != nil {
-			return err
-		}
-		if c.name == "x" {
-			m.SHA256 = hexSum(h)
-		}
-	}
-	text, err := m.encode()
-	if err != nil {
-		return err
-	}
-	manifest := Bytes("manifest", text)
-	if err := out.add(manifest.Name, manifest.descr(), manifest.Shape, manifest.eachPiece); err != nil {
-		return err
-	}
-	return out.close()
-}
-
-// column is one array, concatenated over all parts.
-type column struct {
-	name  string
-	parts []string // paths
-	shape []int    // of the concatenated array
-	descr string   // NumPy's element type: float32 if all parts have at most 32 bits, else float64
-}
-
-// measure finds shape and type from the headers of the parts.
-func (c *column) measure() error {
-	for _, path := range c.parts {
+// joined is one array, concatenated over all parts: float32 if all parts have at most 32 bits, else
+// float64. It finds shape and type from the headers of the parts.
+func joined(name string, parts []string) (Column, error) {
+	c := Column{Name: name, Single: true}
+	for _, path := range parts {
 		a, err := openArchive(path)
 		if err != nil {
-			return err
+			return c, err
 		}
-		m, err := a.member(c.name)
+		m, err := a.member(name)
 		a.Close()
 		if err == nil && m.unread != nil {
 			err = fmt.Errorf("array %q %w", m.name, m.unread)
 		}
 		if err != nil {
-			return inputErrorf(path, "%w", err)
+			return c, inputErrorf(path, "%w", err)
 		}
-		if err := c.addShape(path, m.header); err != nil {
-			return err
+		if err := c.extend(path, m.header); err != nil {
+			return c, err
 		}
 	}
-	return nil
+	c.Values = func(do func(values []float64) error) error {
+		for _, path := range parts {
+			err := ReadColumns(path, []string{name}, func(columns [][]float64) error { return do(columns[0]) })
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return c, nil
 }
 
-// addShape extends shape and type of the column by one part.
-func (c *column) addShape(path string, h header) error {
-	descr := "<f8"
-	if h.size <= 4 {
-		descr = "<f4"
-	}
+// extend adds one part to shape and type of the column.
+func (c *Column) extend(path string, h header) error {
 	switch {
 	case h.kind != 'f' || len(h.shape) == 0:
-		return inputErrorf(path, "its array %q is not a list of floating-point numbers; write it again", c.name)
-	case c.shape == nil:
-		c.shape, c.descr = slices.Clone(h.shape), descr
-		return nil
-	case !slices.Equal(c.shape[1:], h.shape[1:]):
-		return inputErrorf(path, "has %q of shape %s, unlike the other files; leave it out", c.name, shapeText(h.shape))
-	case descr != c.descr:
-		c.descr = "<f8"
+		return inputErrorf(path, "its array %q is not a list of floating-point numbers; write it again", c.Name)
+	case c.Shape == nil:
+		c.Shape = append([]int{0}, h.shape[1:]...)
+	case !slices.Equal(c.Shape[1:], h.shape[1:]):
+		return inputErrorf(path, "has %q of shape %s, unlike the other files; leave it out", c.Name, shapeText(h.shape))
 	}
-	c.shape[0] += h.shape[0]
-	return nil
-}
-
-// eachPart reads the array of every part in order and calls do with it.
-func (c *column) eachPart(do func(a Array) error) error {
-	for _, path := range c.parts {
-		a, err := ReadArray(path, c.name)
-		if err != nil {
-			return err
-		}
-		if err := do(a); err != nil {
-			return err
-		}
-	}
+	c.Single = c.Single && h.size <= 4
+	c.Shape[0] += h.shape[0]
 	return nil
 }

@@ -141,38 +141,68 @@ func (h header) describe() string {
 // r claims to hold. Memory grows only with the bytes that are read, so that a false claim costs
 // nothing.
 func readNpy(r io.Reader, size int64, name string, sum hash.Hash) (Array, error) {
-	h, err := readHeader(r)
+	v, err := newNpyValues(r, size, sum)
 	if err != nil {
 		return Array{}, err
 	}
-	if int64(h.count)*int64(h.size) > size {
-		return Array{}, errTruncated
-	}
-	a := Array{Name: name, Shape: h.shape}
-	decode, buf := valueDecoders[h.typeName()], make([]byte, h.size*min(h.count, pieceSize/h.size))
-	for left := h.count; ; {
-		part := min(left, len(buf)/h.size)
-		switch _, err := io.ReadFull(r, buf[:part*h.size]); {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return Array{}, errTruncated
-		case err != nil:
-			return Array{}, fmt.Errorf("cannot be read (%w); it is damaged, so copy or write it again", err)
-		}
-		sum.Write(buf[:part*h.size])
-		if err := decode(&a, buf[:part*h.size], h.order, left); err != nil {
+	a := Array{Name: name, Shape: v.shape}
+	for first := true; first || v.left > 0; first = false {
+		if err := v.next(&a, pieceSize/v.size); err != nil {
 			return Array{}, err
 		}
-		if left -= part; left == 0 {
-			break
-		}
 	}
-	if n, _ := r.Read(make([]byte, 1)); n > 0 {
-		return Array{}, errMore
+	if err := v.end(); err != nil {
+		return Array{}, err
 	}
-	if h.fortran && len(h.shape) > 1 {
+	if v.fortran && len(v.shape) > 1 {
 		a.toRowMajor()
 	}
 	return a, nil
+}
+
+// npyValues reads the values of an .npy piece by piece, and adds their bytes to a sum.
+type npyValues struct {
+	header
+	r    io.Reader
+	sum  hash.Hash
+	left int // values that are still to come
+	buf  []byte
+}
+
+// newNpyValues reads the header. size is the number of bytes that r claims to hold.
+func newNpyValues(r io.Reader, size int64, sum hash.Hash) (*npyValues, error) {
+	h, err := readHeader(r)
+	if err != nil {
+		return nil, err
+	}
+	if int64(h.count)*int64(h.size) > size {
+		return nil, errTruncated
+	}
+	return &npyValues{header: h, r: r, sum: sum, left: h.count}, nil
+}
+
+// next appends the next n values to a, or all that are left.
+func (v *npyValues) next(a *Array, n int) error {
+	n = min(n, v.left)
+	v.buf = slices.Grow(v.buf[:0], n*v.size)[:n*v.size]
+	switch _, err := io.ReadFull(v.r, v.buf); {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errTruncated
+	case err != nil:
+		return fmt.Errorf("cannot be read (%w); it is damaged, so copy or write it again", err)
+	}
+	v.sum.Write(v.buf)
+	left := v.left
+	v.left -= n
+	return valueDecoders[v.typeName()](a, v.buf, v.order, left)
+}
+
+// end returns an error if anything follows the last value.
+func (v *npyValues) end() error {
+	if n, _ := v.r.Read(make([]byte, 1)); n > 0 {
+		return errMore
+	}
+	return nil
 }
 
 // pieceSize is the number of bytes that are read or written at a time.

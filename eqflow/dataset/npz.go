@@ -48,6 +48,23 @@ func ReadArray(path, name string) (Array, error) {
 	return values, nil
 }
 
+// Shapes returns the shapes of the arrays of an .npz by name. It reads no values. Errors match
+// ErrInput and name the path.
+func Shapes(path string) (map[string][]int, error) {
+	a, err := openArchive(path)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	shapes := map[string][]int{}
+	for _, m := range a.members {
+		if m.unread == nil {
+			shapes[m.name] = m.shape
+		}
+	}
+	return shapes, nil
+}
+
 // archive is an open .npz: the headers of its arrays.
 type archive struct {
 	members []member
@@ -260,10 +277,8 @@ func (m member) values() (Array, error) {
 		return Array{}, err
 	}
 	defer rc.Close()
-	// In a damaged directory the size may be over 2^62. It is then negative here, and readNpy
-	// reports a truncated file.
 	sum := newHash()
-	a, err := readNpy(rc, int64(m.file.UncompressedSize64), m.name, sum)
+	a, err := readNpy(rc, m.stored(), m.name, sum)
 	if err != nil {
 		return a, err
 	}
@@ -272,6 +287,10 @@ func (m member) values() (Array, error) {
 	}
 	return a, m.check(hexSum(sum))
 }
+
+// stored is the number of bytes that the member claims to hold. In a damaged directory it may be
+// over 2^62. It is then negative here, and readers report a truncated file.
+func (m member) stored() int64 { return int64(m.file.UncompressedSize64) }
 
 // finishMember reads a member to its end, where archive/zip compares the checksum.
 func finishMember(rc io.Reader) error {

@@ -3,7 +3,6 @@ package density
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
@@ -24,22 +23,46 @@ type Noise struct {
 // log-weights, nil if there are none. With weights w ∝ exp(−u − log q), the noise of each log q
 // adds σ²/2 to the expected log-weight.
 func NoiseOf(logQError, logWeight []float64) Noise {
-	n := Noise{LogQError: math.NaN(), Inflation: math.NaN()}
 	if len(logQError) == 0 {
-		return n
+		return Noise{math.NaN(), math.NaN()}
 	}
-	square, corrected := 0.0, slices.Clone(logWeight)
-	for i, sigma := range logQError {
-		square += sigma * sigma / float64(len(logQError))
-		if corrected != nil {
-			corrected[i] -= sigma * sigma / 2
-		}
-	}
-	n.LogQError = math.Sqrt(square)
-	if corrected != nil {
-		n.Inflation = stats.LogMeanExp(logWeight) - stats.LogMeanExp(corrected)
+	n, _ := NoiseOfWeighted(stats.InMemory(logQError, logWeight)) // memory gives no error
+	if logWeight == nil {
+		n.Inflation = math.NaN()
 	}
 	return n
+}
+
+// NoiseOfWeighted is NoiseOf for samples whose values are the standard errors of log q.
+func NoiseOfWeighted(s stats.Weighted) (n Noise, err error) {
+	square := 0.0
+	corrected := stats.Weighted{N: s.N, Blocks: func(do func(values, logW []float64) error) error {
+		var lower []float64
+		return s.Blocks(func(errors, logW []float64) error {
+			lower = append(lower[:0], logW...)
+			for i, sigma := range errors {
+				lower[i] -= sigma * sigma / 2
+			}
+			return do(errors, lower)
+		})
+	}}
+	err = s.Blocks(func(errors, _ []float64) error {
+		for _, sigma := range errors {
+			square += sigma * sigma / float64(s.N)
+		}
+		return nil
+	})
+	if err != nil {
+		return n, err
+	}
+	n.LogQError = math.Sqrt(square)
+	raised, err := s.Normalise()
+	if err != nil {
+		return n, err
+	}
+	without, err := corrected.Normalise()
+	n.Inflation = raised.LogMeanExp() - without.LogMeanExp()
+	return n, err
 }
 
 // Describe returns a line on the method of the divergence and on the noise of log q.

@@ -44,8 +44,12 @@ func (q *Pushforward) Prepare(n int) error {
 }
 
 // PriorDraws returns the draws of the prior whose images are those of Draw.
-func (q *Pushforward) PriorDraws(n int, seed uint64) particle.Batch {
-	return q.Prior.Sample(rand.New(rand.NewPCG(seed, 0x73616d706c65)), n)
+func (q *Pushforward) PriorDraws(n int, seed uint64) particle.Batch { return q.PriorStream(seed)(n) }
+
+// PriorStream returns a function that gives the next n draws of PriorDraws.
+func (q *Pushforward) PriorStream(seed uint64) func(n int) particle.Batch {
+	rng := rand.New(rand.NewPCG(seed, 0x73616d706c65))
+	return func(n int) particle.Batch { return q.Prior.Sample(rng, n) }
 }
 
 // Weigh adds a target's energies and log-weights to configurations at the target's end.

@@ -200,13 +200,42 @@ func (c Candidate) checkNLL(data particle.Batch, equilibrium bool) (check Check,
 
 // CheckScores is CheckNLL for known log-densities: as trained, and with twice and four times the
 // solver's steps.
-func CheckScores(t target.Target, equilibrium bool, logQ, logQ2, logQ4 []float64) (c Check) {
-	c.NLL, c.Error = meanAndError(logQ)
-	c.NLL2, _ = meanAndError(logQ2)
-	c.NLL4, _ = meanAndError(logQ4)
-	c.NLL, c.NLL2, c.NLL4 = -c.NLL, -c.NLL2, -c.NLL4
-	c.judge(t.Reference().Entropy, equilibrium && t.Reference().Known)
+func CheckScores(t target.Target, equilibrium bool, logQ, logQ2, logQ4 []float64) Check {
+	inMemory := func(do func(logQ, logQ2, logQ4 []float64) error) error { return do(logQ, logQ2, logQ4) }
+	c, _ := CheckManyScores(t, equilibrium, len(logQ), inMemory) // memory gives no error
 	return c
+}
+
+// Scores calls do with the three log-densities of neighbouring configurations, in order.
+type Scores func(do func(logQ, logQ2, logQ4 []float64) error) error
+
+// CheckManyScores is CheckScores for n configurations whose log-densities need not be in memory. It
+// calls scores twice.
+func CheckManyScores(t target.Target, equilibrium bool, n int, scores Scores) (c Check, err error) {
+	var mean, square, mean2, mean4 float64
+	err = scores(func(logQ, logQ2, logQ4 []float64) error {
+		for i, l := range logQ {
+			mean += l / float64(n)
+			mean2 += logQ2[i] / float64(n)
+			mean4 += logQ4[i] / float64(n)
+		}
+		return nil
+	})
+	if err != nil {
+		return c, err
+	}
+	err = scores(func(logQ, _, _ []float64) error {
+		for _, l := range logQ {
+			square += (l - mean) * (l - mean)
+		}
+		return nil
+	})
+	c.NLL, c.NLL2, c.NLL4 = -mean, -mean2, -mean4
+	if c.Error = math.Sqrt(square) / float64(n); n == 1 {
+		c.Error = math.NaN() // one number has no spread
+	}
+	c.judge(t.Reference().Entropy, equilibrium && t.Reference().Known)
+	return c, err
 }
 
 // checkAdaptively scores configurations with adaptive steps of Dopri5 and with the sampler's own
@@ -221,21 +250,14 @@ func (c Candidate) checkAdaptively(x particle.Batch) (a Adaptive, err error) {
 		return a, err
 	}
 	fixed, _, err := c.LogProbs(x, 0)
-	byAdaptive, _ := meanAndError(adaptive)
-	byFixed, _ := meanAndError(fixed)
+	byAdaptive := mean(adaptive)
+	byFixed := mean(fixed)
 	return Adaptive{AdaptiveN: x.Len(), AdaptiveNLL: -byAdaptive, FixedNLL: -byFixed, Tolerance: control.Tolerance}, err
 }
 
-// meanAndError returns the mean of numbers and its standard error.
-func meanAndError(v []float64) (mean, err float64) {
+func mean(v []float64) (mean float64) {
 	for _, x := range v {
 		mean += x / float64(len(v))
 	}
-	for _, x := range v {
-		err += (x - mean) * (x - mean)
-	}
-	if len(v) == 1 { // which has no spread
-		return mean, math.NaN()
-	}
-	return mean, math.Sqrt(err) / float64(len(v))
+	return mean
 }

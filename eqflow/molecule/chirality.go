@@ -18,19 +18,45 @@ type Chirality struct {
 
 // Chiralities counts the hands of configurations x [N, n, 3] at every stereocentre.
 func (s *System) Chiralities(x particle.Batch) []Chirality {
-	var out []Chirality
-	for _, c := range s.Topology().Stereocentres {
-		var positive, negative int
+	h := s.NewHands()
+	h.Add(x)
+	return h.Chiralities()
+}
+
+// Hands counts the hands of configurations that come in batches.
+type Hands struct {
+	system             *System
+	positive, negative []int // by stereocentre
+}
+
+// NewHands returns counts of no configurations.
+func (s *System) NewHands() *Hands {
+	centres := len(s.Topology().Stereocentres)
+	return &Hands{s, make([]int, centres), make([]int, centres)}
+}
+
+// Add counts configurations [N, n, 3].
+func (h *Hands) Add(x particle.Batch) {
+	for k, c := range h.system.Topology().Stereocentres {
 		n := c.Neighbours
 		for i := range x.Len() {
-			switch one := x.At(i); {
-			case volumeOf(one, n[0], n[1], n[2], n[3]) > 0:
-				positive++
-			default:
-				negative++
+			if volumeOf(x.At(i), n[0], n[1], n[2], n[3]) > 0 {
+				h.positive[k]++
+			} else {
+				h.negative[k]++
 			}
 		}
-		k := Chirality{Atom: c.Atom, Label: s.Label(c.Atom), Kept: positive, Mirrored: negative, Hand: c.Handedness}
+	}
+}
+
+// Chiralities returns the counts.
+func (h *Hands) Chiralities() []Chirality {
+	var out []Chirality
+	for i, c := range h.system.Topology().Stereocentres {
+		positive, negative := h.positive[i], h.negative[i]
+		k := Chirality{
+			Atom: c.Atom, Label: h.system.Label(c.Atom), Kept: positive, Mirrored: negative, Hand: c.Handedness,
+		}
 		if c.Sign < 0 || c.Sign == 0 && negative > positive {
 			k.Kept, k.Mirrored = negative, positive
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -30,46 +31,75 @@ type statistic struct {
 	value func(sums, out []float64)   // writes the values
 }
 
-// blockSums returns the sums of each block [blocks][terms].
-func (s statistic) blockSums(n int) [][]float64 {
-	count := min(n, mostBlocks)
-	blocks, numbers := make([][]float64, count), make([]float64, count*s.terms)
-	for k := range blocks {
-		blocks[k] = numbers[k*s.terms : (k+1)*s.terms]
-		for i := k * n / count; i < (k+1)*n/count; i++ {
-			s.add(i, blocks[k])
-		}
+// blockSums returns the sums of each block.
+func (s statistic) blockSums(n int) *blockSums {
+	blocks := newBlockSums(n, s.terms)
+	for i := range n {
+		s.add(i, blocks.next())
 	}
 	return blocks
 }
 
+// blockSums are the sums of a statistic over blocks of neighbours among n samples, which come in
+// order.
+type blockSums struct {
+	n, taken, block int
+	sums            [][]float64 // [blocks][terms]
+}
+
+func newBlockSums(n, terms int) *blockSums {
+	count := min(n, mostBlocks)
+	b := &blockSums{n: n, sums: make([][]float64, count)}
+	numbers := make([]float64, count*terms)
+	for k := range b.sums {
+		b.sums[k] = numbers[k*terms : (k+1)*terms]
+	}
+	return b
+}
+
+// next returns the sums to which the next sample is added.
+func (b *blockSums) next() []float64 {
+	if b.taken >= (b.block+1)*b.n/len(b.sums) {
+		b.block++
+	}
+	b.taken++
+	return b.sums[b.block]
+}
+
 // errors returns the standard deviations of k values of a statistic over the resamples of n
-// samples. It ignores values that are not finite, such as those of a class that is absent from a
-// resample. A value with fewer than two finite resamples has the error +Inf.
+// samples.
 func (b Bootstrap) errors(n, k int, s statistic) []float64 {
-	blocks := s.blockSums(n)
-	rng := rand.New(rand.NewPCG(b.Seed, uint64(n)))
-	times, sums, out := make([]float64, len(blocks)), make([]float64, s.terms), make([]float64, k)
+	return b.spread(s.blockSums(n), k, s.value)
+}
+
+// spread returns the standard deviations of k values over the resamples of blocks. It ignores
+// values that are not finite, such as those of a class that is absent from a resample. A value with
+// fewer than two finite resamples has the error +Inf.
+func (b Bootstrap) spread(blocks *blockSums, k int, value func(sums, out []float64)) []float64 {
+	rng := rand.New(rand.NewPCG(b.Seed, uint64(blocks.n)))
+	count := len(blocks.sums)
+	if count < 2 { // nothing is known of the spread
+		return slices.Repeat([]float64{math.Inf(1)}, k)
+	}
+	times, sums, out := make([]float64, count), make([]float64, len(blocks.sums[0])), make([]float64, k)
 	moments := make([]runningMoments, k)
 	for range cmp.Or(b.Resamples, 200) {
 		clear(times)
-		for range blocks {
-			times[rng.IntN(len(blocks))]++
+		for range count {
+			times[rng.IntN(count)]++
 		}
 		clear(sums)
 		for j, t := range times {
-			floats.AddScaled(sums, t, blocks[j])
+			floats.AddScaled(sums, t, blocks.sums[j])
 		}
-		s.value(sums, out)
+		value(sums, out)
 		for i, v := range out {
 			moments[i].add(v)
 		}
 	}
 	errors := make([]float64, k)
 	for i := range errors {
-		if errors[i] = moments[i].deviation(); len(blocks) < 2 {
-			errors[i] = math.Inf(1) // nothing is known of the spread
-		}
+		errors[i] = moments[i].deviation()
 	}
 	return errors
 }

@@ -46,17 +46,23 @@ func (b Bootstrap) estimates(n, k int, s statistic) []Estimate {
 func populations(classes []int, k int, w []float64) statistic {
 	return statistic{
 		terms: k + 1,
-		add: func(i int, sums []float64) {
-			sums[k] += w[i]
-			if c := classes[i]; c >= 0 {
-				sums[c] += w[i]
-			}
-		},
-		value: func(sums, out []float64) {
-			for c := range out {
-				out[c] = sums[c] / sums[k]
-			}
-		},
+		add:   func(i int, sums []float64) { addToClass(sums, classes[i], w[i]) },
+		value: shares,
+	}
+}
+
+// addToClass adds the weight of a sample of class c to the sums of all classes and of the total.
+func addToClass(sums []float64, c int, w float64) {
+	sums[len(sums)-1] += w
+	if c >= 0 {
+		sums[c] += w
+	}
+}
+
+// shares are the populations as a function of the sums.
+func shares(sums, out []float64) {
+	for c := range out {
+		out[c] = sums[c] / sums[len(sums)-1]
 	}
 }
 
@@ -64,19 +70,22 @@ func populations(classes []int, k int, w []float64) statistic {
 // edges. The last edge belongs to the last bin.
 func Bins(values, edges []float64) []int {
 	bins := make([]int, len(values))
-	last := len(edges) - 1
 	for i, v := range values {
-		at, exact := slices.BinarySearch(edges, v)
-		switch {
-		case math.IsNaN(v) || v < edges[0] || v > edges[last]:
-			bins[i] = -1
-		case exact && at < last:
-			bins[i] = at
-		default:
-			bins[i] = at - 1
-		}
+		bins[i] = bin(v, edges)
 	}
 	return bins
+}
+
+func bin(v float64, edges []float64) int {
+	last := len(edges) - 1
+	at, exact := slices.BinarySearch(edges, v)
+	switch {
+	case math.IsNaN(v) || v < edges[0] || v > edges[last]:
+		return -1
+	case exact && at < last:
+		return at
+	}
+	return at - 1
 }
 
 // Linspace returns n evenly spaced numbers from lo to hi, both included.
@@ -94,11 +103,15 @@ func Linspace(lo, hi float64, n int) []float64 {
 // errors. The density is the population of the bin divided by its width. Values outside the edges
 // count in the total.
 func Histogram(values, logW, edges []float64, boot Bootstrap) []Estimate {
-	density := Populations(Bins(values, edges), len(edges)-1, logW, boot)
-	for b := range density {
+	return densities(Populations(Bins(values, edges), len(edges)-1, logW, boot), edges)
+}
+
+// densities divides the populations of bins by the widths of the bins.
+func densities(populations []Estimate, edges []float64) []Estimate {
+	for b := range populations {
 		width := edges[b+1] - edges[b]
-		density[b].Value /= width
-		density[b].Error /= width
+		populations[b].Value /= width
+		populations[b].Error /= width
 	}
-	return density
+	return populations
 }

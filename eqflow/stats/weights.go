@@ -67,10 +67,20 @@ func LogZ(logW []float64, boot Bootstrap) Estimate {
 			sums[0] += w[i]
 			sums[1]++ // blocks differ in length
 		},
-		value: func(sums, out []float64) { out[0] = math.Log(sums[0]) - math.Log(sums[1]/float64(len(w))) },
+		value: logMean(len(w)),
 	})
 	return Estimate{LogMeanExp(logW), errors[0]}
 }
+
+// logMean returns the logarithm of the mean weight of samples as a function of two sums: of the
+// normalised weights, and of ones. n is the number of all samples.
+func logMean(n int) func(sums, out []float64) {
+	return func(sums, out []float64) { out[0] = math.Log(sums[0]) - math.Log(sums[1]/float64(n)) }
+}
+
+// quotient is the weighted mean as a function of two sums: of the weighted values, and of the
+// weights.
+func quotient(sums, out []float64) { out[0] = sums[0] / sums[1] }
 
 // Mean returns the weighted mean of values with its bootstrap error. A nil logW means equal
 // weights.
@@ -86,7 +96,7 @@ func Mean(values, logW []float64, boot Bootstrap) Estimate {
 			sums[0] += w[i] * values[i]
 			sums[1] += w[i]
 		},
-		value: func(sums, out []float64) { out[0] = sums[0] / sums[1] },
+		value: quotient,
 	})
 	return Estimate{mean, errors[0]}
 }

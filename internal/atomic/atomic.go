@@ -43,6 +43,25 @@ func Write(path string, write func(io.Writer) error) error { return put(path, wr
 // Create leaves it as it is, and returns an error that matches fs.ErrExist.
 func Create(path string, write func(io.Writer) error) error { return put(path, write, renameNew) }
 
+// Open is Write, and leaves the file open for its owner, who goes on at its end. A reader may meet
+// the beginning of what the owner appends. Another process that writes the path gets a file of its
+// own, and the owner keeps this one, which has no name from then on. The path must not be that of a
+// pipe or a device.
+func Open(path string, write func(io.Writer) error) (f *os.File, err error) {
+	path, info, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	if info != nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file; remove it", path)
+	}
+	f, err = place(path, info, write, func(f *os.File, to string) error { return os.Rename(f.Name(), to) })
+	if err != nil && f != nil {
+		f.Close()
+	}
+	return f, err
+}
+
 func put(path string, write func(io.Writer) error, rename func(from, to string) error) error {
 	writing.Add(1)
 	defer writing.Add(-1)
@@ -53,21 +72,34 @@ func put(path string, write func(io.Writer) error, rename func(from, to string) 
 	if info != nil && !info.Mode().IsRegular() { // a pipe or a device takes the bytes as they come
 		return writeDirectly(path, write)
 	}
+	_, err = place(path, info, write, func(f *os.File, to string) error {
+		if err := f.Close(); err != nil { // some systems rename no open file
+			return err
+		}
+		return rename(f.Name(), to)
+	})
+	return err
+}
+
+// place writes a new file in the folder of path, and renames it to path.
+func place(
+	path string, info fs.FileInfo, write func(io.Writer) error, rename func(f *os.File, to string) error,
+) (*os.File, error) {
 	folder, base := split(path)
 	removeStale(folder)
 	f, err := create(folder, base)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	temp := f.Name()
 	if err = fill(f, info, write); err == nil {
-		err = rename(temp, path)
+		err = rename(f, path)
 	}
 	if err != nil {
-		os.Remove(temp)
-		return err
+		f.Close()
+		os.Remove(f.Name())
+		return nil, err
 	}
-	return syncFolder(folder)
+	return f, syncFolder(folder)
 }
 
 // Probe returns an error if no file can be made in the folder. It also removes the temporary files
@@ -130,14 +162,14 @@ func create(folder, base string) (*os.File, error) {
 	for try := 0; ; try++ {
 		number := strconv.FormatUint(rand.Uint64(), 36)
 		name := fmt.Sprintf(".%s.eqflow-%s-%d-%s.tmp", base, machine(), os.Getpid(), number)
-		f, err := os.OpenFile(filepath.Join(folder, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err := os.OpenFile(filepath.Join(folder, name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if err == nil || !os.IsExist(err) || try == 10 {
 			return f, err
 		}
 	}
 }
 
-// fill writes and closes the file, with the mode of the file that it is to replace.
+// fill writes the file, with the mode of the file that it is to replace.
 func fill(f *os.File, replaced fs.FileInfo, write func(io.Writer) error) error {
 	err := write(f)
 	if err == nil && replaced != nil {
@@ -146,7 +178,7 @@ func fill(f *os.File, replaced fs.FileInfo, write func(io.Writer) error) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	return err
 }
 
 // linkNew is renameNew by a second name of the file, which is refused where the name exists. A file
