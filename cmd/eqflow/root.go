@@ -17,6 +17,7 @@ var commands = []func() *cobra.Command{
 	newEvalCommand,
 	newCompareCommand,
 	newMeasureCommand,
+	newFreeEnergyCommand,
 	newMoleculeCommand,
 	newEnergyCommand,
 	newMergeCommand,

@@ -82,7 +82,8 @@ func TestColumns(t *testing.T) {
 	}
 	set.Batch.X[6*n-1] = math.Inf(1)
 	err = WriteColumns(inPieces, columnsOf(set), set.Manifest, true)
-	if want := "configuration 20000 holds +Inf (particle 2, coordinate 1)"; err == nil || !strings.Contains(err.Error(), want) {
+	want := "configuration 20000 holds +Inf (particle 2, coordinate 1)"
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("an infinite coordinate: %v", err)
 	}
 	if !bytes.Equal(readAll(t, inPieces), b) {
@@ -104,7 +105,8 @@ func TestColumnsAreChecked(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "x.npz")
 	arrays := Arrays{
-		Float64("a", []float64{1, 2, 3}), Float64("b", []float64{1, 2}), {Name: "one", F64: []float64{1}, Shape: []int{}},
+		Float64("a", []float64{1, 2, 3}), Float64("b", []float64{1, 2}),
+		{Name: "one", F64: []float64{1}, Shape: []int{}},
 	}
 	if err := WriteArrays(path, arrays, false); err != nil {
 		t.Fatal(err)

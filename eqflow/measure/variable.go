@@ -91,6 +91,20 @@ func (v Variable) Check(s Sample) (without int, err error) {
 	return without, err
 }
 
+// Positive reports for each configuration whether the variable is positive. It is an error if the
+// variable has a finite value for no configuration; where it has none, it is not positive.
+func (v Variable) Positive(s Sample) ([]bool, error) {
+	if _, err := v.Check(s); err != nil {
+		return nil, err
+	}
+	v, err := v.parsed(s)
+	out := make([]bool, s.X.Len())
+	for i, value := range v.values(s) {
+		out[i] = value > 0
+	}
+	return out, err
+}
+
 // LargestDeviation returns the largest difference between the profiles of sample and reference, in
 // standard errors and in kT. Only bins with errors below 0.2 kT on both sides count, since bins
 // with few effective samples underestimate their errors. Without such a bin both are NaN.

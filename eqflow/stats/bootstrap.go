@@ -21,6 +21,27 @@ type Bootstrap struct {
 	Seed      uint64
 }
 
+func (b Bootstrap) resamples() int { return cmp.Or(b.Resamples, 200) }
+
+// times is one resample of sets of samples: how often each sample is drawn. Blocks of neighbours in
+// a set are drawn together.
+func (b Bootstrap) times(counts []int) []float64 {
+	var out []float64
+	rng := rand.New(rand.NewPCG(b.Seed, 0x7374617465))
+	for _, n := range counts {
+		set := make([]float64, n)
+		blocks := min(n, mostBlocks)
+		for range blocks {
+			k := rng.IntN(blocks)
+			for i := k * n / blocks; i < (k+1)*n/blocks; i++ {
+				set[i]++
+			}
+		}
+		out = append(out, set...)
+	}
+	return out
+}
+
 // mostBlocks is the number of blocks of many samples.
 const mostBlocks = 1000
 
@@ -83,7 +104,7 @@ func (b Bootstrap) spread(blocks *blockSums, k int, value func(sums, out []float
 	}
 	times, sums, out := make([]float64, count), make([]float64, len(blocks.sums[0])), make([]float64, k)
 	moments := make([]runningMoments, k)
-	for range cmp.Or(b.Resamples, 200) {
+	for range b.resamples() {
 		clear(times)
 		for range count {
 			times[rng.IntN(count)]++
