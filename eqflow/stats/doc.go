@@ -11,6 +11,8 @@
 //   - The normalisation of exp(−u): LogZ.
 //   - A reweighted average: Mean. Populations of states and their free energies: Populations and
 //     FreeEnergies. A density along one coordinate: Linspace, then Histogram.
+//   - Samples of several states or temperatures together: States, and MBAR.
+//   - Samples that do not fit into memory: Weighted, whose estimates are those of the functions.
 //   - The distance between two weighted sets of numbers: Wasserstein.
 //   - A correlated series from one Markov chain: ChainMean, or BlockMean for chains much longer
 //     than their AutocorrelationTime.
