@@ -190,13 +190,28 @@ func TestAnEndedHostSaysWhatIsLost(t *testing.T) {
 		{"go func() { panic(\"aside\") }()\nselect {}", "Panic", "aside"},
 		{"m := map[int]int{}\nfor range 4 {\n\tgo func() {\n\t\tfor {\n\t\t\tm[1]++\n\t\t}\n\t}()\n}\nselect {}",
 			"Panic", "concurrent map"},
+		{"type long [9]int\n" +
+			"func down(a, b long) int { return down(b, a) + a[0] }\n" +
+			"for range 300 {\n\tgo func() { <-ctx.Done() }()\n}\n" + // so that the dump is long
+			"debug.SetMaxStack(1 << 20)\ndown(long{}, long{})", "Panic", "stack overflow (fatal)"},
+		{"fmt.Fprintln(os.Stderr, \"panic: no panic\")\nos.Exit(3)", "Error", "exit status 3"},
 	} {
 		run(t, k, 1, "kept := 1")
-		err := k.Run(2, c.code, &recorder{})
+		r := &recorder{}
+		err := k.Run(2, c.code, r)
 		var f *Failure
 		if !errors.As(err, &f) || f.Kind != c.kind || !strings.Contains(f.Text, c.text) ||
 			!strings.Contains(strings.Join(f.Lost, " "), "kept") || (c.kind == "Panic") != (f.Dump != "") {
 			t.Errorf("%q fails with %v: %+v", c.code, err, f)
+		}
+		if f != nil && strings.Contains(r.stream("stderr"), "[running]") {
+			t.Errorf("%q writes the dump too: %q", c.code, r.stream("stderr"))
+		}
+		if f != nil && strings.Contains(c.text, "overflow") && len(f.Dump) < endLength {
+			t.Errorf("the dump of %q has only %d bytes", c.code, len(f.Dump))
+		}
+		if strings.Contains(c.code, "no panic") && r.stream("stderr") != "panic: no panic\n" {
+			t.Errorf("%q writes %q", c.code, r.stream("stderr"))
 		}
 		if err := k.Run(3, "kept", &recorder{}); err == nil || !strings.Contains(err.Error(), "undefined: kept") {
 			t.Errorf("after %q the value is: %v", c.code, err)
@@ -287,5 +302,30 @@ func TestReset(t *testing.T) {
 	}
 	if r := run(t, k, 3, "x := \"new\"\nx"); r.result["text/plain"] != "new" {
 		t.Errorf("after a reset a cell shows %v", r.result)
+	}
+}
+
+// A long account of a crash keeps its head, which says what has happened, and its tail. Other text
+// that begins alike is passed on whole.
+func TestCrash(t *testing.T) {
+	lines := strings.Repeat("goroutine 1 [running]:\n", 20_000)
+	for _, c := range []struct{ text, passed, head, tail string }{
+		{"log\n", "log\n", "", ""},
+		{"log\npanic: a\n\ngoroutine 1", "log\n", "panic: a\n", "\ngoroutine 1"},
+		{"log\nfatal error: b\n" + lines + "end", "log\nfatal error: b\n" + lines + "end",
+			"fatal error: b\ngo", ":\nend"},
+		{"fatal error: b\n" + lines[:heldLength/2] + "end", "", "fatal error: b\ngo", "end"},
+	} {
+		var one crash
+		var passed string
+		for from := 0; from < len(c.text); from += 1000 {
+			passed += one.add(c.text[from:min(from+1000, len(c.text))])
+		}
+		dump := one.dump()
+		if passed != c.passed || !strings.HasPrefix(dump, c.head) || !strings.HasSuffix(dump, c.tail) ||
+			len(dump) > 2*endLength+40 || (c.head == "") != (dump == "") {
+			t.Errorf("of %.20q, %d bytes, it passes on %d, and keeps %d: %.20q", c.text, len(c.text), len(passed),
+				len(dump), dump)
+		}
 	}
 }

@@ -10,9 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,28 +27,18 @@ type process struct {
 	answers  *gob.Encoder
 	mark     string
 
+	streaming sync.Mutex // keeps the text of a stream in order
+
 	mu      sync.Mutex
 	out     Output // of the running cell, or of the last one
 	running bool
 	ended   *wire.Ended
 	marks   int       // of the two that end a cell
-	tail    string    // the end of what was written to stderr
-	held    string    // text of stderr that looks like the end of the host, not yet passed on
+	crash   crash     // what stderr says of the host's end
 	finish  chan bool // receives when the running cell has ended
 
 	values chan []wire.Value
 	gone   chan struct{} // closed when the process has ended
-}
-
-// hostEnded is the error of a cell whose host has ended.
-type hostEnded struct {
-	state *os.ProcessState
-	tail  string
-	dump  string // the runtime's own account of a fatal error
-}
-
-func (e *hostEnded) Error() string {
-	return "the process of the living values has ended: " + e.state.String()
 }
 
 // startProcess starts a host.
@@ -145,14 +132,21 @@ func (p *process) readStream(name string, from *os.File) {
 	}
 }
 
-// tailLength is how much of stderr is kept, to find out why a host has ended.
-const tailLength = 1 << 14
-
 func (p *process) write(name, text string) {
+	p.streaming.Lock()
+	defer p.streaming.Unlock()
 	p.mu.Lock()
 	out := p.out
 	if name == "stderr" {
-		text = p.hold(text)
+		held := len(p.crash.held)
+		text = p.crash.add(text)
+		if held == 0 && len(p.crash.held) > 0 {
+			time.AfterFunc(heldTime, func() {
+				if !p.hasEnded() {
+					p.release()
+				}
+			})
+		}
 	}
 	p.mu.Unlock()
 	if out != nil && text != "" {
@@ -160,32 +154,12 @@ func (p *process) write(name, text string) {
 	}
 }
 
-// hold keeps the text of a fatal error back, since the cell's error says it better. It returns what
-// is passed on. The caller holds the lock.
-func (p *process) hold(text string) string {
-	if p.tail += text; len(p.tail) > tailLength {
-		p.tail = p.tail[len(p.tail)-tailLength:]
-	}
-	at := 0
-	if p.held == "" {
-		begin := fatal.FindStringIndex(text)
-		if begin == nil {
-			return text
-		}
-		at = begin[0]
-	}
-	if p.held += text[at:]; len(p.held) > tailLength {
-		text, p.held = text[:at]+p.held, ""
-		return text
-	}
-	return text[:at]
-}
-
-// release passes on what was held back, if the host goes on.
+// release passes on what was held back, since it was not the end.
 func (p *process) release() {
+	p.streaming.Lock()
+	defer p.streaming.Unlock()
 	p.mu.Lock()
-	out, text := p.out, p.held
-	p.held = ""
+	out, text := p.out, p.crash.release()
 	p.mu.Unlock()
 	if out != nil && text != "" {
 		out.Stream("stderr", text)
@@ -272,7 +246,8 @@ func (p *process) request(r wire.Request) {
 // run runs a cell and waits for its end.
 func (p *process) run(r wire.Run, out Output) (wire.Ended, error) {
 	p.mu.Lock()
-	p.out, p.running, p.ended, p.marks, p.tail = out, true, nil, 0, ""
+	p.out, p.running, p.ended, p.marks = out, true, nil, 0
+	p.crash = crash{held: p.crash.held} // an earlier cell's words do not count
 	p.mu.Unlock()
 	p.request(wire.Request{Run: &r})
 	select {
@@ -282,17 +257,19 @@ func (p *process) run(r wire.Run, out Output) (wire.Ended, error) {
 		defer p.mu.Unlock()
 		return *p.ended, nil
 	case <-p.gone:
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return wire.Ended{}, &hostEnded{p.cmd.ProcessState, p.tail, p.held}
+		return wire.Ended{}, p.end()
 	}
 }
 
-// end returns how a host ended that no cell has ended.
+// end returns how the host has ended.
 func (p *process) end() *hostEnded {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return &hostEnded{p.cmd.ProcessState, p.tail, p.held}
+	e := &hostEnded{p.cmd.ProcessState, p.crash.dump()}
+	p.mu.Unlock()
+	if !e.crashed() {
+		p.release()
+	}
+	return e
 }
 
 // describe asks the host for its values.
@@ -347,34 +324,4 @@ func (p *process) kill() {
 		<-p.gone
 	}
 	p.requests.Close()
-}
-
-// The first line of a fatal error of Go's runtime, and a place in a cell.
-var (
-	fatal    = regexp.MustCompile(`(?m)^(panic|fatal error): (.*)$`)
-	cellLine = regexp.MustCompile(`cell\[(\d+)\]:(\d+)`)
-)
-
-// describe says why a host has ended.
-func (e *hostEnded) describe() wire.Ended {
-	found := fatal.FindStringSubmatchIndex(e.tail)
-	if found == nil {
-		text := "the cell ended the process of the living values by os.Exit or log.Fatal (" + e.state.String() + ")"
-		if e.state.ExitCode() < 0 {
-			text = "the process of the living values was ended: " + e.state.String()
-			if strings.Contains(e.state.String(), "killed") {
-				text += "; is there enough memory?"
-			}
-		}
-		return wire.Ended{Kind: wire.Failed, Text: text}
-	}
-	kind, text := e.tail[found[2]:found[3]], e.tail[found[4]:found[5]]
-	ended := wire.Ended{Kind: wire.Panicked, Text: text + " (" + strings.TrimSpace(map[string]string{
-		"panic": "in a goroutine, which ends the process of the living values", "fatal error": "fatal",
-	}[kind]) + ")"}
-	if at := cellLine.FindStringSubmatch(e.tail[found[1]:]); at != nil {
-		ended.Cell, _ = strconv.Atoi(at[1])
-		ended.Line, _ = strconv.Atoi(at[2])
-	}
-	return ended
 }

@@ -118,7 +118,10 @@ func (k *Kernel) bury(gone *hostEnded, c *cells.Cell) error {
 	k.processMu.Unlock()
 	k.end()
 	k.forget()
-	f := &Failure{Ended: gone.describe(), Lost: lost, Dump: gone.dump}
+	f := &Failure{Ended: gone.describe(), Lost: lost}
+	if gone.crashed() {
+		f.Dump = gone.dump
+	}
 	if interrupted {
 		f.Ended = wire.Ended{Kind: wire.Interrupted, Text: fmt.Sprintf(
 			"the cell went on for %s after the interrupt, so its process was ended", Grace)}
