@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -216,6 +217,31 @@ func TestAnEndedHostSaysWhatIsLost(t *testing.T) {
 		if err := k.Run(3, "kept", &recorder{}); err == nil || !strings.Contains(err.Error(), "undefined: kept") {
 			t.Errorf("after %q the value is: %v", c.code, err)
 		}
+	}
+}
+
+// A child that outlives the host holds neither the cell nor the kernel up, even if it has the
+// host's pipes.
+func TestAChildOutlivesItsHost(t *testing.T) {
+	k := newKernel(t)
+	for _, files := range []string{"", "cmd.ExtraFiles = []*os.File{os.NewFile(3, \"\"), os.NewFile(4, \"\")}\n"} {
+		began := time.Now()
+		err := k.Run(1, "cmd := exec.Command(\"sleep\", \"30\")\ncmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr\n"+files+
+			"if err := cmd.Start(); err != nil {\n\tpanic(err)\n}\nos.Exit(3)", &recorder{})
+		if err == nil || !strings.Contains(err.Error(), "exit status 3") {
+			t.Errorf("os.Exit: %v", err)
+		}
+		if took := time.Since(began); took > 15*time.Second {
+			t.Errorf("the cell ends after %s", took)
+		}
+	}
+	own, err := exec.Command("ls", "/proc/self/fd").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := "list, err := exec.Command(\"ls\", \"/proc/self/fd\").Output()\nstring(list)"
+	if r := run(t, k, 2, list); r.result["text/plain"] != string(own) {
+		t.Errorf("a child of a cell has the files %q, and one of this test %q", r.result["text/plain"], own)
 	}
 }
 

@@ -95,8 +95,8 @@ func (p *process) start() error {
 	go p.readDisplays()
 	go func() {
 		_ = p.cmd.Wait()
-		time.AfterFunc(time.Second, func() { // children of the host may hold its outputs open
-			_, _ = ours[0].Close(), ours[1].Close()
+		time.AfterFunc(time.Second, func() { // children of the host may hold its pipes open
+			_, _, _ = ours[0].Close(), ours[1].Close(), ours[3].Close()
 		})
 		readers.Wait()
 		p.displays.Close()

@@ -44,6 +44,7 @@ type place struct {
 // cells.
 func Main(kept []any) {
 	keepRuntime(len(kept))
+	keepFromChildren(wire.RequestFile, wire.EventFile)
 	h := &host{
 		events: json.NewEncoder(os.NewFile(wire.EventFile, "events")), mark: os.Getenv(wire.EnvMark),
 		declared: map[string]place{}, outputs: [2]*os.File{os.Stdout, os.Stderr},
