@@ -2,7 +2,9 @@ package live
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -44,5 +46,22 @@ func TestUsualCellsAreLinkedSmall(t *testing.T) {
 		if err != nil {
 			t.Errorf("%q is not linked against the stub: %v", code, err)
 		}
+	}
+}
+
+// A host whose link fails is not kept, whatever the linker has written.
+func TestAFailedLinkKeepsNoHost(t *testing.T) {
+	tools, cache := t.TempDir(), t.TempDir()
+	for name, script := range map[string]string{"compile": "exit 0", "link": "echo half > $2; echo no space; exit 1"} {
+		if err := os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program, err := (&toolchain{tools: tools}).linkHost(context.Background(), cache)
+	if err == nil || !strings.Contains(err.Error(), "no space") || program != "" {
+		t.Errorf("the host is %q, %v", program, err)
+	}
+	if found, _ := filepath.Glob(filepath.Join(cache, "*", "host")); len(found) > 0 {
+		t.Errorf("a host that was not linked is kept: %s", found)
 	}
 }

@@ -297,7 +297,10 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 	}
 	err = t.tool(ctx, folder, "link", "-o", program+".part", "-importcfg", config, "-buildmode=pie",
 		"-linkmode=external", "-s", "-w", "-extld", t.cc, object)
-	return program, errors.Join(err, os.Rename(program+".part", program))
+	if err != nil {
+		return "", err
+	}
+	return program, os.Rename(program+".part", program)
 }
 
 // compile compiles one file to the archive of a package.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,5 +105,43 @@ func TestOddCells(t *testing.T) {
 		for _, cursor := range []any{nil, "4", -1., 0., 1.5, float64(len(code)), 1e300, -1e300} {
 			complete(magics, code, cursor)
 		}
+	}
+}
+
+// What cannot be made leaves what is there as it is, and no traces.
+func TestFailuresKeepWhatIsInstalled(t *testing.T) {
+	parent := t.TempDir()
+	folder := filepath.Join(parent, "code")
+	fill := func(words string, err error) func(string) error {
+		return func(part string) error {
+			return errors.Join(os.WriteFile(filepath.Join(part, "words"), []byte(words), 0o600), err)
+		}
+	}
+	for _, c := range []struct {
+		words string
+		err   error
+		want  string
+	}{{"first", nil, "first"}, {"second", nil, "second"}, {"third", errors.New("the disk is full"), "second"}} {
+		if err := replace(folder, fill(c.words, c.err)); !errors.Is(err, c.err) {
+			t.Errorf("%s: %v", c.words, err)
+		}
+		if text, err := os.ReadFile(filepath.Join(folder, "words")); string(text) != c.want {
+			t.Errorf("%s leaves %q, %v", c.words, text, err)
+		}
+	}
+	if entries, _ := os.ReadDir(parent); len(entries) != 1 {
+		t.Errorf("there is more than the folder: %v", entries)
+	}
+	program, err := copyProgram(filepath.Join(folder, "words"), parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := copyProgram(folder, parent); err == nil { // a folder cannot be read
+		t.Error("a folder is a program")
+	}
+	text, err := os.ReadFile(program)
+	left, _ := os.ReadDir(filepath.Dir(program))
+	if string(text) != "second" || len(left) != 1 {
+		t.Errorf("the program is %q, %v, beside %v", text, err, left)
 	}
 }
