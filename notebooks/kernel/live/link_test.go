@@ -2,10 +2,13 @@ package live
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
 )
 
 // usual are cells as users write them, which need nothing that the host does not hold.
@@ -63,5 +66,31 @@ func TestAFailedLinkKeepsNoHost(t *testing.T) {
 	}
 	if found, _ := filepath.Glob(filepath.Join(cache, "*", "host")); len(found) > 0 {
 		t.Errorf("a host that was not linked is kept: %s", found)
+	}
+}
+
+// A compiler that is killed, as by a lack of memory, or that fails without a word, is no error of
+// the cell.
+func TestACompilerIsKilled(t *testing.T) {
+	k := newKernel(t)
+	tools := k.tools.tools
+	for script, want := range map[string]string{
+		"kill -9 $$": "signal: killed; is there enough memory?", "exit 7": "exit status 7",
+		"echo 'cell[1]:1:1: half a wo'; kill -9 $$": "signal: killed",
+	} {
+		k.tools.tools = t.TempDir()
+		err := os.WriteFile(filepath.Join(k.tools.tools, "compile"), []byte("#!/bin/sh\n"+script), 0o700)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = k.Run(1, "x := 1", &recorder{})
+		var compile *cells.Error
+		if err == nil || errors.As(err, &compile) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", script, err)
+		}
+	}
+	k.tools.tools = tools
+	if r := run(t, k, 2, "x := 2\nx"); r.result["text/plain"] != "2" {
+		t.Errorf("afterwards: %v", r.result)
 	}
 }

@@ -23,7 +23,6 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/eqflow/gonb-eqflow/internal/gocommand"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
@@ -381,20 +380,4 @@ func (t *toolchain) linkSmall(
 	const word = 8
 	next := binary.LittleEndian.Uint64(t.symbols[moduleType].data) - word
 	return useHost(plugin, uint32(next))
-}
-
-// toolError is the output of a compiler or linker that failed.
-type toolError struct{ tool, output string }
-
-func (e *toolError) Error() string { return e.tool + ": " + e.output }
-
-func (t *toolchain) tool(ctx context.Context, folder, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(t.tools, name), args...)
-	cmd.Dir, cmd.Env = folder, gocommand.Environment(os.Environ())
-	out, err := cmd.CombinedOutput()
-	var failed *exec.ExitError
-	if errors.As(err, &failed) {
-		return &toolError{name, strings.TrimSpace(string(out))}
-	}
-	return err
 }

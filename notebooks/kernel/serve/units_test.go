@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
 )
 
 func TestIsComplete(t *testing.T) {
@@ -143,5 +144,13 @@ func TestFailuresKeepWhatIsInstalled(t *testing.T) {
 	left, _ := os.ReadDir(filepath.Dir(program))
 	if string(text) != "second" || len(left) != 1 {
 		t.Errorf("the program is %q, %v, beside %v", text, err, left)
+	}
+}
+
+// An error without a problem has a text.
+func TestAnErrorWithoutProblems(t *testing.T) {
+	content := explainError(&cells.Error{Cell: 3}, 3, map[int]string{3: "x"})
+	if content["evalue"] != "cell 3: the compiler says nothing" {
+		t.Errorf("it is shown as %v", content)
 	}
 }

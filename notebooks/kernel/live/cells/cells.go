@@ -31,7 +31,7 @@ type Problem struct {
 	Text         string
 }
 
-// Error lists what is wrong with a cell.
+// Error lists what is wrong with a cell: at least one problem.
 type Error struct {
 	Cell     int
 	Problems []Problem
@@ -39,11 +39,19 @@ type Error struct {
 
 // Error returns the first problem with its place.
 func (e *Error) Error() string {
-	p := e.Problems[0]
+	p := e.First()
 	if p.Line == 0 {
 		return fmt.Sprintf("cell %d: %s", e.Cell, p.Text)
 	}
 	return fmt.Sprintf("cell %d, line %d: %s", e.Cell, p.Line, p.Text)
+}
+
+// First returns the first problem. An error without problems, which no compiler makes, has one too.
+func (e *Error) First() Problem {
+	if len(e.Problems) == 0 {
+		return Problem{Text: "the compiler says nothing"}
+	}
+	return e.Problems[0]
 }
 
 // Unsupported is the error for a cell that only GoNB can run.

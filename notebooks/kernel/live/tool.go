@@ -1,0 +1,37 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/eqflow/gonb-eqflow/internal/gocommand"
+)
+
+// toolError is the output of a compiler or linker that failed.
+type toolError struct{ tool, output string }
+
+func (e *toolError) Error() string { return e.tool + ": " + e.output }
+
+// tool runs a compiler or linker. The error is a *toolError if it says what is wrong, and another
+// one if it was ended.
+func (t *toolchain) tool(ctx context.Context, folder, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(t.tools, name), args...)
+	cmd.Dir, cmd.Env = folder, gocommand.Environment(os.Environ())
+	out, err := cmd.CombinedOutput()
+	var failed *exec.ExitError
+	switch output := strings.TrimSpace(string(out)); {
+	case !errors.As(err, &failed):
+		return err
+	case failed.ExitCode() < 0:
+		return fmt.Errorf("go's %s was ended: %w; is there enough memory? %s", name, err, output)
+	case output == "":
+		return fmt.Errorf("go's %s says nothing: %w", name, err)
+	default:
+		return &toolError{name, output}
+	}
+}
