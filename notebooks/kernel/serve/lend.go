@@ -18,7 +18,8 @@ type lent struct {
 }
 
 // lend lets GoNB run code for a cell, and waits until it is idle again. The failure is the error
-// that GoNB has published.
+// that GoNB has published. If GoNB ends meanwhile, nothing is published, and the proxy fails the
+// cell.
 func (l *living) lend(m *gonb.Message, code string) map[string]any {
 	request := *m
 	request.Content = maps.Clone(m.Content)
@@ -41,9 +42,9 @@ func (l *living) lend(m *gonb.Message, code string) map[string]any {
 		case reply = <-job.replied:
 		case <-job.idle:
 		case <-l.kernelEnded():
-			return nil // the proxy says so
+			return errorContent(gonb.ErrEnded)
 		case <-l.back.Life.Done():
-			return nil
+			return errorContent(gonb.ErrEnded)
 		}
 	}
 	if reply.Content["status"] != "error" {

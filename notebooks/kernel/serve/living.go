@@ -87,12 +87,28 @@ func (l *living) request(m *gonb.Message) {
 	l.queue <- *m
 }
 
-// finish answers a cell's request.
-func (l *living) finish(m *gonb.Message, content map[string]any) {
+// waits reports whether a cell's request has no answer yet. When GoNB ends, the proxy answers.
+func (l *living) waits(m *gonb.Message) bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pending[m.Header.ID] != nil
+}
+
+// finish answers a cell's request, unless the proxy does or has done so because GoNB has ended.
+func (l *living) finish(m *gonb.Message, content map[string]any) {
+	select {
+	case <-l.kernelEnded():
+		return
+	default:
+	}
+	l.mu.Lock()
+	waits := l.pending[m.Header.ID] != nil
 	delete(l.pending, m.Header.ID)
 	l.mu.Unlock()
-	l.answer(l.shell, m, "execute_reply", content)
+	if waits {
+		l.answer(l.shell, m, "execute_reply", content)
+		l.setStatus(m, "idle")
+	}
 }
 
 func (l *living) runAll(ctx context.Context) {
@@ -121,8 +137,10 @@ func (l *living) run(m *gonb.Message) {
 	code := text(m.Content["code"])
 	l.sources[count] = code
 	l.cellMu.Unlock()
+	l.mu.Lock()
+	l.proxy.count = count
+	l.mu.Unlock()
 	l.setStatus(m, "busy")
-	defer l.setStatus(m, "idle")
 	reply := map[string]any{
 		"status": "ok", "execution_count": count, "payload": []any{}, "user_expressions": map[string]any{},
 	}
@@ -236,9 +254,11 @@ func (l *living) note(m *gonb.Message, text string) {
 	l.answer(l.iopub, m, "stream", map[string]any{"name": "stderr", "text": "eqflow: " + text})
 }
 
-// fail publishes an error.
+// fail publishes an error of a cell that has no answer yet.
 func (l *living) fail(m *gonb.Message, content map[string]any) map[string]any {
-	l.answer(l.iopub, m, "error", content)
+	if l.waits(m) {
+		l.answer(l.iopub, m, "error", content)
+	}
 	return content
 }
 

@@ -3,6 +3,9 @@ package serve
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +157,34 @@ func TestALivingKernelAnswersWhileACellRuns(t *testing.T) {
 	info := k.ask(t, "kernel_info_request", map[string]any{})
 	if info["implementation"] != "eqflow" || time.Since(began) > 4*time.Second {
 		t.Errorf("after %s: %v", time.Since(began), info)
+	}
+}
+
+// A cell during which GoNB ends fails once, with its own number, whoever runs it.
+func TestGoNBEndsDuringALivingCell(t *testing.T) {
+	for _, code := range []string{
+		"!kill -KILL $PPID",
+		"!kill -KILL $PPID\nos.WriteFile(%q, nil, 0o600)", // the Go lines do not run
+		"%%env GONB=1\nsyscall.Kill(%d, syscall.SIGKILL)\ntime.Sleep(time.Minute)",
+		"syscall.Kill(%d, syscall.SIGKILL)\ntime.Sleep(time.Minute)",
+	} {
+		k := serveLive(t)
+		gonbPID, ran := filepath.Join(k.folder, "gonb"), filepath.Join(k.folder, "ran")
+		k.live(t, context.Background(), "!echo $PPID > "+gonbPID)
+		if strings.Contains(code, "%q") {
+			code = fmt.Sprintf(code, ran)
+		} else if strings.Contains(code, "%d") {
+			pid, _ := strconv.Atoi(strings.TrimSpace(awaitFile(t, gonbPID)))
+			code = fmt.Sprintf(code, pid)
+		}
+		got := k.ask(t, "execute_request", map[string]any{"code": code})
+		if got["status"] != "error" || got["execution_count"] != 2. ||
+			!strings.Contains(text(got["evalue"]), "GoNB ended") {
+			t.Errorf("%q is answered by %v", code, got)
+		}
+		if _, err := os.Stat(ran); err == nil {
+			t.Errorf("%q runs on without GoNB", code)
+		}
 	}
 }
 
