@@ -260,6 +260,8 @@ func (k *Kernel) Reset(ctx context.Context) ([]string, error) {
 	defer k.mu.Unlock()
 	lost := k.state.Variables()
 	k.end()
+	k.state = cells.NewState(k.tools) // also if the packages do not compile now
+	k.archives, k.symbols = map[string]string{}, symbols{}
 	return lost, k.prepare(ctx)
 }
 

@@ -355,3 +355,26 @@ func TestCrash(t *testing.T) {
 		}
 	}
 }
+
+// A reset that finds packages which do not compile forgets all names too.
+func TestAFailedReset(t *testing.T) {
+	k := newKernel(t)
+	run(t, k, 1, "import m \"math\"\nx := m.Pi")
+	module := k.options.Module
+	k.options.Module = t.TempDir() // without a go.mod
+	if lost, err := k.Reset(context.Background()); err == nil || strings.Join(lost, " ") != "x" {
+		t.Errorf("lost: %v, %v", lost, err)
+	}
+	for _, code := range []string{"x", "m.Pi"} {
+		if err := k.Run(2, code, &recorder{}); err == nil || !strings.Contains(err.Error(), "undefined: "+code[:1]) {
+			t.Errorf("after a failed reset %s is: %v", code, err)
+		}
+	}
+	if r := run(t, k, 3, "x := \"new\"\nx"); r.result["text/plain"] != "new" {
+		t.Errorf("after a failed reset a cell shows %v", r.result)
+	}
+	k.options.Module = module
+	if lost, err := k.Reset(context.Background()); err != nil || strings.Join(lost, " ") != "x" {
+		t.Errorf("lost by the second reset: %v, %v", lost, err)
+	}
+}
