@@ -86,8 +86,9 @@ func (c crash) dump() string {
 
 // hostEnded is the error of a cell whose host has ended.
 type hostEnded struct {
-	state *os.ProcessState
-	dump  string // what looks like the runtime's own account of a fatal error
+	state   *os.ProcessState
+	dump    string // what looks like the runtime's own account of a fatal error
+	overdue bool   // it was ended because its cell went on after an interrupt
 }
 
 func (e *hostEnded) Error() string {
@@ -101,6 +102,10 @@ func (e *hostEnded) crashed() bool {
 
 // describe says why a host has ended.
 func (e *hostEnded) describe() wire.Ended {
+	if e.overdue {
+		return wire.Ended{Kind: wire.Interrupted, Text: fmt.Sprintf(
+			"the cell went on for %s after the interrupt, so its process was ended", Grace)}
+	}
 	if !e.crashed() {
 		text := "the cell ended the process of the living values by os.Exit or log.Fatal (" + e.state.String() + ")"
 		if e.state.ExitCode() < 0 {

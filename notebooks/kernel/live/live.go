@@ -137,7 +137,11 @@ func (k *Kernel) Run(number int, code string, out Output) error {
 		k.processMu.Unlock()
 	}()
 	k.noticeEnd(out)
+	defer k.tools.during(ctx)()
 	c, err := k.state.Compile(number, code)
+	if ctx.Err() != nil {
+		return notRun()
+	}
 	if err != nil {
 		return err
 	}
@@ -147,12 +151,17 @@ func (k *Kernel) Run(number int, code string, out Output) error {
 	}
 	plugin, err := k.build(ctx, c)
 	if ctx.Err() != nil {
-		return &Failure{Ended: wire.Ended{Kind: wire.Interrupted, Text: "interrupted before the cell ran"}}
+		return notRun()
 	}
 	if err != nil {
 		return err
 	}
-	return k.execute(c, plugin, out)
+	return k.execute(ctx, c, plugin, out)
+}
+
+// notRun is the failure of a cell that was interrupted too early for losing anything.
+func notRun() *Failure {
+	return &Failure{Ended: wire.Ended{Kind: wire.Interrupted, Text: "interrupted before the cell ran"}}
 }
 
 // host returns the running host, or starts one.

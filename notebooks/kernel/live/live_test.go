@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -220,31 +219,6 @@ func TestAnEndedHostSaysWhatIsLost(t *testing.T) {
 	}
 }
 
-// A child that outlives the host holds neither the cell nor the kernel up, even if it has the
-// host's pipes.
-func TestAChildOutlivesItsHost(t *testing.T) {
-	k := newKernel(t)
-	for _, files := range []string{"", "cmd.ExtraFiles = []*os.File{os.NewFile(3, \"\"), os.NewFile(4, \"\")}\n"} {
-		began := time.Now()
-		err := k.Run(1, "cmd := exec.Command(\"sleep\", \"30\")\ncmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr\n"+files+
-			"if err := cmd.Start(); err != nil {\n\tpanic(err)\n}\nos.Exit(3)", &recorder{})
-		if err == nil || !strings.Contains(err.Error(), "exit status 3") {
-			t.Errorf("os.Exit: %v", err)
-		}
-		if took := time.Since(began); took > 15*time.Second {
-			t.Errorf("the cell ends after %s", took)
-		}
-	}
-	own, err := exec.Command("ls", "/proc/self/fd").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := "list, err := exec.Command(\"ls\", \"/proc/self/fd\").Output()\nstring(list)"
-	if r := run(t, k, 2, list); r.result["text/plain"] != string(own) {
-		t.Errorf("a child of a cell has the files %q, and one of this test %q", r.result["text/plain"], own)
-	}
-}
-
 // A host that a goroutine ends after its cell is missed by the next cell, which runs without its
 // names.
 func TestAHostThatEndsBetweenCells(t *testing.T) {
@@ -328,53 +302,5 @@ func TestReset(t *testing.T) {
 	}
 	if r := run(t, k, 3, "x := \"new\"\nx"); r.result["text/plain"] != "new" {
 		t.Errorf("after a reset a cell shows %v", r.result)
-	}
-}
-
-// A long account of a crash keeps its head, which says what has happened, and its tail. Other text
-// that begins alike is passed on whole.
-func TestCrash(t *testing.T) {
-	lines := strings.Repeat("goroutine 1 [running]:\n", 20_000)
-	for _, c := range []struct{ text, passed, head, tail string }{
-		{"log\n", "log\n", "", ""},
-		{"log\npanic: a\n\ngoroutine 1", "log\n", "panic: a\n", "\ngoroutine 1"},
-		{"log\nfatal error: b\n" + lines + "end", "log\nfatal error: b\n" + lines + "end",
-			"fatal error: b\ngo", ":\nend"},
-		{"fatal error: b\n" + lines[:heldLength/2] + "end", "", "fatal error: b\ngo", "end"},
-	} {
-		var one crash
-		var passed string
-		for from := 0; from < len(c.text); from += 1000 {
-			passed += one.add(c.text[from:min(from+1000, len(c.text))])
-		}
-		dump := one.dump()
-		if passed != c.passed || !strings.HasPrefix(dump, c.head) || !strings.HasSuffix(dump, c.tail) ||
-			len(dump) > 2*endLength+40 || (c.head == "") != (dump == "") {
-			t.Errorf("of %.20q, %d bytes, it passes on %d, and keeps %d: %.20q", c.text, len(c.text), len(passed),
-				len(dump), dump)
-		}
-	}
-}
-
-// A reset that finds packages which do not compile forgets all names too.
-func TestAFailedReset(t *testing.T) {
-	k := newKernel(t)
-	run(t, k, 1, "import m \"math\"\nx := m.Pi")
-	module := k.options.Module
-	k.options.Module = t.TempDir() // without a go.mod
-	if lost, err := k.Reset(context.Background()); err == nil || strings.Join(lost, " ") != "x" {
-		t.Errorf("lost: %v, %v", lost, err)
-	}
-	for _, code := range []string{"x", "m.Pi"} {
-		if err := k.Run(2, code, &recorder{}); err == nil || !strings.Contains(err.Error(), "undefined: "+code[:1]) {
-			t.Errorf("after a failed reset %s is: %v", code, err)
-		}
-	}
-	if r := run(t, k, 3, "x := \"new\"\nx"); r.result["text/plain"] != "new" {
-		t.Errorf("after a failed reset a cell shows %v", r.result)
-	}
-	k.options.Module = module
-	if lost, err := k.Reset(context.Background()); err != nil || strings.Join(lost, " ") != "x" {
-		t.Errorf("lost by the second reset: %v, %v", lost, err)
 	}
 }

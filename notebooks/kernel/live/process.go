@@ -35,6 +35,7 @@ type process struct {
 	ended   *wire.Ended
 	marks   int       // of the two that end a cell
 	crash   crash     // what stderr says of the host's end
+	overdue bool      // the cell went on after its interrupt, so that the host is ended
 	finish  chan bool // receives when the running cell has ended
 
 	values chan []wire.Value
@@ -243,13 +244,18 @@ func (p *process) request(r wire.Request) {
 	}
 }
 
-// run runs a cell and waits for its end.
-func (p *process) run(r wire.Run, out Output) (wire.Ended, error) {
+// run runs a cell and waits for its end. If ctx ends before, the cell does not run, and the error
+// is that of ctx.
+func (p *process) run(ctx context.Context, r wire.Run, out Output) (wire.Ended, error) {
 	p.mu.Lock()
+	if ctx.Err() != nil {
+		p.mu.Unlock()
+		return wire.Ended{}, ctx.Err()
+	}
 	p.out, p.running, p.ended, p.marks = out, true, nil, 0
 	p.crash = crash{held: p.crash.held} // an earlier cell's words do not count
+	p.request(wire.Request{Run: &r})    // before an interrupt, which waits for the lock
 	p.mu.Unlock()
-	p.request(wire.Request{Run: &r})
 	select {
 	case <-p.finish:
 		p.release()
@@ -264,7 +270,7 @@ func (p *process) run(r wire.Run, out Output) (wire.Ended, error) {
 // end returns how the host has ended.
 func (p *process) end() *hostEnded {
 	p.mu.Lock()
-	e := &hostEnded{p.cmd.ProcessState, p.crash.dump()}
+	e := &hostEnded{p.cmd.ProcessState, p.crash.dump(), p.overdue}
 	p.mu.Unlock()
 	if !e.crashed() {
 		p.release()
@@ -304,8 +310,12 @@ func (p *process) hasEnded() bool {
 	}
 }
 
-// interrupt sends the signal of the stop button to the host and to what its cell has started.
-func (p *process) interrupt() { interruptGroup(p.cmd.Process.Pid) }
+// interrupt tells the host of the stop button, and sends the button's signal to what its cell has
+// started.
+func (p *process) interrupt() {
+	p.request(wire.Request{Interrupt: true}) // the signal may come before the host has read the cell
+	interruptGroup(p.cmd.Process.Pid)
+}
 
 // endUnlessIdle ends the host if its cell goes on.
 func (p *process) endUnlessIdle(after time.Duration) {
@@ -314,6 +324,9 @@ func (p *process) endUnlessIdle(after time.Duration) {
 			return
 		}
 	}
+	p.mu.Lock()
+	p.overdue = p.running
+	p.mu.Unlock()
 	p.kill()
 }
 

@@ -35,3 +35,23 @@ func (t *toolchain) tool(ctx context.Context, folder, name string, args ...strin
 		return &toolError{name, output}
 	}
 }
+
+// during lets the go command end with ctx when a cell's compile needs it, until restore.
+func (t *toolchain) during(ctx context.Context) (restore func()) {
+	set := func(ctx context.Context) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.ctx = ctx
+	}
+	set(ctx)
+	return func() { set(nil) }
+}
+
+func (t *toolchain) context() context.Context {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx == nil {
+		return context.Background()
+	}
+	return t.ctx
+}

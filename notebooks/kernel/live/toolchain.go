@@ -48,6 +48,7 @@ type toolchain struct {
 	rank     map[string]int      // of import paths
 	standard []string            // names and paths of the standard library, or nil
 	importer types.Importer
+	ctx      context.Context // of the running cell, or nil
 }
 
 // errUnsupported is the error of a machine that cannot load plugins.
@@ -183,7 +184,7 @@ func (t *toolchain) Import(path string) (*types.Package, error) {
 	known := path == "unsafe" || t.archives[path] != ""
 	t.mu.Unlock()
 	if !known {
-		changed, err := t.list(context.Background(), []string{path})
+		changed, err := t.list(t.context(), []string{path})
 		if err != nil {
 			return nil, importError(path, err)
 		}
@@ -218,7 +219,7 @@ func (t *toolchain) Others(name string) []string {
 	standard := t.standard
 	t.mu.Unlock()
 	if standard == nil {
-		out, err := gonb.GoCommand(context.Background(), t.folder, "list", "-f", "{{.Name}} {{.ImportPath}}", "std")
+		out, err := gonb.GoCommand(t.context(), t.folder, "list", "-f", "{{.Name}} {{.ImportPath}}", "std")
 		if err != nil {
 			return nil
 		}
