@@ -130,12 +130,12 @@ func (l *living) run(m *gonb.Message) {
 	delete(l.aborted, m.Header.ID)
 	silent, _ := m.Content["silent"].(bool)
 	keep, given := m.Content["store_history"].(bool)
+	code := text(m.Content["code"])
 	if !aborted && !silent && (keep || !given) {
 		l.count++
+		l.sources[l.count] = code
 	}
 	count := max(l.count, 1)
-	code := text(m.Content["code"])
-	l.sources[count] = code
 	l.cellMu.Unlock()
 	l.mu.Lock()
 	l.proxy.count = count
@@ -223,9 +223,10 @@ func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any 
 		out.Display(map[string]any{"text/html": page, "text/plain": ""}, "")
 	}
 	l.cellMu.Lock()
-	content := explainError(err, count, maps.Clone(l.sources))
+	sources := maps.Clone(l.sources)
 	l.cellMu.Unlock()
-	return l.fail(m, content)
+	sources[count] = text(m.Content["code"]) // of a cell without a number of its own, too
+	return l.fail(m, explainError(err, count, sources))
 }
 
 // notice is the time that a cell waits for the kernel without a message.

@@ -90,6 +90,7 @@ func TestLivingKernel(t *testing.T) {
 	t.Run("interrupt", func(t *testing.T) { testLivingInterrupt(t, k) })
 	t.Run("a lost host", func(t *testing.T) { testLostHost(t, k) })
 	t.Run("a queue behind an error", func(t *testing.T) { testQueue(t, k) })
+	t.Run("cells without a number", func(t *testing.T) { testUncounted(t, k) })
 }
 
 func testVars(t *testing.T, k *served) {
@@ -145,6 +146,26 @@ func testQueue(t *testing.T, k *served) {
 	got := k.ask(t, "execute_request", map[string]any{"code": "fmt.Println(\"not this\")"})
 	if got["status"] != "aborted" {
 		t.Errorf("the cell behind an error is answered by %v", got)
+	}
+}
+
+// Cells without a number of their own, silent or aborted, leave the text of the last counted cell,
+// which later errors quote.
+func testUncounted(t *testing.T, k *served) {
+	k.live(t, context.Background(), "func third(s []int) int {\n\treturn s[2]\n}")
+	for _, options := range []map[string]any{{"silent": true}, {"store_history": false}} {
+		options["code"] = "quiet := 1\nquiet++\nquiet--"
+		if got := k.ask(t, "execute_request", options); got["status"] != "ok" {
+			t.Errorf("%v is answered by %v", options, got)
+		}
+	}
+	o := k.live(t, context.Background(), "third(nil)")
+	if trace := fmt.Sprint(o.error["traceback"]); !strings.Contains(trace, "return s[2]") {
+		t.Errorf("the error quotes %s", trace)
+	}
+	failure := k.ask(t, "execute_request", map[string]any{"code": "\nabsent", "store_history": false})
+	if trace := fmt.Sprint(failure["traceback"]); !strings.Contains(trace, "| absent") {
+		t.Errorf("the error of an uncounted cell quotes %s", trace)
 	}
 }
 
