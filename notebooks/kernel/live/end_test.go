@@ -133,7 +133,7 @@ func TestInterruptsBesideTheRun(t *testing.T) {
 	}
 	_ = os.Remove(filepath.Join(folder, "begun"))
 	err = interrupt(4, fmt.Sprintf("os.WriteFile(%q, nil, 0o600)\n<-ctx.Done()\nos.Exit(4)", folder+"/begun"))
-	if text := fmt.Sprint(err); !strings.Contains(text, "exit status 4") || strings.Contains(text, "after the interrupt") {
+	if text := fmt.Sprint(err); !strings.Contains(text, "exit status 4") || strings.Contains(text, "went on") {
 		t.Errorf("a cell that calls os.Exit after an interrupt ends with %v", err)
 	}
 }

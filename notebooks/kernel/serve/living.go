@@ -175,7 +175,7 @@ func (l *living) abortQueue() {
 // perform runs the parts of a cell. The failure is the content of the error, which it has
 // published.
 func (l *living) perform(m *gonb.Message, count int, code string) map[string]any {
-	rest, lines := extractMagics(code)
+	rest, lines := extractMagics(uncomment(code))
 	for _, line := range lines {
 		out := &Output{}
 		err := runMagic(l.back.Life, l.launch.Magics, line.words, out)
@@ -268,6 +268,32 @@ var cellMagic = regexp.MustCompile(`(?m)^%(%[a-zA-Z]|test\b|wasm\b|exec\b|main\b
 
 // isForeign reports whether a cell is for GoNB alone.
 func isForeign(code string) bool { return cellMagic.MatchString(code) }
+
+// commented begins a line for GoNB that other programs shall take for a comment.
+const commented = "//gonb:"
+
+// uncomment takes that prefix from the lines of a cell that begin with % or ! after it, and from
+// those that continue them. Nothing changes in raw strings, in comments of several lines, and below
+// a line such as %%bash.
+func uncomment(code string) string {
+	lines := strings.Split(code, "\n")
+	goesOn := false
+	var text textState
+	for i, line := range lines {
+		rest := strings.TrimPrefix(line, commented)
+		begins := strings.HasPrefix(rest, "%") || strings.HasPrefix(rest, "!")
+		if !goesOn && !(begins && text.outside()) {
+			text.read(line)
+			continue
+		}
+		lines[i] = rest
+		goesOn = strings.HasSuffix(rest, `\`)
+		if cellMagic.MatchString(rest) {
+			break
+		}
+	}
+	return strings.Join(lines, "\n")
+}
 
 // separate takes the lines that begin with % or ! out of a cell. Both parts keep the cell's lines.
 func separate(code string) (special, own string) {

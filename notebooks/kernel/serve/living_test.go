@@ -68,6 +68,8 @@ func TestLivingKernel(t *testing.T) {
 		{code: "%eqflw", ename: "MagicError",
 			evalue: "cell 15, line 1: \"%eqflw\" is no magic; %eqflow help and %help list them"},
 		{code: "%% fmt.Println(x)", stdout: "20\n"},
+		{code: "//gonb:%env SAID=twice\n//gonb:!echo a \\\n//gonb:b\n//gonb:%%\nfmt.Println(os.Getenv(\"SAID\"), x)",
+			stdout: "Set: SAID=\"twice\"\na b\ntwice 20\n"},
 	} {
 		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 		o := k.live(t, ctx, c.code)
@@ -245,6 +247,20 @@ func TestWidgetsOfALivingCell(t *testing.T) {
 	}
 	if result != "moved" {
 		t.Errorf("the widget heard %v", result)
+	}
+}
+
+// Lines for GoNB may be comments for others.
+func TestUncomment(t *testing.T) {
+	for code, want := range map[string]string{
+		"//gonb:%env A=1\nx": "%env A=1\nx", "x\n//gonb:%%\ny": "x\n%%\ny",
+		"//gonb:!ls \\\n//gonb:  -l\n//gonb:x": "!ls \\\n  -l\n//gonb:x", "!ls \\\n//gonb:-l": "!ls \\\n-l",
+		"//gonb:%%writefile f\n//gonb:%%": "%%writefile f\n//gonb:%%", "// gonb:%%": "// gonb:%%",
+		"x := `\n//gonb:!ls\n`": "x := `\n//gonb:!ls\n`", "/*\n//gonb:!ls\n*/": "/*\n//gonb:!ls\n*/",
+	} {
+		if got := uncomment(code); got != want {
+			t.Errorf("%q becomes %q, want %q", code, got, want)
+		}
 	}
 }
 
