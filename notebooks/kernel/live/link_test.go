@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/eqflow/gonb-eqflow/internal/lock"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
 )
 
@@ -92,5 +94,35 @@ func TestACompilerIsKilled(t *testing.T) {
 	k.tools.tools = tools
 	if r := run(t, k, 2, "x := 2\nx"); r.result["text/plain"] != "2" {
 		t.Errorf("afterwards: %v", r.result)
+	}
+}
+
+// A kernel waits while another one links the host, and an end of the wait is heard.
+func TestTheHostIsLinkedOnce(t *testing.T) {
+	tools, cache := t.TempDir(), t.TempDir()
+	for name, script := range map[string]string{"compile": "exit 0", "link": "echo linked >> $2"} {
+		if err := os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kernel := &toolchain{tools: tools}
+	program, err := kernel.linkHost(context.Background(), cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := lock.File(filepath.Join(filepath.Dir(program), "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer stop()
+	if _, err := kernel.linkHost(ctx, cache); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while the lock is held: %v", err)
+	}
+	time.AfterFunc(300*time.Millisecond, held.Release)
+	again, err := kernel.linkHost(context.Background(), cache)
+	text, _ := os.ReadFile(again)
+	if err != nil || again != program || string(text) != "linked\n" {
+		t.Errorf("the second kernel has %s, %q, %v", again, text, err)
 	}
 }

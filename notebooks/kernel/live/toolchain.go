@@ -21,8 +21,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-
+	"github.com/eqflow/gonb-eqflow/internal/lock"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
@@ -276,11 +275,11 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", fmt.Errorf("no folder for the host: %w; set XDG_CACHE_HOME to a writable folder", err)
 	}
-	lock := flock.New(filepath.Join(folder, "lock"))
-	if err := lock.Lock(); err != nil {
-		return "", err
+	held, err := lock.Wait(ctx, filepath.Join(folder, "lock"), func(string) {})
+	if err != nil {
+		return "", fmt.Errorf("cannot link the host: %w", err)
 	}
-	defer lock.Unlock()
+	defer held.Release()
 	if _, err := os.Stat(program); err == nil {
 		now := time.Now()
 		return program, os.Chtimes(program, now, now)
@@ -288,7 +287,7 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 	removeOld(cache)
 	source, object := filepath.Join(folder, "main.go"), filepath.Join(folder, "main.a")
 	config := filepath.Join(folder, "importcfg")
-	err := errors.Join(os.WriteFile(source, []byte(t.hostMain()), 0o600), t.importConfig(config, nil))
+	err = errors.Join(os.WriteFile(source, []byte(t.hostMain()), 0o600), t.importConfig(config, nil))
 	if err != nil {
 		return "", err
 	}
