@@ -2,7 +2,6 @@ package live
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -86,18 +85,18 @@ func (c crash) dump() string {
 
 // hostEnded is the error of a cell whose host has ended.
 type hostEnded struct {
-	state   *os.ProcessState
+	state   string // as guard.Process has it
 	dump    string // what looks like the runtime's own account of a fatal error
 	overdue bool   // it was ended because its cell went on after an interrupt
 }
 
 func (e *hostEnded) Error() string {
-	return "the process of the living values has ended: " + e.state.String()
+	return "the process of the living values has ended: " + e.state
 }
 
 // crashed reports whether Go's runtime ended the host, and not os.Exit or a signal.
 func (e *hostEnded) crashed() bool {
-	return e.dump != "" && (e.state.ExitCode() == 2 || strings.HasPrefix(e.state.String(), "signal: aborted"))
+	return e.dump != "" && (e.state == "exit status 2" || strings.HasPrefix(e.state, "signal: aborted"))
 }
 
 // describe says why a host has ended.
@@ -107,10 +106,10 @@ func (e *hostEnded) describe() wire.Ended {
 			"the cell went on for %s after the interrupt, so its process was ended", Grace)}
 	}
 	if !e.crashed() {
-		text := "the cell ended the process of the living values by os.Exit or log.Fatal (" + e.state.String() + ")"
-		if e.state.ExitCode() < 0 {
-			text = "the process of the living values was ended: " + e.state.String()
-			if strings.Contains(e.state.String(), "killed") {
+		text := "the cell ended the process of the living values by os.Exit or log.Fatal (" + e.state + ")"
+		if !strings.HasPrefix(e.state, "exit") {
+			text = "the process of the living values was ended: " + e.state
+			if strings.Contains(e.state, "killed") {
 				text += "; is there enough memory?"
 			}
 		}

@@ -14,9 +14,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
 )
 
-// A child that outlives the host holds neither the cell nor the kernel up, even if it has the
-// host's pipes.
-func TestAChildOutlivesItsHost(t *testing.T) {
+// A child that holds the host's pipes does not hold up the end of the cell that has ended the host.
+func TestAChildHoldsPipes(t *testing.T) {
 	k := newKernel(t)
 	for _, files := range []string{"", "cmd.ExtraFiles = []*os.File{os.NewFile(3, \"\"), os.NewFile(4, \"\")}\n"} {
 		began := time.Now()
@@ -36,6 +35,31 @@ func TestAChildOutlivesItsHost(t *testing.T) {
 	list := "list, err := exec.Command(\"ls\", \"/proc/self/fd\").Output()\nstring(list)"
 	if r := run(t, k, 2, list); r.result["text/plain"] != string(own) {
 		t.Errorf("a child of a cell has the files %q, and one of this test %q", r.result["text/plain"], own)
+	}
+}
+
+// What cells have started ends with the host, also with a session of its own and without a parent.
+func TestChildrenEndWithTheHost(t *testing.T) {
+	k := newKernel(t)
+	for name, end := range map[string]func(){
+		"os.Exit": func() { _ = k.Run(2, "os.Exit(0)", &recorder{}) },
+		"a reset": func() { _, _ = k.Reset(context.Background()) },
+		"Close":   k.Close,
+	} {
+		const script = "setsid sh -c 'echo $$; exec sleep 1000' & exec sleep 1000"
+		r := run(t, k, 1, fmt.Sprintf("cmd := exec.Command(\"sh\", \"-c\", %q)\n"+
+			"cmd.Stdout = os.Stdout\ncmd.Start()", script))
+		for end := time.Now().Add(20 * time.Second); r.stream("stdout") == "" && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		child := strings.TrimSpace(r.stream("stdout"))
+		if exec.Command("kill", "-0", child).Run() != nil {
+			t.Fatalf("the child says %q", child)
+		}
+		end()
+		if exec.Command("kill", "-0", child).Run() == nil {
+			t.Errorf("the child outlives %s", name)
+		}
 	}
 }
 

@@ -8,20 +8,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
+	"github.com/eqflow/gonb-eqflow/internal/guard"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
 )
 
 // process is a running host.
 type process struct {
-	cmd      *exec.Cmd
+	guarded  *guard.Process
 	requests *os.File
 	displays *os.File // what gonbui sends
 	answers  *gob.Encoder
@@ -58,19 +58,21 @@ func startProcess(program, folder string, o Options, environment map[string]stri
 		return nil, fmt.Errorf("kernel: cannot make a named pipe: %w", err)
 	}
 	p.answers = gob.NewEncoder(back)
-	p.cmd = exec.Command(program)
-	p.cmd.Dir = folder
-	p.cmd.Env = append(append(os.Environ(), o.Env...), wire.EnvMark+"="+p.mark,
+	env := append(append(os.Environ(), o.Env...), wire.EnvMark+"="+p.mark,
 		protocol.GONB_PIPE_ENV+"="+name+"-to", protocol.GONB_PIPE_BACK_ENV+"="+name+"-back")
 	for name, value := range environment {
-		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+		env = append(env, name+"="+value)
 	}
-	ownGroup(p.cmd)
-	return p, p.start()
+	if err := p.start(guard.Options{Program: program, Dir: folder, Env: env}); err != nil {
+		_, _ = p.displays.Close(), back.Close()
+		return nil, err
+	}
+	return p, nil
 }
 
-// start starts the command with its pipes.
-func (p *process) start() error {
+// start starts the host with its pipes, under a guard, so that nothing that its cells start
+// outlives it.
+func (p *process) start(o guard.Options) error {
 	var ours, theirs []*os.File
 	for range 4 {
 		r, w, err := os.Pipe()
@@ -81,13 +83,17 @@ func (p *process) start() error {
 	}
 	ours[2], theirs[2] = theirs[2], ours[2] // requests go the other way
 	p.requests = ours[2]
-	p.cmd.Stdout, p.cmd.Stderr = theirs[0], theirs[1]
-	p.cmd.ExtraFiles = []*os.File{theirs[2], theirs[3]} // wire.RequestFile and wire.EventFile
-	if err := p.cmd.Start(); err != nil {
-		return fmt.Errorf("kernel: cannot start the host: %w", err)
-	}
+	o.Log, o.Errors, o.Files = theirs[0], theirs[1], theirs[2:] // wire.RequestFile and wire.EventFile
+	var err error
+	p.guarded, err = guard.Start(o)
 	for _, f := range theirs {
 		f.Close()
+	}
+	if err != nil {
+		for _, f := range ours {
+			f.Close()
+		}
+		return fmt.Errorf("kernel: cannot start the host: %w", err)
 	}
 	var readers sync.WaitGroup
 	readers.Go(func() { p.readStream("stdout", ours[0]) })
@@ -95,8 +101,8 @@ func (p *process) start() error {
 	readers.Go(func() { p.readEvents(ours[3]) })
 	go p.readDisplays()
 	go func() {
-		_ = p.cmd.Wait()
-		time.AfterFunc(time.Second, func() { // children of the host may hold its pipes open
+		<-p.guarded.Gone()
+		time.AfterFunc(time.Second, func() { // what the guard cannot end may hold the pipes open
 			_, _, _ = ours[0].Close(), ours[1].Close(), ours[3].Close()
 		})
 		readers.Wait()
@@ -270,7 +276,7 @@ func (p *process) run(ctx context.Context, r wire.Run, out Output) (wire.Ended, 
 // end returns how the host has ended.
 func (p *process) end() *hostEnded {
 	p.mu.Lock()
-	e := &hostEnded{p.cmd.ProcessState, p.crash.dump(), p.overdue}
+	e := &hostEnded{p.guarded.State(), p.crash.dump(), p.overdue}
 	p.mu.Unlock()
 	if !e.crashed() {
 		p.release()
@@ -314,7 +320,7 @@ func (p *process) hasEnded() bool {
 // started.
 func (p *process) interrupt() {
 	p.request(wire.Request{Interrupt: true}) // the signal may come before the host has read the cell
-	interruptGroup(p.cmd.Process.Pid)
+	interruptGroup(p.guarded.Group())
 }
 
 // endUnlessIdle ends the host if its cell goes on.
@@ -332,9 +338,7 @@ func (p *process) endUnlessIdle(after time.Duration) {
 
 // kill ends the host and what its cells have started.
 func (p *process) kill() {
-	if !p.hasEnded() {
-		killGroup(p.cmd.Process.Pid)
-		<-p.gone
-	}
+	p.guarded.End()
+	<-p.gone
 	p.requests.Close()
 }
