@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
@@ -152,5 +153,61 @@ func TestAnErrorWithoutProblems(t *testing.T) {
 	content := explainError(&cells.Error{Cell: 3}, 3, map[int]string{3: "x"})
 	if content["evalue"] != "cell 3: the compiler says nothing" {
 		t.Errorf("it is shown as %v", content)
+	}
+}
+
+// Of GoNB's messages the proxy signs those anew that it changes: those with a cell's number.
+func TestMessagesOfALentCell(t *testing.T) {
+	job := &lent{id: "cell", replied: make(chan gonb.Message, 1), idle: make(chan bool, 1)}
+	l := &living{lent: job, count: 7}
+	for _, c := range []struct {
+		kind, parent   string
+		content        map[string]any
+		taken, changed bool
+	}{
+		{"stream", "cell", map[string]any{"name": "stdout", "text": "a"}, false, false},
+		{"stream", "another", map[string]any{"name": "stdout", "text": "a"}, false, false},
+		{"stream", "cell", map[string]any{"name": "stderr", "text": "exit status 1\n"}, true, false},
+		{"execute_result", "cell", map[string]any{"execution_count": 2.}, false, true},
+		{"execute_input", "cell", map[string]any{"execution_count": 2.}, true, false},
+		{"execute_reply", "cell", map[string]any{"execution_count": 2., "status": "ok"}, true, false},
+		{"status", "cell", map[string]any{"execution_state": "idle"}, true, false},
+	} {
+		m := gonb.Message{Header: gonb.NewHeader("s", c.kind), Parent: gonb.NewHeader("s", ""), Content: c.content}
+		m.Parent.ID = c.parent
+		taken, changed := l.takes(&m)
+		if taken != c.taken || changed != c.changed || changed && m.Content["execution_count"] != 7 {
+			t.Errorf("%+v of %s: taken %t, changed %t", m.Content, c.parent, taken, changed)
+		}
+	}
+}
+
+// refusing is a GoNB that takes no requests.
+type refusing struct{}
+
+func (refusing) Recv() ([][]byte, error) { return nil, errors.New("silent") }
+func (refusing) Send([][]byte) error     { return errors.New("refused") }
+
+// A program of the widgets that does not start is not waited for.
+func TestABridgeWithoutProgram(t *testing.T) {
+	dir := shortTemp(t)
+	c, err := readConnection(connectionFile(t, dir, gonb.Signer(gonb.RandomToken())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := listen(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	p := newProxy(f, nil, &gonb.Kernel{}, Launch{})
+	p.toGoNB = refusing{}
+	began := time.Now()
+	m := gonb.Message{Header: gonb.NewHeader("s", "execute_request"), Content: map[string]any{}}
+	b := (&living{proxy: p, scratch: dir}).openBridge(&m)
+	b.send("nothing")
+	b.close()
+	if took := time.Since(began); b.conn != nil || took > bridgeLimit/3 {
+		t.Errorf("after %s the bridge has %v", took, b.conn)
 	}
 }
