@@ -180,7 +180,8 @@ func describe(status syscall.WaitStatus) string {
 }
 
 // endAll ends the program in its grace and then kills whatever is left below this guard. It gives
-// up after endLimit, on processes that the kernel does not let go or that belong to another user.
+// up after half of endLimit, on processes that the kernel does not let go or that belong to another
+// user.
 func (a *adopter) endAll() {
 	if a.grace > 0 && !a.ended {
 		_ = syscall.Kill(a.program, syscall.SIGTERM)

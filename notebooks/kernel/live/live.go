@@ -165,7 +165,7 @@ func notRun() *Failure {
 }
 
 // host returns the running host, or starts one.
-func (k *Kernel) host(out Output) (*process, error) {
+func (k *Kernel) host() (*process, error) {
 	k.processMu.Lock()
 	defer k.processMu.Unlock()
 	if k.process != nil && !k.process.hasEnded() {

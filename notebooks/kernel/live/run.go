@@ -70,7 +70,7 @@ func compilerError(number int, output string) error {
 
 // execute runs a cell's plugin in the host.
 func (k *Kernel) execute(ctx context.Context, c *cells.Cell, plugin string, out Output) error {
-	p, err := k.host(out)
+	p, err := k.host()
 	if err != nil {
 		return err
 	}

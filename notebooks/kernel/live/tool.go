@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"github.com/eqflow/gonb-eqflow/internal/gocommand"
 )
 
 // toolError is the output of a compiler or linker that failed.
@@ -21,7 +18,7 @@ func (e *toolError) Error() string { return e.tool + ": " + e.output }
 // one if it was ended.
 func (t *toolchain) tool(ctx context.Context, folder, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(t.tools, name), args...)
-	cmd.Dir, cmd.Env = folder, gocommand.Environment(os.Environ())
+	cmd.Dir, cmd.Env = folder, t.env
 	out, err := cmd.CombinedOutput()
 	var failed *exec.ExitError
 	switch output := strings.TrimSpace(string(out)); {

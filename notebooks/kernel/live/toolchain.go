@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eqflow/gonb-eqflow/internal/gocommand"
 	"github.com/eqflow/gonb-eqflow/internal/lock"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
@@ -37,6 +38,7 @@ type toolchain struct {
 	folder  string          // of the module whose go.mod chooses the packages
 	tools   string          // of the compiler and the linker
 	cc      string          // the C compiler, which links plugins
+	env     []string        // of the compiler and the linker
 	program string          // the host
 	symbols symbols         // that the host offers
 	offered map[string]bool // packages that need no import
@@ -89,7 +91,7 @@ func (t *toolchain) findTools(ctx context.Context) error {
 	if len(lines) < 5 {
 		return fmt.Errorf("go env says only %q", out)
 	}
-	t.tools, t.cc = lines[0], lines[1]
+	t.tools, t.cc, t.env = lines[0], lines[1], gocommand.Environment(os.Environ())
 	switch {
 	case lines[4] != "linux":
 		return fmt.Errorf("%w: plugins are supported on Linux only", errUnsupported)
