@@ -63,6 +63,27 @@ func TestChildrenEndWithTheHost(t *testing.T) {
 	}
 }
 
+// A host that has ended leaves no open files and no pipes.
+func TestAnEndedHostLeavesNothing(t *testing.T) {
+	k := newKernel(t)
+	count := func() (files, pipes int) {
+		run(t, k, 1, "gonbui.DisplayHTML(\"shown\")")
+		k.end()
+		open, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip(err)
+		}
+		left, _ := filepath.Glob(filepath.Join(k.options.Scratch, "pipe-*"))
+		return len(open), len(left)
+	}
+	before, _ := count()
+	for range 2 {
+		if files, pipes := count(); files > before || pipes > 0 {
+			t.Errorf("%d files are open, and before %d; %d pipes are left", files, before, pipes)
+		}
+	}
+}
+
 // A long account of a crash keeps its head, which says what has happened, and its tail. Other text
 // that begins alike is passed on whole.
 func TestCrash(t *testing.T) {

@@ -24,6 +24,7 @@ type process struct {
 	guarded  *guard.Process
 	requests *os.File
 	displays *os.File // what gonbui sends
+	back     *os.File // and what it receives
 	answers  *gob.Encoder
 	mark     string
 
@@ -49,25 +50,40 @@ func startProcess(program, folder string, o Options, environment map[string]stri
 		values: make(chan []wire.Value, 1), gone: make(chan struct{}),
 	}
 	name := filepath.Join(o.Scratch, "pipe-"+gonb.RandomToken()[:8])
-	var back *os.File
 	var err error
 	if p.displays, err = fifo(name + "-to"); err == nil {
-		back, err = fifo(name + "-back")
+		p.back, err = fifo(name + "-back")
 	}
 	if err != nil {
+		p.closeFifos()
 		return nil, fmt.Errorf("kernel: cannot make a named pipe: %w", err)
 	}
-	p.answers = gob.NewEncoder(back)
+	p.answers = gob.NewEncoder(p.back)
 	env := append(append(os.Environ(), o.Env...), wire.EnvMark+"="+p.mark,
 		protocol.GONB_PIPE_ENV+"="+name+"-to", protocol.GONB_PIPE_BACK_ENV+"="+name+"-back")
 	for name, value := range environment {
 		env = append(env, name+"="+value)
 	}
 	if err := p.start(guard.Options{Program: program, Dir: folder, Env: env}); err != nil {
-		_, _ = p.displays.Close(), back.Close()
+		p.closeFifos()
 		return nil, err
 	}
 	return p, nil
+}
+
+// closeFifos closes and removes the pipes of gonbui.
+func (p *process) closeFifos() {
+	for _, f := range []*os.File{p.displays, p.back} {
+		if f != nil {
+			_, _ = f.Close(), os.Remove(f.Name())
+		}
+	}
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
 }
 
 // start starts the host with its pipes, under a guard, so that nothing that its cells start
@@ -77,6 +93,7 @@ func (p *process) start(o guard.Options) error {
 	for range 4 {
 		r, w, err := os.Pipe()
 		if err != nil {
+			closeAll(append(ours, theirs...))
 			return fmt.Errorf("kernel: cannot make a pipe: %w; raise the limit of open files", err)
 		}
 		ours, theirs = append(ours, r), append(theirs, w)
@@ -86,13 +103,9 @@ func (p *process) start(o guard.Options) error {
 	o.Log, o.Errors, o.Files = theirs[0], theirs[1], theirs[2:] // wire.RequestFile and wire.EventFile
 	var err error
 	p.guarded, err = guard.Start(o)
-	for _, f := range theirs {
-		f.Close()
-	}
+	closeAll(theirs)
 	if err != nil {
-		for _, f := range ours {
-			f.Close()
-		}
+		closeAll(ours)
 		return fmt.Errorf("kernel: cannot start the host: %w", err)
 	}
 	var readers sync.WaitGroup
@@ -106,7 +119,8 @@ func (p *process) start(o guard.Options) error {
 			_, _, _ = ours[0].Close(), ours[1].Close(), ours[3].Close()
 		})
 		readers.Wait()
-		p.displays.Close()
+		closeAll(ours)
+		p.closeFifos()
 		close(p.gone)
 	}()
 	return nil
