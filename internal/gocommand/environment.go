@@ -88,9 +88,12 @@ func keep(flags string) (out []string) {
 	return out
 }
 
-// readSettings reads the file of `go env -w`.
+// readSettings reads the file of `go env -w`, unless GOENV is off.
 func readSettings(own map[string]string) map[string]string {
 	file := own["GOENV"]
+	if file == "off" {
+		return nil
+	}
 	if file == "" {
 		config, err := os.UserConfigDir()
 		if err != nil {

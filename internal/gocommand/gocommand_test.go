@@ -71,6 +71,18 @@ func TestEnvironmentDropsTheShellsSettings(t *testing.T) {
 	}
 }
 
+// With GOENV=off there are no settings of `go env -w`, whatever files there are.
+func TestEnvironmentWithoutSettings(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("off", []byte("GOPROXY=https://proxy.example\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := values(Environment([]string{"GOENV=off"}))
+	if proxy, set := env["GOPROXY"]; set || env["GOENV"] != "off" {
+		t.Errorf("GOENV is %q, and GOPROXY is %q", env["GOENV"], proxy)
+	}
+}
+
 // The go command finds its folders, also with a GOPATH that it would refuse, and without a home.
 func TestEnvironmentFindsItsFolders(t *testing.T) {
 	withModule := root(t, "module foreign\n")

@@ -51,9 +51,11 @@ func link(from, to string) error {
 	there := map[string]bool{}
 	for _, entry := range own {
 		path := filepath.Join(to, entry.Name())
-		if _, err := os.Stat(path); err != nil && entry.Type()&fs.ModeSymlink != 0 {
-			_ = os.Remove(path)
-			continue
+		if entry.Type()&fs.ModeSymlink != 0 {
+			if _, err := os.Stat(path); err != nil {
+				_ = os.Remove(path)
+				continue
+			}
 		}
 		there[entry.Name()] = true
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -16,12 +17,14 @@ import (
 const guardName = "eqflow-guard"
 
 // firstArgument is the position of the program among a guard's arguments.
-const firstArgument = 3
+const firstArgument = 4
 
-// The files of a guard, after the three standard files.
+// The files of a guard, after the three standard files. The program's further files begin at
+// firstFile.
 const (
 	commandFile = 3
 	reportFile  = 4
+	firstFile   = 5
 )
 
 // The guard is this same program. It takes over here, before main, so that every program and every
@@ -48,6 +51,7 @@ type adopter struct {
 func guard() int {
 	folder := os.Args[1]
 	grace, _ := time.ParseDuration(os.Args[2])
+	files, _ := strconv.Atoi(os.Args[3])
 	a := &adopter{
 		grace: grace, report: os.NewFile(reportFile, "report"),
 		spared: map[process]bool{}, dying: map[process]time.Time{},
@@ -60,7 +64,7 @@ func guard() int {
 	signal.Notify(stops, syscall.SIGTERM)
 	// The signals of a terminal are for the program in front of it.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
-	if err := a.start(os.Args[firstArgument:]); err != nil {
+	if err := a.start(os.Args[firstArgument:], files); err != nil {
 		fmt.Fprintln(a.report, failed, err)
 		return 1
 	}
@@ -76,10 +80,17 @@ func guard() int {
 	return 0
 }
 
-// start starts the program.
-func (a *adopter) start(arguments []string) error {
+// start starts the program, and hands it its files: the standard ones and some more.
+func (a *adopter) start(arguments []string, more int) error {
+	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	for i := range more {
+		unix.CloseOnExec(firstFile + i)
+		file := os.NewFile(uintptr(firstFile+i), "file")
+		defer file.Close()
+		files = append(files, file)
+	}
 	child, err := os.StartProcess(arguments[0], arguments, &os.ProcAttr{
-		Env: os.Environ(), Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Env: os.Environ(), Files: files,
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
@@ -169,7 +180,8 @@ func describe(status syscall.WaitStatus) string {
 }
 
 // endAll ends the program in its grace and then kills whatever is left below this guard. It gives
-// up after endLimit, on processes that the kernel does not let go or that belong to another user.
+// up after half of endLimit, on processes that the kernel does not let go or that belong to another
+// user.
 func (a *adopter) endAll() {
 	if a.grace > 0 && !a.ended {
 		_ = syscall.Kill(a.program, syscall.SIGTERM)

@@ -17,8 +17,19 @@ type Options struct {
 	Dir     string // working folder
 	Env     []string
 	Log     *os.File // receives the output
+	Errors  *os.File // receives standard error, if it is not for Log
+	// Files are further files of the program, from number 3 on. They work on Linux alone.
+	Files []*os.File
 	// Folder is removed by End, or when this process ends without End. It may be empty.
 	Folder string
 	// Grace is the time that the program has to end after a SIGTERM. Zero kills it at once.
 	Grace time.Duration
+}
+
+// errors returns the file that receives standard error.
+func (o Options) errors() *os.File {
+	if o.Errors != nil {
+		return o.Errors
+	}
+	return o.Log
 }

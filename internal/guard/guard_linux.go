@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -52,9 +53,10 @@ func Start(o Options) (*Process, error) {
 	}
 	defer report.Close()
 	guard := exec.Command("/proc/self/exe")
-	guard.Args = append([]string{guardName, o.Folder, o.Grace.String(), o.Program}, o.Args...)
-	guard.Dir, guard.Env, guard.Stdout, guard.Stderr = o.Dir, o.Env, o.Log, o.Log
-	guard.ExtraFiles = []*os.File{commands, report}
+	guard.Args = append(
+		[]string{guardName, o.Folder, o.Grace.String(), strconv.Itoa(len(o.Files)), o.Program}, o.Args...)
+	guard.Dir, guard.Env, guard.Stdout, guard.Stderr = o.Dir, o.Env, o.Log, o.errors()
+	guard.ExtraFiles = append([]*os.File{commands, report}, o.Files...)
 	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := guard.Start(); err != nil {
 		control.Close()
@@ -103,11 +105,17 @@ func (p *Process) watch(reports io.Closer, from *bufio.Reader) {
 	close(p.gone)
 }
 
+// Group is the number of the program's process, and of its process group.
+func (p *Process) Group() int { return p.program }
+
 // Done is closed when the program has ended, by itself or by End.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
 // State says how the program ended, such as "exit status 1". It is valid after Done.
 func (p *Process) State() string { return p.state }
+
+// Gone is closed when everything that the program has started has ended too.
+func (p *Process) Gone() <-chan struct{} { return p.gone }
 
 // Mark spares the processes that exist now from the sweeps to come.
 func (p *Process) Mark() { p.tell(mark) }

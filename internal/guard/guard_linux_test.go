@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -228,6 +229,45 @@ func TestGraceLetsTheProgramEnd(t *testing.T) {
 	p.End()
 	if _, err := os.Stat(filepath.Join(folder, "bye")); err != nil || p.State() != "exit status 3" {
 		t.Errorf("%v; the state is %q", err, p.State())
+	}
+}
+
+// A program gets the files that are meant for it, each with its number, and its guard holds none.
+func TestFilesOfTheProgram(t *testing.T) {
+	var readers, writers []*os.File
+	for range 4 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		readers, writers = append(readers, r), append(writers, w)
+	}
+	p, err := Start(Options{
+		Program: "/bin/sh", Args: []string{"-c", "for i in 1 2 3 4; do echo $i >&$i; done; exec 3>&- 4>&-; sleep 1000"},
+		Dir: t.TempDir(), Env: os.Environ(), Log: writers[0], Errors: writers[1], Files: writers[2:],
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.End()
+	for _, w := range writers {
+		_ = w.Close()
+	}
+	for i, r := range readers {
+		want, got := fmt.Sprintln(i+1), ""
+		if i < 2 {
+			text := make([]byte, len(want))
+			_, err = io.ReadFull(r, text)
+			got = string(text)
+		} else { // the program has closed these, and only they end before the program
+			var text []byte
+			text, err = io.ReadAll(r)
+			got = string(text)
+		}
+		if err != nil || got != want {
+			t.Errorf("file %d has %q, %v", i+1, got, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@
 package guard
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,6 +28,9 @@ type Process struct {
 
 // Start starts a program under a guard. The program has a process group of its own.
 func Start(o Options) (*Process, error) {
+	if len(o.Files) > 0 {
+		return nil, fmt.Errorf("cannot hand files to %s: %w", o.Program, errors.ErrUnsupported)
+	}
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a pipe: %w; raise the limit of open files", err)
@@ -34,7 +38,7 @@ func Start(o Options) (*Process, error) {
 	defer reader.Close()
 	seconds := strconv.Itoa(int(o.Grace / time.Second))
 	cmd := exec.Command("/bin/sh", append([]string{"-c", script, o.Folder, seconds, o.Program}, o.Args...)...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = o.Dir, o.Env, o.Log, o.Log
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = o.Dir, o.Env, o.Log, o.errors()
 	cmd.ExtraFiles = []*os.File{reader}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -49,11 +53,17 @@ func Start(o Options) (*Process, error) {
 	return p, nil
 }
 
+// Group is the number of the program's process, and of its process group.
+func (p *Process) Group() int { return p.cmd.Process.Pid }
+
 // Done is closed when the program has ended, by itself or by End.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
 // State says how the program ended, such as "exit status 1". It is valid after Done.
 func (p *Process) State() string { return p.cmd.ProcessState.String() }
+
+// Gone is closed when the program has ended. What it has started may end later.
+func (p *Process) Gone() <-chan struct{} { return p.done }
 
 // Mark does nothing on this system.
 func (p *Process) Mark() {}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
 )
 
 // hostMain returns the main package of the host. It names everything that cells may use, since the
@@ -64,19 +65,10 @@ func named(p *types.Package, alias string) string {
 		case *types.Var:
 			fmt.Fprintf(&b, "&%s.%s,\n", alias, name)
 		case *types.TypeName:
-			if isPlain(o.Type()) {
+			if cells.IsPlain(o.Type()) {
 				fmt.Fprintf(&b, "(*%s.%s)(nil),\n", alias, name)
 			}
 		}
 	}
 	return b.String()
-}
-
-// isPlain reports whether a type can stand alone: it has no type parameters, and is no constraint.
-func isPlain(t types.Type) bool {
-	if g, ok := t.(interface{ TypeParams() *types.TypeParamList }); ok && g.TypeParams().Len() > 0 {
-		return false
-	}
-	i, ok := t.Underlying().(*types.Interface)
-	return !ok || i.IsMethodSet()
 }

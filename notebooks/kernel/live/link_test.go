@@ -2,8 +2,15 @@ package live
 
 import (
 	"context"
+	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/eqflow/gonb-eqflow/internal/lock"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
 )
 
 // usual are cells as users write them, which need nothing that the host does not hold.
@@ -44,5 +51,78 @@ func TestUsualCellsAreLinkedSmall(t *testing.T) {
 		if err != nil {
 			t.Errorf("%q is not linked against the stub: %v", code, err)
 		}
+	}
+}
+
+// A host whose link fails is not kept, whatever the linker has written.
+func TestAFailedLinkKeepsNoHost(t *testing.T) {
+	tools, cache := t.TempDir(), t.TempDir()
+	for name, script := range map[string]string{"compile": "exit 0", "link": "echo half > $2; echo no space; exit 1"} {
+		if err := os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program, err := (&toolchain{tools: tools}).linkHost(context.Background(), cache)
+	if err == nil || !strings.Contains(err.Error(), "no space") || program != "" {
+		t.Errorf("the host is %q, %v", program, err)
+	}
+	if found, _ := filepath.Glob(filepath.Join(cache, "*", "host")); len(found) > 0 {
+		t.Errorf("a host that was not linked is kept: %s", found)
+	}
+}
+
+// A compiler that is killed, as by a lack of memory, or that fails without a word, is no error of
+// the cell.
+func TestACompilerIsKilled(t *testing.T) {
+	k := newKernel(t)
+	tools := k.tools.tools
+	for script, want := range map[string]string{
+		"kill -9 $$": "signal: killed; is there enough memory?", "exit 7": "exit status 7",
+		"echo 'cell[1]:1:1: half a wo'; kill -9 $$": "signal: killed",
+	} {
+		k.tools.tools = t.TempDir()
+		err := os.WriteFile(filepath.Join(k.tools.tools, "compile"), []byte("#!/bin/sh\n"+script), 0o700)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = k.Run(1, "x := 1", &recorder{})
+		var compile *cells.Error
+		if err == nil || errors.As(err, &compile) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", script, err)
+		}
+	}
+	k.tools.tools = tools
+	if r := run(t, k, 2, "x := 2\nx"); r.result["text/plain"] != "2" {
+		t.Errorf("afterwards: %v", r.result)
+	}
+}
+
+// A kernel waits while another one links the host, and an end of the wait is heard.
+func TestTheHostIsLinkedOnce(t *testing.T) {
+	tools, cache := t.TempDir(), t.TempDir()
+	for name, script := range map[string]string{"compile": "exit 0", "link": "echo linked >> $2"} {
+		if err := os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kernel := &toolchain{tools: tools}
+	program, err := kernel.linkHost(context.Background(), cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := lock.File(filepath.Join(filepath.Dir(program), "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer stop()
+	if _, err := kernel.linkHost(ctx, cache); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while the lock is held: %v", err)
+	}
+	time.AfterFunc(300*time.Millisecond, held.Release)
+	again, err := kernel.linkHost(context.Background(), cache)
+	text, _ := os.ReadFile(again)
+	if err != nil || again != program || string(text) != "linked\n" {
+		t.Errorf("the second kernel has %s, %q, %v", again, text, err)
 	}
 }

@@ -137,7 +137,11 @@ func (k *Kernel) Run(number int, code string, out Output) error {
 		k.processMu.Unlock()
 	}()
 	k.noticeEnd(out)
+	defer k.tools.during(ctx)()
 	c, err := k.state.Compile(number, code)
+	if ctx.Err() != nil {
+		return notRun()
+	}
 	if err != nil {
 		return err
 	}
@@ -147,16 +151,21 @@ func (k *Kernel) Run(number int, code string, out Output) error {
 	}
 	plugin, err := k.build(ctx, c)
 	if ctx.Err() != nil {
-		return &Failure{Ended: wire.Ended{Kind: wire.Interrupted, Text: "interrupted before the cell ran"}}
+		return notRun()
 	}
 	if err != nil {
 		return err
 	}
-	return k.execute(c, plugin, out)
+	return k.execute(ctx, c, plugin, out)
+}
+
+// notRun is the failure of a cell that was interrupted too early for losing anything.
+func notRun() *Failure {
+	return &Failure{Ended: wire.Ended{Kind: wire.Interrupted, Text: "interrupted before the cell ran"}}
 }
 
 // host returns the running host, or starts one.
-func (k *Kernel) host(out Output) (*process, error) {
+func (k *Kernel) host() (*process, error) {
 	k.processMu.Lock()
 	defer k.processMu.Unlock()
 	if k.process != nil && !k.process.hasEnded() {
@@ -260,6 +269,8 @@ func (k *Kernel) Reset(ctx context.Context) ([]string, error) {
 	defer k.mu.Unlock()
 	lost := k.state.Variables()
 	k.end()
+	k.state = cells.NewState(k.tools) // also if the packages do not compile now
+	k.archives, k.symbols = map[string]string{}, symbols{}
 	return lost, k.prepare(ctx)
 }
 

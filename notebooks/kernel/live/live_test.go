@@ -190,13 +190,28 @@ func TestAnEndedHostSaysWhatIsLost(t *testing.T) {
 		{"go func() { panic(\"aside\") }()\nselect {}", "Panic", "aside"},
 		{"m := map[int]int{}\nfor range 4 {\n\tgo func() {\n\t\tfor {\n\t\t\tm[1]++\n\t\t}\n\t}()\n}\nselect {}",
 			"Panic", "concurrent map"},
+		{"type long [9]int\n" +
+			"func down(a, b long) int { return down(b, a) + a[0] }\n" +
+			"for range 300 {\n\tgo func() { <-ctx.Done() }()\n}\n" + // so that the dump is long
+			"debug.SetMaxStack(1 << 20)\ndown(long{}, long{})", "Panic", "stack overflow (fatal)"},
+		{"fmt.Fprintln(os.Stderr, \"panic: no panic\")\nos.Exit(3)", "Error", "exit status 3"},
 	} {
 		run(t, k, 1, "kept := 1")
-		err := k.Run(2, c.code, &recorder{})
+		r := &recorder{}
+		err := k.Run(2, c.code, r)
 		var f *Failure
 		if !errors.As(err, &f) || f.Kind != c.kind || !strings.Contains(f.Text, c.text) ||
 			!strings.Contains(strings.Join(f.Lost, " "), "kept") || (c.kind == "Panic") != (f.Dump != "") {
 			t.Errorf("%q fails with %v: %+v", c.code, err, f)
+		}
+		if f != nil && strings.Contains(r.stream("stderr"), "[running]") {
+			t.Errorf("%q writes the dump too: %q", c.code, r.stream("stderr"))
+		}
+		if f != nil && strings.Contains(c.text, "overflow") && len(f.Dump) < endLength {
+			t.Errorf("the dump of %q has only %d bytes", c.code, len(f.Dump))
+		}
+		if strings.Contains(c.code, "no panic") && r.stream("stderr") != "panic: no panic\n" {
+			t.Errorf("%q writes %q", c.code, r.stream("stderr"))
 		}
 		if err := k.Run(3, "kept", &recorder{}); err == nil || !strings.Contains(err.Error(), "undefined: kept") {
 			t.Errorf("after %q the value is: %v", c.code, err)

@@ -55,8 +55,8 @@ type splitter struct {
 	held []byte
 }
 
-// add takes more of the stream. text is what can be shown, complete letters only; ends is the
-// number of marks, and each text but the last stands before a mark.
+// add takes more of the stream. texts are what can be shown, complete letters only: each but the
+// last stands before a mark.
 func (s *splitter) add(more []byte) (texts []string) {
 	s.held = append(s.held, more...)
 	for {

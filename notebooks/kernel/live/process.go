@@ -8,50 +8,39 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
+	"github.com/eqflow/gonb-eqflow/internal/guard"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
 )
 
 // process is a running host.
 type process struct {
-	cmd      *exec.Cmd
+	guarded  *guard.Process
 	requests *os.File
 	displays *os.File // what gonbui sends
+	back     *os.File // and what it receives
 	answers  *gob.Encoder
 	mark     string
+
+	streaming sync.Mutex // keeps the text of a stream in order
 
 	mu      sync.Mutex
 	out     Output // of the running cell, or of the last one
 	running bool
 	ended   *wire.Ended
 	marks   int       // of the two that end a cell
-	tail    string    // the end of what was written to stderr
-	held    string    // text of stderr that looks like the end of the host, not yet passed on
+	crash   crash     // what stderr says of the host's end
+	overdue bool      // the cell went on after its interrupt, so that the host is ended
 	finish  chan bool // receives when the running cell has ended
 
 	values chan []wire.Value
 	gone   chan struct{} // closed when the process has ended
-}
-
-// hostEnded is the error of a cell whose host has ended.
-type hostEnded struct {
-	state *os.ProcessState
-	tail  string
-	dump  string // the runtime's own account of a fatal error
-}
-
-func (e *hostEnded) Error() string {
-	return "the process of the living values has ended: " + e.state.String()
 }
 
 // startProcess starts a host.
@@ -61,45 +50,63 @@ func startProcess(program, folder string, o Options, environment map[string]stri
 		values: make(chan []wire.Value, 1), gone: make(chan struct{}),
 	}
 	name := filepath.Join(o.Scratch, "pipe-"+gonb.RandomToken()[:8])
-	var back *os.File
 	var err error
 	if p.displays, err = fifo(name + "-to"); err == nil {
-		back, err = fifo(name + "-back")
+		p.back, err = fifo(name + "-back")
 	}
 	if err != nil {
+		p.closeFifos()
 		return nil, fmt.Errorf("kernel: cannot make a named pipe: %w", err)
 	}
-	p.answers = gob.NewEncoder(back)
-	p.cmd = exec.Command(program)
-	p.cmd.Dir = folder
-	p.cmd.Env = append(append(os.Environ(), o.Env...), wire.EnvMark+"="+p.mark,
+	p.answers = gob.NewEncoder(p.back)
+	env := append(append(os.Environ(), o.Env...), wire.EnvMark+"="+p.mark,
 		protocol.GONB_PIPE_ENV+"="+name+"-to", protocol.GONB_PIPE_BACK_ENV+"="+name+"-back")
 	for name, value := range environment {
-		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+		env = append(env, name+"="+value)
 	}
-	ownGroup(p.cmd)
-	return p, p.start()
+	if err := p.start(guard.Options{Program: program, Dir: folder, Env: env}); err != nil {
+		p.closeFifos()
+		return nil, err
+	}
+	return p, nil
 }
 
-// start starts the command with its pipes.
-func (p *process) start() error {
+// closeFifos closes and removes the pipes of gonbui.
+func (p *process) closeFifos() {
+	for _, f := range []*os.File{p.displays, p.back} {
+		if f != nil {
+			_, _ = f.Close(), os.Remove(f.Name())
+		}
+	}
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
+// start starts the host with its pipes, under a guard, so that nothing that its cells start
+// outlives it.
+func (p *process) start(o guard.Options) error {
 	var ours, theirs []*os.File
 	for range 4 {
 		r, w, err := os.Pipe()
 		if err != nil {
+			closeAll(append(ours, theirs...))
 			return fmt.Errorf("kernel: cannot make a pipe: %w; raise the limit of open files", err)
 		}
 		ours, theirs = append(ours, r), append(theirs, w)
 	}
 	ours[2], theirs[2] = theirs[2], ours[2] // requests go the other way
 	p.requests = ours[2]
-	p.cmd.Stdout, p.cmd.Stderr = theirs[0], theirs[1]
-	p.cmd.ExtraFiles = []*os.File{theirs[2], theirs[3]} // wire.RequestFile and wire.EventFile
-	if err := p.cmd.Start(); err != nil {
+	o.Log, o.Errors, o.Files = theirs[0], theirs[1], theirs[2:] // wire.RequestFile and wire.EventFile
+	var err error
+	p.guarded, err = guard.Start(o)
+	closeAll(theirs)
+	if err != nil {
+		closeAll(ours)
 		return fmt.Errorf("kernel: cannot start the host: %w", err)
-	}
-	for _, f := range theirs {
-		f.Close()
 	}
 	var readers sync.WaitGroup
 	readers.Go(func() { p.readStream("stdout", ours[0]) })
@@ -107,12 +114,13 @@ func (p *process) start() error {
 	readers.Go(func() { p.readEvents(ours[3]) })
 	go p.readDisplays()
 	go func() {
-		_ = p.cmd.Wait()
-		time.AfterFunc(time.Second, func() { // children of the host may hold its outputs open
-			_, _ = ours[0].Close(), ours[1].Close()
+		<-p.guarded.Gone()
+		time.AfterFunc(time.Second, func() { // what the guard cannot end may hold the pipes open
+			_, _, _ = ours[0].Close(), ours[1].Close(), ours[3].Close()
 		})
 		readers.Wait()
-		p.displays.Close()
+		closeAll(ours)
+		p.closeFifos()
 		close(p.gone)
 	}()
 	return nil
@@ -145,14 +153,21 @@ func (p *process) readStream(name string, from *os.File) {
 	}
 }
 
-// tailLength is how much of stderr is kept, to find out why a host has ended.
-const tailLength = 1 << 14
-
 func (p *process) write(name, text string) {
+	p.streaming.Lock()
+	defer p.streaming.Unlock()
 	p.mu.Lock()
 	out := p.out
 	if name == "stderr" {
-		text = p.hold(text)
+		held := len(p.crash.held)
+		text = p.crash.add(text)
+		if held == 0 && len(p.crash.held) > 0 {
+			time.AfterFunc(heldTime, func() {
+				if !p.hasEnded() {
+					p.release()
+				}
+			})
+		}
 	}
 	p.mu.Unlock()
 	if out != nil && text != "" {
@@ -160,32 +175,12 @@ func (p *process) write(name, text string) {
 	}
 }
 
-// hold keeps the text of a fatal error back, since the cell's error says it better. It returns what
-// is passed on. The caller holds the lock.
-func (p *process) hold(text string) string {
-	if p.tail += text; len(p.tail) > tailLength {
-		p.tail = p.tail[len(p.tail)-tailLength:]
-	}
-	at := 0
-	if p.held == "" {
-		begin := fatal.FindStringIndex(text)
-		if begin == nil {
-			return text
-		}
-		at = begin[0]
-	}
-	if p.held += text[at:]; len(p.held) > tailLength {
-		text, p.held = text[:at]+p.held, ""
-		return text
-	}
-	return text[:at]
-}
-
-// release passes on what was held back, if the host goes on.
+// release passes on what was held back, since it was not the end.
 func (p *process) release() {
+	p.streaming.Lock()
+	defer p.streaming.Unlock()
 	p.mu.Lock()
-	out, text := p.out, p.held
-	p.held = ""
+	out, text := p.out, p.crash.release()
 	p.mu.Unlock()
 	if out != nil && text != "" {
 		out.Stream("stderr", text)
@@ -269,12 +264,18 @@ func (p *process) request(r wire.Request) {
 	}
 }
 
-// run runs a cell and waits for its end.
-func (p *process) run(r wire.Run, out Output) (wire.Ended, error) {
+// run runs a cell and waits for its end. If ctx ends before, the cell does not run, and the error
+// is that of ctx.
+func (p *process) run(ctx context.Context, r wire.Run, out Output) (wire.Ended, error) {
 	p.mu.Lock()
-	p.out, p.running, p.ended, p.marks, p.tail = out, true, nil, 0, ""
+	if ctx.Err() != nil {
+		p.mu.Unlock()
+		return wire.Ended{}, ctx.Err()
+	}
+	p.out, p.running, p.ended, p.marks = out, true, nil, 0
+	p.crash = crash{held: p.crash.held} // an earlier cell's words do not count
+	p.request(wire.Request{Run: &r})    // before an interrupt, which waits for the lock
 	p.mu.Unlock()
-	p.request(wire.Request{Run: &r})
 	select {
 	case <-p.finish:
 		p.release()
@@ -282,17 +283,19 @@ func (p *process) run(r wire.Run, out Output) (wire.Ended, error) {
 		defer p.mu.Unlock()
 		return *p.ended, nil
 	case <-p.gone:
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return wire.Ended{}, &hostEnded{p.cmd.ProcessState, p.tail, p.held}
+		return wire.Ended{}, p.end()
 	}
 }
 
-// end returns how a host ended that no cell has ended.
+// end returns how the host has ended.
 func (p *process) end() *hostEnded {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return &hostEnded{p.cmd.ProcessState, p.tail, p.held}
+	e := &hostEnded{p.guarded.State(), p.crash.dump(), p.overdue}
+	p.mu.Unlock()
+	if !e.crashed() {
+		p.release()
+	}
+	return e
 }
 
 // describe asks the host for its values.
@@ -327,8 +330,12 @@ func (p *process) hasEnded() bool {
 	}
 }
 
-// interrupt sends the signal of the stop button to the host and to what its cell has started.
-func (p *process) interrupt() { interruptGroup(p.cmd.Process.Pid) }
+// interrupt tells the host of the stop button, and sends the button's signal to what its cell has
+// started.
+func (p *process) interrupt() {
+	p.request(wire.Request{Interrupt: true}) // the signal may come before the host has read the cell
+	interruptGroup(p.guarded.Group())
+}
 
 // endUnlessIdle ends the host if its cell goes on.
 func (p *process) endUnlessIdle(after time.Duration) {
@@ -337,44 +344,15 @@ func (p *process) endUnlessIdle(after time.Duration) {
 			return
 		}
 	}
+	p.mu.Lock()
+	p.overdue = p.running
+	p.mu.Unlock()
 	p.kill()
 }
 
 // kill ends the host and what its cells have started.
 func (p *process) kill() {
-	if !p.hasEnded() {
-		killGroup(p.cmd.Process.Pid)
-		<-p.gone
-	}
+	p.guarded.End()
+	<-p.gone
 	p.requests.Close()
-}
-
-// The first line of a fatal error of Go's runtime, and a place in a cell.
-var (
-	fatal    = regexp.MustCompile(`(?m)^(panic|fatal error): (.*)$`)
-	cellLine = regexp.MustCompile(`cell\[(\d+)\]:(\d+)`)
-)
-
-// describe says why a host has ended.
-func (e *hostEnded) describe() wire.Ended {
-	found := fatal.FindStringSubmatchIndex(e.tail)
-	if found == nil {
-		text := "the cell ended the process of the living values by os.Exit or log.Fatal (" + e.state.String() + ")"
-		if e.state.ExitCode() < 0 {
-			text = "the process of the living values was ended: " + e.state.String()
-			if strings.Contains(e.state.String(), "killed") {
-				text += "; is there enough memory?"
-			}
-		}
-		return wire.Ended{Kind: wire.Failed, Text: text}
-	}
-	kind, text := e.tail[found[2]:found[3]], e.tail[found[4]:found[5]]
-	ended := wire.Ended{Kind: wire.Panicked, Text: text + " (" + strings.TrimSpace(map[string]string{
-		"panic": "in a goroutine, which ends the process of the living values", "fatal error": "fatal",
-	}[kind]) + ")"}
-	if at := cellLine.FindStringSubmatch(e.tail[found[1]:]); at != nil {
-		ended.Cell, _ = strconv.Atoi(at[1])
-		ended.Line, _ = strconv.Atoi(at[2])
-	}
-	return ended
 }

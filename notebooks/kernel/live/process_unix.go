@@ -4,7 +4,6 @@ package live
 
 import (
 	"os"
-	"os/exec"
 	"syscall"
 )
 
@@ -16,11 +15,5 @@ func fifo(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDWR, 0)
 }
 
-// ownGroup lets a command start a process group.
-func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
-
 // interruptGroup interrupts a process and what it has started.
 func interruptGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGINT) }
-
-// killGroup ends a process and what it has started.
-func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }

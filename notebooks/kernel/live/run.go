@@ -69,24 +69,27 @@ func compilerError(number int, output string) error {
 }
 
 // execute runs a cell's plugin in the host.
-func (k *Kernel) execute(c *cells.Cell, plugin string, out Output) error {
-	p, err := k.host(out)
+func (k *Kernel) execute(ctx context.Context, c *cells.Cell, plugin string, out Output) error {
+	p, err := k.host()
 	if err != nil {
 		return err
 	}
 	request := wire.Run{Cell: c.Number, Plugin: plugin, Args: c.Args}
-	ended, err := p.run(request, out)
+	ended, err := p.run(ctx, request, out)
 	if err == nil && ended.Kind == wire.Unloaded && strings.Contains(ended.Text, "undefined symbol") {
 		// The cell uses what the linker has left out of the host.
 		request.Plugin = strings.TrimSuffix(plugin, ".so") + "-whole.so"
-		if err := k.tools.linkWhole(context.Background(), c.Path, k.archives[c.Path], request.Plugin); err != nil {
+		if err := k.tools.linkWhole(ctx, c.Path, k.archives[c.Path], request.Plugin); err != nil && ctx.Err() == nil {
 			return err
 		}
-		ended, err = p.run(request, out)
+		ended, err = p.run(ctx, request, out)
 	}
 	var gone *hostEnded
 	if errors.As(err, &gone) {
 		return k.bury(gone, c)
+	}
+	if errors.Is(err, context.Canceled) {
+		return notRun()
 	}
 	if err != nil {
 		return err
@@ -113,15 +116,11 @@ func (k *Kernel) bury(gone *hostEnded, c *cells.Cell) error {
 			lost = append(lost, name)
 		}
 	}
-	k.processMu.Lock()
-	interrupted := k.interrupted
-	k.processMu.Unlock()
 	k.end()
 	k.forget()
-	f := &Failure{Ended: gone.describe(), Lost: lost, Dump: gone.dump}
-	if interrupted {
-		f.Ended = wire.Ended{Kind: wire.Interrupted, Text: fmt.Sprintf(
-			"the cell went on for %s after the interrupt, so its process was ended", Grace)}
+	f := &Failure{Ended: gone.describe(), Lost: lost}
+	if gone.crashed() {
+		f.Dump = gone.dump
 	}
 	if len(lost) > 0 {
 		f.Text += "; lost: " + strings.Join(lost, ", ")

@@ -21,9 +21,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/eqflow/gonb-eqflow/internal/gocommand"
+	"github.com/eqflow/gonb-eqflow/internal/lock"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
@@ -39,6 +38,7 @@ type toolchain struct {
 	folder  string          // of the module whose go.mod chooses the packages
 	tools   string          // of the compiler and the linker
 	cc      string          // the C compiler, which links plugins
+	env     []string        // of the compiler and the linker
 	program string          // the host
 	symbols symbols         // that the host offers
 	offered map[string]bool // packages that need no import
@@ -49,6 +49,7 @@ type toolchain struct {
 	rank     map[string]int      // of import paths
 	standard []string            // names and paths of the standard library, or nil
 	importer types.Importer
+	ctx      context.Context // of the running cell, or nil
 }
 
 // errUnsupported is the error of a machine that cannot load plugins.
@@ -90,7 +91,7 @@ func (t *toolchain) findTools(ctx context.Context) error {
 	if len(lines) < 5 {
 		return fmt.Errorf("go env says only %q", out)
 	}
-	t.tools, t.cc = lines[0], lines[1]
+	t.tools, t.cc, t.env = lines[0], lines[1], gocommand.Environment(os.Environ())
 	switch {
 	case lines[4] != "linux":
 		return fmt.Errorf("%w: plugins are supported on Linux only", errUnsupported)
@@ -184,7 +185,7 @@ func (t *toolchain) Import(path string) (*types.Package, error) {
 	known := path == "unsafe" || t.archives[path] != ""
 	t.mu.Unlock()
 	if !known {
-		changed, err := t.list(context.Background(), []string{path})
+		changed, err := t.list(t.context(), []string{path})
 		if err != nil {
 			return nil, importError(path, err)
 		}
@@ -219,7 +220,7 @@ func (t *toolchain) Others(name string) []string {
 	standard := t.standard
 	t.mu.Unlock()
 	if standard == nil {
-		out, err := gonb.GoCommand(context.Background(), t.folder, "list", "-f", "{{.Name}} {{.ImportPath}}", "std")
+		out, err := gonb.GoCommand(t.context(), t.folder, "list", "-f", "{{.Name}} {{.ImportPath}}", "std")
 		if err != nil {
 			return nil
 		}
@@ -276,11 +277,11 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", fmt.Errorf("no folder for the host: %w; set XDG_CACHE_HOME to a writable folder", err)
 	}
-	lock := flock.New(filepath.Join(folder, "lock"))
-	if err := lock.Lock(); err != nil {
-		return "", err
+	held, err := lock.Wait(ctx, filepath.Join(folder, "lock"), func(string) {})
+	if err != nil {
+		return "", fmt.Errorf("cannot link the host: %w", err)
 	}
-	defer lock.Unlock()
+	defer held.Release()
 	if _, err := os.Stat(program); err == nil {
 		now := time.Now()
 		return program, os.Chtimes(program, now, now)
@@ -288,7 +289,7 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 	removeOld(cache)
 	source, object := filepath.Join(folder, "main.go"), filepath.Join(folder, "main.a")
 	config := filepath.Join(folder, "importcfg")
-	err := errors.Join(os.WriteFile(source, []byte(t.hostMain()), 0o600), t.importConfig(config, nil))
+	err = errors.Join(os.WriteFile(source, []byte(t.hostMain()), 0o600), t.importConfig(config, nil))
 	if err != nil {
 		return "", err
 	}
@@ -297,7 +298,10 @@ func (t *toolchain) linkHost(ctx context.Context, cache string) (string, error) 
 	}
 	err = t.tool(ctx, folder, "link", "-o", program+".part", "-importcfg", config, "-buildmode=pie",
 		"-linkmode=external", "-s", "-w", "-extld", t.cc, object)
-	return program, errors.Join(err, os.Rename(program+".part", program))
+	if err != nil {
+		return "", err
+	}
+	return program, os.Rename(program+".part", program)
 }
 
 // compile compiles one file to the archive of a package.
@@ -378,20 +382,4 @@ func (t *toolchain) linkSmall(
 	const word = 8
 	next := binary.LittleEndian.Uint64(t.symbols[moduleType].data) - word
 	return useHost(plugin, uint32(next))
-}
-
-// toolError is the output of a compiler or linker that failed.
-type toolError struct{ tool, output string }
-
-func (e *toolError) Error() string { return e.tool + ": " + e.output }
-
-func (t *toolchain) tool(ctx context.Context, folder, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(t.tools, name), args...)
-	cmd.Dir, cmd.Env = folder, gocommand.Environment(os.Environ())
-	out, err := cmd.CombinedOutput()
-	var failed *exec.ExitError
-	if errors.As(err, &failed) {
-		return &toolError{name, strings.TrimSpace(string(out))}
-	}
-	return err
 }

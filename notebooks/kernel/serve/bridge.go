@@ -59,6 +59,10 @@ func (l *living) openBridge(m *gonb.Message) *bridge {
 		defer close(b.ended)
 		l.lend(&request, fmt.Sprintf(bridgeCell, socket))
 	}()
+	go func() {
+		<-b.ended // without a program, if it does not compile or is interrupted
+		_ = listener.Close()
+	}()
 	_ = listener.SetDeadline(time.Now().Add(bridgeLimit))
 	conn, err := listener.Accept()
 	_, _ = listener.Close(), os.Remove(socket)

@@ -95,26 +95,21 @@ func (i Installation) Install() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	parent := filepath.Dir(folder)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return "", fmt.Errorf("kernel: cannot make the kernelspec's folder: %w; "+
 			"choose another place with --user or --prefix", err)
 	}
-	part, err := os.MkdirTemp(parent, "."+ipynb.SpecName+"-")
-	if err != nil {
-		return "", fmt.Errorf("kernel: cannot write the kernelspec: %w; "+
-			"choose another place with --user or --prefix", err)
-	}
-	defer os.RemoveAll(part)
 	pictures, err := fs.Sub(logos, "logo")
 	if err != nil {
 		return "", err
 	}
-	err = errors.Join(os.Chmod(part, 0o755), os.CopyFS(part, pictures),
-		os.WriteFile(filepath.Join(part, "kernel.json"), append(text, '\n'), 0o644),
-		os.RemoveAll(folder), os.Rename(part, folder))
+	err = replace(folder, func(part string) error {
+		return errors.Join(os.CopyFS(part, pictures),
+			os.WriteFile(filepath.Join(part, "kernel.json"), append(text, '\n'), 0o644))
+	})
 	if err != nil {
-		return "", fmt.Errorf("kernel: cannot write the kernelspec: %w", err)
+		return "", fmt.Errorf("kernel: cannot write the kernelspec: %w; "+
+			"choose another place with --user or --prefix", err)
 	}
 	return folder, nil
 }
@@ -218,7 +213,11 @@ func copyProgram(self, cache string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("kernel: cannot keep this program: %w", err)
 	}
+	defer os.Remove(part.Name())
 	_, err = io.Copy(part, from)
+	if err := errors.Join(err, part.Chmod(0o755), part.Close()); err != nil {
+		return "", fmt.Errorf("kernel: cannot keep this program: %w", err)
+	}
 	path := filepath.Join(folder, "eqflow")
-	return path, errors.Join(err, part.Chmod(0o755), part.Close(), os.Rename(part.Name(), path))
+	return path, os.Rename(part.Name(), path)
 }

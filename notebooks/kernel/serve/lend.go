@@ -18,7 +18,8 @@ type lent struct {
 }
 
 // lend lets GoNB run code for a cell, and waits until it is idle again. The failure is the error
-// that GoNB has published.
+// that GoNB has published. If GoNB ends meanwhile, nothing is published, and the proxy fails the
+// cell.
 func (l *living) lend(m *gonb.Message, code string) map[string]any {
 	request := *m
 	request.Content = maps.Clone(m.Content)
@@ -41,9 +42,9 @@ func (l *living) lend(m *gonb.Message, code string) map[string]any {
 		case reply = <-job.replied:
 		case <-job.idle:
 		case <-l.kernelEnded():
-			return nil // the proxy says so
+			return errorContent(gonb.ErrEnded)
 		case <-l.back.Life.Done():
-			return nil
+			return errorContent(gonb.ErrEnded)
 		}
 	}
 	if reply.Content["status"] != "error" {
@@ -65,37 +66,38 @@ func (l *living) lend(m *gonb.Message, code string) map[string]any {
 
 func (l *living) kernelEnded() <-chan struct{} { return l.proxy.kernel.Ended() }
 
-// takes looks at a message of GoNB. taken reports whether it belongs to a cell that this runner
-// answers, and must not be passed on.
-func (l *living) takes(m *gonb.Message) (taken bool) {
+// takes looks at a message of GoNB, and gives it the number of the running cell. taken reports
+// whether it belongs to a cell that this runner answers, and must not be passed on.
+func (l *living) takes(m *gonb.Message) (taken, changed bool) {
 	l.cellMu.Lock()
 	job, count := l.lent, l.count
 	l.cellMu.Unlock()
 	if job == nil || m.Parent.ID != job.id {
-		return false
+		return false, false
 	}
 	switch m.Header.Type {
 	case "execute_reply":
 		job.replied <- *m
-		return true
+		return true, false
 	case "execute_input":
-		return true
+		return true, false
 	case "status":
 		if m.Content["execution_state"] == "idle" {
 			job.idle <- true
 		}
-		return true
+		return true, false
 	}
 	if m.Header.Type == "stream" && lineFailure.MatchString(text(m.Content["text"])) {
 		l.cellMu.Lock()
 		defer l.cellMu.Unlock()
 		job.failed = strings.TrimSpace(text(m.Content["text"]))
-		return true
+		return true, false
 	}
 	if m.Content["execution_count"] != nil {
 		m.Content["execution_count"] = count
+		return false, true
 	}
-	return false
+	return false, false
 }
 
 // lineFailure matches what GoNB writes when a line that begins with ! or % has failed.

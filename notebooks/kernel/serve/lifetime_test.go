@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestChildServes(t *testing.T) {
 }
 
 // A kernel that is killed without a chance to clean up leaves behind neither GoNB, nor the cell's
-// program, nor the resident helper, nor a folder.
+// program, nor what the cell has started, nor the resident helper, nor a folder.
 func TestNothingOutlivesAKilledKernel(t *testing.T) {
 	builtTools(t)
 	t.Run("GoNB", func(t *testing.T) { testNothingOutlives(t, "") })
@@ -52,14 +53,18 @@ func testNothingOutlives(t *testing.T, live string) {
 	}
 	defer client.Channels.Close()
 	k := &served{Client: client}
-	k.begin(t, "%%\nos.WriteFile(\""+cellFile+"\", []byte(fmt.Sprint(os.Getpid())), 0o600)\ntime.Sleep(time.Hour)")
+	k.begin(t, "%%\nos.WriteFile(\""+cellFile+"\", []byte(fmt.Sprint(os.Getpid())), 0o600)\n"+
+		"exec.Command(\"setsid\", \"sh\", \"-c\", \"echo $$ > "+cellFile+".apart; exec sleep 1000\").Start()\n"+
+		"time.Sleep(time.Hour)")
 	cellPID, residentPID := awaitFile(t, cellFile), awaitFile(t, residentFile)
+	apartPID := strings.TrimSpace(awaitFile(t, cellFile+".apart"))
 	_ = child.Process.Kill()
 	_ = child.Wait()
 	ended := func(pid string) func() bool {
 		return func() bool { return exec.Command("kill", "-0", pid).Run() != nil }
 	}
 	await(t, "the cell's program has ended", ended(cellPID))
+	await(t, "the cell's child with a session of its own has ended", ended(apartPID))
 	await(t, "the resident helper has ended", ended(residentPID))
 	await(t, "the kernel's folder is gone", func() bool {
 		left, _ := filepath.Glob(filepath.Join(dir, "eqflow-gonb-*"))

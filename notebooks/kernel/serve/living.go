@@ -87,12 +87,28 @@ func (l *living) request(m *gonb.Message) {
 	l.queue <- *m
 }
 
-// finish answers a cell's request.
-func (l *living) finish(m *gonb.Message, content map[string]any) {
+// waits reports whether a cell's request has no answer yet. When GoNB ends, the proxy answers.
+func (l *living) waits(m *gonb.Message) bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pending[m.Header.ID] != nil
+}
+
+// finish answers a cell's request, unless the proxy does or has done so because GoNB has ended.
+func (l *living) finish(m *gonb.Message, content map[string]any) {
+	select {
+	case <-l.kernelEnded():
+		return
+	default:
+	}
+	l.mu.Lock()
+	waits := l.pending[m.Header.ID] != nil
 	delete(l.pending, m.Header.ID)
 	l.mu.Unlock()
-	l.answer(l.shell, m, "execute_reply", content)
+	if waits {
+		l.answer(l.shell, m, "execute_reply", content)
+		l.setStatus(m, "idle")
+	}
 }
 
 func (l *living) runAll(ctx context.Context) {
@@ -114,15 +130,17 @@ func (l *living) run(m *gonb.Message) {
 	delete(l.aborted, m.Header.ID)
 	silent, _ := m.Content["silent"].(bool)
 	keep, given := m.Content["store_history"].(bool)
+	code := text(m.Content["code"])
 	if !aborted && !silent && (keep || !given) {
 		l.count++
+		l.sources[l.count] = code
 	}
 	count := max(l.count, 1)
-	code := text(m.Content["code"])
-	l.sources[count] = code
 	l.cellMu.Unlock()
+	l.mu.Lock()
+	l.proxy.count = count
+	l.mu.Unlock()
 	l.setStatus(m, "busy")
-	defer l.setStatus(m, "idle")
 	reply := map[string]any{
 		"status": "ok", "execution_count": count, "payload": []any{}, "user_expressions": map[string]any{},
 	}
@@ -157,7 +175,7 @@ func (l *living) abortQueue() {
 // perform runs the parts of a cell. The failure is the content of the error, which it has
 // published.
 func (l *living) perform(m *gonb.Message, count int, code string) map[string]any {
-	rest, lines := extractMagics(code)
+	rest, lines := extractMagics(uncomment(code))
 	for _, line := range lines {
 		out := &Output{}
 		err := runMagic(l.back.Life, l.launch.Magics, line.words, out)
@@ -205,9 +223,10 @@ func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any 
 		out.Display(map[string]any{"text/html": page, "text/plain": ""}, "")
 	}
 	l.cellMu.Lock()
-	content := explainError(err, count, maps.Clone(l.sources))
+	sources := maps.Clone(l.sources)
 	l.cellMu.Unlock()
-	return l.fail(m, content)
+	sources[count] = text(m.Content["code"]) // of a cell without a number of its own, too
+	return l.fail(m, explainError(err, count, sources))
 }
 
 // notice is the time that a cell waits for the kernel without a message.
@@ -236,9 +255,11 @@ func (l *living) note(m *gonb.Message, text string) {
 	l.answer(l.iopub, m, "stream", map[string]any{"name": "stderr", "text": "eqflow: " + text})
 }
 
-// fail publishes an error.
+// fail publishes an error of a cell that has no answer yet.
 func (l *living) fail(m *gonb.Message, content map[string]any) map[string]any {
-	l.answer(l.iopub, m, "error", content)
+	if l.waits(m) {
+		l.answer(l.iopub, m, "error", content)
+	}
 	return content
 }
 
@@ -247,6 +268,32 @@ var cellMagic = regexp.MustCompile(`(?m)^%(%[a-zA-Z]|test\b|wasm\b|exec\b|main\b
 
 // isForeign reports whether a cell is for GoNB alone.
 func isForeign(code string) bool { return cellMagic.MatchString(code) }
+
+// commented begins a line for GoNB that other programs shall take for a comment.
+const commented = "//gonb:"
+
+// uncomment takes that prefix from the lines of a cell that begin with % or ! after it, and from
+// those that continue them. Nothing changes in raw strings, in comments of several lines, and below
+// a line such as %%bash.
+func uncomment(code string) string {
+	lines := strings.Split(code, "\n")
+	goesOn := false
+	var text textState
+	for i, line := range lines {
+		rest := strings.TrimPrefix(line, commented)
+		begins := strings.HasPrefix(rest, "%") || strings.HasPrefix(rest, "!")
+		if !goesOn && !(begins && text.outside()) {
+			text.read(line)
+			continue
+		}
+		lines[i] = rest
+		goesOn = strings.HasSuffix(rest, `\`)
+		if cellMagic.MatchString(rest) {
+			break
+		}
+	}
+	return strings.Join(lines, "\n")
+}
 
 // separate takes the lines that begin with % or ! out of a cell. Both parts keep the cell's lines.
 func separate(code string) (special, own string) {

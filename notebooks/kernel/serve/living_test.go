@@ -3,6 +3,9 @@ package serve
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +68,8 @@ func TestLivingKernel(t *testing.T) {
 		{code: "%eqflw", ename: "MagicError",
 			evalue: "cell 15, line 1: \"%eqflw\" is no magic; %eqflow help and %help list them"},
 		{code: "%% fmt.Println(x)", stdout: "20\n"},
+		{code: "//gonb:%env SAID=twice\n//gonb:!echo a \\\n//gonb:b\n//gonb:%%\nfmt.Println(os.Getenv(\"SAID\"), x)",
+			stdout: "Set: SAID=\"twice\"\na b\ntwice 20\n"},
 	} {
 		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 		o := k.live(t, ctx, c.code)
@@ -87,6 +92,7 @@ func TestLivingKernel(t *testing.T) {
 	t.Run("interrupt", func(t *testing.T) { testLivingInterrupt(t, k) })
 	t.Run("a lost host", func(t *testing.T) { testLostHost(t, k) })
 	t.Run("a queue behind an error", func(t *testing.T) { testQueue(t, k) })
+	t.Run("cells without a number", func(t *testing.T) { testUncounted(t, k) })
 }
 
 func testVars(t *testing.T, k *served) {
@@ -145,6 +151,26 @@ func testQueue(t *testing.T, k *served) {
 	}
 }
 
+// Cells without a number of their own, silent or aborted, leave the text of the last counted cell,
+// which later errors quote.
+func testUncounted(t *testing.T, k *served) {
+	k.live(t, context.Background(), "func third(s []int) int {\n\treturn s[2]\n}")
+	for _, options := range []map[string]any{{"silent": true}, {"store_history": false}} {
+		options["code"] = "quiet := 1\nquiet++\nquiet--"
+		if got := k.ask(t, "execute_request", options); got["status"] != "ok" {
+			t.Errorf("%v is answered by %v", options, got)
+		}
+	}
+	o := k.live(t, context.Background(), "third(nil)")
+	if trace := fmt.Sprint(o.error["traceback"]); !strings.Contains(trace, "return s[2]") {
+		t.Errorf("the error quotes %s", trace)
+	}
+	failure := k.ask(t, "execute_request", map[string]any{"code": "\nabsent", "store_history": false})
+	if trace := fmt.Sprint(failure["traceback"]); !strings.Contains(trace, "| absent") {
+		t.Errorf("the error of an uncounted cell quotes %s", trace)
+	}
+}
+
 // While a cell runs, the kernel answers other requests.
 func TestALivingKernelAnswersWhileACellRuns(t *testing.T) {
 	k := serveLive(t)
@@ -154,6 +180,34 @@ func TestALivingKernelAnswersWhileACellRuns(t *testing.T) {
 	info := k.ask(t, "kernel_info_request", map[string]any{})
 	if info["implementation"] != "eqflow" || time.Since(began) > 4*time.Second {
 		t.Errorf("after %s: %v", time.Since(began), info)
+	}
+}
+
+// A cell during which GoNB ends fails once, with its own number, whoever runs it.
+func TestGoNBEndsDuringALivingCell(t *testing.T) {
+	for _, code := range []string{
+		"!kill -KILL $PPID",
+		"!kill -KILL $PPID\nos.WriteFile(%q, nil, 0o600)", // the Go lines do not run
+		"%%env GONB=1\nsyscall.Kill(%d, syscall.SIGKILL)\ntime.Sleep(time.Minute)",
+		"syscall.Kill(%d, syscall.SIGKILL)\ntime.Sleep(time.Minute)",
+	} {
+		k := serveLive(t)
+		gonbPID, ran := filepath.Join(k.folder, "gonb"), filepath.Join(k.folder, "ran")
+		k.live(t, context.Background(), "!echo $PPID > "+gonbPID)
+		if strings.Contains(code, "%q") {
+			code = fmt.Sprintf(code, ran)
+		} else if strings.Contains(code, "%d") {
+			pid, _ := strconv.Atoi(strings.TrimSpace(awaitFile(t, gonbPID)))
+			code = fmt.Sprintf(code, pid)
+		}
+		got := k.ask(t, "execute_request", map[string]any{"code": code})
+		if got["status"] != "error" || got["execution_count"] != 2. ||
+			!strings.Contains(text(got["evalue"]), "GoNB ended") {
+			t.Errorf("%q is answered by %v", code, got)
+		}
+		if _, err := os.Stat(ran); err == nil {
+			t.Errorf("%q runs on without GoNB", code)
+		}
 	}
 }
 
@@ -193,6 +247,20 @@ func TestWidgetsOfALivingCell(t *testing.T) {
 	}
 	if result != "moved" {
 		t.Errorf("the widget heard %v", result)
+	}
+}
+
+// Lines for GoNB may be comments for others.
+func TestUncomment(t *testing.T) {
+	for code, want := range map[string]string{
+		"//gonb:%env A=1\nx": "%env A=1\nx", "x\n//gonb:%%\ny": "x\n%%\ny",
+		"//gonb:!ls \\\n//gonb:  -l\n//gonb:x": "!ls \\\n  -l\n//gonb:x", "!ls \\\n//gonb:-l": "!ls \\\n-l",
+		"//gonb:%%writefile f\n//gonb:%%": "%%writefile f\n//gonb:%%", "// gonb:%%": "// gonb:%%",
+		"x := `\n//gonb:!ls\n`": "x := `\n//gonb:!ls\n`", "/*\n//gonb:!ls\n*/": "/*\n//gonb:!ls\n*/",
+	} {
+		if got := uncomment(code); got != want {
+			t.Errorf("%q becomes %q, want %q", code, got, want)
+		}
 	}
 }
 

@@ -184,7 +184,8 @@ func (p *proxy) setStatus(request *gonb.Message, state string) {
 func (p *proxy) published(m *gonb.Message) (pass, changed bool) {
 	if p.living != nil {
 		p.track(m)
-		return !p.living.takes(m), true
+		taken, changed := p.living.takes(m)
+		return !taken, changed
 	}
 	changed = renumber(m.Content)
 	c := p.track(m)
@@ -258,7 +259,8 @@ func (p *proxy) shellReply(m *gonb.Message) (pass, changed bool) {
 		return true, true
 	case "execute_reply":
 		if p.living != nil {
-			return !p.living.takes(m), true
+			taken, changed := p.living.takes(m)
+			return !taken, changed
 		}
 		p.mu.Lock()
 		delete(p.pending, m.Parent.ID)

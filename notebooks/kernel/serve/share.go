@@ -103,13 +103,30 @@ func NewShare(ctx context.Context, prefix, root string) (Share, error) {
 }
 
 // replace makes a folder's new contents in a part beside it, and then puts the part in its place.
+// If a step fails, the old contents stay.
 func replace(folder string, fill func(part string) error) error {
 	part, err := os.MkdirTemp(filepath.Dir(folder), "."+filepath.Base(folder)+"-")
 	if err != nil {
 		return err
 	}
+	old := part + "-old"
 	defer os.RemoveAll(part)
-	return errors.Join(os.Chmod(part, 0o755), fill(part), os.RemoveAll(folder), os.Rename(part, folder))
+	if err := os.Chmod(part, 0o755); err != nil {
+		return err
+	}
+	if err := fill(part); err != nil {
+		return err
+	}
+	if os.Rename(folder, old) != nil { // there is none, or a container's image holds it
+		if err := os.RemoveAll(folder); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(part, folder); err != nil {
+		_ = os.Rename(old, folder)
+		return err
+	}
+	return os.RemoveAll(old)
 }
 
 // checkReadable refuses a folder, or the nearest existing folder above it, that others cannot

@@ -3,7 +3,6 @@
 package serve
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,6 +39,6 @@ func (s Share) open() error {
 		if entry.Type()&fs.ModeSymlink != 0 || mode == info.Mode().Perm() {
 			return nil
 		}
-		return errors.Join(err, os.Chmod(path, mode))
+		return os.Chmod(path, mode)
 	})
 }

@@ -87,8 +87,8 @@ func explainError(err error, count int, sources map[int]string) map[string]any {
 	var trace []string
 	switch {
 	case errors.As(err, &compile):
-		name, place = "CompileError", compile.Problems[0].Line
-		for _, p := range compile.Problems[1:] {
+		name, place = "CompileError", compile.First().Line
+		for _, p := range compile.Problems[min(1, len(compile.Problems)):] {
 			trace = append(trace, fmt.Sprintf("cell %d, line %d: %s", count, p.Line, p.Text))
 		}
 	case errors.As(err, &failure):

@@ -1,12 +1,15 @@
 package serve
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/cells"
 )
 
 func TestIsComplete(t *testing.T) {
@@ -104,5 +107,107 @@ func TestOddCells(t *testing.T) {
 		for _, cursor := range []any{nil, "4", -1., 0., 1.5, float64(len(code)), 1e300, -1e300} {
 			complete(magics, code, cursor)
 		}
+	}
+}
+
+// What cannot be made leaves what is there as it is, and no traces.
+func TestFailuresKeepWhatIsInstalled(t *testing.T) {
+	parent := t.TempDir()
+	folder := filepath.Join(parent, "code")
+	fill := func(words string, err error) func(string) error {
+		return func(part string) error {
+			return errors.Join(os.WriteFile(filepath.Join(part, "words"), []byte(words), 0o600), err)
+		}
+	}
+	for _, c := range []struct {
+		words string
+		err   error
+		want  string
+	}{{"first", nil, "first"}, {"second", nil, "second"}, {"third", errors.New("the disk is full"), "second"}} {
+		if err := replace(folder, fill(c.words, c.err)); !errors.Is(err, c.err) {
+			t.Errorf("%s: %v", c.words, err)
+		}
+		if text, err := os.ReadFile(filepath.Join(folder, "words")); string(text) != c.want {
+			t.Errorf("%s leaves %q, %v", c.words, text, err)
+		}
+	}
+	if entries, _ := os.ReadDir(parent); len(entries) != 1 {
+		t.Errorf("there is more than the folder: %v", entries)
+	}
+	program, err := copyProgram(filepath.Join(folder, "words"), parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := copyProgram(folder, parent); err == nil { // a folder cannot be read
+		t.Error("a folder is a program")
+	}
+	text, err := os.ReadFile(program)
+	left, _ := os.ReadDir(filepath.Dir(program))
+	if string(text) != "second" || len(left) != 1 {
+		t.Errorf("the program is %q, %v, beside %v", text, err, left)
+	}
+}
+
+// An error without a problem has a text.
+func TestAnErrorWithoutProblems(t *testing.T) {
+	content := explainError(&cells.Error{Cell: 3}, 3, map[int]string{3: "x"})
+	if content["evalue"] != "cell 3: the compiler says nothing" {
+		t.Errorf("it is shown as %v", content)
+	}
+}
+
+// Of GoNB's messages the proxy signs those anew that it changes: those with a cell's number.
+func TestMessagesOfALentCell(t *testing.T) {
+	job := &lent{id: "cell", replied: make(chan gonb.Message, 1), idle: make(chan bool, 1)}
+	l := &living{lent: job, count: 7}
+	for _, c := range []struct {
+		kind, parent   string
+		content        map[string]any
+		taken, changed bool
+	}{
+		{"stream", "cell", map[string]any{"name": "stdout", "text": "a"}, false, false},
+		{"stream", "another", map[string]any{"name": "stdout", "text": "a"}, false, false},
+		{"stream", "cell", map[string]any{"name": "stderr", "text": "exit status 1\n"}, true, false},
+		{"execute_result", "cell", map[string]any{"execution_count": 2.}, false, true},
+		{"execute_input", "cell", map[string]any{"execution_count": 2.}, true, false},
+		{"execute_reply", "cell", map[string]any{"execution_count": 2., "status": "ok"}, true, false},
+		{"status", "cell", map[string]any{"execution_state": "idle"}, true, false},
+	} {
+		m := gonb.Message{Header: gonb.NewHeader("s", c.kind), Parent: gonb.NewHeader("s", ""), Content: c.content}
+		m.Parent.ID = c.parent
+		taken, changed := l.takes(&m)
+		if taken != c.taken || changed != c.changed || changed && m.Content["execution_count"] != 7 {
+			t.Errorf("%+v of %s: taken %t, changed %t", m.Content, c.parent, taken, changed)
+		}
+	}
+}
+
+// refusing is a GoNB that takes no requests.
+type refusing struct{}
+
+func (refusing) Recv() ([][]byte, error) { return nil, errors.New("silent") }
+func (refusing) Send([][]byte) error     { return errors.New("refused") }
+
+// A program of the widgets that does not start is not waited for.
+func TestABridgeWithoutProgram(t *testing.T) {
+	dir := shortTemp(t)
+	c, err := readConnection(connectionFile(t, dir, gonb.Signer(gonb.RandomToken())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := listen(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	p := newProxy(f, nil, &gonb.Kernel{}, Launch{})
+	p.toGoNB = refusing{}
+	began := time.Now()
+	m := gonb.Message{Header: gonb.NewHeader("s", "execute_request"), Content: map[string]any{}}
+	b := (&living{proxy: p, scratch: dir}).openBridge(&m)
+	b.send("nothing")
+	b.close()
+	if took := time.Since(began); b.conn != nil || took > bridgeLimit/3 {
+		t.Errorf("after %s the bridge has %v", took, b.conn)
 	}
 }

@@ -6,7 +6,7 @@
 // have declared, so that names without a capital letter are visible too (check.go, imports.go). The
 // cell is then written as a package of its own (emit.go): its variables become variables of the
 // package, and names of earlier cells become names of their packages. All names that other cells
-// may use get a capital letter, Mark (rename.go), which outputs drop. The text of the cell is
+// may use get a capital letter, Mark (emit.go), which outputs drop. The text of the cell is
 // otherwise kept, line by line, so that errors name the lines that the user sees.
 //
 // State holds the living names (state.go). A name that is declared again with the same type is the
@@ -25,13 +25,13 @@ import (
 // orthography that Go code hardly uses, and looks like an apostrophe.
 const Mark = "Ꞌ"
 
-// Problem is an error of the compiler. Line and Column count from 1; Line is 0 without a place.
+// Problem is an error of the compiler. Line counts from 1, and is 0 without a place.
 type Problem struct {
-	Line, Column int
-	Text         string
+	Line int
+	Text string
 }
 
-// Error lists what is wrong with a cell.
+// Error lists what is wrong with a cell: at least one problem.
 type Error struct {
 	Cell     int
 	Problems []Problem
@@ -39,11 +39,19 @@ type Error struct {
 
 // Error returns the first problem with its place.
 func (e *Error) Error() string {
-	p := e.Problems[0]
+	p := e.First()
 	if p.Line == 0 {
 		return fmt.Sprintf("cell %d: %s", e.Cell, p.Text)
 	}
 	return fmt.Sprintf("cell %d, line %d: %s", e.Cell, p.Line, p.Text)
+}
+
+// First returns the first problem. An error without problems, which no compiler makes, has one too.
+func (e *Error) First() Problem {
+	if len(e.Problems) == 0 {
+		return Problem{Text: "the compiler says nothing"}
+	}
+	return e.Problems[0]
 }
 
 // Unsupported is the error for a cell that only GoNB can run.
@@ -68,11 +76,13 @@ type Cell struct {
 // it. The state does not change until Commit. The error is an *Error or an *Unsupported.
 func (s *State) Compile(number int, code string) (*Cell, error) {
 	u := &unit{state: s, files: s.files, number: number, code: code, path: fmt.Sprintf("cell/%d", s.next)}
-	for _, step := range []func() error{u.parse, u.check, u.resolve} {
-		if err := step(); err != nil {
-			return nil, err
-		}
+	if err := u.parse(); err != nil {
+		return nil, err
 	}
+	if err := u.check(); err != nil {
+		return nil, err
+	}
+	u.resolve()
 	s.next++
 	return u.emit()
 }
@@ -120,17 +130,15 @@ func (u *unit) offset(pos token.Pos) int {
 	return min(file.Offset(pos)-u.bases[file], len(u.code))
 }
 
-// place returns the line and column of an offset, from 1.
-func (u *unit) place(offset int) (line, column int) {
+// line returns the line of an offset, from 1.
+func (u *unit) line(offset int) int {
 	if offset < 0 {
-		return 0, 0
+		return 0
 	}
-	before := u.code[:min(offset, len(u.code))]
-	return 1 + strings.Count(before, "\n"), offset - strings.LastIndex(before, "\n")
+	return 1 + strings.Count(u.code[:min(offset, len(u.code))], "\n")
 }
 
 // failure returns an *Error.
 func (u *unit) failure(pos token.Pos, format string, args ...any) error {
-	line, column := u.place(u.offset(pos))
-	return &Error{u.number, []Problem{{line, column, fmt.Sprintf(format, args...)}}}
+	return &Error{u.number, []Problem{{u.line(u.offset(pos)), fmt.Sprintf(format, args...)}}}
 }

@@ -237,8 +237,7 @@ func (u *unit) checkTypes() []Problem {
 			if !errors.As(err, &e) || u.tolerates(e) {
 				return
 			}
-			line, column := u.place(u.offset(e.Pos))
-			problems = append(problems, Problem{line, column, u.explain(plain(e.Msg))})
+			problems = append(problems, Problem{u.line(u.offset(e.Pos)), u.explain(plain(e.Msg))})
 		},
 	}
 	_ = types.NewChecker(&config, u.files, u.pkg, u.info).Files([]*ast.File{u.decls}) // Error has them all

@@ -95,7 +95,7 @@ func (u *unit) text(start, end int) string {
 
 // writeLines writes text that begins at an offset of the cell, with the line's number before it.
 func (u *unit) writeLines(b *strings.Builder, offset int, before, text, after string) {
-	line, _ := u.place(offset)
+	line := u.line(offset)
 	fmt.Fprintf(b, "//line %s:%d\n%s%s%s\n", FileName(u.number), line, before, text, after)
 }
 
@@ -194,8 +194,9 @@ func (u *unit) writeVariables(b *strings.Builder) error {
 func (u *unit) writeRun(b *strings.Builder, inits int) (runs bool) {
 	fmt.Fprintf(b, "func init() { %s.Load(%s) }\n\nfunc %s() {\n", u.alias(valuesPath), runName, runName)
 	for _, n := range u.defined {
+		t, isType := n.object.(*types.TypeName)
 		switch {
-		case isPlainType(n.object): // the linker must not leave it out, since later cells use it
+		case isType && IsPlain(t.Type()): // the linker must not leave it out, since later cells use it
 			fmt.Fprintf(b, "%s.Keep((*%s)(nil))\n", u.alias(valuesPath), u.reference(n))
 		case !hasPlace(n.object):
 		case n.IsVariable():
@@ -221,17 +222,13 @@ func (u *unit) writeRun(b *strings.Builder, inits int) (runs bool) {
 	return len(u.defined) > 0 || len(u.steps) > 0 || u.body != nil || main
 }
 
-// isPlainType reports whether an object is a type that needs no type arguments.
-func isPlainType(object types.Object) bool {
-	t, ok := object.(*types.TypeName)
-	if !ok {
+// IsPlain reports whether a type can stand alone: it has no type parameters, and is no constraint.
+func IsPlain(t types.Type) bool {
+	if g, ok := t.(interface{ TypeParams() *types.TypeParamList }); ok && g.TypeParams().Len() > 0 {
 		return false
 	}
-	if i, ok := t.Type().Underlying().(*types.Interface); ok && !i.IsMethodSet() {
-		return false // a constraint
-	}
-	named, ok := t.Type().(interface{ TypeParams() *types.TypeParamList })
-	return !ok || named.TypeParams().Len() == 0
+	i, ok := t.Underlying().(*types.Interface)
+	return !ok || i.IsMethodSet()
 }
 
 func (u *unit) writeStep(b *strings.Builder, s step) {

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/scanner"
 	"go/token"
+	"slices"
 	"strings"
 )
 
@@ -22,14 +23,7 @@ func (u *unit) parse() error {
 	u.chunks, u.args, u.bodyAt = split(script), args, start
 	u.bases = map[*token.File]int{}
 	keep := func(kinds ...chunkKind) string {
-		return only(script, u.chunks, func(k chunkKind) bool {
-			for _, kind := range kinds {
-				if k == kind {
-					return true
-				}
-			}
-			return false
-		})
+		return only(script, u.chunks, func(k chunkKind) bool { return slices.Contains(kinds, k) })
 	}
 	imported, err := u.parseFile(fileStart, keep(imports), "")
 	if err != nil {
@@ -71,12 +65,12 @@ func (u *unit) parseFile(before, part, after string) (*ast.File, error) {
 	}
 	failure := &Error{Cell: u.number}
 	for _, e := range list {
-		line, column := u.place(min(e.Pos.Offset-len(before), len(strings.TrimRight(u.code, " \t\n"))))
+		line := u.line(min(e.Pos.Offset-len(before), len(strings.TrimRight(u.code, " \t\n"))))
 		text := plain(e.Msg)
 		if strings.HasSuffix(text, "found 'EOF'") {
 			text = "the cell ends too early: a bracket is still open"
 		}
-		failure.Problems = append(failure.Problems, Problem{line, column, text})
+		failure.Problems = append(failure.Problems, Problem{line, text})
 	}
 	return nil, failure
 }

@@ -8,7 +8,7 @@ import (
 
 // resolve gives every name that the cell declares its place: the earlier variable of the same name
 // and type, or else the cell's own package.
-func (u *unit) resolve() error {
+func (u *unit) resolve() {
 	u.aliases = map[string]string{}
 	for _, s := range u.steps {
 		for _, name := range s.names {
@@ -39,7 +39,6 @@ func (u *unit) resolve() error {
 			}
 		}
 	}
-	return nil
 }
 
 func (u *unit) ownUnlessBlank(name *ast.Ident) {

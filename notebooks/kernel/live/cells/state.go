@@ -22,19 +22,6 @@ func (n *Name) IsVariable() bool {
 	return ok
 }
 
-// Kind returns "var", "func", "type" or "const".
-func (n *Name) Kind() string {
-	switch n.object.(type) {
-	case *types.Var:
-		return "var"
-	case *types.Func:
-		return "func"
-	case *types.TypeName:
-		return "type"
-	}
-	return "const"
-}
-
 // Type returns the name's type as a cell would write it.
 func (n *Name) Type() string { return types.TypeString(n.object.Type(), briefly) }
 

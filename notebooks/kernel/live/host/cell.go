@@ -18,7 +18,7 @@ import (
 type returned struct{ error }
 
 // run loads and runs a cell.
-func (h *host) run(r wire.Run) wire.Ended {
+func (h *host) run(ctx context.Context, r wire.Run) wire.Ended {
 	h.loaded = nil
 	if _, err := plugin.Open(r.Plugin); err != nil {
 		return wire.Ended{Kind: wire.Unloaded, Text: err.Error()}
@@ -27,19 +27,14 @@ func (h *host) run(r wire.Run) wire.Ended {
 	if entry == nil {
 		return wire.Ended{Kind: wire.Unloaded, Text: r.Plugin + " holds no cell"}
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	h.mu.Lock()
-	values.Ctx, h.stop = ctx, stop
-	h.mu.Unlock()
+	if ctx.Err() != nil {
+		return wire.Ended{Kind: wire.Interrupted, Text: "interrupted before the cell's first line"}
+	}
+	values.Ctx = ctx
 	os.Args = append(os.Args[:1:1], r.Args...)
 	ended := make(chan wire.Ended, 1)
 	go func() { ended <- guard(ctx, entry) }()
-	e := <-ended
-	h.mu.Lock()
-	h.stop = nil
-	h.mu.Unlock()
-	return e
+	return <-ended
 }
 
 // guard runs a cell and says how it ended.

@@ -10,3 +10,11 @@ func endGroup() {
 		_ = syscall.Kill(0, syscall.SIGKILL)
 	}
 }
+
+// keepFromChildren closes the pipes to the kernel in what cells start. A child that outlives the
+// host would otherwise hold them open.
+func keepFromChildren(files ...int) {
+	for _, file := range files {
+		syscall.CloseOnExec(file)
+	}
+}

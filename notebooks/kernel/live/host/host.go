@@ -8,6 +8,7 @@ package host
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -44,6 +45,7 @@ type place struct {
 // cells.
 func Main(kept []any) {
 	keepRuntime(len(kept))
+	keepFromChildren(wire.RequestFile, wire.EventFile)
 	h := &host{
 		events: json.NewEncoder(os.NewFile(wire.EventFile, "events")), mark: os.Getenv(wire.EnvMark),
 		declared: map[string]place{}, outputs: [2]*os.File{os.Stdout, os.Stderr},
@@ -61,7 +63,7 @@ func Main(kept []any) {
 	}()
 	defer endGroup()
 	requests := bufio.NewReader(os.NewFile(wire.RequestFile, "requests"))
-	runs := make(chan wire.Run, 1)
+	runs := make(chan job, 1)
 	go h.runAll(runs)
 	for {
 		line, err := requests.ReadBytes('\n')
@@ -77,7 +79,13 @@ func Main(kept []any) {
 	}
 }
 
-func (h *host) serve(r wire.Request, runs chan<- wire.Run) {
+// job is a cell that shall run, with the context that an interrupt cancels.
+type job struct {
+	wire.Run
+	ctx context.Context
+}
+
+func (h *host) serve(r wire.Request, runs chan<- job) {
 	for name, value := range r.Set {
 		_ = os.Setenv(name, value)
 	}
@@ -87,14 +95,25 @@ func (h *host) serve(r wire.Request, runs chan<- wire.Run) {
 	if r.Describe {
 		h.send(wire.Event{Values: h.describe(), Answers: true})
 	}
+	if r.Interrupt {
+		h.interrupt()
+	}
 	if r.Run != nil {
-		runs <- *r.Run
+		ctx, stop := context.WithCancel(context.Background())
+		h.mu.Lock()
+		h.stop = stop
+		h.mu.Unlock()
+		runs <- job{*r.Run, ctx}
 	}
 }
 
-func (h *host) runAll(runs <-chan wire.Run) {
-	for r := range runs {
-		ended := h.run(r)
+func (h *host) runAll(runs <-chan job) {
+	for j := range runs {
+		ended := h.run(j.ctx, j.Run)
+		h.interrupt() // ends its context
+		h.mu.Lock()
+		h.stop = nil
+		h.mu.Unlock()
 		syncDisplays()
 		for _, f := range h.outputs {
 			fmt.Fprint(f, h.mark)

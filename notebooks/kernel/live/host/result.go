@@ -119,9 +119,9 @@ func jpeg(v any) (any, bool) {
 
 func object(v any) (any, bool) {
 	if v, ok := v.(interface{ JSON() map[string]any }); ok {
-		if _, err := json.Marshal(v.JSON()); err == nil {
-			return v.JSON(), true
-		}
+		data := v.JSON()
+		_, err := json.Marshal(data)
+		return data, err == nil
 	}
 	return nil, false
 }

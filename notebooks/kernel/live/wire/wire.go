@@ -12,11 +12,12 @@ const (
 // has ended, so that the kernel knows which output is the cell's.
 const EnvMark = "EQFLOW_LIVE_MARK"
 
-// Request asks the host for one thing: to run a cell, to describe the living values, or to change
-// its environment.
+// Request asks the host for one thing: to run a cell, to interrupt it, to describe the living
+// values, or to change its environment.
 type Request struct {
 	Run       *Run
 	Describe  bool
+	Interrupt bool
 	Set       map[string]string `json:",omitempty"` // environment variables
 	Directory string            `json:",omitempty"` // the new working folder
 }
