@@ -200,7 +200,9 @@ func (o *freeEnergyOptions) other(a target.Spec) (target.Target, error) {
 }
 
 // generator loads a model for a system of the given particles.
-func (o *freeEnergyOptions) generator(cmd *cobra.Command, folder string, t target.Target) (*eqflow.Model, func(), error) {
+func (o *freeEnergyOptions) generator(
+	cmd *cobra.Command, folder string, t target.Target,
+) (*eqflow.Model, func(), error) {
 	model, done, err := o.compute.load(cmd, folder)
 	if err != nil {
 		return nil, nil, err

@@ -177,7 +177,8 @@ func (f *rungFile) write(path string, ends []freeenergy.End, overwrite bool) err
 	}
 	k, first := len(f.rungs), f.rungs[0].X
 	arrays := dataset.Arrays{
-		dataset.Float64("lambda", lambda), dataset.Float64("u_a", ua, k, f.Job.N), dataset.Float64("u_b", ub, k, f.Job.N),
+		dataset.Float64("lambda", lambda),
+		dataset.Float64("u_a", ua, k, f.Job.N), dataset.Float64("u_b", ub, k, f.Job.N),
 		dataset.Float64("configurations", x, k, f.Job.N, first.N, first.D),
 	}
 	for i, end := range ends {

@@ -43,7 +43,7 @@ func (r freeEnergies) show(out io.Writer, asJSON bool) error {
 	return err
 }
 
-// saveOverlaps draws the distributions of u_B − u_A on all rungs, and those of the generators' works.
+// saveOverlaps draws the distributions of u_B − u_A on all rungs, and those of the works.
 func saveOverlaps(stderr io.Writer, l freeenergy.Ladder, ends []freeenergy.End, folder string) error {
 	var rungs []figure.Sample
 	for k, r := range l {

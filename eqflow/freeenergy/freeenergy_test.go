@@ -169,8 +169,8 @@ func TestGeneratorOfTraps(t *testing.T) {
 	}
 }
 
-// A state of a quarter of the samples has the free energy ln 3, and a state that no sample visits is
-// in doubt.
+// A state of a quarter of the samples has the free energy ln 3. A state that no sample visits is in
+// doubt.
 func TestOfState(t *testing.T) {
 	in, logW := make([]bool, 4000), make([]float64, 4000)
 	for i := range in {

@@ -30,11 +30,11 @@ func (l Ladder) Results(boot stats.Bootstrap) ([]Result, error) {
 		return nil, errors.New("freeenergy: a ladder goes from λ = 0 to λ = 1; give both ends")
 	}
 	out := []Result{l.perturbation(boot), l.reversePerturbation(boot)}
-	if m, err := l.mbar(boot); err != nil {
+	m, err := l.mbar(boot)
+	if err != nil {
 		return nil, err
-	} else {
-		out = append(out, m)
 	}
+	out = append(out, m)
 	if len(l) > 2 {
 		out = append(out, l.integration(boot))
 	}
@@ -90,7 +90,9 @@ func (l Ladder) mbar(boot stats.Bootstrap) (Result, error) {
 		return Result{}, err
 	}
 	last := logZ[len(logZ)-1]
-	out := Result{Method: fmt.Sprintf("MBAR over %d rungs", len(l)), Free: stats.Estimate{Value: -last.Value, Error: last.Error}}
+	out := Result{
+		Method: fmt.Sprintf("MBAR over %d rungs", len(l)), Free: stats.Estimate{Value: -last.Value, Error: last.Error},
+	}
 	if least := slices.Min(l.Overlaps(logZ)); !(least >= leastOverlap) {
 		out.Doubt = fmt.Sprintf("neighbouring rungs overlap by %.2g only", least)
 	}
