@@ -16,6 +16,11 @@ const moleculeHelp = `Describes a molecule with its force field, from the System
 cutoffs, constraints, the total charge, the bonds that turn, rings, stereocentres and
 equivalent atoms. It names what "eqflow energy" would refuse, and what that would need.
 
+Internal coordinates are those of a z-matrix that a rule makes of the bonds, or of one that was
+written by hand (--zmatrix). A line of the file places one atom: its number, the atoms of its bond,
+angle and dihedral angle, and the word soft if the dihedral angle turns freely. --write-zmatrix
+writes the rule's.
+
 With --structure it names the atoms, after it has checked that the structure is of this
 system. Atoms have numbers from 0, as in OpenMM.`
 
@@ -25,6 +30,7 @@ const moleculeExamples = `  eqflow molecule alanine.xml
 // moleculeOptions are the flags of "eqflow molecule".
 type moleculeOptions struct {
 	structure string
+	zmatrix   zmatrixFlags
 	asJSON    bool
 }
 
@@ -42,6 +48,7 @@ func newMoleculeCommand() *cobra.Command {
 		},
 	}
 	addStructureFlag(cmd, &o.structure)
+	o.zmatrix.add(cmd)
 	addJSONFlag(cmd, &o.asJSON)
 	return cmd
 }
@@ -86,6 +93,9 @@ func (o *moleculeOptions) run(out io.Writer, path string) error {
 		return err
 	}
 	d := describeMolecule(system)
+	if d.Coordinates, err = o.zmatrix.describe(system); err != nil {
+		return err
+	}
 	if o.asJSON {
 		return writeJSON(out, d)
 	}
@@ -114,6 +124,7 @@ type moleculeDescription struct {
 	OpenMM      string              `json:"openmm"`
 	Labels      []string            `json:"labels"`           // of the atoms: names of the structure, or elements
 	Models      int                 `json:"models,omitempty"` // of the structure
+	Coordinates *coordinates        `json:"internal_coordinates,omitempty"`
 }
 
 type forceDescription struct {
@@ -247,6 +258,7 @@ func (d moleculeDescription) show(out io.Writer) {
 	for _, set := range d.Equivalent {
 		fmt.Fprintf(out, "  %s\n", d.atoms(set...))
 	}
+	d.showCoordinates(out)
 	for _, r := range d.Refused {
 		fmt.Fprintf(out, "refused        %s\n", r)
 	}

@@ -2,6 +2,7 @@
 // p(x) ∝ exp(−U(x)/kT) of its force field at a temperature.
 //
 //   - canonical.go: Canonical, the target. Read makes one from an OpenMM System file.
+//   - shape.go: ShapeOf, what package zmatrix must know of a molecule.
 //   - file.go: its description in manifests and model files, which holds the System file itself.
 //
 // Coordinates are in nm and energies are reduced, u = U/kT. The atoms are not alike: only those

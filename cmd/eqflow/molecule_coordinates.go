@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
+	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
+	"github.com/eqflow/gonb-eqflow/eqflow/zmatrix"
+	"github.com/eqflow/gonb-eqflow/internal/atomic"
+)
+
+// zmatrixFlags choose the internal coordinates of a molecule.
+type zmatrixFlags struct{ path, write string }
+
+// add gives a command the flags.
+func (f *zmatrixFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.path, "zmatrix", "", "a `file` with a z-matrix by hand (see above)")
+	flags.StringVar(&f.write, "write-zmatrix", "", "write the z-matrix to this `file`")
+}
+
+// coordinates describe the internal coordinates of a molecule.
+type coordinates struct {
+	ZMatrix zmatrix.ZMatrix  `json:"zmatrix"`
+	Circles []zmatrix.Circle `json:"soft"`
+}
+
+// readZMatrix returns the z-matrix of a file, or that of the rule if there is no path, with its soft
+// coordinates.
+func readZMatrix(path string, s *molecule.System) (*coordinates, error) {
+	shape := ensemble.ShapeOf(s)
+	var z zmatrix.ZMatrix
+	var err error
+	if path == "" {
+		z, err = zmatrix.FromShape(shape)
+	} else {
+		z, err = zmatrix.Read(path, shape.Atoms)
+	}
+	if err != nil {
+		return nil, asInput(err)
+	}
+	return &coordinates{ZMatrix: z, Circles: listed(z.Circles(shape))}, nil
+}
+
+// describe makes the coordinates, and writes the z-matrix if that is asked for. Without the flags, a
+// molecule that has none, such as one in parts, is no error.
+func (f *zmatrixFlags) describe(s *molecule.System) (*coordinates, error) {
+	c, err := readZMatrix(f.path, s)
+	if err != nil {
+		if f.path == "" && f.write == "" && errors.Is(err, zmatrix.ErrInput) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	if f.write == "" {
+		return c, nil
+	}
+	return c, atomic.WriteFile(f.write, []byte(c.ZMatrix.String()))
+}
+
+// showCoordinates prints the split of the internal coordinates.
+func (d moleculeDescription) showCoordinates(out io.Writer) {
+	if d.Coordinates == nil {
+		fmt.Fprintln(out, "coordinates    none internal: the molecule is in parts, or has fewer than 3 atoms")
+		return
+	}
+	z, soft := d.Coordinates.ZMatrix, d.Coordinates.Circles
+	n := z.Atoms()
+	fmt.Fprintf(out, "coordinates    %d bonds, %d angles, %d dihedral angles; %d soft, %d stiff\n",
+		n-1, n-2, n-3, len(soft), z.Shapes()-len(soft))
+	for _, c := range soft {
+		r := z[c.Members[0]]
+		fmt.Fprintf(out, "  soft     %s", d.atoms(r.Atom, r.Bond, r.Angle, r.Dihedral))
+		if c.Fold() > 1 {
+			fmt.Fprintf(out, ", %d-fold with", c.Fold())
+			for _, k := range c.Members[1:] {
+				fmt.Fprintf(out, " %s", d.atoms(z[k].Atom))
+			}
+		}
+		fmt.Fprintln(out)
+	}
+	if len(d.Rings) > 0 {
+		fmt.Fprintln(out, "  the dihedral angles of rings are stiff, about one pucker")
+	}
+}
