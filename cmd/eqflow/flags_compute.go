@@ -36,7 +36,7 @@ func addBackendFlag(cmd *cobra.Command, spec *string) {
 func addEngineFlag(cmd *cobra.Command, kind *string) {
 	cmd.Flags().StringVar(kind, "engine", string(engine.Default()),
 		"the `engine` that computes the flow: auto (the fastest), graph (graphs that the backend compiles) or host "+
-			"(tables in Go for kernel, C for egnn; onehop, mlp and realnvp run on graphs alone)")
+			"(tables in Go for kernel, C for egnn; onehop, mlp, realnvp and internal run on graphs alone)")
 }
 
 // mostDevices bounds the devices, each of which costs a CPU's backend a thread and memory.

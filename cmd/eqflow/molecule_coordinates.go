@@ -7,8 +7,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
+	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/eqflow/zmatrix"
 	"github.com/eqflow/gonb-eqflow/internal/atomic"
 )
@@ -29,8 +32,8 @@ type coordinates struct {
 	Circles []zmatrix.Circle `json:"soft"`
 }
 
-// readZMatrix returns the z-matrix of a file, or that of the rule if there is no path, with its soft
-// coordinates.
+// readZMatrix returns the z-matrix of a file, or that of the rule if there is no path, with its
+// soft coordinates.
 func readZMatrix(path string, s *molecule.System) (*coordinates, error) {
 	shape := ensemble.ShapeOf(s)
 	var z zmatrix.ZMatrix
@@ -46,8 +49,8 @@ func readZMatrix(path string, s *molecule.System) (*coordinates, error) {
 	return &coordinates{ZMatrix: z, Circles: listed(z.Circles(shape))}, nil
 }
 
-// describe makes the coordinates, and writes the z-matrix if that is asked for. Without the flags, a
-// molecule that has none, such as one in parts, is no error.
+// describe makes the coordinates, and writes the z-matrix if that is asked for. Without the flags,
+// a molecule that has none, such as one in parts, is no error.
 func (f *zmatrixFlags) describe(s *molecule.System) (*coordinates, error) {
 	c, err := readZMatrix(f.path, s)
 	if err != nil {
@@ -86,4 +89,43 @@ func (d moleculeDescription) showCoordinates(out io.Writer) {
 	if len(d.Rings) > 0 {
 		fmt.Fprintln(out, "  the dihedral angles of rings are stiff, about one pucker")
 	}
+}
+
+// suitData gives the internal flow the coordinates of the molecule, with centres and spreads from
+// the data.
+func (o *trainOptions) suitData(cmd *cobra.Command, g *eqflow.Generator, data train.Data) error {
+	internal, ok := g.Flow.(flow.Internal)
+	if !ok || o.from != "" {
+		if o.zmatrix != "" {
+			return fmt.Errorf("--zmatrix is for --flow internal; leave it out")
+		}
+		return nil
+	}
+	c, ok := g.Target.(*ensemble.Canonical)
+	if !ok {
+		return fmt.Errorf("--flow internal is for a molecule, and %s is none; give one by --openmm, or leave "+
+			"--flow out", g.Target.Name())
+	}
+	if data.Train.Len() == 0 {
+		return fmt.Errorf("--flow internal takes its centres and spreads from --data; give the file, and an " +
+			"objective that learns from data")
+	}
+	chosen, err := readZMatrix(o.zmatrix, c.System())
+	if err == nil {
+		internal.Chart, err = zmatrix.Fit(chosen.ZMatrix, chosen.Circles, data.Train)
+	}
+	if err != nil {
+		return err
+	}
+	g.Flow = internal
+	turning := 0
+	for _, circle := range chosen.Circles {
+		if circle.Fold() > 1 {
+			turning++
+		}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %d soft and %d stiff internal coordinates; equivalent atoms turn at %d "+
+		"rotors; mirror images, their other orders, and basins of stiff angles outside the data are not covered\n",
+		len(chosen.Circles), len(internal.Chart.Stiff()), turning)
+	return nil
 }

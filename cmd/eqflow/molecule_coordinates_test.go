@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 )
 
 // "eqflow molecule" splits the internal coordinates of a tripeptide: φ and ψ twice and the turns of
@@ -36,5 +38,43 @@ func TestMoleculeCoordinates(t *testing.T) {
 	code, _, stderr = runCaptured("molecule", xml, "--zmatrix", path)
 	if code != exitInput || !strings.Contains(stderr, "line 2 names 1 atoms; give 2") {
 		t.Errorf("code %d, %s", code, stderr)
+	}
+}
+
+// "eqflow train --flow internal" takes the coordinates from the molecule and its data, "eqflow
+// sample" draws from the folder with weights, and what has no internal coordinates is refused.
+func TestTrainInternal(t *testing.T) {
+	dir := t.TempDir()
+	folder, out := filepath.Join(dir, "model"), filepath.Join(dir, "s.npz")
+	xml, data := moleculeFile("ff99sbildn-obc.xml"), moleculeFile("ff99sbildn-obc.npz")
+	train := []string{"train", "--openmm", xml, "--data", data, "--flow", "internal", "--backend", "go",
+		"--steps", "2", "--batch", "4", "--out", folder}
+	if code, _, stderr := runCaptured(train...); code != exitDone ||
+		!strings.Contains(stderr, "5 soft and 55 stiff internal coordinates; equivalent atoms turn at 3 rotors") {
+		t.Fatalf("code %d, %s", code, stderr)
+	}
+	code, stdout, stderr := runCaptured("sample", "--model", folder, "--backend", "go", "-n", "20", "--out", out)
+	if code != exitDone || !strings.Contains(stdout, "ESS") {
+		t.Fatalf("code %d, %s%s", code, stdout, stderr)
+	}
+	set, err := dataset.Read(out, 22, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logW, ok := set.Arrays.Get("log_w")
+	if !ok || len(logW.F64) != 20 {
+		t.Fatal("there are no weights")
+	}
+	for _, c := range []struct{ flags, want string }{
+		{"--system dw4", "is for a molecule"}, {"--openmm " + xml + " --augment", "would reflect the data"},
+	} {
+		args := append(strings.Fields("train --flow internal --backend go --data "+data+" --out "+dir+"/x"),
+			strings.Fields(c.flags)...)
+		if c.flags == "--system dw4" {
+			args[6] = dw4Set(t, `{"kind":"double-well","n":4,"d":2}`)
+		}
+		if code, _, stderr := runCaptured(args...); code != exitInput || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: code %d, %s", c.flags, code, stderr)
+		}
 	}
 }

@@ -25,7 +25,9 @@ numbers as an uninterrupted training with the same backend and engine.
 Flows: kernel is the equivariant continuous flow of the paper, and the default. egnn is an
 equivariant graph network: its samples are better, and it draws them more slowly. onehop is
 equivariant with one round of messages, for many particles. mlp is continuous without symmetry, and
-realnvp has coupling layers without symmetry; --augment gives them symmetric data.
+realnvp has coupling layers without symmetry; --augment gives them symmetric data. internal is for
+a molecule (--openmm): bonds, angles and dihedral angles by a z-matrix, which a rule makes or
+--zmatrix gives (see eqflow molecule), with centres and spreads from the data.
 
 Objectives with data: likelihood has a penalty that keeps the solver honest. mixture adds the
 energy. flow-matching is the default of egnn and onehop, which should have 100 000 configurations. A
@@ -54,6 +56,7 @@ type trainOptions struct {
 	flow                  string
 	compute               computeFlags
 	objective             objectiveFlags
+	zmatrix               string
 	settings              train.Settings
 	asJSON                bool
 }
@@ -80,6 +83,7 @@ func newTrainCommand() *cobra.Command {
 	flags.StringVar(&o.out, "out", "", "the model's `folder`")
 	flags.StringVar(&o.from, "from", "", "the `folder` of a trained model whose system, flow and parameters to begin with")
 	flags.StringVar(&o.flow, "flow", "kernel", strings.Join(flow.Names(), ", "))
+	flags.StringVar(&o.zmatrix, "zmatrix", "", "a `file` with the z-matrix of --flow internal (see eqflow molecule)")
 	if err := cmd.MarkFlagRequired("out"); err != nil {
 		panic(err)
 	}
@@ -168,7 +172,9 @@ func (o *trainOptions) inputs(cmd *cobra.Command) (g eqflow.Generator, data trai
 	if err = o.checkSizes(g); err != nil {
 		return g, data, err
 	}
-	data, err = o.read(cmd, g.Target)
+	if data, err = o.read(cmd, g.Target); err == nil {
+		err = o.suitData(cmd, &g, data)
+	}
 	return g, data, err
 }
 

@@ -18,11 +18,12 @@ the plugin's path, the version of its PJRT interface and its devices. Reasons wh
 used follow the table. The last line names the backend of commands without --backend. Nothing is
 downloaded.
 
-A backend compiles and runs graphs. One-hop, MLP and RealNVP flows (onehop, mlp, realnvp) run on
-graphs alone. The kernel field has code in Go and the EGNN code in C, which run on the host without
-graphs. --engine auto, the default, chooses this code where it can: with one device, with a backend
-on the CPU, and for particles of one type; the C code needs an x86 processor with AVX2 and a build
-with cgo. Otherwise, and with --engine graph, these two flows run on graphs too.`
+A backend compiles and runs graphs. One-hop, MLP, RealNVP and internal flows (onehop, mlp, realnvp,
+internal) run on graphs alone. The kernel field has code in Go and the EGNN code in C, which run on
+the host without graphs. --engine auto, the default, chooses this code where it can: with one
+device, with a backend on the CPU, and for particles of one type; the C code needs an x86 processor
+with AVX2 and a build with cgo. Otherwise, and with --engine graph, these two flows run on graphs
+too.`
 
 // newXLACommand lists backends; its subcommand installs plugins.
 func newXLACommand() *cobra.Command {

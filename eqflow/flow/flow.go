@@ -7,14 +7,18 @@
 //     log-determinant have the solver's error, which Image.Penalty measures.
 //   - Coupling is a RealNVP, in closed form and without symmetries but translation. It is for
 //     comparison.
+//   - Internal is for one molecule, in closed form, by bonds, angles and dihedral angles. It is
+//     invariant under rotation and under the turns of methyls.
 //
 // # Which file first
 //
 // flow.go has the interfaces: a Config is plain data, and its Bind makes a Bijection in a graph.
 // coupling.go is the shorter implementation. continuous.go chooses how a field is solved (from
-// tables, in a loop, or unrolled), and probed.go estimates log-determinants from probes. Package
-// flowtest tests any bijection. The test in torus_test.go is a worked example of another space, a
-// periodic box.
+// tables, in a loop, or unrolled), and probed.go estimates log-determinants from probes.
+// internal.go is the flow of a molecule; internal_chart.go and internal_decode.go map its
+// coordinates from and to Cartesian ones, internal_stiff.go maps the stiff ones, and spline.go has
+// the splines. Package flowtest tests any bijection. The test in torus_test.go is a worked example
+// of another space, a periodic box.
 //
 // A flow of one's own is a type with Validate and Bind, and a bound type with Forward and Inverse.
 // A field of one's own is less work: see package dynamics.

@@ -38,6 +38,19 @@ var kinds = []kind{
 		},
 		forCluster: func(float64) Config { return Coupling{} },
 	},
+	{
+		name:  "internal",
+		plain: Internal{},
+		fill: func(c Config) (any, bool) {
+			internal, ok := c.(Internal)
+			return internal.WithDefaults(), ok
+		},
+		read: func(text json.RawMessage, _ ode.Tableau, _ int) (Config, error) {
+			var c Internal
+			return c, json.Unmarshal(text, &c)
+		},
+		forCluster: func(float64) Config { return Internal{} },
+	},
 }
 
 // clusterSteps is the number of solver steps for a cluster, whose particles have hard cores.
@@ -119,7 +132,8 @@ func named(name string) (kind, error) {
 }
 
 // Named returns a flow with its defaults: "kernel" (the paper's equivariant flow), "egnn" and
-// "onehop" (richer ones), "mlp" or "realnvp". The lengths of the EGNN and one-hop fields suit DW4.
+// "onehop" (richer ones), "mlp", "realnvp", or "internal", which needs a Chart. The lengths of the
+// EGNN and one-hop fields suit DW4.
 func Named(name string) (Config, error) {
 	k, err := named(name)
 	return k.plain, err

@@ -6,7 +6,7 @@
 // The settings of an objective are the fields of its type. Settings holds what all of them share.
 //
 //   - Likelihood fits data that are a fair sample of the target, by maximum likelihood. It is the
-//     first choice for the kernel field, the MLP and RealNVP.
+//     first choice for the kernel field, the MLP, RealNVP and the internal flow.
 //   - Matching is flow matching. It solves no differential equation, and it is the first choice for
 //     the EGNN and one-hop fields, given some 100 000 configurations. Forces uses the energy's
 //     gradient at the data too.

@@ -77,10 +77,23 @@ const (
 	pathCheckpoints = 20
 )
 
+// The settings that SuitFlow sets for molecules in internal coordinates, for training by
+// likelihood.
+const (
+	internalSteps = 3000
+	internalBatch = 512
+	internalRate  = 1e-3
+)
+
 // SuitFlow fills in the zero fields for which a flow has a recipe of its own. The EGNN and one-hop
 // fields train by flow matching. They fit the data nearly perfectly, and training by likelihood
 // would solve the flow at every step.
 func (s Settings) SuitFlow(c flow.Config) Settings {
+	if _, ok := c.(flow.Internal); ok {
+		s.Steps, s.Batch = cmp.Or(s.Steps, internalSteps), cmp.Or(s.Batch, internalBatch)
+		s.LearningRate = cmp.Or(s.LearningRate, internalRate)
+		return s
+	}
 	if !flow.TrainsByMatching(c) {
 		return s
 	}

@@ -131,6 +131,10 @@ func (m Subject) checkFlow(run Run) error {
 	case run.Batch%devices != 0:
 		return badSetting("a batch of %d does not divide among %d devices; give a multiple", run.Batch, devices)
 	}
+	if _, ok := m.Flow.(flow.Internal); ok && run.Augment {
+		return badSetting("the internal flow knows all rotations and has one hand, and --augment would reflect the " +
+			"data; leave it out")
+	}
 	_, graphless := m.Target.(target.Graphless)
 	if o, ok := run.Objective.(GraphObjective); ok && graphless && o.EnergyInGraph(m.Flow) {
 		return badSetting("the energy of %s has no graph, which --objective %s needs here; choose flow-matching, "+

@@ -7,17 +7,17 @@ import (
 
 // Circle is a soft coordinate: an angle t on the circle, of the dihedral angle of a row.
 type Circle struct {
-	// Members are rows. The first one's dihedral angle is soft. The others, if there are any, are its
-	// siblings, equivalent atoms that turn with it.
+	// Members are rows. The first one's dihedral angle is soft. The others, if there are any, are
+	// its siblings, equivalent atoms that turn with it.
 	Members []int `json:"members"`
 	// Hand is 1 if the dihedral angles of the members rise by 2π/m from each to the next, and −1 if
 	// they fall.
 	Hand int `json:"hand"`
 }
 
-// Fold is the number m of turns by which equivalent atoms are exchanged, 1 where there are none. The
-// coordinate is t = mχ̄, where χ̄ is the mean of the members' dihedral angles, that of member i less
-// Hand·2πi/m.
+// Fold is the number m of turns by which equivalent atoms are exchanged, 1 where there are none.
+// The coordinate is t = mχ̄, where χ̄ is the mean of the members' dihedral angles, that of member i
+// less Hand·2πi/m.
 func (c Circle) Fold() int { return len(c.Members) }
 
 // Circles returns the soft coordinates. The atoms at the end of a rotor are exchanged by turns if
@@ -58,14 +58,14 @@ func (z ZMatrix) Circles(s Shape) []Circle {
 // wrap returns an angle within [−π, π).
 func wrap(a float64) float64 { return a - 2*math.Pi*math.Floor(a/(2*math.Pi)+0.5) }
 
-// step is the angle from one member to the next.
-func (c Circle) step() float64 { return float64(c.Hand) * 2 * math.Pi / float64(c.Fold()) }
+// Step is the angle from one member to the next.
+func (c Circle) Step() float64 { return float64(c.Hand) * 2 * math.Pi / float64(c.Fold()) }
 
 // mean returns χ̄ of a configuration.
 func (c Circle) mean(z ZMatrix, q []float64) float64 {
 	sum := 0.0
 	for i, k := range c.Members[1:] {
-		sum += wrap(q[z.DihedralOf(k)] - float64(i+1)*c.step())
+		sum += wrap(q[z.DihedralOf(k)] - float64(i+1)*c.Step())
 	}
 	return q[z.DihedralOf(c.Members[0])] + sum/float64(c.Fold())
 }
@@ -97,8 +97,8 @@ func (c Circle) turn(z ZMatrix, q []float64, turns int) {
 	}
 }
 
-// settle turns the labels so that χ̄ lies within ±π/m, and returns t and the number of turns by which
-// χ̄ was larger, from 0 to m−1.
+// settle turns the labels so that χ̄ lies within ±π/m, and returns t and the number of turns by
+// which χ̄ was larger, from 0 to m−1.
 func (c Circle) settle(z ZMatrix, q []float64) (t float64, turns int) {
 	m := c.Fold()
 	mean := c.mean(z, q)

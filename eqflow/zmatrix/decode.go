@@ -28,7 +28,8 @@ func (z ZMatrix) Decode(q []float64) (x particle.Batch, logDet []float64, err er
 			low, high = math.Nextafter(-1, -2), math.Nextafter(1, 2)
 		}
 		if !(v > low && v < high) {
-			return x, nil, inputErrorf("configuration %d has the value %g of coordinate %d, outside its range", k/width, v, m)
+			return x, nil, inputErrorf("configuration %d has the value %g of coordinate %d, outside its range",
+				k/width, v, m)
 		}
 	}
 	x, logDet = particle.NewBatch(len(q)/width, len(z), 3), make([]float64, len(q)/width)
@@ -40,8 +41,8 @@ func (z ZMatrix) Decode(q []float64) (x particle.Batch, logDet []float64, err er
 	return x, logDet, nil
 }
 
-// frame is the axes by which an atom is placed: along the bond of its references, across it in their
-// plane, and along the normal of the plane.
+// frame is the axes by which an atom is placed: along the bond of its references, across it in
+// their plane, and along the normal of the plane.
 type frame struct {
 	along, across, normal r3.Vec
 	axis, side            r3.Vec  // Bond − Angle, and Angle − Dihedral

@@ -35,8 +35,8 @@ func (z ZMatrix) Encode(x particle.Batch) (Internal, error) {
 	})
 	for i, k := range bad {
 		if k > 0 {
-			return Internal{}, inputErrorf("configuration %d has no internal coordinates: of the atoms %d, %d, %d and %d "+
-				"some coincide or three lie on a line", i, z[k].Atom, z[k].Bond, z[k].Angle, z[k].Dihedral)
+			return Internal{}, inputErrorf("configuration %d has no internal coordinates: of the atoms %d, %d, %d and "+
+				"%d some coincide or three lie on a line", i, z[k].Atom, z[k].Bond, z[k].Angle, z[k].Dihedral)
 		}
 	}
 	return out, nil
@@ -90,8 +90,9 @@ func (z ZMatrix) logDet(q []float64) float64 {
 	return sum
 }
 
-// orientation fills in α, cos β and γ. The first axis of the molecule points from the second atom to
-// the third, and the first atom lies in the plane of the first two axes, on the second one's side.
+// orientation fills in α, cos β and γ. The first axis of the molecule points from the second atom
+// to the third, and the first atom lies in the plane of the first two axes, on the second one's
+// side.
 func (z ZMatrix) orientation(x, q []float64) {
 	first, second, third := at(x, z[0].Atom), at(x, z[1].Atom), at(x, z[2].Atom)
 	e1 := r3.Unit(r3.Sub(third, second))

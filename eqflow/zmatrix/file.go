@@ -22,9 +22,9 @@ func Read(path string, atoms int) (ZMatrix, error) {
 }
 
 // Parse reads a z-matrix that was written by hand. Each line places one atom: its number, then the
-// atoms of its bond, angle and dihedral angle, from 0, and the word soft if the dihedral angle turns
-// freely. The first line has no reference, the second one and the third two. Text after # is a
-// comment. String writes this form.
+// atoms of its bond, angle and dihedral angle, from 0, and the word soft if the dihedral angle
+// turns freely. The first line has no reference, the second one and the third two. Text after # is
+// a comment. String writes this form.
 func Parse(text string, atoms int) (ZMatrix, error) {
 	var z ZMatrix
 	for number, line := range strings.Split(text, "\n") {

@@ -119,7 +119,8 @@ func (k *skeleton) middle() (int, error) {
 		sum, heavy := 0, 0
 		for _, d := range k.distances(i) {
 			if d < 0 {
-				return 0, inputErrorf("the bonds leave the molecule in several parts, whose places no internal coordinate holds")
+				return 0, inputErrorf("the bonds leave the molecule in several parts, whose places no internal " +
+					"coordinate holds")
 			}
 			sum += d
 		}

@@ -12,7 +12,7 @@ import (
 // circle. Stiff ones are numbers s of order one on the line: a bond, angle or dihedral angle q with
 // centre c and spread σ is
 //
-//	r = c exp(sσ/c),  θ = π/(1 + (π/c − 1) exp(−sσ/(c(1 − c/π)))),  φ = c + 2 arctan(sσ/2)
+//	r = c exp(sσ/c),  θ = 2 arctan(tan(c/2) exp(sσ/sin c)),  φ = c + 2 arctan(sσ/2)
 //
 // so that s covers all bonds r > 0, all angles in (0, π) and the whole circle but one point, and
 // q = c + sσ near the centre.
@@ -98,11 +98,12 @@ func (c Chart) Validate() error {
 	return nil
 }
 
-// widest is the largest centre of an angle, rad: beyond it, dihedral angles to its ends have no sense.
+// widest is the largest centre of an angle, rad: beyond it, dihedral angles to its ends have no
+// sense.
 const widest = 2.9
 
-// Split splits coordinates q [3n−3] into the soft ones t, the number of turns of each, and the stiff
-// ones s, and returns log|det ∂(t, s)/∂q|.
+// Split splits coordinates q [3n−3] into the soft ones t, the number of turns of each, and the
+// stiff ones s, and returns log|det ∂(t, s)/∂q|.
 func (c Chart) Split(q []float64) (t []float64, turns []int, s []float64, logDet float64) {
 	q = slices.Clone(q)
 	for _, circle := range c.Circles {
@@ -146,9 +147,9 @@ func (c Chart) physical(k int, s float64) (q, slope float64) {
 		q = m * math.Exp(s*spread/m)
 		return q, q * spread / m
 	case halfTurn:
-		rate := spread / (m * (1 - m/math.Pi))
-		p := 1 / (1 + (math.Pi/m-1)*math.Exp(-s*rate))
-		return math.Pi * p, math.Pi * p * (1 - p) * rate
+		rate := spread / math.Sin(m)
+		q = 2 * math.Atan(math.Tan(m/2)*math.Exp(s*rate))
+		return q, rate * math.Sin(q)
 	}
 	half := s * spread / 2
 	return wrap(m + 2*math.Atan(half)), spread / (1 + half*half)
@@ -161,16 +162,16 @@ func (c Chart) standard(k int, q float64) (s, slope float64) {
 	case positive:
 		return m / spread * math.Log(q/m), q * spread / m
 	case halfTurn:
-		rate := spread / (m * (1 - m/math.Pi))
-		p := q / math.Pi
-		return (math.Log(p/(1-p)) + math.Log(math.Pi/m-1)) / rate, math.Pi * p * (1 - p) * rate
+		rate := spread / math.Sin(m)
+		return math.Log(math.Tan(q/2)/math.Tan(m/2)) / rate, rate * math.Sin(q)
 	}
 	half := math.Tan(wrap(q-m) / 2)
 	return 2 * half / spread, spread / (1 + half*half)
 }
 
-// Fit makes the chart of a z-matrix with the hands, centres and spreads of configurations [N, n, 3]:
-// the mean of bonds and angles, and of dihedral angles the mean direction. Labels are turned first.
+// Fit makes the chart of a z-matrix with the hands, centres and spreads of configurations [N, n,
+// 3]: the mean of bonds and angles, and of dihedral angles the mean direction. Labels are turned
+// first.
 func Fit(z ZMatrix, circles []Circle, x particle.Batch) (Chart, error) {
 	if x.Len() < 2 {
 		return Chart{}, inputErrorf("%d configurations have no spread; give at least 2", x.Len())

@@ -62,7 +62,8 @@ func (z ZMatrix) Validate() error {
 	placed := make([]bool, len(z))
 	for k, r := range z {
 		if r.Atom < 0 || r.Atom >= len(z) || placed[r.Atom] {
-			return inputErrorf("row %d places atom %d; each of the atoms 0 to %d stands in one row", k, r.Atom, len(z)-1)
+			return inputErrorf("row %d places atom %d; each of the atoms 0 to %d stands in one row",
+				k, r.Atom, len(z)-1)
 		}
 		references := []int{r.Bond, r.Angle, r.Dihedral}
 		for m, i := range references {
@@ -87,7 +88,8 @@ func (z ZMatrix) Validate() error {
 		placed[r.Atom] = true
 	}
 	if z[2].Bond != z[1].Atom {
-		return inputErrorf("row 2 begins at atom %d; the third atom is bonded to the second, atom %d", z[2].Bond, z[1].Atom)
+		return inputErrorf("row 2 begins at atom %d; the third atom is bonded to the second, atom %d",
+			z[2].Bond, z[1].Atom)
 	}
 	return nil
 }

@@ -169,8 +169,8 @@ func jacobian(n int, q []float64, apply func(q []float64) []float64) float64 {
 	return out
 }
 
-// The log-determinant is that of the Jacobian on the mean-free subspace with its orthonormal measure,
-// the orientation included.
+// The log-determinant is that of the Jacobian on the mean-free subspace with its orthonormal
+// measure, the orientation included.
 func TestLogDeterminant(t *testing.T) {
 	_, z, x := open(t)
 	in, err := z.Encode(x)

@@ -19,20 +19,27 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
-const n, d, batch = 3, 2, 4
+const batch = 4
 
 // Run tests the bijection that config describes, in float64 and with perturbed parameters, on 4
 // configurations of 3 particles in the plane. tolerance bounds the error of the round trip and of
 // the log-determinants: rounding for maps in closed form, the solver's error for continuous flows.
 func Run(t *testing.T, backend *xla.Opened, config flow.Config, tolerance float64) {
 	t.Helper()
+	RunOn(t, backend, config, 3, 2, tolerance)
+}
+
+// RunOn is Run on configurations of n particles in d dimensions.
+func RunOn(t *testing.T, backend *xla.Opened, config flow.Config, n, d int, tolerance float64) {
+	t.Helper()
+	s := size{n, d}
 	if err := config.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	store := model.NewStore()
-	forward := compile(t, backend, store, config, flow.Bijection.Forward)
-	inverse := compile(t, backend, store, config, flow.Bijection.Inverse)
-	z := meanFreeDraws(3)
+	forward := s.compile(t, backend, store, config, flow.Bijection.Forward)
+	inverse := s.compile(t, backend, store, config, flow.Bijection.Inverse)
+	z := s.meanFreeDraws(3)
 	x, logDet := forward(z)
 	back, logDetBack := inverse(x)
 	for i := range z {
@@ -44,11 +51,15 @@ func Run(t *testing.T, backend *xla.Opened, config flow.Config, tolerance float6
 		if e := math.Abs(logDet[b] + logDetBack[b]); !(e < tolerance) {
 			t.Errorf("the log-determinants of the map and its inverse add up to %g, want 0", e)
 		}
-		if mean := x[b*n*d] + x[b*n*d+d] + x[b*n*d+2*d]; math.Abs(mean) > 1e-9 {
+		mean := 0.0
+		for i := range n {
+			mean += x[b*n*d+i*d]
+		}
+		if math.Abs(mean) > 1e-9 {
 			t.Errorf("the map moves the centre of mass by %g", mean)
 		}
 	}
-	numeric := jacobianLogDet(forward, z)
+	numeric := s.jacobianLogDet(forward, z)
 	for b := range batch {
 		if e := math.Abs(logDet[b] - numeric[b]); !(e < tolerance+1e-6) {
 			t.Errorf("the log-determinant is %g, want %g by central differences", logDet[b], numeric[b])
@@ -62,17 +73,20 @@ func Run(t *testing.T, backend *xla.Opened, config flow.Config, tolerance float6
 	}
 }
 
+// size is the number of particles and of dimensions.
+type size struct{ n, d int }
+
 // mapping maps a batch of configurations and returns the log-determinants of the map.
 type mapping func(x []float64) (y, logDet []float64)
 
 // compile compiles one direction of the bijection.
-func compile(
+func (s size) compile(
 	t *testing.T, backend *xla.Opened, store *model.Store, config flow.Config,
 	direction func(flow.Bijection, *graph.Node) flow.Image,
 ) mapping {
 	t.Helper()
 	build := func(scope *model.Scope, x *graph.Node) []*graph.Node {
-		system := flow.System{N: n, D: d, Seed: 7, DType: dtypes.Float64}
+		system := flow.System{N: s.n, D: s.d, Seed: 7, DType: dtypes.Float64}
 		image := direction(config.Bind(scope.At("flow"), x.Graph(), system), x)
 		return []*graph.Node{image.X, image.LogDet}
 	}
@@ -80,9 +94,9 @@ func compile(
 	if err != nil {
 		t.Fatal(err)
 	}
-	perturb(t, exec, store)
+	s.perturb(t, exec, store)
 	return func(x []float64) ([]float64, []float64) {
-		out, err := exec.Call(tensors.FromFlatDataAndDimensions(append([]float64(nil), x...), batch, n, d))
+		out, err := exec.Call(tensors.FromFlatDataAndDimensions(append([]float64(nil), x...), batch, s.n, s.d))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,12 +106,12 @@ func compile(
 
 // perturb moves the parameters of a fresh store away from their initial values, where many flows
 // are nearly the identity.
-func perturb(t *testing.T, exec *model.Exec, store *model.Store) {
+func (s size) perturb(t *testing.T, exec *model.Exec, store *model.Store) {
 	t.Helper()
 	if store.NumVariables() > 0 {
 		return
 	}
-	if _, err := exec.Call(tensors.FromFlatDataAndDimensions(meanFreeDraws(1), batch, n, d)); err != nil {
+	if _, err := exec.Call(tensors.FromFlatDataAndDimensions(s.meanFreeDraws(1), batch, s.n, s.d)); err != nil {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(5, 5))
@@ -113,9 +127,9 @@ func perturb(t *testing.T, exec *model.Exec, store *model.Store) {
 }
 
 // meanFreeDraws returns normal draws, less their means.
-func meanFreeDraws(seed uint64) []float64 {
+func (s size) meanFreeDraws(seed uint64) []float64 {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	b := particle.NewBatch(batch, n, d)
+	b := particle.NewBatch(batch, s.n, s.d)
 	for i := range b.X {
 		b.X[i] = rng.NormFloat64()
 	}
@@ -124,8 +138,9 @@ func meanFreeDraws(seed uint64) []float64 {
 
 // jacobianLogDet returns log|det Uᵀ J U| by central differences along the basis U of the mean-free
 // subspace.
-func jacobianLogDet(apply mapping, z []float64) []float64 {
+func (s size) jacobianLogDet(apply mapping, z []float64) []float64 {
 	const h = 1e-5
+	n, d := s.n, s.d
 	basis := particle.MeanFreeBasis(n, d)
 	free := len(basis[0])
 	columns := make([][]float64, free)

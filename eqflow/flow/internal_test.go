@@ -1,0 +1,175 @@
+package flow_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow/flowtest"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/prior"
+	"github.com/eqflow/gonb-eqflow/eqflow/zmatrix"
+	"github.com/eqflow/gonb-eqflow/xla"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
+)
+
+// ethanal is CH₃–CHO: a methyl, whose turn is the one soft coordinate, and a planar end.
+func ethanal() zmatrix.Chart {
+	z := zmatrix.ZMatrix{
+		{Atom: 3, Bond: -1, Angle: -1, Dihedral: -1}, {Atom: 1, Bond: 3, Angle: -1, Dihedral: -1},
+		{Atom: 0, Bond: 1, Angle: 3, Dihedral: -1}, {Atom: 2, Bond: 1, Angle: 3, Dihedral: 0},
+		{Atom: 4, Bond: 0, Angle: 1, Dihedral: 3, Soft: true}, {Atom: 5, Bond: 0, Angle: 1, Dihedral: 4},
+		{Atom: 6, Bond: 0, Angle: 1, Dihedral: 4},
+	}
+	return zmatrix.Chart{
+		ZMatrix: z,
+		Circles: []zmatrix.Circle{{Members: []int{4, 5, 6}, Hand: -1}},
+		Centre:  []float64{.12, .15, .11, .109, .109, .109, 2.1, 2, 1.92, 1.9, 1.9, 3.1, 0, -2.1, 2.05},
+		Spread:  []float64{.003, .003, .004, .003, .003, .003, .06, .05, .05, .07, .06, .1, 0, .1, .12},
+	}
+}
+
+// chain is four atoms with one turn that exchanges none.
+func chain() zmatrix.Chart {
+	z := zmatrix.ZMatrix{
+		{Atom: 0, Bond: -1, Angle: -1, Dihedral: -1}, {Atom: 1, Bond: 0, Angle: -1, Dihedral: -1},
+		{Atom: 2, Bond: 1, Angle: 0, Dihedral: -1}, {Atom: 3, Bond: 2, Angle: 1, Dihedral: 0, Soft: true},
+	}
+	return zmatrix.Chart{
+		ZMatrix: z, Circles: []zmatrix.Circle{{Members: []int{3}, Hand: 1}},
+		Centre: []float64{1, 1.1, .9, 1.9, 1.8, 0}, Spread: []float64{.1, .1, .1, .2, .2, 0},
+	}
+}
+
+// water has no dihedral angle, and no soft coordinate.
+func water() zmatrix.Chart {
+	return zmatrix.Chart{
+		ZMatrix: zmatrix.ZMatrix{
+			{Atom: 1, Bond: -1, Angle: -1, Dihedral: -1}, {Atom: 0, Bond: 1, Angle: -1, Dihedral: -1},
+			{Atom: 2, Bond: 0, Angle: 1, Dihedral: -1},
+		},
+		Circles: []zmatrix.Circle{}, Centre: []float64{1, 1.1, 1.8}, Spread: []float64{.1, .1, .2},
+	}
+}
+
+func TestInternalConformance(t *testing.T) {
+	run := func(c zmatrix.Chart) func(t *testing.T, backend *xla.Opened) {
+		config := flow.Internal{Chart: c, Blocks: 2, Hidden: 8, Circles: 5, Bins: 4}
+		return func(t *testing.T, backend *xla.Opened) {
+			flowtest.RunOn(t, backend, config, c.ZMatrix.Atoms(), 3, 1e-6)
+		}
+	}
+	t.Run("chain", func(t *testing.T) { run(chain())(t, xlatest.OpenGo(t)) })
+	t.Run("water", func(t *testing.T) { run(water())(t, xlatest.OpenGo(t)) })
+	t.Run("ethanal", func(t *testing.T) { xlatest.Each(t, run(ethanal())) })
+}
+
+// samplesOf returns configurations near the centres of a chart, in plain Go.
+func samplesOf(t *testing.T, c zmatrix.Chart, count int) particle.Batch {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(4, 4))
+	var q []float64
+	for range count {
+		var soft, stiff []float64
+		var turns []int
+		for _, circle := range c.Circles {
+			soft, turns = append(soft, 2*math.Pi*rng.Float64()-math.Pi), append(turns, rng.IntN(circle.Fold()))
+		}
+		for range c.Stiff() {
+			stiff = append(stiff, rng.NormFloat64())
+		}
+		row, _ := c.Join(soft, turns, stiff)
+		q = append(append(q, row...), rng.Float64(), 2*rng.Float64()-1, rng.Float64())
+	}
+	x, _, err := c.ZMatrix.Decode(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// The density keeps its value when a configuration rotates and when the hydrogens of its methyl
+// exchange their labels cyclically. The mirror image has nearly none.
+func TestInternalDensityIsOfRotationsAndTurns(t *testing.T) {
+	c := ethanal()
+	x := samplesOf(t, c, 6)
+	moved := func(move func(x []float64)) particle.Batch {
+		b := x.Clone()
+		for i := range b.Len() {
+			move(b.At(i))
+		}
+		return b
+	}
+	rotation := particle.RandomRotation(rand.New(rand.NewPCG(1, 1)), 3, false)
+	logQ := logProbs(t, flow.Internal{Chart: c, Blocks: 2, Hidden: 8}, particle.Relabelling{},
+		x, moved(func(x []float64) { particle.Rotate(x, rotation, 3) }),
+		moved(func(x []float64) { copy(x, particle.Relabel(x, 3, []int{0, 1, 2, 3, 5, 6, 4})) }),
+		moved(func(x []float64) {
+			for k := range x {
+				x[k] = -x[k]
+			}
+		}))
+	for i, want := range logQ[0] {
+		if math.Abs(logQ[1][i]-want) > 1e-8 || math.Abs(logQ[2][i]-want) > 1e-8 {
+			t.Errorf("log q is %g, %g rotated and %g relabelled", want, logQ[1][i], logQ[2][i])
+		}
+		if logQ[3][i] > want-100 {
+			t.Errorf("log q is %g, and %g of the mirror image", want, logQ[3][i])
+		}
+	}
+}
+
+// At networks of zero the flow is the chart with a normal distribution of the stiff coordinates, and
+// uniform angles and orientations. The chart in plain Go gives the same density.
+func TestInternalDensityOfPlainChart(t *testing.T) {
+	c := ethanal()
+	x := samplesOf(t, c, 5)
+	logQ := plainLogProbs(t, flow.Internal{Chart: c, Blocks: 1, Hidden: 4}, x)
+	in, err := c.ZMatrix.Encode(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range logQ {
+		// The angle t is uniform on the circle, and so are the turns.
+		_, _, stiff, logDet := c.Split(in.Q[i*c.ZMatrix.Coordinates() : (i+1)*c.ZMatrix.Coordinates()])
+		want := logDet - in.LogDet[i] - math.Log(8*math.Pi*math.Pi) - math.Log(2*math.Pi*3)
+		for _, v := range stiff {
+			want -= v*v/2 + math.Log(2*math.Pi)/2
+		}
+		if math.Abs(got-want) > 1e-9 {
+			t.Errorf("log q is %.12g, in plain Go %.12g", got, want)
+		}
+	}
+}
+
+// plainLogProbs returns log q under a flow whose parameters are all zero, in float64.
+func plainLogProbs(t *testing.T, config flow.Config, x particle.Batch) []float64 {
+	t.Helper()
+	store, p := model.NewStore(), prior.MeanFree{N: x.N, D: x.D}
+	exec, err := model.NewExec(xlatest.OpenGo(t).Backend, store, func(scope *model.Scope, x *Node) *Node {
+		system := flow.System{N: p.N, D: p.D, DType: dtypes.Float64}
+		image := config.Bind(scope.At("flow"), x.Graph(), system).Inverse(x)
+		return Add(p.LogProb(image.X), image.LogDet)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out *tensors.Tensor
+	for range 2 { // the first call makes the parameters
+		if out, err = exec.Call1(tensors.FromFlatDataAndDimensions(x.X, x.Len(), x.N, x.D)); err != nil {
+			t.Fatal(err)
+		}
+		for v := range store.IterVariables() {
+			if err := v.SetValue(tensors.FromShape(v.Shape())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return tensors.MustCopyFlatData[float64](out)
+}
