@@ -96,6 +96,11 @@ func (o *moleculeOptions) run(out io.Writer, path string) error {
 	if d.Coordinates, err = o.zmatrix.describe(system); err != nil {
 		return err
 	}
+	if d.Coordinates != nil {
+		if err := d.Coordinates.spreads(path, system); err != nil {
+			return err
+		}
+	}
 	if o.asJSON {
 		return writeJSON(out, d)
 	}

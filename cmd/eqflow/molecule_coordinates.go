@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +32,57 @@ func (f *zmatrixFlags) add(cmd *cobra.Command) {
 type coordinates struct {
 	ZMatrix zmatrix.ZMatrix  `json:"zmatrix"`
 	Circles []zmatrix.Circle `json:"soft"`
+	// Stiff are the stiff coordinates with their spreads at the structure.
+	Stiff []stiffCoordinate `json:"stiff,omitempty"`
+}
+
+// stiffCoordinate is a bond, angle or dihedral angle by its atoms, with its thermal spread at 300 K
+// in nm or rad while all others are fixed; 0 where the energy does not bend upwards.
+type stiffCoordinate struct {
+	Atoms  []int   `json:"atoms"`
+	Spread float64 `json:"spread"`
+}
+
+// spreads fills in the stiff coordinates of the structure's first model, once it is relaxed.
+func (c *coordinates) spreads(path string, s *molecule.System) error {
+	if s.Structure == nil {
+		return nil
+	}
+	target, err := ensemble.Read(path, 0, molecule.Options{})
+	if err != nil {
+		return nil // the description names what is refused
+	}
+	x := slices.Clone(s.Structure.Models.At(0))
+	target.Settle(x)
+	all, err := target.Spreads(c.ZMatrix, x)
+	if err != nil {
+		return asInput(err)
+	}
+	chart := zmatrix.Chart{ZMatrix: c.ZMatrix, Circles: c.Circles}
+	for _, k := range chart.Stiff() {
+		one := stiffCoordinate{Atoms: c.ZMatrix.AtomsOf(k), Spread: all[k]}
+		if math.IsInf(one.Spread, 0) {
+			one.Spread = 0
+		}
+		c.Stiff = append(c.Stiff, one)
+	}
+	return nil
+}
+
+// loosest is the stiff coordinate of each kind, by its number of atoms, with the largest spread.
+func (c *coordinates) loosest() (out []stiffCoordinate) {
+	for atoms := 2; atoms <= 4; atoms++ {
+		best := stiffCoordinate{}
+		for _, s := range c.Stiff {
+			if len(s.Atoms) == atoms && s.Spread > best.Spread {
+				best = s
+			}
+		}
+		if best.Atoms != nil {
+			out = append(out, best)
+		}
+	}
+	return out
 }
 
 // readZMatrix returns the z-matrix of a file, or that of the rule if there is no path, with its
@@ -85,6 +138,10 @@ func (d moleculeDescription) showCoordinates(out io.Writer) {
 			}
 		}
 		fmt.Fprintln(out)
+	}
+	for _, s := range d.Coordinates.loosest() {
+		unit := map[bool]string{true: "nm", false: "rad"}[len(s.Atoms) == 2]
+		fmt.Fprintf(out, "  loosest  %s, ± %.2g %s at 300 K, the others fixed\n", d.atoms(s.Atoms...), s.Spread, unit)
 	}
 	if len(d.Rings) > 0 {
 		fmt.Fprintln(out, "  the dihedral angles of rings are stiff, about one pucker")

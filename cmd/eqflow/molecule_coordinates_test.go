@@ -19,6 +19,12 @@ func TestMoleculeCoordinates(t *testing.T) {
 		strings.Count(stdout, "3-fold with") != 4 {
 		t.Fatalf("code %d, %s%s", code, stdout, stderr)
 	}
+	code, stdout, _ = runCaptured("molecule", xml, "--structure", moleculeFile("tripeptide-amber19.pdb"), "--json")
+	var spread moleculeDescription
+	if err := json.Unmarshal([]byte(stdout), &spread); err != nil || code != exitDone ||
+		len(spread.Coordinates.Stiff) != 82 || spread.Coordinates.loosest()[0].Spread > 0.005 {
+		t.Errorf("code %d, %v, %+v", code, err, spread.Coordinates)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

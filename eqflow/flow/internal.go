@@ -19,11 +19,11 @@ import (
 //
 //	q(x) = 1/(8π²) · Π q(tⱼ | t₁ … tⱼ₋₁) · q(s | t) / |det ∂x/∂(orientation, t, s)|
 //
-// on the mean-free subspace. The orientation is uniform over rotations. The soft angles t are on the
-// circle, each by a circular spline whose network sees those before. The stiff coordinates s are
-// normal, with a full triangular matrix and with means and spreads by a network of t, on top of
-// spline couplings that see t. The labels of equivalent atoms at the end of a rotor are uniform over
-// their turns.
+// on the mean-free subspace. The orientation is uniform over rotations. The soft angles t are on
+// the circle, each by a circular spline whose network sees those before. The stiff coordinates s
+// are normal, with a full triangular matrix and with means and spreads by a network of t, on top of
+// spline couplings that see t. The labels of equivalent atoms at the end of a rotor are uniform
+// over their turns.
 //
 // The density is invariant under rotation and under those turns, and not under reflection: mirror
 // images are other molecules, to which the flow gives no weight. It covers the hands and the basins
@@ -35,8 +35,8 @@ type Internal struct {
 	Hidden  int           `json:"hidden"`  // width of the networks' two hidden layers; default 96
 	Circles int           `json:"circles"` // bins of the circular splines; default 16
 	Bins    int           `json:"bins"`    // bins of the couplings' splines; default 8
-	// Kept lists the stiff coordinates that each coupling layer keeps. Default: random halves, every
-	// second the complement of the one before.
+	// Kept lists the stiff coordinates that each coupling layer keeps. Default: random halves,
+	// every second the complement of the one before.
 	Kept [][]int `json:"kept"`
 }
 
@@ -76,22 +76,24 @@ func (c Internal) stiff() int { return c.Chart.ZMatrix.Shapes() - len(c.Chart.Ci
 // Validate implements Config.
 func (c Internal) Validate() error {
 	if len(c.Chart.ZMatrix) == 0 {
-		return fmt.Errorf("flow: the internal flow has no coordinates; it is for a molecule, whose data it must see: " +
-			"eqflow train --openmm FILE.xml --data FILE --flow internal")
+		return fmt.Errorf("flow: the internal flow has no coordinates; it is for a molecule, whose data it must " +
+			"see: eqflow train --openmm FILE.xml --data FILE --flow internal")
 	}
 	if err := c.Chart.Validate(); err != nil {
 		return err
 	}
 	c = c.WithDefaults()
 	if c.Blocks < 1 || c.Hidden < 1 || c.Circles < 2 || c.Bins < 2 || len(c.Kept) != c.Blocks {
-		return fmt.Errorf("flow: the internal flow has %d blocks with %d halves, width %d, and splines of %d and %d bins; "+
-			"give at least one block, a half for each, and two bins", c.Blocks, len(c.Kept), c.Hidden, c.Circles, c.Bins)
+		return fmt.Errorf("flow: the internal flow has %d blocks with %d halves, width %d, and splines of %d and "+
+			"%d bins; give at least one block, a half for each, and two bins",
+			c.Blocks, len(c.Kept), c.Hidden, c.Circles, c.Bins)
 	}
 	size := c.stiff()
 	for _, kept := range c.Kept {
 		if len(kept) == 0 || len(kept) >= size || kept[0] < 0 || kept[len(kept)-1] >= size ||
 			!slices.IsSorted(kept) || len(slices.Compact(slices.Clone(kept))) != len(kept) {
-			return fmt.Errorf("flow: a coupling layer keeps %v of %d coordinates; give some, but not all, ascending", kept, size)
+			return fmt.Errorf("flow: a coupling layer keeps %v of %d coordinates; give some, but not all, ascending",
+				kept, size)
 		}
 	}
 	return nil
@@ -239,8 +241,8 @@ func (b *internal) Inverse(x *Node) Image {
 	return Image{X: z, LogDet: logDet, Penalty: ZerosLike(logDet)}
 }
 
-// softInverse appends the normal numbers of the soft angles to columns. logDet [batch] is of this map.
-// One spline maps all angles, which compiles in a fraction of the time of several.
+// softInverse appends the normal numbers of the soft angles to columns. logDet [batch] is of this
+// map. One spline maps all angles, which compiles in a fraction of the time of several.
 func (b *internal) softInverse(c charted, columns []*Node) (all []*Node, logDet *Node) {
 	logDet = ReduceSum(ZerosLike(c.stiff), 1)
 	if len(c.soft) == 0 {

@@ -17,8 +17,8 @@ type charted struct {
 	stiff       *Node
 }
 
-// chart is a zmatrix.Chart in a graph. All its maps return log-determinants on the mean-free subspace
-// with the orientation's measure dα dcos β dγ.
+// chart is a zmatrix.Chart in a graph. All its maps return log-determinants on the mean-free
+// subspace with the orientation's measure dα dcos β dγ.
 type chart struct {
 	zmatrix.Chart
 	n        int
@@ -74,7 +74,8 @@ func (c chart) dihedralNumbers() (numbers []int) {
 	return numbers
 }
 
-// constantLogDet is the part of log|det ∂x/∂(orientation, soft, stiff)| that is the same everywhere.
+// constantLogDet is the part of log|det ∂x/∂(orientation, soft, stiff)| that is the same
+// everywhere.
 func (c chart) constantLogDet() float64 {
 	sum := -1.5 * math.Log(float64(c.n))
 	for _, circle := range c.Circles {
@@ -136,7 +137,8 @@ func (c chart) encode(x *Node) (out charted, logDet *Node) {
 	halfCentre := values(m, angles, func(v float64) float64 { return math.Log(math.Tan(v / 2)) })
 	stiff = append(stiff, Mul(Sub(half, constants(x, halfCentre)), constants(x, ratios(m, s, angles, math.Sin))))
 	// ln|∂x/∂s|: 3 ln r of the bonds, 2 ln sin θ of the angles.
-	total := AddScalar(Add(MulScalar(ReduceSum(logLength, 0), 3), MulScalar(ReduceSum(logSine, 0), 2)), c.constantLogDet())
+	total := Add(MulScalar(ReduceSum(logLength, 0), 3), MulScalar(ReduceSum(logSine, 0), 2))
+	total = AddScalar(total, c.constantLogDet())
 	if len(numbers) > 0 {
 		off := c.offCentre(at, numbers)
 		stiff = append(stiff, Mul(off, constants(x, values(s, numbers, func(v float64) float64 { return 2 / v }))))
@@ -160,7 +162,8 @@ func (c chart) offCentre(at vectors, numbers []int) *Node {
 	var atom, bond, ang, dihedral []int
 	for _, k := range c.dihedral {
 		r := c.ZMatrix[k]
-		atom, bond, ang, dihedral = append(atom, r.Atom), append(bond, r.Bond), append(ang, r.Angle), append(dihedral, r.Dihedral)
+		atom, bond = append(atom, r.Atom), append(bond, r.Bond)
+		ang, dihedral = append(ang, r.Angle), append(dihedral, r.Dihedral)
 	}
 	cos, sin := dihedrals(at, atom, bond, ang, dihedral)
 	mc, ms := constants(cos, values(c.Centre, numbers, math.Cos)), constants(cos, values(c.Centre, numbers, math.Sin))

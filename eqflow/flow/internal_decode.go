@@ -65,13 +65,13 @@ func (c chart) turnsOf(in charted, part func(from, to int) *Node) (cos, sin, log
 	var cosines, sines []*Node
 	var tangents *Node
 	if len(numbers) > 0 {
-		tangents = Mul(part(first, first+len(numbers)), constants(in.stiff, values(c.Spread, numbers, func(v float64) float64 {
-			return v / 2
-		})))
+		halves := values(c.Spread, numbers, func(v float64) float64 { return v / 2 })
+		tangents = Mul(part(first, first+len(numbers)), constants(in.stiff, halves))
 		square := Mul(tangents, tangents)
 		below := Reciprocal(AddScalar(square, 1))
 		along, across := Mul(OneMinus(square), below), MulScalar(Mul(tangents, below), 2)
-		mc, ms := constants(along, values(c.Centre, numbers, math.Cos)), constants(along, values(c.Centre, numbers, math.Sin))
+		mc := constants(along, values(c.Centre, numbers, math.Cos))
+		ms := constants(along, values(c.Centre, numbers, math.Sin))
 		cosines = append(cosines, Sub(Mul(along, mc), Mul(across, ms)))
 		sines = append(sines, Add(Mul(across, mc), Mul(along, ms)))
 		logSlope = Neg(ReduceSum(Log1P(square), 0))

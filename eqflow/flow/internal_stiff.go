@@ -4,8 +4,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// stiffForward maps normal numbers y [batch, stiff] to the stiff coordinates, given what the networks
-// see of the soft angles. logDet [batch] is of this map.
+// stiffForward maps normal numbers y [batch, stiff] to the stiff coordinates, given what the
+// networks see of the soft angles. logDet [batch] is of this map.
 func (b *internal) stiffForward(y, seen *Node) (s, logDet *Node) {
 	logDet = ReduceSum(ZerosLike(y), 1)
 	for k := range b.nets {

@@ -125,8 +125,8 @@ func TestInternalDensityIsOfRotationsAndTurns(t *testing.T) {
 	}
 }
 
-// At networks of zero the flow is the chart with a normal distribution of the stiff coordinates, and
-// uniform angles and orientations. The chart in plain Go gives the same density.
+// At networks of zero the flow is the chart with a normal distribution of the stiff coordinates,
+// and uniform angles and orientations. The chart in plain Go gives the same density.
 func TestInternalDensityOfPlainChart(t *testing.T) {
 	c := ethanal()
 	x := samplesOf(t, c, 5)

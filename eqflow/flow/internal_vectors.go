@@ -90,9 +90,9 @@ var (
 		-0.0076224613, 0.00943887047, 1.00167406, 2.83297682}
 )
 
-// normalQuantile is the inverse of normalCDF. Its error is that of single precision, or of two steps
-// by Newton's method where share is in double precision. Shares 0 and 1 give the ends of the range
-// that the precision resolves.
+// normalQuantile is the inverse of normalCDF. Its error is that of single precision, or of two
+// steps by Newton's method where share is in double precision. Shares 0 and 1 give the ends of the
+// range that the precision resolves.
 func normalQuantile(share *Node) *Node {
 	g, dtype := share.Graph(), share.DType()
 	double := dtype.Size() == 8

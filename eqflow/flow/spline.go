@@ -12,8 +12,9 @@ const smallestBin = 1e-2
 // steepest bounds the logarithm of a spline's slope at a knot.
 const steepest = 4
 
-// spline is a monotone rational-quadratic spline of the interval [−bound, bound] onto itself (Durkan
-// et al., arXiv:1906.04032), for each of many numbers x [...]. At raw numbers 0 it is the identity.
+// spline is a monotone rational-quadratic spline of the interval [−bound, bound] onto itself
+// (Durkan et al., arXiv:1906.04032), for each of many numbers x [...]. At raw numbers 0 it is the
+// identity.
 type spline struct {
 	bound         float64
 	left, bottom  *Node // the bins' lower ends [..., bins]
@@ -21,8 +22,8 @@ type spline struct {
 	slope, after  *Node // at the lower and the upper ends [..., bins]
 }
 
-// circular makes the spline of a circle from raw numbers [..., 3·bins]: both ends have the same slope
-// (Rezende et al., arXiv:2002.02428).
+// circular makes the spline of a circle from raw numbers [..., 3·bins]: both ends have the same
+// slope (Rezende et al., arXiv:2002.02428).
 func circular(raw *Node, bins int) spline {
 	s := newSpline(raw, bins, math.Pi)
 	axis := raw.Rank() - 1

@@ -54,6 +54,22 @@ func (z ZMatrix) AngleOf(k int) int { return len(z) + k - 3 }
 // DihedralOf is the number of row k's dihedral angle among the coordinates, for k ≥ 3.
 func (z ZMatrix) DihedralOf(k int) int { return 2*len(z) + k - 6 }
 
+// AtomsOf returns the atoms of coordinate k: two of a bond, three of an angle, four of a dihedral
+// angle.
+func (z ZMatrix) AtomsOf(k int) []int {
+	switch n := len(z); {
+	case k < n-1:
+		r := z[k+1]
+		return []int{r.Atom, r.Bond}
+	case k < 2*n-3:
+		r := z[k-n+3]
+		return []int{r.Atom, r.Bond, r.Angle}
+	default:
+		r := z[k-2*n+6]
+		return []int{r.Atom, r.Bond, r.Angle, r.Dihedral}
+	}
+}
+
 // Validate returns an error for the first row that cannot be placed.
 func (z ZMatrix) Validate() error {
 	if len(z) < fewest {

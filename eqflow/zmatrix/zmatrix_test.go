@@ -264,6 +264,29 @@ func TestPull(t *testing.T) {
 	}
 }
 
+// A ring of five with an ethyl group has every atom once, its own bonds but the one that closes the
+// ring, and two soft angles: those of the bond to the ring and of the methyl.
+func TestRuleOnARing(t *testing.T) {
+	bonds := [][2]int{{0, 1}, {1, 2}, {2, 3}, {3, 4}, {4, 0}, {0, 5}, {5, 6}, {6, 7}, {6, 8}, {6, 9}}
+	s := zmatrix.Shape{
+		Atoms: 10, Bonds: bonds, Turning: [][2]int{{0, 5}, {5, 6}}, Alike: [][]int{{7, 8, 9}},
+		Heavy: []bool{true, true, true, true, true, true, true, false, false, false},
+	}
+	z, err := zmatrix.FromShape(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range z[1:] {
+		if !slices.Contains(bonds, [2]int{r.Atom, r.Bond}) && !slices.Contains(bonds, [2]int{r.Bond, r.Atom}) {
+			t.Errorf("atom %d is placed by its distance from %d, to which it is not bonded", r.Atom, r.Bond)
+		}
+	}
+	circles := z.Circles(s)
+	if len(circles) != 2 || circles[0].Fold() != 1 || circles[1].Fold() != 3 {
+		t.Errorf("the soft coordinates are %v of\n%s", circles, z)
+	}
+}
+
 // What has no internal coordinates is refused in one line.
 func TestRefusals(t *testing.T) {
 	_, z, x := open(t)
