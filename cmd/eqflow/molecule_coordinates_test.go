@@ -59,6 +59,11 @@ func TestTrainInternal(t *testing.T) {
 		!strings.Contains(stderr, "5 soft and 55 stiff internal coordinates; equivalent atoms turn at 3 rotors") {
 		t.Fatalf("code %d, %s", code, stderr)
 	}
+	code, _, finished := runCaptured("train", "--from", folder, "--objective", "mixture", "--path-gradients",
+		"--data", data, "--backend", "go", "--steps", "2", "--batch", "4", "--out", filepath.Join(dir, "finished"))
+	if code != exitDone {
+		t.Fatalf("code %d, %s", code, finished)
+	}
 	code, stdout, stderr := runCaptured("sample", "--model", folder, "--backend", "go", "-n", "20", "--out", out)
 	if code != exitDone || !strings.Contains(stdout, "ESS") {
 		t.Fatalf("code %d, %s%s", code, stdout, stderr)

@@ -8,7 +8,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/zmatrix"
 )
 
-// curvatureStep is the displacement by which curvatures are taken, in nm of bonds and rad of angles.
+// curvatureStep is the displacement by which curvatures are taken, in nm of bonds and rad of
+// angles.
 const curvatureStep = 1e-4
 
 // Spreads returns the thermal spread of each bond, angle and dihedral angle at a configuration x

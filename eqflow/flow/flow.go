@@ -72,6 +72,18 @@ type Partial interface {
 	At(t, x *Node) (v, div *Node)
 }
 
+// Conditional is a bijection with a part that is held while the other one, given it, follows path
+// gradients. Path gradients of all coordinates at once diverge where a few soft ones carry most of
+// their norm.
+type Conditional interface {
+	Bijection
+	// PathGiven returns numbers [batch] without a meaning of their own. Their gradient by the
+	// parameters is that of u(x) + log q(x), in which only the part of x that is not held moves
+	// with the parameters, and the parameters inside log q stay fixed (Roeder et al.,
+	// arXiv:1703.09194). x are the images of z [batch, n, d], and slopes are ∇u at x.
+	PathGiven(z, slopes *Node) *Node
+}
+
 // Probed is a bijection whose log-determinants can be estimated instead of computed.
 type Probed interface {
 	Partial

@@ -195,11 +195,21 @@ func features(like *Node, soft []*Node) *Node {
 
 // Forward implements Bijection.
 func (b *internal) Forward(z *Node) Image {
-	batch, soft := z.Shape().Dimensions[0], len(b.circles)
-	y := DotProduct(Reshape(z, batch, -1), b.basis)
+	y, c, logDet := b.softForward(z)
+	var change *Node
+	c.stiff, change = b.stiffForward(y, features(y, c.soft))
+	x, decoded := b.space.decode(c)
+	logDet = Add(Add(logDet, change), decoded)
+	return Image{X: x, LogDet: logDet, Penalty: ZerosLike(logDet)}
+}
+
+// softForward maps z to the orientation and the soft angles, and returns the normal numbers y
+// [batch, stiff] of the stiff coordinates.
+func (b *internal) softForward(z *Node) (y *Node, c charted, logDet *Node) {
+	soft := len(b.circles)
+	y = DotProduct(Reshape(z, z.Shape().Dimensions[0], -1), b.basis)
 	column := func(k int) *Node { return Squeeze(SliceAxis(y, 1, AxisRange(k, k+1)), 1) }
-	var c charted
-	logDet := AddScalar(ZerosLike(column(0)), math.Log(8*math.Pi*math.Pi))
+	logDet = AddScalar(ZerosLike(column(0)), math.Log(8*math.Pi*math.Pi))
 	for k, width := range []float64{2 * math.Pi, 2, 2 * math.Pi} {
 		c.orientation[k] = MulScalar(AddScalar(normalCDF(column(k)), -0.5), width)
 		logDet = Add(logDet, logNormal(column(k)))
@@ -214,11 +224,24 @@ func (b *internal) Forward(z *Node) Image {
 		c.soft, c.turns = append(c.soft, wrapped(Add(t, shift))), append(c.turns, turns)
 		logDet = Add(Add(logDet, AddScalar(logNormal(column(3+k)), math.Log(2*math.Pi*fold))), logSlope)
 	}
-	var change *Node
-	c.stiff, change = b.stiffForward(SliceAxis(y, 1, AxisRange(3+soft)), features(y, c.soft))
+	return SliceAxis(y, 1, AxisRange(3+soft)), c, logDet
+}
+
+// PathGiven implements Conditional: the soft angles and the orientation are held.
+func (b *internal) PathGiven(z, slopes *Node) *Node {
+	y, c, _ := b.softForward(z)
+	for k, t := range c.soft {
+		c.soft[k] = StopGradient(t)
+	}
+	seen := features(y, c.soft)
+	stiff, _ := b.stiffForward(y, seen)
+	c.stiff = Identity(StopGradient(stiff)) // the gradient by a stopped node is zero
+	base, logDet := b.stiffInverse(c.stiff, seen)
 	x, decoded := b.space.decode(c)
-	logDet = Add(Add(logDet, change), decoded)
-	return Image{X: x, LogDet: logDet, Penalty: ZerosLike(logDet)}
+	logQ := Sub(Add(ReduceSum(logNormal(base), 1), logDet), decoded)
+	ratio := Add(ReduceSum(Mul(x, slopes), 1, 2), logQ)
+	slope := StopGradient(Gradient(ReduceAllSum(ratio), c.stiff)[0])
+	return ReduceSum(Mul(stiff, slope), 1)
 }
 
 // Inverse implements Bijection.

@@ -11,7 +11,8 @@
 //     the EGNN and one-hop fields, given some 100 000 configurations. Forces uses the energy's
 //     gradient at the data too.
 //   - Mixture weighs Likelihood and Energy. With Path, a few hundred steps of it remove most of the
-//     error that Matching leaves.
+//     error that Matching leaves. Of the internal flow, the energy then moves the stiff coordinates
+//     given the soft ones.
 //   - Energy needs no data: it is the reverse Kullback–Leibler divergence. It may miss modes of the
 //     target that the flow does not reach.
 //   - Annealed needs no data either: it is flow matching on the model's own samples, reweighted
@@ -28,9 +29,9 @@
 //
 // train.go has the loop over steps, and history.go what it records. optimizer.go and muon.go build
 // the update of the parameters. pathgradient.go solves the trajectories of path gradients, and
-// pathloss.go turns them into a loss. ladder.go draws and reweights the samples of Annealed and
-// EnergyMatching. modelfile.go reads and writes models, checkpoint.go and ladder_checkpoint.go the
-// state of an unfinished run.
+// pathloss.go turns them into a loss. conditional.go has the path gradients of the internal flow.
+// ladder.go draws and reweights the samples of Annealed and EnergyMatching. modelfile.go reads and
+// writes models, checkpoint.go and ladder_checkpoint.go the state of an unfinished run.
 //
 // # An objective of one's own
 //

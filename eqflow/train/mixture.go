@@ -16,7 +16,9 @@ type Mixture struct {
 	Renyi   float64  `json:"renyi,omitempty"`        // as in Likelihood
 	Share   float64  `json:"energy_share,omitempty"` // weight of Energy; default 0.5
 	Cut     float64  `json:"energy_cut,omitempty"`   // as in Energy
-	Path    bool     `json:"path,omitempty"`         // as in Energy
+	// Path is as in Energy. Of the internal flow, the energy moves the stiff coordinates given the
+	// soft ones, which learn from the data alone.
+	Path bool `json:"path,omitempty"`
 }
 
 // String implements Objective.
@@ -53,16 +55,28 @@ func (Mixture) DataFree() bool { return false }
 func (o Mixture) FollowsTrajectories(c flow.Config) bool { return o.energy().FollowsTrajectories(c) }
 
 // EnergyInGraph implements GraphObjective.
-func (o Mixture) EnergyInGraph(c flow.Config) bool { return !o.FollowsTrajectories(c) }
+func (o Mixture) EnergyInGraph(c flow.Config) bool {
+	return !o.FollowsTrajectories(c) && !o.isConditional(c)
+}
+
+// isConditional reports whether the energy's part takes path gradients of some coordinates, given
+// the others.
+func (o Mixture) isConditional(c flow.Config) bool {
+	_, ok := c.(flow.Internal)
+	return ok && o.Path
+}
 
 // Feed implements Objective.
 func (o Mixture) Feed(f *Feed, step int) (in engine.Inputs, err error) {
 	in.X, _ = f.Data(step)
 	in.Z, _ = f.PriorDraws(step)
-	if o.FollowsTrajectories(f.flow) {
+	switch {
+	case o.FollowsTrajectories(f.flow):
 		return f.trajectories(o.Cut, leg{in.X, true, 1 - o.Share}, leg{in.Z, false, o.Share})
+	case o.isConditional(f.flow):
+		err = f.conditional(&in, o.Cut)
 	}
-	return in, nil
+	return in, err
 }
 
 // Energies implements Objective.
@@ -79,6 +93,8 @@ func (o Mixture) Loss(e Ends, c flow.Config) engine.Loss {
 	switch {
 	case o.FollowsTrajectories(c):
 		return pathGradientLoss{o.String()}
+	case o.isConditional(c):
+		return conditionalLoss{loss.likelihood, o.Share}
 	case o.Path:
 		return inGraph{loss}
 	}
