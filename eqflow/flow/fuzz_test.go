@@ -9,11 +9,15 @@ import (
 
 // Whatever describes a flow in a file, it gives a flow that describes itself again, or an error.
 func FuzzSpec(f *testing.F) {
+	flows := []flow.Config{flow.Internal{Chart: ethanal()}}
 	for _, name := range flow.Names() {
 		c, err := flow.Named(name)
 		if err != nil {
 			f.Fatal(err)
 		}
+		flows = append(flows, c)
+	}
+	for _, c := range flows {
 		spec, err := flow.SpecOf(c)
 		if err != nil {
 			f.Fatal(err)

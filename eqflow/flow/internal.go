@@ -49,11 +49,18 @@ const (
 	spreadStep   = 3
 )
 
+// mostBlocks, mostHidden and mostBins bound the sizes of a flow, which a file may name.
+const (
+	mostBlocks = 1000
+	mostHidden = 100_000
+	mostBins   = 1000
+)
+
 // WithDefaults fills the zero fields in.
 func (c Internal) WithDefaults() Internal {
 	c.Blocks, c.Hidden = cmp.Or(c.Blocks, 6), cmp.Or(c.Hidden, 96)
 	c.Circles, c.Bins = cmp.Or(c.Circles, 16), cmp.Or(c.Bins, 8)
-	if c.Kept != nil || len(c.Chart.ZMatrix) == 0 {
+	if c.Kept != nil || c.Blocks > mostBlocks || c.Chart.Validate() != nil {
 		return c
 	}
 	size := c.stiff()
@@ -83,10 +90,11 @@ func (c Internal) Validate() error {
 		return err
 	}
 	c = c.WithDefaults()
-	if c.Blocks < 1 || c.Hidden < 1 || c.Circles < 2 || c.Bins < 2 || len(c.Kept) != c.Blocks {
+	if c.Blocks < 1 || c.Hidden < 1 || c.Circles < 2 || c.Bins < 2 || len(c.Kept) != c.Blocks ||
+		c.Hidden > mostHidden || max(c.Circles, c.Bins) > mostBins {
 		return fmt.Errorf("flow: the internal flow has %d blocks with %d halves, width %d, and splines of %d and "+
-			"%d bins; give at least one block, a half for each, and two bins",
-			c.Blocks, len(c.Kept), c.Hidden, c.Circles, c.Bins)
+			"%d bins; give 1 to %d blocks, a half for each, a width up to %d, and 2 to %d bins",
+			c.Blocks, len(c.Kept), c.Hidden, c.Circles, c.Bins, mostBlocks, mostHidden, mostBins)
 	}
 	size := c.stiff()
 	for _, kept := range c.Kept {

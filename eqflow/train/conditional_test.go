@@ -16,9 +16,9 @@ import (
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
-// A molecule in internal coordinates trains by likelihood and conditional path gradients. A run that
-// stops and resumes ends with the parameters of one that does not stop. Each step evaluates the
-// energy once for each draw.
+// A molecule in internal coordinates trains by likelihood and conditional path gradients. A run
+// that stops and resumes ends with the parameters of one that does not stop. Each step evaluates
+// the energy once for each draw.
 func TestConditionalPathGradientsResume(t *testing.T) {
 	const file = "../molecule/testdata/ff99sbildn-obc"
 	target, err := ensemble.Read(file+".xml", 0, molecule.Options{})

@@ -73,6 +73,10 @@ func (c Chart) Validate() error {
 				return inputErrorf("row %d stands in two soft coordinates, or has no dihedral angle", k)
 			}
 			used[k] = true
+			r, first := c.ZMatrix[k], c.ZMatrix[circle.Members[0]]
+			if k != circle.Members[0] && (r.Bond != first.Bond || r.Angle != first.Angle || r.Dihedral != first.Atom) {
+				return inputErrorf("row %d turns with row %d and is not placed by it", k, circle.Members[0])
+			}
 		}
 	}
 	if len(c.Centre) != c.ZMatrix.Shapes() || len(c.Spread) != len(c.Centre) {
