@@ -83,6 +83,9 @@ const (
 	internalSteps = 3000
 	internalBatch = 512
 	internalRate  = 1e-3
+	// internalPathAverage is for its path gradients, of which a few hundred steps help: an average
+	// over a thousand would hold on to the parameters that they start from.
+	internalPathAverage = 0.99
 )
 
 // SuitFlow fills in the zero fields for which a flow has a recipe of its own. The EGNN and one-hop
@@ -92,6 +95,9 @@ func (s Settings) SuitFlow(c flow.Config) Settings {
 	if _, ok := c.(flow.Internal); ok {
 		s.Steps, s.Batch = cmp.Or(s.Steps, internalSteps), cmp.Or(s.Batch, internalBatch)
 		s.LearningRate = cmp.Or(s.LearningRate, internalRate)
+		if o, ok := s.Objective.(Mixture); ok && o.Path {
+			s.Average = orDefault(s.Average, internalPathAverage)
+		}
 		return s
 	}
 	if !flow.TrainsByMatching(c) {
