@@ -33,7 +33,8 @@ func TestForcesWithinOtherAtomsAreTheGradient(t *testing.T) {
 		}
 		for _, e := range []Engine{plain, fast} {
 			forces := make([]float64, 3*s.Atoms())
-			if err := e.Compute(set.Batch.Slice(0, 1), Energies{Total: make([]float64, 1), Forces: forces}); err != nil {
+			out := Energies{Total: make([]float64, 1), Forces: forces}
+			if err := e.Compute(set.Batch.Slice(0, 1), out); err != nil {
 				t.Fatal(err)
 			}
 			if off := relative(forces, slopes(t, e, set.Batch.At(0))); off > 1e-6 {

@@ -47,9 +47,9 @@ INLINE vector descreen(const bounds *b, vector r, vector per_r, vector radius, v
 	return multiply_add(r - share, squares, -difference) - log;
 }
 
-// correct is what descreen leaves out: an atom around which the other does not reach has no integral.
-// Of an atom within the other, the derivative through L = radius − r counts, unless the volume of the
-// other around it does, whose derivative cancels that one.
+// correct is what descreen leaves out: an atom around which the other does not reach has no
+// integral. Of an atom within the other, the derivative through L = radius − r counts, unless the
+// volume of the other around it does, whose derivative cancels that one.
 INLINE vector correct(const bounds *b, vector value, vector r, vector rho, vector radius, int engulfed,
 	vector *slope) {
 	vector none = splat(0), depth = radius - r, per_lower = splat(1) / b->lower;
