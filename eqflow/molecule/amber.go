@@ -17,8 +17,8 @@ const (
 )
 
 // parseAmber reads an Amber topology (prmtop) of Amber 7 or later. The file holds the radii of
-// implicit solvents and not which solvent is meant: Options names it. Cutoffs and constraints belong
-// to Amber's input files, so that the System has none.
+// implicit solvents and not which solvent is meant: Options names it. Cutoffs and constraints
+// belong to Amber's input files, so that the System has none.
 func parseAmber(data []byte, o Options) (*System, error) {
 	f, err := splitAmber(data)
 	if err != nil {

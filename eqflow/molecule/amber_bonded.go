@@ -144,7 +144,8 @@ func (f *amberFile) readMaps(s *System) {
 		t := MapTorsion{Grid: index[at+5] - 1}
 		for c, v := range index[at : at+5] {
 			if v < 1 || v > f.pointers["NATOM"] {
-				f.failf("CMAP_INDEX", "term %d names the atom %d of %d; copy the file again", at/6+1, v, f.pointers["NATOM"])
+				f.failf("CMAP_INDEX", "term %d names the atom %d of %d; copy the file "+
+					"again", at/6+1, v, f.pointers["NATOM"])
 				return
 			}
 			if c < 4 {

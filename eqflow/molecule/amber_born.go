@@ -33,8 +33,8 @@ func Solvents() []string {
 	return names
 }
 
-// OpenMM's constants of Amber's solvents in CustomGBForce. GBSAOBCForce, which OpenMM takes for OBC2
-// without salt, has more digits.
+// OpenMM's constants of Amber's solvents in CustomGBForce. GBSAOBCForce, which OpenMM takes for
+// OBC2 without salt, has more digits.
 const (
 	customCoulomb = 138.935485 // kJ/mol nm/e²
 	customSurface = 28.3919551 // kJ/mol/nm²
@@ -83,12 +83,13 @@ func (f *amberFile) readRadii(s *System, b *Born) {
 	for i, r := range radii {
 		rho := r*perAngstrom - b.Offset
 		if rho <= 0 {
-			f.failf("RADII", "the radius of atom %d, %g Å, is not above the offset of %g Å; set the radii in tleap (set "+
-				"default PBradii)", i, r, b.Offset/perAngstrom)
+			f.failf("RADII", "the radius of atom %d, %g Å, is not above the offset of %g Å; set the radii in tleap "+
+				"(set default PBradii)", i, r, b.Offset/perAngstrom)
 			return
 		}
 		b.Atoms = append(b.Atoms, BornSite{
-			Charge: charges[i] / amberChargeUnit, Rho: rho, Scaled: rho * screens[i], Alpha: k[0], Beta: k[1], Gamma: k[2],
+			Charge: charges[i] / amberChargeUnit, Rho: rho, Scaled: rho * screens[i],
+			Alpha: k[0], Beta: k[1], Gamma: k[2],
 		})
 	}
 }
@@ -125,8 +126,8 @@ var otherNeckElement = neckElement{
 }
 
 // nucleicResidues are the residues of nucleic acids in Amber's files, with both ends.
-var nucleicResidues = strings.Fields("A A3 A5 ADE C C3 C5 CYT G G3 G5 GUA U U3 U5 URA THY DA DA3 DA5 DAD DC DC3 DC5 DCY " +
-	"DG DG3 DG5 DGU DT DT3 DT5")
+var nucleicResidues = strings.Fields("A A3 A5 ADE C C3 C5 CYT G G3 G5 GUA U U3 U5 URA THY DA DA3 DA5 DAD DC DC3 DC5 " +
+	"DCY DG DG3 DG5 DGU DT DT3 DT5")
 
 // setNeck gives the atoms the constants of their elements, and the solvent its tables.
 func (f *amberFile) setNeck(s *System, b *Born) {
@@ -134,8 +135,8 @@ func (f *amberFile) setNeck(s *System, b *Born) {
 	for i := range b.Atoms {
 		a := &b.Atoms[i]
 		if r := (a.Rho + b.Offset) / perAngstrom; r < 1-1e-9 || r > 2+1e-9 {
-			f.failf("RADII", "the radius of atom %d, %.4g Å, is outside the neck's table from 1 to 2 Å; set other radii in "+
-				"tleap (set default PBradii mbondi3), or give another --solvent", i, r)
+			f.failf("RADII", "the radius of atom %d, %.4g Å, is outside the neck's table from 1 to 2 Å; set other "+
+				"radii in tleap (set default PBradii mbondi3), or give another --solvent", i, r)
 			return
 		}
 		e, known := neckElements[elements[i]]
@@ -166,8 +167,8 @@ func (f *amberFile) setNeck(s *System, b *Born) {
 	}
 }
 
-// neckTable interpolates a table at pairs of radii rho + offset, linearly in both, and multiplies it
-// by a unit.
+// neckTable interpolates a table at pairs of radii rho + offset, linearly in both, and multiplies
+// it by a unit.
 func neckTable(full, rhos []float64, offset, unit float64) []float64 {
 	const first, step = 0.1, 0.005 // nm
 	type place struct {

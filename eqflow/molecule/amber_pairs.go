@@ -64,8 +64,8 @@ func (f *amberFile) readLennardJones() *lennardJones {
 	}
 	for k, v := range l.index {
 		if v > len(l.a) || v == 0 || v < -len(hydrogenA) || v != l.index[k%types*types+k/types] {
-			f.failf("NONBONDED_PARM_INDEX", "the entry %d of types %d and %d names no coefficients, or is not that of types "+
-				"%d and %d; copy the file again", v, k/types+1, k%types+1, k%types+1, k/types+1)
+			f.failf("NONBONDED_PARM_INDEX", "the entry %d of types %d and %d names no coefficients, or is not that "+
+				"of types %d and %d; copy the file again", v, k/types+1, k%types+1, k%types+1, k/types+1)
 			return l
 		}
 	}
@@ -138,8 +138,8 @@ func (f *amberFile) exclusions(n int) []excludedAtoms {
 	out := make([]excludedAtoms, n)
 	for i, count := range counts {
 		if count < 0 || count > len(list) {
-			f.failf("NUMBER_EXCLUDED_ATOMS", "atom %d excludes %d atoms, and EXCLUDED_ATOMS_LIST has %d left; copy the file "+
-				"again", i, count, len(list))
+			f.failf("NUMBER_EXCLUDED_ATOMS", "atom %d excludes %d atoms, and EXCLUDED_ATOMS_LIST has %d left; copy "+
+				"the file again", i, count, len(list))
 			return nil
 		}
 		out[i] = excludedAtoms{has: map[int]bool{}, fourteen: map[int]bool{}}
@@ -148,7 +148,8 @@ func (f *amberFile) exclusions(n int) []excludedAtoms {
 				continue
 			}
 			if j--; j <= i || j >= n || out[i].has[j] {
-				f.failf("EXCLUDED_ATOMS_LIST", "atom %d excludes the atom %d twice or out of order; copy the file again", i, j)
+				f.failf("EXCLUDED_ATOMS_LIST", "atom %d excludes the atom %d twice or out of order; copy the file "+
+					"again", i, j)
 				return nil
 			}
 			out[i].order, out[i].has[j] = append(out[i].order, j), true
@@ -156,7 +157,8 @@ func (f *amberFile) exclusions(n int) []excludedAtoms {
 		list = list[count:]
 	}
 	if len(list) > 0 {
-		f.failf("EXCLUDED_ATOMS_LIST", "holds %d atoms more than NUMBER_EXCLUDED_ATOMS counts; copy the file again", len(list))
+		f.failf("EXCLUDED_ATOMS_LIST", "holds %d atoms more than NUMBER_EXCLUDED_ATOMS counts; copy the file "+
+			"again", len(list))
 	}
 	return out
 }
@@ -192,15 +194,16 @@ func (f *amberFile) readFourteens(nb *Nonbonded, l *lennardJones, types []int, e
 			f.refuseForm(types[i], types[j])
 			epsilon = 0
 		case !excluded[i].has[j]:
-			f.failf("EXCLUDED_ATOMS_LIST", "the 1-4 pair of the atoms %d and %d is not in it; copy the file again", i, j)
+			f.failf("EXCLUDED_ATOMS_LIST", "the 1-4 pair of the atoms %d and %d is not in it; copy the file "+
+				"again", i, j)
 			return
 		case excluded[i].fourteen[j]:
-			f.failf("DIHEDRALS_WITHOUT_HYDROGEN", "or DIHEDRALS_INC_HYDROGEN: two torsions make a 1-4 pair of the atoms %d "+
-				"and %d; write the file again with tleap", i, j)
+			f.failf("DIHEDRALS_WITHOUT_HYDROGEN", "or DIHEDRALS_INC_HYDROGEN: two torsions make a 1-4 pair of the "+
+				"atoms %d and %d; write the file again with tleap", i, j)
 			return
 		case scee[t.kind] <= 0 || scnb[t.kind] <= 0:
-			f.failf("SCEE_SCALE_FACTOR", "or SCNB_SCALE_FACTOR: torsion type %d divides 1-4 energies by %g and %g; correct "+
-				"the file", t.kind+1, scee[t.kind], scnb[t.kind])
+			f.failf("SCEE_SCALE_FACTOR", "or SCNB_SCALE_FACTOR: torsion type %d divides 1-4 energies by %g and %g; "+
+				"correct the file", t.kind+1, scee[t.kind], scnb[t.kind])
 			return
 		}
 		excluded[i].fourteen[j] = true

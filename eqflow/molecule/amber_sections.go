@@ -47,7 +47,8 @@ func splitAmber(data []byte) (*amberFile, error) {
 		case strings.HasPrefix(upper, "%FLAG"):
 			name := strings.ToUpper(strings.TrimSpace(line[len("%FLAG"):]))
 			if f.sections[name] != nil || name == "" {
-				return nil, fmt.Errorf("line %d: the section %q stands twice or has no name; copy the file again", k+1, name)
+				return nil, fmt.Errorf("line %d: the section %q stands twice or has no name; copy the file "+
+					"again", k+1, name)
 			}
 			now = &amberSection{name: name}
 			f.sections[name], f.order = now, append(f.order, name)
@@ -58,8 +59,8 @@ func splitAmber(data []byte) (*amberFile, error) {
 			now.line = k + 2
 		case strings.HasPrefix(upper, "%VERSION") || strings.HasPrefix(upper, "%COMMENT"):
 		case now == nil && strings.TrimSpace(word+rest) != "":
-			return nil, fmt.Errorf("line %d: the file does not begin with %%VERSION or %%FLAG; give a topology of Amber 7 "+
-				"or later (.prmtop, .parm7), or convert an older one with ParmEd", k+1)
+			return nil, fmt.Errorf("line %d: the file does not begin with %%VERSION or %%FLAG; give a topology of "+
+				"Amber 7 or later (.prmtop, .parm7), or convert an older one with ParmEd", k+1)
 		case now != nil:
 			now.lines = append(now.lines, line)
 		}
@@ -152,8 +153,8 @@ func (f *amberFile) fields(s *amberSection) (fields []string, lines []int) {
 				s.line+k, len(text), s.format, s.perLine*s.width)
 			return nil, nil
 		case len(text)%s.width != 0:
-			f.failf(s.name, "line %d ends within a field of %%FORMAT%s; the file is cut short or its columns are shifted; "+
-				"copy it again", s.line+k, s.format)
+			f.failf(s.name, "line %d ends within a field of %%FORMAT%s; the file is cut short or its columns are "+
+				"shifted; copy it again", s.line+k, s.format)
 			return nil, nil
 		}
 		for at := 0; at < len(text); at += s.width {
@@ -166,7 +167,8 @@ func (f *amberFile) fields(s *amberSection) (fields []string, lines []int) {
 // counted reports whether a section has the right number of values.
 func (f *amberFile) counted(name string, got, want int) bool {
 	if got != want {
-		f.failf(name, "holds %d values, and %d belong there by POINTERS; the file is cut short or edited; copy it again",
+		f.failf(name, "holds %d values, and %d belong there by POINTERS; the file is cut short or edited; copy it "+
+			"again",
 			got, want)
 	}
 	return got == want

@@ -86,7 +86,8 @@ func checkAmber(t *testing.T, what string, got Energies, set dataset.Set, solven
 	for i, w := range energy {
 		off := relative(got.Forces[i*width:(i+1)*width], forces[i*width:(i+1)*width])
 		if math.Abs(got.Total[i]-w) > tolerance*max(1, math.Abs(w)) || off > tolerance {
-			t.Errorf("%s: configuration %d has %.12g kJ/mol, want %.12g; forces differ by %.1e", what, i, got.Total[i], w, off)
+			t.Errorf("%s: configuration %d has %.12g kJ/mol, want %.12g; forces differ by "+
+				"%.1e", what, i, got.Total[i], w, off)
 		}
 	}
 }
@@ -187,8 +188,8 @@ func TestAmberRefusals(t *testing.T) {
 		"locally enhanced sampling (NPARM = 1)": mode("      35      17       0       0",
 			"      35      17       0       1"),
 		"the Lennard-Jones term of the types 1 and 1": {"  7.51607703E+03", "  0.00000000E+00"},
-		"an extra point (HH31": mode("%FLAG MASS                                                                      \n"+
-			"%FORMAT(5E16.8)                                                                 \n  1.00800000E+00",
+		"an extra point (HH31": mode("%FLAG MASS                                                                     "+
+			" \n%FORMAT(5E16.8)                                                                 \n  1.00800000E+00",
 			"%FLAG MASS\n%FORMAT(5E16.8)\n  0.00000000E+00"),
 	} {
 		s, err := Parse([]byte(editedAmber(t, edits...)), Options{Solvent: "obc1"})
@@ -238,7 +239,8 @@ func TestAmberDamage(t *testing.T) {
 		{"POINTERS: holds 28 values", "POINTERS", "      10       0\n       0\n", "\n"},
 		{"the 1-4 pair of the atoms 0 and 6 is not in it", "EXCLUDED_ATOMS_LIST", "       7", "       8"},
 		{"EXCLUDED_ATOMS_LIST: atom 0 excludes the atom", "EXCLUDED_ATOMS_LIST", "       3", "       2"},
-		{"EXCLUDED_ATOMS_LIST: holds 1 atoms more", "NUMBER_EXCLUDED_ATOMS", "       1       1\n", "       1       0\n"},
+		{"EXCLUDED_ATOMS_LIST: holds 1 atoms more", "NUMBER_EXCLUDED_ATOMS", "       1       1\n", "       1       " +
+			"0\n"},
 		{"is not three times the number of an atom", "BONDS_INC_HYDROGEN", "       6", "       7"},
 		{"bond 1 names 66, which is not three times", "BONDS_INC_HYDROGEN", "       6", "      66"},
 		{"bond 1 names the atom -6", "BONDS_INC_HYDROGEN", "       6", "      -6"},
@@ -249,7 +251,8 @@ func TestAmberDamage(t *testing.T) {
 		{"NONBONDED_PARM_INDEX: the entry 3 of types 1", "NONBONDED_PARM_INDEX", "       2", "       3"},
 		{"RESIDUE_POINTER: is no ascending list", "RESIDUE_POINTER", "       1", "       2"},
 		{"RADII: the radius of atom 0, 0 Å, is not above", "RADII", "  1.20000000E+00", "  0.00000000E+00"},
-		{"DIHEDRAL_PERIODICITY: 2.5 is no whole number", "DIHEDRAL_PERIODICITY", "  2.00000000E+00", "  2.50000000E+00"},
+		{"DIHEDRAL_PERIODICITY: 2.5 is no whole number", "DIHEDRAL_PERIODICITY", "  2.00000000E+00", "  " +
+			"2.50000000E+00"},
 		{"torsion type 1 divides 1-4 energies by 0", "SCEE_SCALE_FACTOR", "  1.20000000E+00", "  0.00000000E+00"},
 		{"MASS: the mass -1.008 of atom 0", "MASS", "  1.00800000E+00", " -1.00800000E+00"},
 	} {
@@ -292,7 +295,8 @@ func TestAmberCutShort(t *testing.T) {
 
 // A file is read by its own reader, whatever its name is, and a flag for another format is said.
 func TestFormats(t *testing.T) {
-	if _, err := Read("testdata/absent.prmtop", Options{}); !errors.Is(err, ErrInput) || !errors.Is(err, os.ErrNotExist) {
+	_, err := Read("testdata/absent.prmtop", Options{})
+	if !errors.Is(err, ErrInput) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an absent file: %v", err)
 	}
 	for _, c := range []struct {

@@ -34,11 +34,12 @@
 // by their names.
 //
 // Of an Amber topology: bonds, angles, proper and improper torsions, CMAP, Lennard-Jones and
-// Coulomb pairs with their exclusions and scaled 1-4 pairs, and Lennard-Jones coefficients of single
-// pairs of types (NBFIX), which become exceptions. Options.Solvent names the solvent, for which the
-// file has radii and screens: HCT, OBC1, OBC2, GBn or GBn2, with ε = 78.5, no salt, and the surface
-// energy that OpenMM's AmberPrmtopFile adds. CHAMBER, AMOEBA, polarisable, perturbed and LES
-// topologies, boxes, caps, extra points, 10-12 and 12-6-4 potentials are refused by their names.
+// Coulomb pairs with their exclusions and scaled 1-4 pairs, and Lennard-Jones coefficients of
+// single pairs of types (NBFIX), which become exceptions. Options.Solvent names the solvent, for
+// which the file has radii and screens: HCT, OBC1, OBC2, GBn or GBn2, with ε = 78.5, no salt, and
+// the surface energy that OpenMM's AmberPrmtopFile adds. CHAMBER, AMOEBA, polarisable, perturbed
+// and LES topologies, boxes, caps, extra points, 10-12 and 12-6-4 potentials are refused by their
+// names.
 //
 // # Costs
 //

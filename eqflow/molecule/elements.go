@@ -69,9 +69,10 @@ func (s *System) Elements() []string {
 }
 
 // elementNumbers are the elements by their atomic numbers, from 1.
-var elementNumbers = strings.Fields(`H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga
-	Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu
-	Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi`)
+var elementNumbers = strings.Fields(`H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca
+	Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn
+	Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg
+	Tl Pb Bi`)
 
 // elementNumbered returns the element of an atomic number, "" if there is none.
 func elementNumbered(number int) string {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,9 +20,17 @@ const (
 	restartPerLine = 6
 )
 
+// restartEndings are the usual endings of Amber coordinate files.
+var restartEndings = []string{".inpcrd", ".rst7", ".restrt", ".rst", ".crd", ".ncrst"}
+
+// IsRestart reports whether a file's name ends as those of Amber coordinate files do.
+func IsRestart(path string) bool {
+	return slices.Contains(restartEndings, strings.ToLower(filepath.Ext(path)))
+}
+
 // ReadRestart reads the coordinates of an Amber coordinate or restart file in text (.inpcrd, .rst7,
-// .restrt) of a number of atoms, converted from angstrom to nm, as one configuration. Velocities and
-// a box after them are left out.
+// .restrt) of a number of atoms, converted from angstrom to nm, as one configuration. Velocities
+// and a box after them are left out.
 func ReadRestart(path string, atoms int) (particle.Batch, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -36,20 +46,21 @@ func ReadRestart(path string, atoms int) (particle.Batch, error) {
 func parseRestart(data []byte, atoms int) (particle.Batch, error) {
 	var none particle.Batch
 	if bytes.HasPrefix(data, []byte("CDF")) || bytes.HasPrefix(data, []byte("\x89HDF")) {
-		return none, errors.New("the file is NetCDF, which is not supported: write it as text, such as with cpptraj's " +
-			"trajout NAME.rst7 restart")
+		return none, errors.New("the file is NetCDF, which is not supported: write it as text, such as with " +
+			"cpptraj's trajout NAME.rst7 restart")
 	}
 	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
 	for len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) == "" {
 		lines = lines[:len(lines)-1]
 	}
 	if len(lines) < 3 {
-		return none, errors.New("the file is cut short: an Amber coordinate file has a title, the number of atoms, and " +
-			"coordinates; copy it again")
+		return none, errors.New("the file is cut short: an Amber coordinate file has a title, the number of atoms, " +
+			"and coordinates; copy it again")
 	}
 	words := strings.Fields(lines[1])
 	if len(words) == 0 {
-		return none, errors.New("line 2 is blank and should begin with the number of atoms; is it an Amber coordinate file?")
+		return none, errors.New("line 2 is blank and should begin with the number of atoms; is it an Amber " +
+			"coordinate file?")
 	}
 	count, err := strconv.Atoi(words[0])
 	switch {
@@ -57,7 +68,8 @@ func parseRestart(data []byte, atoms int) (particle.Batch, error) {
 		return none, fmt.Errorf("line 2 begins with %q, not with the number of atoms; is it an Amber coordinate file?",
 			shorten(words[0]))
 	case count != atoms:
-		return none, fmt.Errorf("the file has %d atoms and the system %d; give the coordinates of this system", count, atoms)
+		return none, fmt.Errorf("the file has %d atoms and the system %d; give the coordinates of this "+
+			"system", count, atoms)
 	}
 	if held := restartPerLine * (len(lines) - 2); held < 3*atoms {
 		return none, fmt.Errorf("the file ends after %d of %d coordinates; copy it again", held, 3*atoms)
@@ -77,10 +89,12 @@ func parseRestart(data []byte, atoms int) (particle.Batch, error) {
 func restartField(line string, column int) (float64, error) {
 	from, to := restartWidth*column, restartWidth*(column+1)
 	if len(strings.TrimRight(line, " ")) < to {
-		return 0, errors.New("the line ends before its six fields of twelve columns; the file is cut short; copy it again")
+		return 0, errors.New("the line ends before its six fields of twelve columns; the file is cut short; copy it " +
+			"again")
 	}
 	if len(strings.TrimRight(line, " ")) > restartWidth*restartPerLine {
-		return 0, errors.New("the line has more than six fields of twelve columns; write the file again with Amber's programs")
+		return 0, errors.New("the line has more than six fields of twelve columns; write the file again with Amber's " +
+			"programs")
 	}
 	text := strings.TrimSpace(line[from:to])
 	v, err := fortranFloat(text)
