@@ -42,10 +42,11 @@ static tangent_scratch allocate_tangent_scratch(const eqflow_egnn *f, float **at
 	ds.features = allocate(at, node), ds.received = allocate(at, node), ds.hidden = allocate(at, node);
 	ds.to = allocate(at, node), ds.from = allocate(at, node);
 	ds.first = allocate(at, row), ds.message = allocate(at, row);
-	ds.message_by_distance = allocate(at, row / 2), ds.strength_by_distance = allocate(at, edges / 2 * LANES);
+	long first = rows_in(f, 0) * LANES;
+	ds.message_by_distance = allocate(at, first * f->hidden), ds.strength_by_distance = allocate(at, first);
 	ds.strength_by_inputs = allocate(at, row);
 	if (!second_order) return ds;
-	ds.second_by_distance = allocate(at, row / 2), ds.third_by_distance = allocate(at, row / 2);
+	ds.second_by_distance = allocate(at, first * f->hidden), ds.third_by_distance = allocate(at, first * f->hidden);
 	ds.strength_by_message = allocate(at, row), ds.strength_by_first = allocate(at, row);
 	return ds;
 }
@@ -59,7 +60,7 @@ FUNCTION void weigh_rows(int rows, int h, const float *row, const float *weights
 // distance, which is the distance at the start too.
 FUNCTION void first_by_distance(const eqflow_egnn *f, const layer *w, const activations *l, scratch *s,
 	tangent_scratch *ds) {
-	int h = f->hidden, rows = f->n * (f->n - 1) / 2 * LANES;
+	int h = f->hidden, rows = rows_in(f, 0) * LANES;
 	for (long r = 0; r < rows; r++)
 		for (int c = 0; c < h; c += WIDTH) {
 			vector slope = load(l->first_slope + r * h + c);
@@ -132,7 +133,7 @@ FUNCTION void first_along(const eqflow_egnn *f, const tangent_scratch *ds, tange
 	int n = f->n;
 	FOR_EDGES(i, j, n) {
 		int e = edge(n, i, j) * LANES;
-		lanes by_distance = load_lanes(ds->strength_by_distance + row_of(n, 0, i, j) * LANES);
+		lanes by_distance = load_lanes(ds->strength_by_distance + row_of(f, 0, i, j) * LANES);
 		store_lanes(dl->strength + e, by_distance * load_lanes(dl->distance + e));
 	}
 }
@@ -158,7 +159,7 @@ FUNCTION void receive_along(const eqflow_egnn *f, int k, tangent_scratch *ds, co
 	int n = f->n, h = f->hidden;
 	memset(ds->received, 0, sizeof(float) * n * LANES * h);
 	FOR_EDGES(i, j, n) {
-		int e = edge(n, i, j), row = row_of(n, k, i, j);
+		int e = edge(n, i, j), row = row_of(f, k, i, j);
 		for (int lane = 0; lane < LANES; lane++) {
 			float *to = ds->received + ((long)i * LANES + lane) * h;
 			const float *message = (k ? ds->message : ds->message_by_distance) + ((long)row * LANES + lane) * h;
@@ -174,7 +175,7 @@ FUNCTION void move_along(const eqflow_egnn *f, int k, const activations *l, tang
 	FOR_EDGES(i, j, n) {
 		int e = edge(n, i, j);
 		lanes inverse = splat_lanes(1) / (load_lanes(l->distance + e * LANES) + splat_lanes(1));
-		lanes share = load_lanes(l->strength + row_of(n, k, i, j) * LANES) * inverse;
+		lanes share = load_lanes(l->strength + row_of(f, k, i, j) * LANES) * inverse;
 		lanes stretch = share * load_lanes(dl->distance + e * LANES);
 		lanes change = (load_lanes(dl->strength + e * LANES) - stretch) * inverse;
 		for (int c = 0; c < dim; c++) {

@@ -32,7 +32,7 @@ FUNCTION double match(EQFLOW_EGNN_CALL, const float *wanted, float share, float 
 	allocate_activations(f, &space, kept_rows(f), l);
 	scratch s = allocate_scratch(f, &space);
 	for (int from = 0; from < count; from += LANES) {
-		int here = load_block(f, from, count, x, t, &s);
+		int here = load_block(f, roles, from, count, x, t, &s);
 		forward(f, parameters, l, &s);
 		loss += residuals(f, &s, here, wanted + from * f->n * f->dim, share);
 		backward(f, parameters, transposed, l, &s, gradient, 0);
@@ -45,7 +45,7 @@ FUNCTION void pull_parameters(EQFLOW_EGNN_CALL, const float *cotangents, float *
 	allocate_activations(f, &space, kept_rows(f), l);
 	scratch s = allocate_scratch(f, &space);
 	for (int from = 0; from < count; from += LANES) {
-		int here = load_block(f, from, count, x, t, &s);
+		int here = load_block(f, roles, from, count, x, t, &s);
 		forward(f, parameters, l, &s);
 		place_cotangents(f, here, cotangents + from * f->n * f->dim, &s);
 		backward(f, parameters, transposed, l, &s, gradient, 0);
@@ -57,7 +57,7 @@ FUNCTION void pull(EQFLOW_EGNN_CALL, const float *cotangents, float *pulled) {
 	activations l[f->layers];
 	allocate_activations(f, &space, kept_rows(f), l);
 	scratch s = allocate_scratch(f, &space);
-	load_block(f, 0, count, x, t, &s);
+	load_block(f, roles, 0, count, x, t, &s);
 	forward(f, parameters, l, &s);
 	place_cotangents(f, count, cotangents, &s);
 	memcpy(s.x, s.gy, sizeof(float) * place); // for the −x in the velocity, y − x
@@ -74,7 +74,7 @@ FUNCTION void rate(EQFLOW_EGNN_CALL, int directions, const float *vectors, float
 	scratch s = allocate_scratch(f, &space);
 	tangent_scratch ds = allocate_tangent_scratch(f, &space, 0);
 	for (int k = 0; k < f->layers; k++) dl[k] = allocate_tangents(f, &space, 0);
-	load_block(f, 0, count, x, t, &s);
+	load_block(f, roles, 0, count, x, t, &s);
 	forward(f, parameters, l, &s);
 	velocities(f, &s, count, v);
 	if (!directions) return;
@@ -104,7 +104,7 @@ FUNCTION void divergence(EQFLOW_EGNN_CALL, int directions, const float *basis, f
 		clear_cotangents(f, &gl[k]);
 	}
 
-	load_block(f, 0, count, x, t, &s);
+	load_block(f, roles, 0, count, x, t, &s);
 	forward(f, parameters, l, &s);
 	layer w = layer_at(f, parameters, 0), w_last = layer_at(f, parameters, last);
 	layer t_first = layer_at(f, transposed, 0), t_last = layer_at(f, transposed, last);
