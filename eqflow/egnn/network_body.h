@@ -18,7 +18,7 @@ FUNCTION long space(const eqflow_egnn *f, int second_order) {
 	allocate_activations(f, &at, second_order ? ALL_ROWS_CURVED : ALL_ROWS, l);
 	allocate_scratch(f, &at);
 	allocate_tangent_scratch(f, &at, second_order);
-	for (int k = 0; k < f->layers; k++) allocate_tangents(f, &at, second_order);
+	for (int k = 0; k < f->layers; k++) allocate_tangents(f, &at, k, second_order);
 	if (second_order) {
 		allocate_adjoint(f, &at);
 		for (int k = 0; k < f->layers; k++) allocate_cotangents(f, &at);
@@ -73,7 +73,7 @@ FUNCTION void rate(EQFLOW_EGNN_CALL, int directions, const float *vectors, float
 	allocate_activations(f, &space, directions ? ALL_ROWS : kept_rows(f), l);
 	scratch s = allocate_scratch(f, &space);
 	tangent_scratch ds = allocate_tangent_scratch(f, &space, 0);
-	for (int k = 0; k < f->layers; k++) dl[k] = allocate_tangents(f, &space, 0);
+	for (int k = 0; k < f->layers; k++) dl[k] = allocate_tangents(f, &space, k, 0);
 	load_block(f, roles, 0, count, x, t, &s);
 	forward(f, parameters, l, &s);
 	velocities(f, &s, count, v);
@@ -82,6 +82,10 @@ FUNCTION void rate(EQFLOW_EGNN_CALL, int directions, const float *vectors, float
 	layer t_last = layer_at(f, transposed, last);
 	first_by_distance(f, &w, &l[0], &s, &ds);
 	if (last) last_by_inputs(f, &w_last, &t_last, &l[last], &s, &ds);
+	for (int k = 1; k < last; k++) {
+		layer here = layer_at(f, parameters, k), there = layer_at(f, transposed, k);
+		strength_by_message(f, &here, &there, &l[k], &s, dl[k].strength_by_message);
+	}
 	for (int k = 0; k < directions; k++) {
 		const float *u = vectors + (long)k * f->n * f->dim * LANES;
 		store_lanes(products + k * LANES, direction(f, parameters, u, l, &s, &ds, dl));
@@ -96,7 +100,7 @@ FUNCTION void divergence(EQFLOW_EGNN_CALL, int directions, const float *basis, f
 	allocate_activations(f, &space, ALL_ROWS_CURVED, l);
 	scratch s = allocate_scratch(f, &space);
 	tangent_scratch ds = allocate_tangent_scratch(f, &space, 1);
-	for (int k = 0; k < f->layers; k++) dl[k] = allocate_tangents(f, &space, 1);
+	for (int k = 0; k < f->layers; k++) dl[k] = allocate_tangents(f, &space, k, 1);
 	adjoint b = allocate_adjoint(f, &space);
 	clear_sums(f, &b);
 	for (int k = 0; k < f->layers; k++) {
