@@ -24,8 +24,8 @@ writes (openmm.XmlSerializer.serialize(system)), or from an Amber topology in th
 not supported is refused; "eqflow molecule" lists it.
 
 The configurations are x [N, n, 3] in nm, or in angstrom with --unit angstrom, of an .npz, .npy
-or .xyz. The models of a .pdb, the frames of a .dcd and Amber's .inpcrd and .rst7 (text) are in
-angstrom always. Bond lengths that speak for another unit are an error.
+or .xyz. The models of a .pdb, the frames of a .dcd and Amber's .inpcrd, .rst7, .ncrst and .nc are
+in angstrom always. Bond lengths that speak for another unit are an error.
 
 --out writes an .npz: x in nm, energy [N] and by_force [N, K] and by_group [N, G] in kJ/mol,
 forces [N, n, 3] in kJ/mol/nm. Its manifest names the forces, the groups and the units, and has

@@ -32,7 +32,7 @@ Properties its lines are a symbol or a type and the coordinates. What is taken f
 which arrays are not used, is printed.
 
 The configurations of a molecule (--openmm, --amber) may also be the models of a .pdb or the frames
-of a .dcd. Its samples are counted by their hand at every stereocentre, mirrored against
+of a .dcd or .nc. Its samples are counted by their hand at every stereocentre, mirrored against
 --structure.
 
 A collective variable is an expression:

@@ -52,7 +52,7 @@ func newMoleculeCommand() *cobra.Command {
 // addStructureFlag gives a command the flag --structure.
 func addStructureFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVar(path, "structure", "",
-		"a `file` with the names of the atoms and their places: .pdb; of an Amber topology also .inpcrd or .rst7")
+		"a `file` with the names of the atoms and their places: .pdb; of an Amber topology also .inpcrd, .rst7 or .ncrst")
 }
 
 // moleculeError marks errors of files as wrong input.

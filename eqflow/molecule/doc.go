@@ -18,8 +18,8 @@
 //     implementation of an Engine: C, one configuration to a lane of AVX2 or AVX-512, in float64 or
 //     float32. The C agrees with Go to 1e-12 in float64 and to 1e-5 in float32.
 //   - bonded.go, maps.go, nonbonded.go, born.go: the terms of the energy, each with its forces.
-//   - structure.go, pdb.go, dcd.go, restart.go: Structure, ReadPDB, ReadDCD and ReadRestart, names
-//     and coordinates. System.Attach checks that a structure is of the system.
+//   - structure.go, pdb.go, dcd.go, restart.go, netcdf.go: Structure, ReadPDB, ReadDCD and
+//     ReadRestart, names and coordinates. System.Attach checks that a structure is of the system.
 //   - topology.go, graph.go, elements.go: System.Topology, the rings, rotors, stereocentres and
 //     equivalent atoms.
 //

@@ -65,15 +65,18 @@ func FuzzParseAmber(f *testing.F) {
 	})
 }
 
-// Whatever an Amber coordinate file holds, reading ends with one whole configuration or an error.
+// Whatever an Amber coordinate file holds, reading ends with whole
+// configurations or an error.
 func FuzzParseRestart(f *testing.F) {
 	f.Add([]byte(text(f, "amber-ff96.inpcrd")), 22)
 	f.Add([]byte(restart(2, 12)), 2)
+	f.Add([]byte(text(f, "amber-ff96.ncrst")), 22)
+	f.Add([]byte(text(f, "amber-ff96.nc")), 22)
 	f.Fuzz(func(t *testing.T, content []byte, n int) {
 		if n < 1 {
 			return
 		}
-		if x, err := parseRestart(content, n); err == nil && (x.Len() != 1 || x.N != n) {
+		if x, err := parseRestart(content, n); err == nil && (x.Len() == 0 || x.N != n || len(x.X) > len(content)) {
 			t.Errorf("%d configurations of %d atoms", x.Len(), x.N)
 		}
 	})

@@ -20,17 +20,20 @@ const (
 	restartPerLine = 6
 )
 
+// farthest bounds coordinates, in angstrom. What lies farther is damage.
+const farthest = 1e8
+
 // restartEndings are the usual endings of Amber coordinate files.
-var restartEndings = []string{".inpcrd", ".rst7", ".restrt", ".rst", ".crd", ".ncrst"}
+var restartEndings = []string{".inpcrd", ".rst7", ".restrt", ".rst", ".crd", ".ncrst", ".nc"}
 
 // IsRestart reports whether a file's name ends as those of Amber coordinate files do.
 func IsRestart(path string) bool {
 	return slices.Contains(restartEndings, strings.ToLower(filepath.Ext(path)))
 }
 
-// ReadRestart reads the coordinates of an Amber coordinate or restart file in text (.inpcrd, .rst7,
-// .restrt) of a number of atoms, converted from angstrom to nm, as one configuration. Velocities
-// and a box after them are left out.
+// ReadRestart reads the coordinates of an Amber coordinate or restart file (.inpcrd, .rst7, .ncrst),
+// in text or NetCDF, or of a NetCDF trajectory (.nc), of a number of atoms, converted from angstrom
+// to nm. Velocities and boxes are left out.
 func ReadRestart(path string, atoms int) (particle.Batch, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -45,9 +48,12 @@ func ReadRestart(path string, atoms int) (particle.Batch, error) {
 
 func parseRestart(data []byte, atoms int) (particle.Batch, error) {
 	var none particle.Batch
-	if bytes.HasPrefix(data, []byte("CDF")) || bytes.HasPrefix(data, []byte("\x89HDF")) {
-		return none, errors.New("the file is NetCDF, which is not supported: write it as text, such as with " +
-			"cpptraj's trajout NAME.rst7 restart")
+	switch {
+	case bytes.HasPrefix(data, []byte("CDF")):
+		return parseNetCDF(data, atoms)
+	case bytes.HasPrefix(data, []byte("\x89HDF")):
+		return none, errors.New("the file is NetCDF-4 (HDF5), which is not supported: convert it with nccopy -k " +
+			"classic, or write it as text with cpptraj")
 	}
 	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
 	for len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) == "" {
@@ -101,7 +107,7 @@ func restartField(line string, column int) (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q %w; write the file again with Amber's programs", text, err)
 	}
-	if math.Abs(v) > 1e8 {
+	if math.Abs(v) > farthest {
 		return 0, fmt.Errorf("%q is no coordinate in angstrom; copy the file again", text)
 	}
 	return v, nil

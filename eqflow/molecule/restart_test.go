@@ -44,11 +44,54 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// The NetCDF files of cpptraj hold the coordinates of the text, in float64 and, in a trajectory of
+// two frames, in float32. Cut short anywhere, or of another molecule, they are an error.
+func TestNetCDF(t *testing.T) {
+	want, err := ReadRestart("testdata/amber-ff96.inpcrd", 22)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		frames    int
+		tolerance float64 // nm
+	}{"amber-ff96.ncrst": {1, 1e-8}, "amber-ff96.nc": {2, 1e-7}} {
+		x, err := ReadRestart("testdata/"+name, 22)
+		if err != nil || x.Len() != c.frames {
+			t.Fatalf("%s: %v, %d frames", name, err, x.Len())
+		}
+		for k, v := range x.X {
+			if w := want.X[k%len(want.X)]; math.Abs(v-w) > c.tolerance {
+				t.Errorf("%s: coordinate %d is %g, want %g", name, k, v, w)
+			}
+		}
+		whole := text(t, name)
+		for at := range whole {
+			if _, err := parseRestart([]byte(whole[:at]), 22); err == nil {
+				t.Errorf("%s is read after a cut at %d of %d bytes", name, at, len(whole))
+			}
+		}
+		for want, content := range map[string]string{
+			"has 22 atoms and the system 23": whole,
+			"not in angstrom":                strings.Replace(whole, "angstrom", "nanomete", 1),
+			"has no coordinates":             strings.Replace(whole, "coordinates", "coordinatez", 1),
+		} {
+			atoms := 22
+			if content == whole {
+				atoms = 23
+			}
+			if _, err := parseRestart([]byte(content), atoms); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q: %v", name, want, err)
+			}
+		}
+	}
+}
+
 // A damaged coordinate file, or one of another molecule, is an error in one line.
 func TestRestartDamage(t *testing.T) {
 	whole := restart(4, 12)
 	for want, content := range map[string]string{
-		"the file is NetCDF":               "CDF\x02...",
+		"not of the classic format":        "CDF\x05...",
+		"is NetCDF-4 (HDF5)":               "\x89HDF\r\n",
 		"the file is cut short":            "title\n",
 		"not with the number of atoms":     strings.Replace(whole, "     4 ", "  four ", 1),
 		"line 2 is blank":                  "title\n\n 1.0\n",

@@ -92,10 +92,19 @@ def write(name, solvents):
     np.savez_compressed(name + ".npz", **arrays)
 
 
+def binary():
+    """Writes the coordinates as a NetCDF restart and, twice, as a NetCDF trajectory with cpptraj."""
+    with open("cpptraj.in", "w", encoding="utf-8") as file:
+        file.write("parm amber-ff96.prmtop\ntrajin amber-ff96.inpcrd\ntrajin amber-ff96.inpcrd\n"
+                   "trajout amber-ff96.ncrst restartnc onlyframes 1\ntrajout amber-ff96.nc netcdf\nrun\n")
+    subprocess.run(["cpptraj", "-i", "cpptraj.in"], check=True)
+
+
 def main():
     for name, (field, radii, sequence, solvents) in SYSTEMS.items():
         leap(name, field, radii, sequence)
         write(name, solvents)
+    binary()
     modified = parmed.load_file("amber-ff96.prmtop")
     parmed.tools.changeLJPair(modified, "@%O", "@%HC", 2.9, 0.05).execute()
     modified.save("amber-nbfix.prmtop", overwrite=True)
