@@ -66,10 +66,12 @@ func TestEnergyOfAmber(t *testing.T) {
 	}
 	var settings energySettings
 	if err := json.Unmarshal(set.Manifest.Settings, &settings); err != nil || len(settings.SHA256) != 64 ||
-		settings.File != "amber-ff96.prmtop" || settings.Solvent != "OBC1" || !strings.HasPrefix(settings.Writer, "Amber") {
+		settings.File != "amber-ff96.prmtop" || settings.Solvent != "OBC1" ||
+		!strings.HasPrefix(settings.Writer, "Amber") {
 		t.Errorf("%v, %+v", err, settings)
 	}
-	code, stdout, _ = runCaptured(append([]string{"energy", moleculeFile("amber-ff96.inpcrd"), "--json"}, amber()...)...)
+	start := moleculeFile("amber-ff96.ncrst")
+	code, stdout, _ = runCaptured(append([]string{"energy", start, "--json"}, amber()...)...)
 	var s energySummary
 	if err := json.Unmarshal([]byte(stdout), &s); err != nil || code != exitDone || s.N != 1 {
 		t.Errorf("a coordinate file: code %d, %v, %s", code, err, stdout)
@@ -82,7 +84,8 @@ func TestSampleAmber(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "x.npz")
 	code, stdout, stderr := runCaptured(append([]string{"mcmc", "-n", "8", "--chains", "2", "--burn", "2", "--thin", "1",
 		"--out", out}, amber("--structure", moleculeFile("amber-ff96.inpcrd"))...)...)
-	if code != exitDone || !strings.Contains(stdout, "solvent OBC1; 300 K") || !strings.Contains(stdout, `topology "ACE"`) {
+	if code != exitDone || !strings.Contains(stdout, "solvent OBC1; 300 K") ||
+		!strings.Contains(stdout, `topology "ACE"`) {
 		t.Fatalf("code %d, %s, %s", code, stdout, stderr)
 	}
 	code, stdout, stderr = runCaptured("measure", out, "--data", out, "--json")
@@ -128,7 +131,7 @@ func TestAmberWrongInput(t *testing.T) {
 		"the molecule is missing; give it by --openmm": {"energy", x},
 		"leave --solvent out":                          {"molecule", moleculeFile("small.xml"), "--solvent", "hct"},
 		`the solvent "water" is unknown`:               {"molecule", topology, "--solvent", "water"},
-		"--solvent hct belongs to an Amber topology":   {"mcmc", "--system", "dw4", "--solvent", "hct", "--out", "x.npz"},
+		"--solvent hct belongs to an Amber":            {"mcmc", "--system", "dw4", "--solvent", "hct", "--out", "x.npz"},
 		"other.rst7: the file has 23 atoms and the":    {"energy", "--amber", topology, other},
 		"has 23 atoms and the system 22":               {"molecule", topology, "--structure", other},
 		"no names of atoms": {"molecule", moleculeFile("ff99sbildn-obc.xml"), "--structure",

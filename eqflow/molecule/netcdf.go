@@ -119,8 +119,8 @@ func (n *netCDF) variable() {
 // header reads the header of a file.
 func (n *netCDF) header() error {
 	if len(n.data) < 4 || n.data[3] != 1 && n.data[3] != 2 {
-		return errors.New("the NetCDF file is not of the classic format; convert it with nccopy -k classic, or write it " +
-			"as text with cpptraj")
+		return errors.New("the NetCDF file is not of the classic format; convert it with nccopy -k classic, or write " +
+			"it as text with cpptraj")
 	}
 	n.wide, n.at = n.data[3] == 2, 4
 	n.records = n.number()
@@ -157,8 +157,8 @@ func (n *netCDF) coordinates(atoms int) (particle.Batch, error) {
 	}
 	switch {
 	case len(shape) != 2 || n.dims[shape[1]].size != 3 || v.kind != netCDFFloat && v.kind != netCDFDouble:
-		return none, errors.New("the coordinates of the NetCDF file are not those of atoms in three dimensions; give an " +
-			"Amber restart or trajectory")
+		return none, errors.New("the coordinates of the NetCDF file are not those of atoms in three dimensions; give " +
+			"an Amber restart or trajectory")
 	case n.dims[shape[0]].size != atoms:
 		return none, fmt.Errorf("the file has %d atoms and the system %d; give the coordinates of this system",
 			n.dims[shape[0]].size, atoms)
@@ -190,7 +190,8 @@ func (n *netCDF) read(v netCDFVariable, frames, stride, atoms int) (particle.Bat
 				value = math.Float64frombits(binary.BigEndian.Uint64(frame[size*k:]))
 			}
 			if math.IsNaN(value) || math.Abs(value) > farthest {
-				return particle.Batch{}, fmt.Errorf("coordinate %d of frame %d is %g, no coordinate in angstrom; copy the "+
+				return particle.Batch{}, fmt.Errorf("coordinate %d of frame %d is %g, no coordinate in angstrom; "+
+					"copy the "+
 					"file again", k, m, value)
 			}
 			x.At(m)[k] = value * perAngstrom

@@ -32,8 +32,8 @@ func IsRestart(path string) bool {
 }
 
 // ReadRestart reads the coordinates of an Amber coordinate or restart file (.inpcrd, .rst7, .ncrst),
-// in text or NetCDF, or of a NetCDF trajectory (.nc), of a number of atoms, converted from angstrom
-// to nm. Velocities and boxes are left out.
+// in text or NetCDF, or of a NetCDF trajectory (.nc), of a number of atoms, and converts them from
+// angstrom to nm. Velocities and boxes are left out.
 func ReadRestart(path string, atoms int) (particle.Batch, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
