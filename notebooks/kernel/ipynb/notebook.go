@@ -46,14 +46,26 @@ type Cell struct {
 	fields map[string]any
 }
 
+// languageVersion is the version of Go that go.mod demands, without a patch. The version of the
+// machine's Go would change notebooks that are opened on another machine.
+const languageVersion = "1.26"
+
+// LanguageInfo returns what the kernel says about its language, and what the notebooks say in their
+// metadata. Jupyter writes the kernel's words into a notebook that it opens. As long as both are
+// equal, opening a notebook does not change it.
+func LanguageInfo() map[string]any {
+	return map[string]any{
+		"codemirror_mode": "go", "file_extension": ".go", "mimetype": "text/x-go", "name": "go",
+		"pygments_lexer": "go", "version": languageVersion,
+	}
+}
+
 // New returns an empty notebook for the GoNB kernel.
 func New() *Notebook {
 	return &Notebook{fields: map[string]any{
 		"metadata": map[string]any{
-			"kernelspec": map[string]any{"display_name": SpecTitle, "language": "go", "name": SpecName},
-			"language_info": map[string]any{
-				"file_extension": ".go", "mimetype": "text/x-go", "name": "go", "codemirror_mode": "go",
-			},
+			"kernelspec":    map[string]any{"display_name": SpecTitle, "language": "go", "name": SpecName},
+			"language_info": LanguageInfo(),
 		},
 		"nbformat":       json.Number("4"),
 		"nbformat_minor": json.Number("5"),

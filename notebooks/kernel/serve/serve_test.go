@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
 )
 
 // A served kernel answers as the protocol demands. Its cells need no set-up: eqflow's packages are
@@ -84,8 +86,7 @@ func testMagicsInCells(t *testing.T, k *served) {
 
 func testQuestions(t *testing.T, k *served) {
 	info := k.ask(t, "kernel_info_request", map[string]any{})
-	language, _ := info["language_info"].(map[string]any)
-	if info["implementation"] != "eqflow" || language["pygments_lexer"] != "go" || language["file_extension"] != ".go" {
+	if info["implementation"] != "eqflow" || !reflect.DeepEqual(info["language_info"], ipynb.LanguageInfo()) {
 		t.Errorf("kernel_info is %v", info)
 	}
 	for line, want := range map[string]string{
