@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/internal/atomic"
-	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
 // The kernel's names: SpecName in Jupyter's folders, SpecTitle in Jupyter's menus.
@@ -24,12 +23,11 @@ const (
 	SpecTitle = "eqflow (Go)"
 )
 
-// SetupCell is the first cell of each notebook of a clone. It points the cells' module at the clone
-// around the notebook, so that cells compile against the clone without network. The cell runs alike
-// here and in a plain GoNB kernel: GoNB sets GONB_DIR to the notebook's folder, and runs a line
-// marked !* in the folder of the cells' go.mod.
-const SetupCell = `!*root=$(dirname "$(go -C "$GONB_DIR" env GOMOD)") && cp "$root/go.mod" "$root/go.sum" . && \
-  go mod edit -module=notebook -replace=` + gonb.Module + `="$root" -require=` + gonb.Module + `@v0.0.0
+// SetupCell is the first cell of each notebook of a clone. It runs setup.sh beside the notebook,
+// which points the cells' module at the clone, so that cells compile against the clone without
+// network. The cell runs alike here and in a plain GoNB kernel: GoNB sets GONB_DIR to the notebook's
+// folder, and runs a line marked !* in the folder of the cells' go.mod.
+const SetupCell = `!*sh "$GONB_DIR/setup.sh"
 %noautoget`
 
 // Notebook is a Jupyter notebook in nbformat 4.
