@@ -85,6 +85,10 @@ func userData() (string, error) {
 	return filepath.Join(home, ".local", "share", "jupyter"), nil
 }
 
+// ErrPlace is the error for a place that cannot be written. What to do depends on the command: not
+// every command lets its user choose the place.
+var ErrPlace = errors.New("cannot write the kernelspec")
+
 // Install writes the kernelspec, in the place of an earlier one, and returns its folder.
 func (i Installation) Install() (string, error) {
 	folder, err := SpecFolder(i.Prefix)
@@ -97,13 +101,11 @@ func (i Installation) Install() (string, error) {
 	}
 	parent := filepath.Dir(folder)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return "", fmt.Errorf("kernel: cannot make the kernelspec's folder: %w; "+
-			"choose another place with --user or --prefix", err)
+		return "", fmt.Errorf("kernel: %w: %w", ErrPlace, err)
 	}
 	part, err := os.MkdirTemp(parent, "."+ipynb.SpecName+"-")
 	if err != nil {
-		return "", fmt.Errorf("kernel: cannot write the kernelspec: %w; "+
-			"choose another place with --user or --prefix", err)
+		return "", fmt.Errorf("kernel: %w: %w", ErrPlace, err)
 	}
 	defer os.RemoveAll(part)
 	pictures, err := fs.Sub(logos, "logo")
