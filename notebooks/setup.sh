@@ -1,6 +1,6 @@
 #!/bin/sh
-# Points the module of a notebook's cells at the clone around the notebook, so that the cells compile
-# against the clone without network. The first cell of each notebook runs this script in the folder
+# Points the module of a notebook's cells at the clone around the notebook, so that the cells
+# compile against the clone without network. The first cell of each notebook runs this script in the folder
 # of the cells' go.mod; GONB_DIR is the notebook's folder. Outside a clone the kernel "eqflow (Go)"
 # names its own code, and stock GoNB has none.
 set -eu

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -68,6 +69,17 @@ func TestEnvironmentDropsTheShellsSettings(t *testing.T) {
 	}
 	if toolchain, set := values(Environment([]string{"GOENV=off", "GOTOOLCHAIN=go1.20"}))["GOTOOLCHAIN"]; set {
 		t.Errorf("GOTOOLCHAIN is %q", toolchain)
+	}
+}
+
+// Flags that would change what is built are ignored, the others are not called so.
+func TestIgnoredFlags(t *testing.T) {
+	got := Ignored("-mod=vendor -buildvcs=false --p=2 -race -modcacherw")
+	if want := []string{"-mod=vendor", "-race"}; !slices.Equal(got, want) {
+		t.Errorf("ignored are %q, want %q", got, want)
+	}
+	if got := Setting([]string{"GOFLAGS=-race", "GOENV=/nosuch"}, "GOFLAGS"); got != "-race" {
+		t.Errorf("the setting is %q", got)
 	}
 }
 

@@ -25,8 +25,8 @@ const (
 
 // SetupCell is the first cell of each notebook of a clone. It runs setup.sh beside the notebook,
 // which points the cells' module at the clone, so that cells compile against the clone without
-// network. The cell runs alike here and in a plain GoNB kernel: GoNB sets GONB_DIR to the notebook's
-// folder, and runs a line marked !* in the folder of the cells' go.mod.
+// network. The cell runs alike here and in a plain GoNB kernel: GoNB sets GONB_DIR to the folder of
+// the notebook, and runs a line marked !* in the folder of the cells' go.mod.
 const SetupCell = `!*sh "$GONB_DIR/setup.sh"
 %noautoget`
 

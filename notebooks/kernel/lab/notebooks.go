@@ -43,8 +43,8 @@ func isCode(folder string) bool {
 }
 
 // CopyNotebooks copies the notebooks of one folder, and what they need beside them, to another
-// folder, which it makes if it does not exist. Files that are there stay as they are. It returns the
-// paths of the new notebooks.
+// folder, which it makes if it does not exist. Files that are there stay as they are. It returns
+// the paths of the new notebooks.
 func CopyNotebooks(from, to string) (written []string, err error) {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return nil, fmt.Errorf("lab: cannot make a folder for the notebooks: %w; name another one with --dir", err)
