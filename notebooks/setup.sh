@@ -1,8 +1,8 @@
 #!/bin/sh
 # Points the module of a notebook's cells at the clone around the notebook, so that the cells
-# compile against the clone without network. The first cell of each notebook runs this script in the folder
-# of the cells' go.mod; GONB_DIR is the notebook's folder. Outside a clone the kernel "eqflow (Go)"
-# names its own code, and stock GoNB has none.
+# compile against the clone without network. The first cell of each notebook runs this script in the
+# folder of the cells' go.mod; GONB_DIR is the notebook's folder. Outside a clone the kernel
+# "eqflow (Go)" names its own code, and stock GoNB has none.
 set -eu
 module=github.com/eqflow/gonb-eqflow
 root=$(dirname "$(go -C "$GONB_DIR" env GOMOD)")
