@@ -37,8 +37,8 @@ func examineCgo(ctx context.Context, p *patient) finding {
 	}
 	path, err := exec.LookPath(compiler)
 	if err != nil {
-		return finding{"cgo", isOff, fmt.Sprintf("there is no C compiler %q: no XLA, and no value lives between cells", compiler),
-			"apt-get install gcc, or set CC to a C compiler (go env -w CC=…)"}
+		says := fmt.Sprintf("there is no C compiler %q: no XLA, and no value lives between cells", compiler)
+		return finding{"cgo", isOff, says, "apt-get install gcc, or set CC to a C compiler (go env -w CC=…)"}
 	}
 	return fine("cgo", "by %s", path)
 }
@@ -118,7 +118,8 @@ func examineXLA(context.Context, *patient) finding {
 	}
 	defer opened.Close()
 	if !opened.IsXLA() {
-		return finding{"XLA", isOff, "none; the Go backend computes, slower by an order of magnitude: " + opened.String(), mend}
+		says := "none; the Go backend computes, slower by an order of magnitude: " + opened.String()
+		return finding{"XLA", isOff, says, mend}
 	}
 	return fine("XLA", "%s", opened)
 }
@@ -170,7 +171,8 @@ func examineCell(ctx context.Context, p *patient) finding {
 func examineGopls(context.Context, *patient) finding {
 	path := gonb.FindGopls()
 	if path == "" {
-		return finding{"gopls", isNote, "none, so cells do not complete Go", "go install golang.org/x/tools/gopls@latest"}
+		const mend = "go install golang.org/x/tools/gopls@latest"
+		return finding{"gopls", isNote, "none, so cells do not complete Go", mend}
 	}
 	return fine("gopls", "%s", path)
 }

@@ -56,7 +56,8 @@ func TestDoctorFindsWhatIsOff(t *testing.T) {
 		"a cell":  {State: isOff, Says: "no kernel to try"},
 	} {
 		got := found[part]
-		if got.State != want.State || !strings.Contains(got.Says, want.Says) || !strings.HasPrefix(got.Mend, want.Mend) {
+		if got.State != want.State || !strings.Contains(got.Says, want.Says) ||
+			!strings.HasPrefix(got.Mend, want.Mend) {
 			t.Errorf("%s: %+v, want %+v", part, got, want)
 		}
 	}

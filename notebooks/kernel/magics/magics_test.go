@@ -108,19 +108,20 @@ func TestModels(t *testing.T) {
 	}
 }
 
-// clean lists the cache, removes it with --yes, and leaves the parts that a kernel runs on.
+// clean lists the cache, removes it with --yes, and leaves the parts that a kernel runs on and
+// XLA's plugin.
 func TestClean(t *testing.T) {
 	cache := t.TempDir()
-	for _, name := range []string{"pjrt", "bin", "gonb-v1-abc"} {
+	for _, name := range []string{"bench", "pjrt", "bin", "gonb-v1-abc", "live-1", "lab", "build"} {
 		if err := os.MkdirAll(filepath.Join(cache, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(cache, "pjrt", "plugin.so"), make([]byte, 2_000_000), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(cache, "bench", "numbers"), make([]byte, 2_000_000), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	text, err := run(t, cache, "clean")
-	if err != nil || !contains(text, "2.0 MB  pjrt") || contains(text, "bin") {
+	if err != nil || !contains(text, "2.0 MB  bench") || contains(text, "bin") || contains(text, " pjrt") {
 		t.Errorf("clean prints %q, %v", text, err)
 	}
 	if _, err := run(t, cache, "clean", "--all"); err == nil {
@@ -130,7 +131,7 @@ func TestClean(t *testing.T) {
 		t.Error(err)
 	}
 	left, err := os.ReadDir(cache)
-	if err != nil || len(left) != 2 {
+	if err != nil || len(left) != 6 || left[0].Name() != "bin" {
 		t.Errorf("left %v, %v", left, err)
 	}
 }

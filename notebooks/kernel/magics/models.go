@@ -99,6 +99,7 @@ func showFigure(out *serve.Output, name string, f figure.Figure) error {
 	if err != nil {
 		return err
 	}
-	out.Show(map[string]any{"image/png": base64.StdEncoding.EncodeToString(png), "text/plain": name})
+	width, height := f.Size()
+	out.Picture(base64.StdEncoding.EncodeToString(png), name, width, height)
 	return nil
 }

@@ -98,6 +98,16 @@ func testQuestions(t *testing.T, k *served) {
 			t.Errorf("completions of %q are %v, want %s", line, got["matches"], want)
 		}
 	}
+	for line, want := range map[string]string{
+		"x := 1\n%eqflow gre": "Magics of the eqflow kernel", "%eqflow greet m\ny": "  %eqflow greet",
+	} {
+		got := k.ask(t, "inspect_request", map[string]any{"code": line, "cursor_pos": strings.Index(line, "%") + 4})
+		data, _ := got["data"].(map[string]any)
+		help, _ := data["text/plain"].(string)
+		if got["found"] != true || len(data) != 1 || !strings.HasPrefix(help, want) {
+			t.Errorf("inspecting %q gives %v, want %q", line, got, want)
+		}
+	}
 	got := k.ask(t, "is_complete_request", map[string]any{"code": "func f() {"})
 	if got["status"] != "incomplete" {
 		t.Errorf("is_complete is %v", got)
