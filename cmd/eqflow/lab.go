@@ -26,7 +26,8 @@ stops JupyterLab and its kernels.
 In a clone it opens the clone's notebooks. The file browser leaves out the folders of Go code. The
 notebooks that are as they were committed are signed, so that their films have buttons at once.
 Elsewhere it opens the present folder, and copies the notebooks to ` + copiesFolder + ` in that folder.
-Copies that are there already stay as they are. With --dir it opens another folder, and copies nothing.`
+Copies that are there already stay as they are. With --dir it opens another folder, and copies
+nothing.`
 
 // copiesFolder is where lab copies the notebooks to if it runs outside a clone.
 const copiesFolder = "eqflow-notebooks"

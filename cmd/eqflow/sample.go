@@ -207,6 +207,7 @@ type sampled struct {
 	File        string  `json:"file"`
 	N           int     `json:"n"`
 	ESS         float64 `json:"ess"` // as a share of n
+	ESSError    float64 `json:"ess_error"`
 	LogZ        float64 `json:"log_z"`
 	LogZError   float64 `json:"log_z_error"`
 	Energy      float64 `json:"energy"` // reweighted mean, kT
@@ -222,10 +223,10 @@ type sampled struct {
 // show prints the summary of samples that took the given time.
 func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Samples, seconds float64) error {
 	z, u := stats.LogZ(s.LogWeight, stats.Bootstrap{}), stats.Mean(s.Energy, s.LogWeight, stats.Bootstrap{})
+	ess := stats.ESS(s.LogWeight)
 	summary := sampled{
 		System: model.Target.Name(), Description: target.DescriptionOf(model.Target), Shard: o.shard, File: o.out,
-		N:    s.X.Len(),
-		ESS:  stats.KishESS(s.LogWeight) / float64(s.X.Len()),
+		N: s.X.Len(), ESS: ess.Value, ESSError: ess.Error,
 		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error,
 		Engine: model.ComputedBy().String(), Seconds: seconds, Method: model.Divergence().Method(),
 	}
@@ -241,7 +242,7 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, s density.Sampl
 	showDescription(out, "molecule ", summary.Description)
 	fmt.Fprintf(out, "density  %s\n", noise.Describe(summary.Method))
 	fmt.Fprintf(out, "computed by %s\n", summary.Engine)
-	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*summary.ESS)
+	fmt.Fprintf(out, "ESS      %s\n", ess.Percent())
 	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", z.Value, z.Error)
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", u.Value, u.Error)
 	showChirality(out, "chirality ", summary.Chirality)

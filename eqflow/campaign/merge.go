@@ -148,6 +148,7 @@ type Summary struct {
 	N           int     `json:"n"`
 	Seed        uint64  `json:"seed"`
 	ESS         float64 `json:"ess"` // as a share of n
+	ESSError    float64 `json:"ess_error"`
 	LogZ        float64 `json:"log_z"`
 	LogZError   float64 `json:"log_z_error"`
 	Energy      float64 `json:"energy"` // reweighted mean, kT
@@ -161,10 +162,11 @@ type Summary struct {
 // Summary returns estimates from the samples.
 func (w *Whole) Summary() Summary {
 	u, logW, boot := w.numbers["u"], w.numbers["log_w"], stats.Bootstrap{}
+	ess := stats.ESS(logW)
 	z, mean, edges := stats.LogZ(logW, boot), stats.Mean(u, logW, boot), histogramEdges(u, logW)
 	return Summary{
 		System: w.Target.Name(), Shards: w.Of, N: w.Total, Seed: w.Seed,
-		ESS:  stats.KishESS(logW) / float64(w.Total),
+		ESS: ess.Value, ESSError: ess.Error,
 		LogZ: z.Value, LogZError: z.Error, Energy: mean.Value, EnergyError: mean.Error,
 		Energies: Histogram{edges, stats.Histogram(u, logW, edges, boot)},
 		Method:   w.Method, Noise: density.NoiseOf(w.numbers["log_q_error"], logW),

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sort"
+	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
@@ -28,6 +30,24 @@ func (s Samples) Configurations() particle.Batch { return s.X }
 
 // Energies returns the reduced energies and the log-weights of the samples.
 func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
+
+// String says what the samples are, and the estimates from their weights.
+func (s Samples) String() string {
+	if s.X.Len() == 0 {
+		return "no samples"
+	}
+	boot := stats.Bootstrap{}
+	lines := []string{fmt.Sprintf("%d samples of %d particles in %d dimensions", s.X.Len(), s.X.N, s.X.D)}
+	if len(s.LogWeight) == s.X.Len() {
+		lines = append(lines, "ESS     "+stats.ESS(s.LogWeight).Percent(),
+			"log Z   "+stats.LogZ(s.LogWeight, boot).String())
+	}
+	if len(s.Energy) == s.X.Len() {
+		lines = append(lines, fmt.Sprintf("energy  %s kT, reweighted; %s kT as drawn",
+			stats.Mean(s.Energy, s.LogWeight, boot), stats.Mean(s.Energy, nil, boot)))
+	}
+	return strings.Join(lines, "\n")
+}
 
 // Draw draws n images of the prior. The same seed gives the same draws. The flow is solved in the
 // given number of steps (0: as trained).

@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
 // BarSeries is a series of bars of one colour, one bar per label. Where a value is NaN, the text
@@ -166,11 +168,8 @@ func (s BarSeries) annotate(
 	centred(c, txt, vg.Point{X: center, Y: end + 4*px}, draw.YBottom, number)
 }
 
-// roundToError formats a number with as many decimals as its error has for two digits.
-func roundToError(v, e float64) string {
-	decimals := max(0, 1-int(math.Floor(math.Log10(e))))
-	return withMinusSign(strconv.FormatFloat(v, 'f', decimals, 64))
-}
+// roundToError formats a number with as many decimals as its error justifies.
+func roundToError(v, e float64) string { return stats.Round(v, stats.Decimals(e)) }
 
 // compactNumber formats integers below a million in full and other numbers with three digits.
 func compactNumber(v float64) string {

@@ -246,7 +246,7 @@ func TestMarkupRuns(t *testing.T) {
 func TestEstimatesAreRoundedToTheirErrors(t *testing.T) {
 	for want, e := range map[string]stats.Estimate{
 		"−22.540 ± 0.030": {Value: -22.54013, Error: 0.0301}, "12 ± 34": {Value: 12.3, Error: 34.2},
-		"0.00120 ± 0.00040": {Value: 0.0012, Error: 0.0004}, "1.5 ± 0": {Value: 1.5},
+		"0.0012 ± 0.0004": {Value: 0.0012, Error: 0.0004}, "1.5 ± 0": {Value: 1.5},
 		"2 ± +Inf": {Value: 2, Error: math.Inf(1)},
 	} {
 		if got := NewTable(nil, []any{e}).Rows[0][0]; got != want {

@@ -146,6 +146,44 @@ func TestExportedSamplesReadBack(t *testing.T) {
 	}
 }
 
+// The same question is answered once, with the same numbers. Another question, a model that was
+// trained again and a file that was changed are drawn.
+func TestSamplesAreDrawnOnce(t *testing.T) {
+	notebook(t)
+	s, system := session.Open("dw4"), target.Harmonic{N: 3, D: 2}
+	data := train.Data{Train: s.Equilibrium("x", system, 32, 1)}
+	s.Train("m", small(system), data, train.Settings{Steps: 2, Batch: 8})
+	const file = "work/session/dw4/samples/m-120-3.npz"
+	first := s.Sample("m", 120, 3)
+	written := modified(t, file)
+	again := session.Open("dw4").Sample("m", 120, 3)
+	if written != modified(t, file) || !reflect.DeepEqual(first, again) {
+		t.Error("the same question gives other samples, or draws again")
+	}
+	if other := s.Sample("m", 120, 4); slices.Equal(other.LogQ, first.LogQ) {
+		t.Error("another seed gives the same samples")
+	}
+	if kept := s.Card("m").Sampling; kept == nil || kept.Samples != 120 {
+		t.Errorf("the card has the sampling %+v", kept)
+	}
+	if text := fmt.Sprint(first); !strings.HasPrefix(text, "120 samples of 3 particles in 2 dimensions\nESS ") {
+		t.Errorf("samples are printed as %q", text)
+	}
+	s.Train("m", small(system), data, train.Settings{Steps: 3, Batch: 8})
+	if s.Card("m").Sampling != nil {
+		t.Error("the card has a sampling of earlier parameters")
+	}
+	if renewed := s.Sample("m", 120, 3); slices.Equal(renewed.LogQ, first.LogQ) {
+		t.Error("a model that was trained again gives the old samples")
+	}
+	if err := os.WriteFile(file, []byte("damaged"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if renewed := s.Sample("m", 120, 3); renewed.X.Len() != 120 {
+		t.Error("a damaged file is not replaced")
+	}
+}
+
 func TestTrainingIsShorterOnTheGoBackend(t *testing.T) {
 	notebook(t)
 	s := session.Open("dw4")
