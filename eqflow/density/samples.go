@@ -3,7 +3,9 @@ package density
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"strings"
 
@@ -30,6 +32,22 @@ func (s Samples) Configurations() particle.Batch { return s.X }
 
 // Energies returns the reduced energies and the log-weights of the samples.
 func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
+
+// AtTemperature returns the samples weighted for another temperature, which is the given multiple of
+// the system's own. Energies are then in units of the other kT. The configurations stay, so that
+// the weights become less equal the farther the temperatures are apart. It panics if the multiple
+// is not positive.
+func (s Samples) AtTemperature(multiple float64) Samples {
+	if !(multiple > 0) || math.IsInf(multiple, 0) {
+		panic(fmt.Errorf("density: %g is no multiple of a temperature; give a positive number, such as 1.2", multiple))
+	}
+	s.Energy, s.LogWeight = slices.Clone(s.Energy), slices.Clone(s.LogWeight)
+	for i := range s.Energy {
+		s.Energy[i] /= multiple
+		s.LogWeight[i] = -s.Energy[i] - s.LogQ[i]
+	}
+	return s
+}
 
 // String says what the samples are, and the estimates from their weights.
 func (s Samples) String() string {
