@@ -33,8 +33,8 @@ func (s Samples) Configurations() particle.Batch { return s.X }
 // Energies returns the reduced energies and the log-weights of the samples.
 func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
 
-// AtTemperature returns the samples weighted for another temperature, which is the given multiple of
-// the system's own. Energies are then in units of the other kT. The configurations stay, so that
+// AtTemperature returns the samples weighted for another temperature, which is the given multiple
+// of the system's own. Energies are then in units of the other kT. The configurations stay, so that
 // the weights become less equal the farther the temperatures are apart. It panics if the multiple
 // is not positive.
 func (s Samples) AtTemperature(multiple float64) Samples {

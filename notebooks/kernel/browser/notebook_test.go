@@ -66,6 +66,22 @@ func TestSymmetry(t *testing.T) {
 	p.noErrors()
 }
 
+// The quick start runs from top to bottom with living values, and shows as many pictures as are
+// committed.
+func TestQuickStart(t *testing.T) {
+	p := open(t, "00-quick-start.ipynb")
+	before := p.pictures()
+	eval[bool](p, "(panel.content.scrollToItem(0), codes.forEach(c => c.model.clearExecution()), true)")
+	p.runAll(8 * time.Minute)
+	if after := p.pictures(); after != before {
+		t.Errorf("%d pictures before it ran, %d after", before, after)
+	}
+	if shown := p.text("fmt.Println(drawn)"); !strings.Contains(shown, "ESS") || !strings.Contains(shown, "log Z") {
+		t.Errorf("the samples are shown as %q", shown)
+	}
+	p.screenshot("run")
+}
+
 // Opening the committed notebooks one after the other, and doing nothing, changes no file.
 func TestOpeningChangesNothing(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(desk.notebooks, "[0-9][0-9]-*.ipynb"))
