@@ -5,6 +5,7 @@ package browser
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,6 +64,49 @@ func TestSymmetry(t *testing.T) {
 	}
 	p.screenshot("opened-again")
 	p.noErrors()
+}
+
+// The quick start runs from top to bottom with living values, and shows as many pictures as are
+// committed.
+func TestQuickStart(t *testing.T) {
+	p := open(t, "00-quick-start.ipynb")
+	before := p.pictures()
+	eval[bool](p, "(panel.content.scrollToItem(0), codes.forEach(c => c.model.clearExecution()), true)")
+	p.runAll(8 * time.Minute)
+	if after := p.pictures(); after != before {
+		t.Errorf("%d pictures before it ran, %d after", before, after)
+	}
+	if shown := p.text("fmt.Println(drawn)"); !strings.Contains(shown, "ESS") || !strings.Contains(shown, "log Z") {
+		t.Errorf("the samples are shown as %q", shown)
+	}
+	p.screenshot("run")
+}
+
+// Opening the committed notebooks one after the other, and doing nothing, changes no file.
+func TestOpeningChangesNothing(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(desk.notebooks, "[0-9][0-9]-*.ipynb"))
+	if err != nil || len(paths) < 10 {
+		t.Fatalf("%d notebooks, %v", len(paths), err)
+	}
+	var p *page
+	for _, path := range paths {
+		if name := filepath.Base(path); p == nil {
+			p = open(t, name)
+		} else {
+			p.load(name)
+		}
+		time.Sleep(time.Second) // for what the kernel's description changes
+		if eval[bool](p, "panel.context.model.dirty") {
+			t.Errorf("%s is changed by opening it", filepath.Base(path))
+		}
+		p.command("docmanager:save") // as JupyterLab does by itself, after two minutes, where it sees a change
+		p.await(10*time.Second, "a saved notebook", "!panel.context.model.dirty")
+	}
+	status, err := exec.Command("git", "-C", desk.notebooks, "status", "--porcelain").CombinedOutput()
+	if err != nil || len(status) > 0 {
+		diff, _ := exec.Command("git", "-C", desk.notebooks, "diff", "--stat").CombinedOutput()
+		t.Errorf("git status: %v\n%s%s", err, status, diff)
+	}
 }
 
 // The stop button ends a long cell, and the next cell runs.

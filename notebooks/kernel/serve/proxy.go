@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
 )
 
 // proxy passes messages between Jupyter and GoNB.
@@ -289,12 +290,6 @@ func (p *proxy) describe(content map[string]any) {
 	content["implementation"], content["implementation_version"] = "eqflow", p.launch.Version
 	content["banner"] = "eqflow " + p.launch.Version + ": equivariant Boltzmann generators in Go, through GoNB " +
 		p.launch.Tools.Version + ". %eqflow help lists the magics."
-	language, _ := content["language_info"].(map[string]any)
-	if language == nil {
-		language = map[string]any{}
-	}
-	language["name"], language["mimetype"], language["file_extension"] = "go", "text/x-go", ".go"
-	language["pygments_lexer"], language["codemirror_mode"] = "go", "go"
-	content["language_info"] = language
+	content["language_info"] = ipynb.LanguageInfo()
 	content["status"] = "ok"
 }

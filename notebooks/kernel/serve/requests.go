@@ -19,6 +19,12 @@ func (p *proxy) shellRequest(m *gonb.Message, _ outlet) (pass bool) {
 			p.reply(m, "complete_reply", content)
 		}
 		return !ok
+	case "inspect_request":
+		content, ok := inspectMagic(p.launch.Magics, text(m.Content["code"]), m.Content["cursor_pos"])
+		if ok {
+			p.reply(m, "inspect_reply", content)
+		}
+		return !ok
 	case "is_complete_request":
 		p.reply(m, "is_complete_reply", isComplete(text(m.Content["code"])))
 		return false
