@@ -213,6 +213,9 @@ func (p *process) readEvents(from *os.File) {
 		if e.Result != nil && out != nil {
 			out.Result(cleanedForms(e.Result))
 		}
+		if e.Asks {
+			go p.ask(out)
+		}
 		if e.Answers {
 			select {
 			case p.values <- e.Values:

@@ -42,6 +42,7 @@ type living struct {
 	aborted map[string]bool
 	waiting []string        // the ids of the requests in the queue
 	shown   map[string]bool // displays by id
+	asked   *question       // of the running cell, or nil
 }
 
 // newLiving returns the runner of a kernel's cells. The process of the values starts in the
@@ -206,7 +207,7 @@ func (l *living) perform(m *gonb.Message, count int, code string) map[string]any
 
 // runOwn runs the Go code of a cell.
 func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any {
-	out := &shownOutput{proxy: l.proxy, request: *m, count: count}
+	out := &shownOutput{proxy: l.proxy, request: *m, count: count, over: make(chan struct{})}
 	err := l.kernel.Run(count, code, out)
 	out.close()
 	var foreign *cells.Unsupported

@@ -59,7 +59,7 @@ func (p *proxy) run(ctx context.Context) error {
 	stdin := &private{Socket: p.back.Stdin}
 	go p.forward(p.shell, shell, gonb.Requests, p.shellRequest)
 	go p.forward(p.control, control, gonb.Requests, p.controlRequest)
-	go p.forward(p.stdin, stdin, gonb.Inputs, nil)
+	go p.forward(p.stdin, stdin, gonb.Inputs, p.inputReply)
 	go p.backward(shell, p.shell, p.shellReply)
 	go p.backward(control, p.control, p.controlReply)
 	go p.backward(stdin, p.stdin, nil)

@@ -29,6 +29,7 @@ type host struct {
 	outputs [2]*os.File // a cell may set os.Stdout
 
 	loaded func() // runs the cell that was loaded last
+	input  *keyboard
 
 	mu       sync.Mutex
 	declared map[string]place
@@ -50,6 +51,7 @@ func Main(kept []any) {
 		events: json.NewEncoder(os.NewFile(wire.EventFile, "events")), mark: os.Getenv(wire.EnvMark),
 		declared: map[string]place{}, outputs: [2]*os.File{os.Stdout, os.Stderr},
 	}
+	h.input = &keyboard{file: os.Stdin, ask: func() { h.send(wire.Event{Asks: true}) }}
 	_ = os.Unsetenv(wire.EnvMark)
 	values.OnDeclare = h.declare
 	values.OnShow = h.show
@@ -97,6 +99,9 @@ func (h *host) serve(r wire.Request, runs chan<- job) {
 	}
 	if r.Interrupt {
 		h.interrupt()
+	}
+	if r.Input != nil {
+		h.input.answer(*r.Input)
 	}
 	if r.Run != nil {
 		ctx, stop := context.WithCancel(context.Background())

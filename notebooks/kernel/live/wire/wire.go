@@ -12,12 +12,13 @@ const (
 // has ended, so that the kernel knows which output is the cell's.
 const EnvMark = "EQFLOW_LIVE_MARK"
 
-// Request asks the host for one thing: to run a cell, to interrupt it, to describe the living
-// values, or to change its environment.
+// Request asks the host for one thing: to run a cell, to interrupt it, to give it a line of input, to
+// describe the living values, or to change its environment.
 type Request struct {
 	Run       *Run
 	Describe  bool
 	Interrupt bool
+	Input     *string           `json:",omitempty"` // without its line end
 	Set       map[string]string `json:",omitempty"` // environment variables
 	Directory string            `json:",omitempty"` // the new working folder
 }
@@ -27,15 +28,17 @@ type Run struct {
 	Cell   int      // its number, as the user sees it
 	Plugin string   // the file of its plugin
 	Args   []string // for os.Args, after the program
+	Stdin  bool     // a user answers when the cell reads its standard input
 }
 
-// Event is what the host tells: the result of a cell's last expression, the end of a cell, or the
-// answer to Describe.
+// Event is what the host tells: the result of a cell's last expression, the end of a cell, the
+// answer to Describe, or that the cell waits for a line of input.
 type Event struct {
 	Result  map[string]any `json:",omitempty"` // by MIME type; bytes are in base64
 	Ended   *Ended         `json:",omitempty"`
 	Values  []Value        `json:",omitempty"`
 	Answers bool           `json:",omitempty"` // Values answers Describe
+	Asks    bool           `json:",omitempty"`
 }
 
 // The kinds of a cell's end.
