@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
@@ -44,8 +45,11 @@ type Kernel struct {
 
 	mu       sync.Mutex // guards a cell's run
 	state    *cells.State
-	archives map[string]string // of cells, by import path
-	symbols  symbols           // that cells offer
+	seen     atomic.Pointer[view] // by questions
+	archives map[string]string    // of cells, by import path
+	symbols  symbols              // that cells offer
+
+	asking sync.Mutex // guards the host's answers to Describe
 
 	processMu   sync.Mutex // guards the fields below
 	process     *process
@@ -94,6 +98,7 @@ func (k *Kernel) prepare(ctx context.Context) error {
 	for _, path := range o.Offered { // the first cell then finds them read
 		_, _ = tools.Import(path)
 	}
+	k.publish()
 	return nil
 }
 
@@ -147,6 +152,7 @@ func (k *Kernel) Run(number int, code string, out Output) error {
 	}
 	if c.Source == "" {
 		k.state.Commit(c)
+		k.publish()
 		return nil
 	}
 	plugin, err := k.build(ctx, c)
@@ -204,7 +210,9 @@ func (k *Kernel) Values(ctx context.Context) ([]wire.Value, error) {
 	if p == nil || p.hasEnded() {
 		return nil, nil
 	}
+	k.asking.Lock()
 	all, err := p.describe(ctx)
+	k.asking.Unlock()
 	for i := range all {
 		all[i].Type, all[i].Summary = cleaned(all[i].Type), cleaned(all[i].Summary)
 	}

@@ -44,7 +44,7 @@ func (r *recorder) stream(name string) string {
 	return r.streams[name]
 }
 
-func newKernel(t *testing.T) *Kernel {
+func newKernel(t testing.TB) *Kernel {
 	t.Helper()
 	root, err := gonb.FindRoot(".")
 	if err != nil {

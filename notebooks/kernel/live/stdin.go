@@ -2,8 +2,8 @@ package live
 
 import "github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
 
-// User is an Output with a user who can type. Without one a cell meets the end of its standard input
-// at once.
+// User is an Output with a user who can type. Without one a cell meets the end of its standard
+// input at once.
 type User interface {
 	Output
 	// CanAsk reports whether there is a user.

@@ -41,6 +41,7 @@ type toolchain struct {
 	env     []string        // of the compiler and the linker
 	program string          // the host
 	symbols symbols         // that the host offers
+	files   *token.FileSet  // of the packages
 	offered map[string]bool // packages that need no import
 
 	mu       sync.Mutex
@@ -61,7 +62,7 @@ var errUnsupported = errors.New("cells run one by one, and their values do not l
 func prepare(ctx context.Context, folder, cache string, offered []string) (*toolchain, error) {
 	t := &toolchain{
 		folder: folder, archives: map[string]string{}, named: map[string][]string{}, offered: map[string]bool{},
-		rank: maps.Clone(ranks),
+		rank: maps.Clone(ranks), files: token.NewFileSet(),
 	}
 	for _, path := range offered {
 		t.offered[path] = true
@@ -72,7 +73,7 @@ func prepare(ctx context.Context, folder, cache string, offered []string) (*tool
 	if _, err := t.list(ctx, append(slices.Clone(offered), module+"host", module+"values", "runtime/cgo")); err != nil {
 		return nil, err
 	}
-	t.importer = importer.ForCompiler(token.NewFileSet(), "gc", t.open)
+	t.importer = importer.ForCompiler(t.files, "gc", t.open)
 	var err error
 	if t.program, err = t.linkHost(ctx, cache); err != nil {
 		return nil, err

@@ -17,8 +17,15 @@ func (p *proxy) shellRequest(m *gonb.Message, _ outlet) (pass bool) {
 		content, ok := complete(p.launch.Magics, text(m.Content["code"]), m.Content["cursor_pos"])
 		if ok {
 			p.reply(m, "complete_reply", content)
+			return false
 		}
-		return !ok
+		return p.ask(m)
+	case "inspect_request":
+		if content, ok := inspectMagic(p.launch.Magics, text(m.Content["code"]), m.Content["cursor_pos"]); ok {
+			p.reply(m, "inspect_reply", content)
+			return false
+		}
+		return p.ask(m)
 	case "is_complete_request":
 		p.reply(m, "is_complete_reply", isComplete(text(m.Content["code"])))
 		return false

@@ -21,10 +21,11 @@ func TestInputOfALivingCell(t *testing.T) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer stop()
-	if o := k.live(t, ctx, twice); o.result["text/plain"] != "aaa" || o.out.Stream("stdout") != "who? " || questions != 2 {
+	o := k.live(t, ctx, twice)
+	if o.result["text/plain"] != "aaa" || o.out.Stream("stdout") != "who? " || questions != 2 {
 		t.Errorf("%d questions; the cell shows %v, %v", questions, o.result, o.error)
 	}
-	o := k.live(t, ctx, "lines := bufio.NewScanner(os.Stdin)\nlines.Scan()\nlines.Scan()\nlines.Text()")
+	o = k.live(t, ctx, "lines := bufio.NewScanner(os.Stdin)\nlines.Scan()\nlines.Scan()\nlines.Text()")
 	if o.result["text/plain"] != "aaaa" {
 		t.Errorf("the second line of a scanner is %v, %v", o.result, o.error)
 	}
