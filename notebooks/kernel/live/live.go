@@ -231,14 +231,13 @@ func (k *Kernel) Tell(value *protocol.CommValue) {
 
 // Footprint returns the number of compiled cells in the host, and the bytes of their files.
 func (k *Kernel) Footprint() (plugins int, bytes int64) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, archive := range k.archives {
+	archives := k.seen.Load().archives
+	for _, archive := range archives {
 		if info, err := os.Stat(strings.TrimSuffix(archive, ".a") + ".so"); err == nil {
 			bytes += info.Size()
 		}
 	}
-	return len(k.archives), bytes
+	return len(archives), bytes
 }
 
 // Set sets an environment variable of the cells.

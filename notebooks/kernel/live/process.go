@@ -39,6 +39,8 @@ type process struct {
 	overdue bool      // the cell went on after its interrupt, so that the host is ended
 	finish  chan bool // receives when the running cell has ended
 
+	questions sync.Mutex // is held while the user is asked
+
 	values chan []wire.Value
 	gone   chan struct{} // closed when the process has ended
 }
@@ -214,7 +216,7 @@ func (p *process) readEvents(from *os.File) {
 			out.Result(cleanedForms(e.Result))
 		}
 		if e.Asks {
-			go p.ask(out)
+			go p.ask(out, protocol.InputRequest{})
 		}
 		if e.Answers {
 			select {
@@ -246,7 +248,9 @@ func (p *process) readDisplays() {
 		case d.Data[protocol.MIMECommSubscribe] != nil:
 			out.Interact(d.Data[protocol.MIMECommSubscribe])
 		case d.Data[protocol.MIMEJupyterInput] != nil:
-			out.Interact(d.Data[protocol.MIMEJupyterInput])
+			if request, ok := d.Data[protocol.MIMEJupyterInput].(protocol.InputRequest); ok {
+				go p.ask(out, request)
+			}
 		default:
 			out.Display(displayed(d), d.DisplayID)
 		}

@@ -21,13 +21,15 @@ import (
 // publish lets questions see the state after a cell. They are asked while another cell runs, which
 // changes the state.
 func (k *Kernel) publish() {
-	k.seen.Store(&view{k.state.Snapshot(&compiled{toolchain: k.tools}), k.tools})
+	archives := slices.Collect(maps.Values(k.archives))
+	k.seen.Store(&view{k.state.Snapshot(&compiled{toolchain: k.tools}), k.tools, archives})
 }
 
 // view is what questions see of a kernel.
 type view struct {
 	*cells.State
-	tools *toolchain
+	tools    *toolchain
+	archives []string // of the compiled cells
 }
 
 // compiled is the packages for questions, which must not wait for a compiler. It compiles a package

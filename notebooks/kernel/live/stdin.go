@@ -1,6 +1,10 @@
 package live
 
-import "github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
+import (
+	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
+)
 
 // User is an Output with a user who can type. Without one a cell meets the end of its standard
 // input at once.
@@ -8,9 +12,9 @@ type User interface {
 	Output
 	// CanAsk reports whether there is a user.
 	CanAsk() bool
-	// Ask asks for a line, and returns it without its end. ok is false if the cell has ended
-	// meanwhile.
-	Ask() (line string, ok bool)
+	// Ask asks for a line, and returns it without its end. secret asks for one that is not shown. ok
+	// is false if the cell has ended meanwhile.
+	Ask(prompt string, secret bool) (line string, ok bool)
 }
 
 func hasUser(out Output) bool {
@@ -18,13 +22,15 @@ func hasUser(out Output) bool {
 	return ok && u.CanAsk()
 }
 
-// ask lets the user answer a cell that reads its standard input.
-func (p *process) ask(out Output) {
+// ask lets the user answer a cell that reads its standard input or calls gonbui.RequestInput. The
+// latter is read too, so that one question may be asked twice at once; the first one counts.
+func (p *process) ask(out Output, question protocol.InputRequest) {
 	u, ok := out.(User)
-	if !ok {
+	if !ok || !u.CanAsk() || !p.questions.TryLock() {
 		return
 	}
-	if line, ok := u.Ask(); ok {
+	defer p.questions.Unlock()
+	if line, ok := u.Ask(question.Prompt, question.Password); ok {
 		p.request(wire.Request{Input: &line})
 	}
 }

@@ -20,6 +20,7 @@ type proxy struct {
 	end    sync.Once
 	living *living // runs the cells, or nil if GoNB runs all of them
 	toGoNB outlet
+	comms  comms
 
 	mu       sync.Mutex
 	cells    map[string]*cell         // with magics, by the id of their request
@@ -254,9 +255,8 @@ func renumber(content map[string]any) (changed bool) {
 // shellReply describes this kernel, and marks a cell as failed if a magic of it has failed.
 func (p *proxy) shellReply(m *gonb.Message) (pass, changed bool) {
 	switch m.Header.Type {
-	case "kernel_info_reply":
-		p.describe(m.Content)
-		return true, true
+	case "interrupt_reply", "shutdown_reply":
+		return false, false // which belong to the control socket, and are answered there
 	case "execute_reply":
 		if p.living != nil {
 			taken, changed := p.living.takes(m)

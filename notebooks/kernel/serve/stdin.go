@@ -16,16 +16,16 @@ func (o *shownOutput) CanAsk() bool {
 	return allowed
 }
 
-// Ask asks the front end for a line. What the cell has written without a line end stands before the
-// user already, so the request has no text of its own.
-func (o *shownOutput) Ask() (line string, ok bool) {
+// Ask asks the front end for a line. Without a prompt, what the cell has written last stands before
+// the user.
+func (o *shownOutput) Ask(prompt string, secret bool) (line string, ok bool) {
 	header := gonb.NewHeader(o.request.Header.Session, "input_request")
 	q := &question{header.ID, make(chan string, 1)}
 	o.living.setQuestion(q)
 	defer o.living.setQuestion(nil)
 	err := o.write(o.stdin, gonb.Message{
 		Identities: o.request.Identities, Header: header, Parent: o.request.Header,
-		Content: map[string]any{"prompt": "", "password": false},
+		Content: map[string]any{"prompt": prompt, "password": secret},
 	})
 	if err != nil {
 		return "", false

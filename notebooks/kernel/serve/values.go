@@ -17,7 +17,7 @@ const describeLimit = 10 * time.Second
 // magics are the magics of a kernel whose values live on.
 func (l *living) magics() []Magic {
 	return []Magic{
-		{Name: "vars", Run: l.showValues, Help: "the living variables: type, value or shape, size, cell"},
+		{Name: "vars", Run: l.showValues, Beside: true, Help: "the living variables: type, value or shape, size, cell"},
 		{Name: "reset", Run: l.reset, Help: "forgets all variables, functions and types"},
 	}
 }
