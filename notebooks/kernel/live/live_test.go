@@ -274,6 +274,29 @@ func TestAGoroutineOutlivesItsCell(t *testing.T) {
 	}
 }
 
+// What a goroutine prints or logs goes to the cell that started it, also while another cell runs.
+func TestALateOutputGoesToItsCell(t *testing.T) {
+	k := newKernel(t)
+	first := run(t, k, 1, "go1 := make(chan bool)\nsay := func(text string) { fmt.Println(text) }\n"+
+		"func tell() { say(\"first\"); log.Print(\"logged\") }\ngo func() { <-go1; tell(); close(go1) }()")
+	second := run(t, k, 2, "fmt.Print(\"before \")\ngo1 <- true\n<-go1\nsay(\"after\")")
+	third := run(t, k, 3, "fmt.Println(\"third\")")
+	for end := time.Now().Add(time.Minute); first.stream("stdout") == "" || first.stream("stderr") == ""; {
+		if time.Sleep(10 * time.Millisecond); time.Now().After(end) {
+			break
+		}
+	}
+	if got := first.stream("stdout"); got != "first\n" {
+		t.Errorf("the first cell has %q", got)
+	}
+	if got := first.stream("stderr"); !strings.HasSuffix(got, "logged\n") {
+		t.Errorf("the first cell has the log %q", got)
+	}
+	if got := second.stream("stdout") + third.stream("stdout"); got != "before after\nthird\n" {
+		t.Errorf("the others have %q", got)
+	}
+}
+
 // Letters that two reads of a pipe cut apart are put together, and a mark ends a cell's text.
 func TestSplitter(t *testing.T) {
 	s := splitter{mark: []byte("\x1eend\x1e")}

@@ -33,6 +33,8 @@ type process struct {
 	mu      sync.Mutex
 	out     Output // of the running cell, or of the last one
 	running bool
+	outs    map[int]Output // of the last cells, by their number in this process
+	count   int            // of cells that have begun
 	ended   *wire.Ended
 	marks   int       // of the two that end a cell
 	crash   crash     // what stderr says of the host's end
@@ -215,6 +217,9 @@ func (p *process) readEvents(from *os.File) {
 		if e.Result != nil && out != nil {
 			out.Result(cleanedForms(e.Result))
 		}
+		if e.Late != nil {
+			p.late(*e.Late)
+		}
 		if e.Asks {
 			go p.ask(out, protocol.InputRequest{})
 		}
@@ -280,6 +285,7 @@ func (p *process) run(ctx context.Context, r wire.Run, out Output) (wire.Ended, 
 		return wire.Ended{}, ctx.Err()
 	}
 	p.out, p.running, p.ended, p.marks = out, true, nil, 0
+	r.Sequence = p.begins(out)
 	p.crash = crash{held: p.crash.held} // an earlier cell's words do not count
 	p.request(wire.Request{Run: &r})    // before an interrupt, which waits for the lock
 	p.mu.Unlock()

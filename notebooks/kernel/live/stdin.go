@@ -12,8 +12,8 @@ type User interface {
 	Output
 	// CanAsk reports whether there is a user.
 	CanAsk() bool
-	// Ask asks for a line, and returns it without its end. secret asks for one that is not shown. ok
-	// is false if the cell has ended meanwhile.
+	// Ask asks for a line, and returns it without its end. secret asks for one that is not shown.
+	// ok is false if the cell has ended meanwhile.
 	Ask(prompt string, secret bool) (line string, ok bool)
 }
 

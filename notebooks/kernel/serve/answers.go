@@ -118,8 +118,8 @@ func glob(pattern string) *regexp.Regexp {
 	return regexp.MustCompile("(?s)^" + quoted + "$")
 }
 
-// inRange reports whether a request for a range has the cell n in it. Its session is 0 for this one,
-// as in IPython; earlier sessions are not kept.
+// inRange reports whether a request for a range has the cell n in it. Its session is 0 for this
+// one, as in IPython; earlier sessions are not kept.
 func (l *living) inRange(n int, request map[string]any) bool {
 	if text(request["hist_access_type"]) != "range" {
 		return true

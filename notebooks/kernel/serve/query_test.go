@@ -30,7 +30,8 @@ func TestQuestionsOfALivingKernel(t *testing.T) {
 	} {
 		began := time.Now()
 		got := k.ask(t, "complete_request", at(c.code))
-		if want := strings.Fields(c.match); fmt.Sprint(got["matches"]) != fmt.Sprint(want) || got["cursor_start"] != c.start {
+		want := fmt.Sprint(strings.Fields(c.match))
+		if fmt.Sprint(got["matches"]) != want || got["cursor_start"] != c.start {
 			t.Errorf("%q completes to %v from %v", c.code, got["matches"], got["cursor_start"])
 		}
 		if took := time.Since(began); took > 300*time.Millisecond {

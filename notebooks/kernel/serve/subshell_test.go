@@ -55,7 +55,8 @@ func (k *served) in(t *testing.T, subshell, code string) gonb.Message {
 	return m
 }
 
-// beginLoop begins a cell that writes into the map x until it is interrupted, and waits for its start.
+// beginLoop begins a cell that writes into the map x until it is interrupted, and waits for its
+// start.
 func (k *served) beginLoop(t *testing.T) {
 	t.Helper()
 	out := k.subscribe(t)
@@ -91,7 +92,8 @@ func TestSubshells(t *testing.T) {
 	for range 20 {
 		began := time.Now()
 		m := k.in(t, id, "%eqflow vars")
-		if took := time.Since(began); m.Content["status"] != "ok" || m.Parent.Subshell != id || took > 300*time.Millisecond {
+		took := time.Since(began)
+		if m.Content["status"] != "ok" || m.Parent.Subshell != id || took > 300*time.Millisecond {
 			t.Errorf("after %s a subshell answers %v", took, m.Content)
 		}
 	}

@@ -77,8 +77,8 @@ func strangersFor(files uint64) int {
 	return int(min(max(files/2/5, 4), mostStrangers))
 }
 
-// Greet lets a Publisher greet each new subscription: greet returns the message for a topic, or nil.
-// It is called before the first Listen.
+// Greet lets a Publisher greet each new subscription: greet returns the message for a topic, or
+// nil. It is called before the first Listen.
 func (g *Group) Greet(greet func(topic string) [][]byte) { g.greet = greet }
 
 // Refuse counts something that was refused, and reports it seldom. There must be few values of

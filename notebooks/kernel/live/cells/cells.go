@@ -113,6 +113,8 @@ type unit struct {
 	edits   []edit
 	aliases map[string]string // local names of imported packages, by path
 
+	replaced map[*ast.Ident]bool // names of packages in whose place another one stands
+
 	tolerant bool // of errors: the cell is not finished
 	broken   int  // the number of errors of a parser that is tolerant
 }

@@ -167,6 +167,9 @@ func (s *State) ask(code string) (u *unit) {
 	return u
 }
 
+// closing are the brackets that close others.
+var closing = map[token.Token]string{token.LPAREN: ")", token.LBRACK: "]", token.LBRACE: "}"}
+
 // complete closes the brackets of a cell. middle follows the innermost ones that are no braces.
 func complete(code, middle string) string {
 	part := read(code)
@@ -179,7 +182,7 @@ func complete(code, middle string) string {
 			b.WriteString(middle + "\n")
 			middle = ""
 		}
-		b.WriteString(map[token.Token]string{token.LPAREN: ")", token.LBRACK: "]", token.LBRACE: "}"}[part.all[i].token])
+		b.WriteString(closing[part.all[i].token])
 	}
 	b.WriteString(middle)
 	return b.String()

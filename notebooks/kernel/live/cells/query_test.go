@@ -112,8 +112,9 @@ func TestInspect(t *testing.T) {
 // No cell is so broken that a question about it fails.
 func FuzzComplete(f *testing.F) {
 	for _, code := range []string{
-		"p.", "for _, q := range ps {\n\tif q[0].Na", "switch x := p; {\ncase x.N", "%%\nq := p\nq.L", "x := []point{{X: 1, ",
-		"func (p point", "type t struct{ a, ", "var a, b = f(", "a, := 1", "import (\"", "select {\ncase <-c", "goto x; x:",
+		"p.", "for _, q := range ps {\n\tif q[0].Na", "switch x := p; {\ncase x.N", "%%\nq := p\nq.L",
+		"x := []point{{X: 1, ", "func (p point", "type t struct{ a, ", "var a, b = f(", "a, := 1", "import (\"",
+		"select {\ncase <-c", "goto x; x:",
 		"func f[T any](t T) { t.", "p.Norm().(type).", "const (a = iota; b", "defer func() { recover", "\"%%", "/*",
 	} {
 		f.Add(code)

@@ -38,7 +38,10 @@ func (h *host) run(ctx context.Context, r wire.Run) wire.Ended {
 	defer h.input.begin(r.Stdin)()
 	defer context.AfterFunc(ctx, h.input.end)()
 	ended := make(chan wire.Ended, 1)
-	go func() { ended <- guard(ctx, entry) }()
+	go func() {
+		h.origins.enter(ctx, r)
+		ended <- guard(ctx, entry)
+	}()
 	return <-ended
 }
 

@@ -28,8 +28,9 @@ type host struct {
 	mark    string
 	outputs [2]*os.File // a cell may set os.Stdout
 
-	loaded func() // runs the cell that was loaded last
-	input  *keyboard
+	loaded  func() // runs the cell that was loaded last
+	input   *keyboard
+	origins origins
 
 	mu       sync.Mutex
 	declared map[string]place
@@ -55,6 +56,7 @@ func Main(kept []any) {
 	_ = os.Unsetenv(wire.EnvMark)
 	values.OnDeclare = h.declare
 	values.OnShow = h.show
+	h.listen(&values.OnPrint)
 	values.OnLoad = func(run func()) { h.loaded = run }
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
@@ -107,6 +109,7 @@ func (h *host) serve(r wire.Request, runs chan<- job) {
 		ctx, stop := context.WithCancel(context.Background())
 		h.mu.Lock()
 		h.stop = stop
+		h.origins.begin(*r.Run)
 		h.mu.Unlock()
 		runs <- job{*r.Run, ctx}
 	}

@@ -12,8 +12,8 @@ const (
 // has ended, so that the kernel knows which output is the cell's.
 const EnvMark = "EQFLOW_LIVE_MARK"
 
-// Request asks the host for one thing: to run a cell, to interrupt it, to give it a line of input, to
-// describe the living values, or to change its environment.
+// Request asks the host for one thing: to run a cell, to interrupt it, to give it a line of input,
+// to describe the living values, or to change its environment.
 type Request struct {
 	Run       *Run
 	Describe  bool
@@ -23,22 +23,30 @@ type Request struct {
 	Directory string            `json:",omitempty"` // the new working folder
 }
 
+// Late is what a goroutine writes that has outlived its cell, if another cell has begun since.
+type Late struct {
+	Sequence     int    // of the goroutine's cell
+	Stream, Text string // "stdout" or "stderr"
+}
+
 // Run runs a cell.
 type Run struct {
-	Cell   int      // its number, as the user sees it
-	Plugin string   // the file of its plugin
-	Args   []string // for os.Args, after the program
-	Stdin  bool     // a user answers when the cell reads its standard input
+	Cell     int      // its number, as the user sees it
+	Sequence int      // its number in this process
+	Plugin   string   // the file of its plugin
+	Args     []string // for os.Args, after the program
+	Stdin    bool     // a user answers when the cell reads its standard input
 }
 
 // Event is what the host tells: the result of a cell's last expression, the end of a cell, the
-// answer to Describe, or that the cell waits for a line of input.
+// answer to Describe, that the cell waits for a line of input, or what an earlier cell writes.
 type Event struct {
 	Result  map[string]any `json:",omitempty"` // by MIME type; bytes are in base64
 	Ended   *Ended         `json:",omitempty"`
 	Values  []Value        `json:",omitempty"`
 	Answers bool           `json:",omitempty"` // Values answers Describe
 	Asks    bool           `json:",omitempty"`
+	Late    *Late          `json:",omitempty"`
 }
 
 // The kinds of a cell's end.
