@@ -44,6 +44,7 @@ type process struct {
 	questions sync.Mutex // is held while the user is asked
 
 	values chan []wire.Value
+	kept   chan wire.KeptAnswer
 	gone   chan struct{} // closed when the process has ended
 }
 
@@ -51,7 +52,7 @@ type process struct {
 func startProcess(program, folder string, o Options, environment map[string]string) (*process, error) {
 	p := &process{
 		mark: "\x1e" + gonb.RandomToken() + "\x1e", finish: make(chan bool, 1),
-		values: make(chan []wire.Value, 1), gone: make(chan struct{}),
+		values: make(chan []wire.Value, 1), kept: make(chan wire.KeptAnswer, 1), gone: make(chan struct{}),
 	}
 	name := filepath.Join(o.Scratch, "pipe-"+gonb.RandomToken()[:8])
 	var err error
@@ -219,6 +220,12 @@ func (p *process) readEvents(from *os.File) {
 		}
 		if e.Late != nil {
 			p.late(*e.Late)
+		}
+		if e.Kept != nil {
+			select {
+			case p.kept <- *e.Kept:
+			default:
+			}
 		}
 		if e.Asks {
 			go p.ask(out, protocol.InputRequest{})

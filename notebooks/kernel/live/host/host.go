@@ -102,6 +102,10 @@ func (h *host) serve(r wire.Request, runs chan<- job) {
 	if r.Interrupt {
 		h.interrupt()
 	}
+	if r.Keep != nil {
+		answer := h.keep(*r.Keep)
+		h.send(wire.Event{Kept: &answer})
+	}
 	if r.Input != nil {
 		h.input.answer(*r.Input)
 	}

@@ -2,6 +2,8 @@
 // of JSON, requests on one pipe and events on another.
 package wire
 
+import "time"
+
 // The files of a host beside its three standard files.
 const (
 	RequestFile = 3
@@ -19,6 +21,7 @@ type Request struct {
 	Describe  bool
 	Interrupt bool
 	Input     *string           `json:",omitempty"` // without its line end
+	Keep      *Keep             `json:",omitempty"`
 	Set       map[string]string `json:",omitempty"` // environment variables
 	Directory string            `json:",omitempty"` // the new working folder
 }
@@ -47,6 +50,7 @@ type Event struct {
 	Answers bool           `json:",omitempty"` // Values answers Describe
 	Asks    bool           `json:",omitempty"`
 	Late    *Late          `json:",omitempty"`
+	Kept    *KeptAnswer    `json:",omitempty"`
 }
 
 // The kinds of a cell's end.
@@ -72,4 +76,30 @@ type Value struct {
 	Name, Type, Summary string
 	Bytes               int64 // that it holds, roughly
 	Cell                int   // that declared it
+}
+
+// Kept describes a value that is kept on disk.
+type Kept struct {
+	Name    string
+	Type    string            // as a cell writes it
+	Imports map[string]string // the packages that the type names: paths by name
+	Needs   []string          // the types of cells that the type names
+	Model   bool              // it is a model, in a folder of its own
+	Cell    int               // that declared it
+	Time    time.Time
+	Bytes   int64
+}
+
+// Keep asks the host to keep the living variable of that name, or to drop what is kept under a
+// name. Without either the host lists what is kept.
+type Keep struct {
+	Value *Kept  `json:",omitempty"`
+	Drop  string `json:",omitempty"`
+}
+
+// KeptAnswer answers Keep: with what has been kept, or with all that is.
+type KeptAnswer struct {
+	All     []Kept
+	Damaged []string // files that cannot be read
+	Error   string
 }
