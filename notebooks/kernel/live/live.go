@@ -49,6 +49,8 @@ type Kernel struct {
 	archives map[string]string    // of cells, by import path
 	symbols  symbols              // that cells offer
 
+	autoget atomic.Bool // whether an import of a package that is in no module fetches it
+
 	asking sync.Mutex // guards the host's answers to Describe
 
 	processMu   sync.Mutex // guards the fields below
@@ -93,6 +95,7 @@ func (k *Kernel) prepare(ctx context.Context) error {
 	if os.Link(tools.program, own) == nil {
 		tools.program = own
 	}
+	tools.autoget = &k.autoget
 	k.tools, k.state = tools, cells.NewState(tools)
 	k.archives, k.symbols = map[string]string{}, symbols{}
 	for _, path := range o.Offered { // the first cell then finds them read

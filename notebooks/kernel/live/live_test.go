@@ -46,6 +46,12 @@ func (r *recorder) stream(name string) string {
 
 func newKernel(t testing.TB) *Kernel {
 	t.Helper()
+	return kernelIn(t, func(root string) string { return root })
+}
+
+// kernelIn is newKernel with the module's folder that module returns for the clone's.
+func kernelIn(t testing.TB, module func(root string) string) *Kernel {
+	t.Helper()
 	root, err := gonb.FindRoot(".")
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +61,7 @@ func newKernel(t testing.TB) *Kernel {
 		t.Fatal(err)
 	}
 	k := New(context.Background(), Options{
-		Module: root, Folder: t.TempDir(), Cache: cache, Scratch: t.TempDir(),
+		Module: module(root), Folder: t.TempDir(), Cache: cache, Scratch: t.TempDir(),
 		Offered: []string{gonb.Module + "/eqflow", gonb.Module + "/eqflow/target", gonb.Module + "/eqflow/figure"},
 	})
 	t.Cleanup(k.Close)

@@ -49,7 +49,7 @@ func (c *compiled) Import(path string) (*types.Package, error) {
 		return c.toolchain.Import(path)
 	}
 	if _, before := c.asked.LoadOrStore(path, true); !before {
-		go func() { _, _ = c.toolchain.Import(path) }()
+		go func() { _, _ = c.load(path, false) }()
 	}
 	return nil, errNotCompiled
 }

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/internal/gocommand"
@@ -42,6 +43,7 @@ type toolchain struct {
 	program string          // the host
 	symbols symbols         // that the host offers
 	files   *token.FileSet  // of the packages
+	autoget *atomic.Bool    // whether packages of no module are fetched, or nil
 	offered map[string]bool // packages that need no import
 
 	mu       sync.Mutex
@@ -182,11 +184,19 @@ func (t *toolchain) open(path string) (io.ReadCloser, error) {
 
 // Import returns a package for the type checker. A package that no cell has used is compiled first.
 func (t *toolchain) Import(path string) (*types.Package, error) {
+	return t.load(path, t.autoget != nil && t.autoget.Load())
+}
+
+// load is Import. fetch says whether a package of no module is fetched.
+func (t *toolchain) load(path string, fetch bool) (*types.Package, error) {
 	t.mu.Lock()
 	known := path == "unsafe" || t.archives[path] != ""
 	t.mu.Unlock()
 	if !known {
 		changed, err := t.list(t.context(), []string{path})
+		if fetch && isMissing(err) {
+			changed, err = "", t.fetch(path)
+		}
 		if err != nil {
 			return nil, importError(path, err)
 		}
@@ -202,8 +212,9 @@ func (t *toolchain) Import(path string) (*types.Package, error) {
 
 // importError shortens the go command's message about a package that it cannot import.
 func importError(path string, err error) error {
-	if strings.Contains(err.Error(), "no required module provides") {
-		return fmt.Errorf("package %[1]s is in no module of this notebook: run !*go get %[1]s in a cell", path)
+	if isMissing(err) {
+		return fmt.Errorf("package %[1]s is in no module of this notebook: begin the cell with %%autoget, "+
+			"or run !*go get %[1]s in a cell", path)
 	}
 	return err
 }

@@ -240,6 +240,9 @@ var variable = regexp.MustCompile(`(?m)^%env\s+(\w+)(?:=|\s+)(.*)$`)
 // folderChange matches the magic that changes the working folder.
 var folderChange = regexp.MustCompile(`(?m)^%cd\s+(\S+)\s*$`)
 
+// fetching matches the magics that let imports fetch packages, or not.
+var fetching = regexp.MustCompile(`(?m)^%(no)?autoget\s*$`)
+
 // follow does in the process of the values what GoNB's magics do in GoNB.
 func (l *living) follow(special string) {
 	for _, found := range variable.FindAllStringSubmatch(special, -1) {
@@ -247,6 +250,9 @@ func (l *living) follow(special string) {
 	}
 	for _, found := range folderChange.FindAllStringSubmatch(special, -1) {
 		l.kernel.ChangeFolder(found[1])
+	}
+	for _, found := range fetching.FindAllStringSubmatch(special, -1) {
+		l.kernel.AutoGet(found[1] == "")
 	}
 	if regexp.MustCompile(`(?m)^%reset\b`).MatchString(special) {
 		_, _ = l.kernel.Reset(l.back.Life) // GoNB tells the user that all is forgotten
