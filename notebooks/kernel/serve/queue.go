@@ -116,7 +116,13 @@ func (l *living) runNumbered(m *gonb.Message, count int, perform func(count int)
 		l.answer(l.iopub, m, "execute_input", map[string]any{"code": m.Content["code"], "execution_count": count})
 	}
 	reply := okReply(count)
-	if failure := perform(count); failure != nil {
+	page, failure, asked := l.explain(m, text(m.Content["code"]))
+	if !asked {
+		failure = perform(count)
+	} else if page != nil {
+		reply["payload"] = []any{page}
+	}
+	if failure != nil {
 		reply["status"] = "error"
 		maps.Copy(reply, failure)
 		if stop, given := m.Content["stop_on_error"].(bool); (stop || !given) && m.Header.Subshell == "" {

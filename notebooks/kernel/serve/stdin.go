@@ -53,7 +53,7 @@ func (p *proxy) inputReply(m *gonb.Message, _ outlet) (pass bool) {
 	defer p.living.cellMu.Unlock()
 	q := p.living.asked
 	if q == nil {
-		return true
+		return p.living.lent != nil // else it comes too late
 	}
 	if parent := m.Parent.ID; parent == "" || parent == q.id { // some front ends name no parent
 		select {
