@@ -10,10 +10,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-// The times in which questions about code are answered: readyLimit if the kernel has just been
-// started, and valueLimit for the description of a value.
+// The longest waits of questions about code: readyLimit if the kernel has just been started, which
+// takes a second where nothing else runs, and valueLimit for the description of a value.
 const (
-	readyLimit = time.Second
+	readyLimit = 10 * time.Second
 	valueLimit = 250 * time.Millisecond
 )
 
