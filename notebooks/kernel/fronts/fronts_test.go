@@ -25,7 +25,8 @@ func TestKernelTestbed(t *testing.T) {
 func TestJupyterKernelTest(t *testing.T) {
 	_, stderr, err := script(t, "kernel_test.py")
 	t.Log("\n" + stderr)
-	if err != nil || strings.Count(stderr, "skipped") != 2 || !strings.Contains(stderr, "skipped 'No code clear output'") {
+	const skipped = "skipped 'No code clear output'"
+	if err != nil || strings.Count(stderr, "skipped") != 2 || !strings.Contains(stderr, skipped) {
 		t.Error(err)
 	}
 }
@@ -57,7 +58,8 @@ func TestFrontEnds(t *testing.T) {
 		t.Fatalf("%v: %s", err, stdout)
 	}
 	var table strings.Builder
-	fmt.Fprintf(&table, "| front end | %s |\n|%s\n", strings.Join(features, " | "), strings.Repeat("---|", 1+len(features)))
+	fmt.Fprintf(&table, "| front end | %s |\n", strings.Join(features, " | "))
+	table.WriteString("|" + strings.Repeat("---|", 1+len(features)) + "\n")
 	for _, front := range fronts {
 		row := []string{front}
 		for _, feature := range features {

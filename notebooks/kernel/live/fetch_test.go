@@ -14,8 +14,8 @@ import (
 // proxied is a module that a test's own proxy serves.
 const proxied = "eqflow.test/greeting"
 
-// proxy writes a module proxy, from which the go command of this test fetches. The module is removed
-// from the cache of modules at the end.
+// proxy writes a module proxy, from which the go command of this test fetches. The module is
+// removed from the cache of modules at the end.
 func proxy(t *testing.T) {
 	t.Helper()
 	const version = "v1.0.0"
