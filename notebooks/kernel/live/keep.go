@@ -63,7 +63,7 @@ func (k *Kernel) askKeep(ctx context.Context, r wire.Keep) (wire.KeptAnswer, err
 	if ended {
 		return wire.KeptAnswer{}, errors.New("the process of the living values has ended; the next cell says why")
 	}
-	p, err := k.host(nil)
+	p, err := k.host()
 	if err != nil {
 		return wire.KeptAnswer{}, err
 	}
