@@ -18,6 +18,9 @@ type Magic struct {
 	Run               func(ctx context.Context, args []string, out *Output) error
 	// Complete lists the words that may replace the last argument. It may be nil.
 	Complete func(args []string) []string
+	// Beside reports that the magic may run beside a cell: it needs neither GoNB nor the cell's
+	// end.
+	Beside bool
 }
 
 // Output receives a magic's output. The cell shows it before the output of its other lines.

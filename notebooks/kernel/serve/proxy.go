@@ -21,6 +21,7 @@ type proxy struct {
 	end    sync.Once
 	living *living // runs the cells, or nil if GoNB runs all of them
 	toGoNB outlet
+	comms  comms
 
 	mu       sync.Mutex
 	cells    map[string]*cell         // with magics, by the id of their request
@@ -60,7 +61,7 @@ func (p *proxy) run(ctx context.Context) error {
 	stdin := &private{Socket: p.back.Stdin}
 	go p.forward(p.shell, shell, gonb.Requests, p.shellRequest)
 	go p.forward(p.control, control, gonb.Requests, p.controlRequest)
-	go p.forward(p.stdin, stdin, gonb.Inputs, nil)
+	go p.forward(p.stdin, stdin, gonb.Inputs, p.inputReply)
 	go p.backward(shell, p.shell, p.shellReply)
 	go p.backward(control, p.control, p.controlReply)
 	go p.backward(stdin, p.stdin, nil)
@@ -255,9 +256,8 @@ func renumber(content map[string]any) (changed bool) {
 // shellReply describes this kernel, and marks a cell as failed if a magic of it has failed.
 func (p *proxy) shellReply(m *gonb.Message) (pass, changed bool) {
 	switch m.Header.Type {
-	case "kernel_info_reply":
-		p.describe(m.Content)
-		return true, true
+	case "interrupt_reply", "shutdown_reply":
+		return false, false // which belong to the control socket, and are answered there
 	case "execute_reply":
 		if p.living != nil {
 			taken, changed := p.living.takes(m)

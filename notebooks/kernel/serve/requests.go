@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"maps"
 	"strings"
 	"time"
@@ -17,20 +18,29 @@ func (p *proxy) shellRequest(m *gonb.Message, _ outlet) (pass bool) {
 		content, ok := complete(p.launch.Magics, text(m.Content["code"]), m.Content["cursor_pos"])
 		if ok {
 			p.reply(m, "complete_reply", content)
+			return false
 		}
-		return !ok
+		return p.ask(m)
 	case "inspect_request":
-		content, ok := inspectMagic(p.launch.Magics, text(m.Content["code"]), m.Content["cursor_pos"])
-		if ok {
+		if content, ok := inspectMagic(p.launch.Magics, text(m.Content["code"]), m.Content["cursor_pos"]); ok {
 			p.reply(m, "inspect_reply", content)
+			return false
 		}
-		return !ok
+		return p.ask(m)
 	case "is_complete_request":
 		p.reply(m, "is_complete_reply", isComplete(text(m.Content["code"])))
 		return false
 	case "history_request":
-		p.reply(m, "history_reply", map[string]any{"status": "ok", "history": []any{}})
+		p.reply(m, "history_reply", p.history(m.Content))
 		return false
+	case "kernel_info_request":
+		p.reply(m, "kernel_info_reply", p.kernelInfo())
+		return false
+	case "comm_info_request":
+		p.reply(m, "comm_info_reply", p.commInfo(text(m.Content["target_name"])))
+		return false
+	case "comm_open", "comm_close":
+		return p.commMessage(m)
 	}
 	return true
 }
@@ -38,8 +48,13 @@ func (p *proxy) shellRequest(m *gonb.Message, _ outlet) (pass bool) {
 // reply answers a request on the shell socket. The protocol demands that the kernel is busy
 // meanwhile.
 func (p *proxy) reply(m *gonb.Message, kind string, content map[string]any) {
+	p.replyOn(p.shell, m, kind, content)
+}
+
+// replyOn is reply for a socket that may be another one.
+func (p *proxy) replyOn(to outlet, m *gonb.Message, kind string, content map[string]any) {
 	p.setStatus(m, "busy")
-	p.answer(p.shell, m, kind, content)
+	p.answer(to, m, kind, content)
 	p.setStatus(m, "idle")
 }
 
@@ -48,6 +63,10 @@ func (p *proxy) reply(m *gonb.Message, kind string, content map[string]any) {
 func (p *proxy) executeRequest(m *gonb.Message) (pass bool) {
 	if p.broken != nil {
 		p.refuse(m)
+		return false
+	}
+	if p.living != nil && m.Header.Subshell != "" {
+		p.living.inSubshell(m)
 		return false
 	}
 	if p.living != nil {
@@ -139,12 +158,24 @@ func (p *proxy) controlRequest(m *gonb.Message, to outlet) (pass bool) {
 			p.kernel.CellInterrupted()
 			go p.interruptUntilIdle(running, to)
 		}
+		p.replyOn(p.control, m, "interrupt_reply", map[string]any{"status": "ok"})
+		m.Identities = nil // GoNB's own answer goes to the wrong socket
 	case "shutdown_request":
 		request := *m
 		p.mu.Lock()
 		p.shutdown = &request
 		p.mu.Unlock()
 		time.AfterFunc(shutdownLimit, func() { p.answerShutdown(&request) }) // for a GoNB that hangs
+	case "kernel_info_request":
+		p.replyOn(p.control, m, "kernel_info_reply", p.kernelInfo())
+		return false
+	case "create_subshell_request", "delete_subshell_request", "list_subshell_request":
+		content := refusal(errors.New("this kernel has no subshells"))
+		if p.living != nil {
+			content = p.living.subshellRequest(m)
+		}
+		p.replyOn(p.control, m, gonb.ReplyType(m.Header.Type), content)
+		return false
 	}
 	return true
 }

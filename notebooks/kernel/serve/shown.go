@@ -16,6 +16,7 @@ type shownOutput struct {
 	*proxy
 	request gonb.Message
 	count   int
+	over    chan struct{} // closed when the cell has ended
 
 	mu     sync.Mutex
 	ended  bool
@@ -67,6 +68,7 @@ func (o *shownOutput) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended = true
+	close(o.over)
 	o.bridge.close()
 }
 

@@ -112,6 +112,11 @@ type unit struct {
 	defined []*Name
 	edits   []edit
 	aliases map[string]string // local names of imported packages, by path
+
+	replaced map[*ast.Ident]bool // names of packages in whose place another one stands
+
+	tolerant bool // of errors: the cell is not finished
+	broken   int  // the number of errors of a parser that is tolerant
 }
 
 // step is a statement at the top of a cell.
