@@ -82,8 +82,8 @@ func TestEnergyOfAmber(t *testing.T) {
 // and solvent, and is not taken for the same molecule in another solvent.
 func TestSampleAmber(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "x.npz")
-	code, stdout, stderr := runCaptured(append([]string{"mcmc", "-n", "8", "--chains", "2", "--burn", "2", "--thin", "1",
-		"--out", out}, amber("--structure", moleculeFile("amber-ff96.inpcrd"))...)...)
+	chains := []string{"mcmc", "-n", "8", "--chains", "2", "--burn", "2", "--thin", "1", "--out", out}
+	code, stdout, stderr := runCaptured(append(chains, amber("--structure", moleculeFile("amber-ff96.inpcrd"))...)...)
 	if code != exitDone || !strings.Contains(stdout, "solvent OBC1; 300 K") ||
 		!strings.Contains(stdout, `topology "ACE"`) {
 		t.Fatalf("code %d, %s, %s", code, stdout, stderr)
@@ -116,6 +116,7 @@ func TestAmberWrongInput(t *testing.T) {
 	whole, topology, x := string(data), moleculeFile("amber-ff96.prmtop"), moleculeFile("amber-ff96.npz")
 	chamber := file("chamber.prmtop", strings.Replace(whole, "%FLAG TITLE ", "%FLAG CTITLE", 1))
 	cut := file("cut.prmtop", whole[:9000])
+	xml := moleculeFile("small.xml")
 	coordinates, err := os.ReadFile(moleculeFile("amber-ff19sb.inpcrd"))
 	if err != nil {
 		t.Fatal(err)
@@ -126,12 +127,12 @@ func TestAmberWrongInput(t *testing.T) {
 		"BONDS_INC_HYDROGEN: holds 8 values, and 36 b": {"molecule", cut},
 		"chamber.prmtop: a CHAMBER topology (CTITLE)":  {"energy", "--amber", chamber, x},
 		"give it by --amber":                           {"energy", "--openmm", topology, x},
-		"give it by --openmm":                          {"energy", "--amber", moleculeFile("small.xml"), x},
-		"not by both":                                  {"energy", "--amber", topology, "--openmm", moleculeFile("small.xml"), x},
+		"give it by --openmm":                          {"energy", "--amber", xml, x},
+		"not by both":                                  {"energy", "--amber", topology, "--openmm", xml, x},
 		"the molecule is missing; give it by --openmm": {"energy", x},
-		"leave --solvent out":                          {"molecule", moleculeFile("small.xml"), "--solvent", "hct"},
+		"leave --solvent out":                          {"molecule", xml, "--solvent", "hct"},
 		`the solvent "water" is unknown`:               {"molecule", topology, "--solvent", "water"},
-		"--solvent hct belongs to an Amber":            {"mcmc", "--system", "dw4", "--solvent", "hct", "--out", "x.npz"},
+		"--solvent hct belongs to an Amber":            {"mcmc", "--solvent", "hct", "--out", "x.npz"},
 		"other.rst7: the file has 23 atoms and the":    {"energy", "--amber", topology, other},
 		"has 23 atoms and the system 22":               {"molecule", topology, "--structure", other},
 		"no names of atoms": {"molecule", moleculeFile("ff99sbildn-obc.xml"), "--structure",

@@ -31,9 +31,9 @@ func IsRestart(path string) bool {
 	return slices.Contains(restartEndings, strings.ToLower(filepath.Ext(path)))
 }
 
-// ReadRestart reads the coordinates of an Amber coordinate or restart file (.inpcrd, .rst7, .ncrst),
-// in text or NetCDF, or of a NetCDF trajectory (.nc), of a number of atoms, and converts them from
-// angstrom to nm. Velocities and boxes are left out.
+// ReadRestart reads the coordinates of an Amber coordinate or restart file (.inpcrd, .rst7 or
+// .ncrst), in text or NetCDF, or of a NetCDF trajectory (.nc), of a number of atoms, and converts
+// them from angstrom to nm. Velocities and boxes are left out.
 func ReadRestart(path string, atoms int) (particle.Batch, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
