@@ -29,6 +29,7 @@ type proxy struct {
 	count    int                      // the number of the last cell that began
 	running  string                   // the id of the request that GoNB runs, or ""
 	refused  int                      // number of cells that a broken kernel has refused
+	unheard  int                      // interrupts that GoNB has not answered
 	shutdown *gonb.Message            // the request to shut down, or nil
 }
 
@@ -256,8 +257,11 @@ func renumber(content map[string]any) (changed bool) {
 // shellReply describes this kernel, and marks a cell as failed if a magic of it has failed.
 func (p *proxy) shellReply(m *gonb.Message) (pass, changed bool) {
 	switch m.Header.Type {
-	case "interrupt_reply", "shutdown_reply":
-		return false, false // which belong to the control socket, and are answered there
+	case "interrupt_reply":
+		p.countInterrupt(-1)
+		return false, false // the control socket has the answer
+	case "shutdown_reply":
+		return false, false // which belongs to the control socket, and is answered there
 	case "execute_reply":
 		if p.living != nil {
 			taken, changed := p.living.takes(m)

@@ -73,6 +73,7 @@ func (p *proxy) executeRequest(m *gonb.Message) (pass bool) {
 		p.living.request(m)
 		return false
 	}
+	p.awaitInterrupts()
 	code := text(m.Content["code"])
 	rest, lines := extractMagics(code)
 	request := *m
@@ -160,6 +161,7 @@ func (p *proxy) controlRequest(m *gonb.Message, to outlet) (pass bool) {
 		}
 		p.replyOn(p.control, m, "interrupt_reply", map[string]any{"status": "ok"})
 		m.Identities = nil // GoNB's own answer goes to the wrong socket
+		p.countInterrupt(1)
 	case "shutdown_request":
 		request := *m
 		p.mu.Lock()
@@ -195,6 +197,9 @@ func (p *proxy) answerShutdown(request *gonb.Message) {
 // controlReply notes GoNB's answer to a shutdown. A reply without identities answers an interrupt
 // of this proxy, and is dropped.
 func (p *proxy) controlReply(m *gonb.Message) (pass, changed bool) {
+	if m.Header.Type == "interrupt_reply" {
+		p.countInterrupt(-1)
+	}
 	if m.Header.Type == "shutdown_reply" {
 		defer p.end.Do(func() { time.AfterFunc(delivery/2, func() { close(p.ended) }) })
 	}
@@ -213,8 +218,36 @@ func (p *proxy) interruptUntilIdle(request string, to outlet) {
 			return
 		}
 		header := gonb.NewHeader(gonb.RandomToken(), "interrupt_request")
+		p.countInterrupt(1)
 		if p.write(to, gonb.Message{Header: header}) != nil {
 			return
 		}
 	}
 }
+
+// countInterrupt counts the interrupts that GoNB has not answered: one more, or one less.
+func (p *proxy) countInterrupt(by int) {
+	p.mu.Lock()
+	p.unheard = max(p.unheard+by, 0)
+	p.mu.Unlock()
+}
+
+// awaitInterrupts waits until GoNB has answered all interrupts, which would end the next cell
+// otherwise: messages on the control socket and on the shell socket may overtake each other. An
+// answer may be lost, so it waits for interruptLimit at most.
+func (p *proxy) awaitInterrupts() {
+	for until := time.Now().Add(interruptLimit); ; time.Sleep(time.Millisecond) {
+		p.mu.Lock()
+		if time.Now().After(until) {
+			p.unheard = 0
+		}
+		none := p.unheard == 0
+		p.mu.Unlock()
+		if none {
+			return
+		}
+	}
+}
+
+// interruptLimit is the time in which GoNB answers an interrupt.
+const interruptLimit = time.Second
