@@ -77,14 +77,7 @@ func (o *energyOptions) run(cmd *cobra.Command, path string) error {
 			return err
 		}
 	}
-	file, options, err := o.molecule.file()
-	if err != nil {
-		return err
-	}
-	if file == "" {
-		return inputErrorf("the molecule is missing; give it by %s", fileFlags())
-	}
-	system, err := readMolecule(file, o.molecule.structure, options)
+	file, system, err := o.system()
 	if err != nil {
 		return err
 	}
@@ -119,6 +112,19 @@ func (o *energyOptions) run(cmd *cobra.Command, path string) error {
 	}
 	result.show(cmd.OutOrStdout())
 	return nil
+}
+
+// system reads the molecule, and returns its file's path too.
+func (o *energyOptions) system() (file string, s *molecule.System, err error) {
+	file, options, err := o.molecule.file()
+	if err != nil {
+		return "", nil, err
+	}
+	if file == "" {
+		return "", nil, inputErrorf("the molecule is missing; give it by %s", fileFlags())
+	}
+	s, err = readMolecule(file, o.molecule.structure, options)
+	return file, s, err
 }
 
 // potential returns the energy of the system, and says on stderr if constraints are lifted.

@@ -17,6 +17,9 @@ const moleculeHelp = `Describes a molecule with its force field, from the System
 charge, the bonds that turn, rings, stereocentres and equivalent atoms. It names what
 "eqflow energy" would refuse, and what that would need.
 
+The solvents of --solvent are those of OpenMM's AmberPrmtopFile: water of dielectric constant 78.5,
+no salt, and the energy of the surface (ACE), which sander adds only where gbsa is set.
+
 With --structure it names the atoms, after it has checked that the structure is of this
 system. Atoms have numbers from 0, as in OpenMM.`
 
