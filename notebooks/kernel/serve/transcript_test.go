@@ -44,7 +44,8 @@ func TestOutputOfARunningCell(t *testing.T) {
 	if got := o.out.Stream("stdout"); got != "output of cell 2:\nearly\nlate\n" {
 		t.Errorf("later the output is %q", got)
 	}
-	if o := k.live(t, context.Background(), "%eqflow output 9"); !strings.Contains(text(o.error["evalue"]), "no output") {
+	o = k.live(t, context.Background(), "%eqflow output 9")
+	if !strings.Contains(text(o.error["evalue"]), "no output") {
 		t.Errorf("a cell that never ran: %v", o.error)
 	}
 }
