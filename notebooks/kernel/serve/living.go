@@ -47,6 +47,7 @@ type living struct {
 
 	transcripts map[int]*transcript // by the numbers of their cells
 
+	busy      busy
 	subshells subshells
 	ends      map[string]chan struct{} // closed when the request with that id is answered
 }
