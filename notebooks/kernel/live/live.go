@@ -3,8 +3,11 @@
 // A Kernel has a state of living names, which package cells compiles cells against, and a process,
 // the host, which holds the values (process.go). A cell becomes a plugin (run.go, toolchain.go),
 // which the host loads and runs. What the cell writes and displays goes to the cell's Output
-// (outputs.go). A cell that ends the host, by os.Exit or by a panic in a goroutine of its own,
-// loses all values; the next cell starts a new host.
+// (outputs.go), also from a goroutine that has outlived the cell (late.go); what a cell reads comes
+// from the Output's User (stdin.go). Questions about unfinished cells are answered beside the
+// running cell (query.go), and values go to disk and back (keep.go). A cell that ends the host, by
+// os.Exit or by a panic in a goroutine of its own, loses all values; the next cell starts a new
+// host.
 package live
 
 import (

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/eqflow/gonb-eqflow/internal/spelling"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
 // magicWord begins the lines of a cell that are not for GoNB.
@@ -26,6 +27,7 @@ type Magic struct {
 // Output receives a magic's output. The cell shows it before the output of its other lines.
 type Output struct {
 	messages []publication
+	request  *gonb.Message // of the magic's cell, or nil
 	line     string
 }
 

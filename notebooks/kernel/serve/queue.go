@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"maps"
+	"sync"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
@@ -51,7 +52,7 @@ func (l *living) finish(m *gonb.Message, content map[string]any) {
 	l.mu.Unlock()
 	if waits {
 		l.answer(l.shell, m, "execute_reply", content)
-		l.setStatus(m, "idle")
+		l.ended(m)
 	}
 }
 
@@ -111,7 +112,7 @@ func okReply(count int) map[string]any {
 
 // runNumbered publishes that a cell runs, lets perform run it, and answers its request.
 func (l *living) runNumbered(m *gonb.Message, count int, perform func(count int) map[string]any) {
-	l.setStatus(m, "busy")
+	l.begins(m)
 	if silent, _ := m.Content["silent"].(bool); !silent {
 		l.answer(l.iopub, m, "execute_input", map[string]any{"code": m.Content["code"], "execution_count": count})
 	}
@@ -138,5 +139,47 @@ func (l *living) abortQueue() {
 	defer l.cellMu.Unlock()
 	for _, id := range l.waiting {
 		l.aborted[id] = true
+	}
+}
+
+// busy is the cell that runs in the main shell, or nil.
+type busy struct {
+	mu   sync.Mutex
+	cell *gonb.Message
+}
+
+// begins publishes that a cell runs.
+func (l *living) begins(m *gonb.Message) {
+	l.busy.mu.Lock()
+	defer l.busy.mu.Unlock()
+	if m.Header.Subshell == "" {
+		l.busy.cell = m
+	}
+	l.setStatus(m, "busy")
+}
+
+// ended publishes that a cell has ended.
+func (l *living) ended(m *gonb.Message) {
+	l.busy.mu.Lock()
+	defer l.busy.mu.Unlock()
+	if l.busy.cell != nil && l.busy.cell.Header.ID == m.Header.ID {
+		l.busy.cell = nil
+	}
+	l.setStatus(m, "idle")
+	l.remind()
+}
+
+// stillBusy publishes again that a cell runs, after the answer to a request beside the cell. Front
+// ends take the kernel for idle after each answer.
+func (l *living) stillBusy() {
+	l.busy.mu.Lock()
+	defer l.busy.mu.Unlock()
+	l.remind()
+}
+
+// remind is stillBusy for a caller that holds the lock.
+func (l *living) remind() {
+	if l.busy.cell != nil {
+		l.setStatus(l.busy.cell, "busy")
 	}
 }

@@ -56,6 +56,9 @@ func (p *proxy) replyOn(to outlet, m *gonb.Message, kind string, content map[str
 	p.setStatus(m, "busy")
 	p.answer(to, m, kind, content)
 	p.setStatus(m, "idle")
+	if p.living != nil {
+		p.living.stillBusy()
+	}
 }
 
 // executeRequest extracts and runs the magics of a cell. It refuses all cells if the preparation of

@@ -104,6 +104,28 @@ func TestSubshells(t *testing.T) {
 	}
 }
 
+// A front end that has asked something does not take a kernel that runs a cell for idle.
+func TestARunningCellStaysBusy(t *testing.T) {
+	k := serveLive(t)
+	k.live(t, context.Background(), "x := map[int]int{}")
+	out := k.subscribe(t)
+	k.beginLoop(t)
+	k.ask(t, "kernel_info_request", map[string]any{})
+	k.control(t, "interrupt_request", nil)
+	var states []string
+	for last := ""; last != "idle of execute_request"; {
+		if m := out(); m.Header.Type == "status" {
+			last = text(m.Content["execution_state"]) + " of " + m.Parent.Type
+			states = append(states, last)
+		}
+	}
+	got := strings.Join(states, ", ")
+	if !strings.HasPrefix(got, "busy of execute_request, busy of kernel_info_request, idle of kernel_info_request, "+
+		"busy of execute_request") {
+		t.Errorf("the states are %s", got)
+	}
+}
+
 // The kernel answers what GoNB leaves out.
 func TestAnswersOfALivingKernel(t *testing.T) {
 	k := serveLive(t)

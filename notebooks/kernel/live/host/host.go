@@ -1,6 +1,7 @@
 // Package host is the process that holds a kernel's living values. It loads each cell as a plugin
-// and runs it (cell.go), shows results (result.go) and describes the values (describe.go). It is
-// linked with the packages that cells use (packages.go), so that all cells share them.
+// and runs it (cell.go), shows results (result.go), describes the values (describe.go), notices
+// when a cell waits for input (stdin.go), and knows from which cell a goroutine is (labels.go). It
+// is linked with the packages that cells use (packages.go), so that all cells share them.
 //
 // One cell runs at a time. The cell writes to the process's own outputs; when it ends, the host
 // writes a mark to both, so that the kernel knows what belongs to the cell.
