@@ -27,8 +27,8 @@ type Sample struct {
 const tailFraction, tailWidths = 0.002, 3.0
 
 // Histogram draws the normalised densities of samples as steps over common bins, with bands of one
-// standard error. bins of 0 means 30. Without a range the bins exclude far tails. Values outside still count in the normalisation,
-// and the legend shows their fraction if it is at least 0.5 %.
+// standard error. bins of 0 means 30. Without a range the bins exclude far tails. Values outside
+// still count in the normalisation, and the legend shows their fraction if it is at least 0.5 %.
 func Histogram(a Axes, bins int, samples ...Sample) Figure {
 	if bins <= 0 {
 		bins = 30

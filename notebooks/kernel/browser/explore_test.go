@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // mark gives a name for CSS selectors to the code cell whose source contains a text, and scrolls to
@@ -109,8 +110,22 @@ func (p *page) slide(name string, from, to float64) {
 	before, text := p.picture(name), eval[string](p, query(value)+".textContent")
 	p.drag(slider, from, to)
 	p.t.Logf("%s: the picture changed %s after the mouse", name, p.awaitOther(name, before).Round(10*time.Millisecond))
-	if now := eval[string](p, query(value)+".textContent"); now == text {
+	now := eval[string](p, query(value)+".textContent")
+	if now == text {
 		p.t.Errorf("%s: the value beside the slider stays %s", name, now)
+	}
+	cell := eval[int](p, "panel.content.activeCellIndex")
+	eval[bool](p, "("+query(slider)+".focus(), true)")
+	for range 5 {
+		if err := chromedp.Do(p.ctx, chromedp.KeyEvent(kb.ArrowLeft)); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	if after := eval[string](p, query(value)+".textContent"); after == now {
+		p.t.Errorf("%s: arrow keys leave the value at %s", name, after)
+	}
+	if other := eval[int](p, "panel.content.activeCellIndex"); other != cell {
+		p.t.Errorf("%s: arrow keys go from cell %d to cell %d", name, cell, other)
 	}
 }
 
