@@ -81,6 +81,7 @@ function (id) {
     slider.oninput = () => { run(0); show(+slider.value); };
     const bar = document.createElement("div");
     bar.dataset.lmSuppressShortcuts = "true"; // arrow keys move the slider, not JupyterLab's cells
+    bar.addEventListener("keydown", (event) => event.stopPropagation());
     bar.append(back, stop, play, " ", slider);
     show(0);
     box.replaceChildren(canvas, bar);
