@@ -32,6 +32,7 @@ type Card struct {
 	Settings   *train.Settings // settings of the training; nil for a model that was saved untrained
 	History    train.History
 	Report     *evaluate.Report // the last evaluation in the folder; nil if there is none
+	Sampling   *Sampling        // the largest sampling that was kept in the folder; nil if there is none
 }
 
 // Describe reads a model's card from its folder.
@@ -58,6 +59,7 @@ func Describe(folder string) (Card, error) {
 		}
 	}
 	c.Report, err = readReport(folder, file)
+	c.Sampling = readSampling(folder, file)
 	return c, err
 }
 
@@ -135,6 +137,10 @@ func (c Card) Rows() [][]string {
 		last := c.History.Rungs[n-1]
 		text := fmt.Sprintf("%d rungs, to λ = %.3g with an ESS of %.0f %%", n, last.Lambda, 100*last.ESS)
 		rows = append(rows, []string{"ladder", text})
+	}
+	if s := c.Sampling; s != nil && (c.Report == nil || c.Report.Samples == 0) {
+		rows = append(rows, []string{"ESS", fmt.Sprintf("%s of %d samples", s.ESS.Percent(), s.Samples)},
+			[]string{"log Z", s.LogZ.String()})
 	}
 	if c.Report == nil {
 		return append(rows, []string{"judgement", "none yet: eqflow eval keeps one"})

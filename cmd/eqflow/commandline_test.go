@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 )
@@ -41,6 +42,17 @@ func TestWhatWasMeant(t *testing.T) {
 		if stderr := checkRefused(t, line, want); strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%q: stderr %q is not one line", line, stderr)
 		}
+	}
+}
+
+// A prefix that is no Python environment is refused before anything is made or built.
+func TestPrefixThatIsNoEnvironment(t *testing.T) {
+	prefix := t.TempDir()
+	for _, command := range []string{"install", "status"} {
+		checkRefused(t, "kernel "+command+" --prefix "+prefix, "is no Python environment")
+	}
+	if left, err := os.ReadDir(prefix); err != nil || len(left) > 0 {
+		t.Errorf("made %v, %v", left, err)
 	}
 }
 

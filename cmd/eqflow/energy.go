@@ -19,32 +19,35 @@ import (
 )
 
 const energyHelp = `Computes energies and forces of a molecule's configurations, from the System file that OpenMM
-writes (openmm.XmlSerializer.serialize(system)). It needs no OpenMM. What the System has that
-changes the energy and is not supported is refused; "eqflow molecule" lists it.
+writes (openmm.XmlSerializer.serialize(system)), or from an Amber topology in the solvent of
+--solvent. It needs neither OpenMM nor Amber. What the System has that changes the energy and is
+not supported is refused; "eqflow molecule" lists it.
 
 The configurations are x [N, n, 3] in nm, or in angstrom with --unit angstrom, of an .npz, .npy
-or .xyz. The models of a .pdb and the frames of a .dcd are in angstrom always. Bond lengths that
-speak for another unit are an error.
+or .xyz. The models of a .pdb, the frames of a .dcd and Amber's .inpcrd, .rst7, .ncrst and .nc are
+in angstrom always. Bond lengths that speak for another unit are an error.
 
 --out writes an .npz: x in nm, energy [N] and by_force [N, K] and by_group [N, G] in kJ/mol,
 forces [N, n, 3] in kJ/mol/nm. Its manifest names the forces, the groups and the units, and has
-the SHA-256 of the System file.`
+the SHA-256 of the file.`
 
 const energyExamples = `  eqflow energy --openmm alanine.xml samples.npz --out energies.npz
   eqflow energy --openmm alanine.xml --structure alanine.pdb alanine.pdb --json
+  eqflow energy --amber alanine.prmtop --solvent obc1 alanine.rst7
   eqflow energy --openmm alanine.xml trajectory.xyz --unit angstrom --out energies.npz`
 
 // energyOptions are the flags of "eqflow energy".
 type energyOptions struct {
-	system, structure, unit, out string
-	lift, force, asJSON          bool
+	molecule      moleculeFlags
+	unit, out     string
+	force, asJSON bool
 }
 
 // newEnergyCommand computes energies of a molecule.
 func newEnergyCommand() *cobra.Command {
 	var o energyOptions
 	cmd := &cobra.Command{
-		Use:     "energy --openmm FILE.xml X",
+		Use:     "energy --openmm FILE.xml|--amber FILE.prmtop X",
 		Short:   "Compute a molecule's energies and forces",
 		Long:    energyHelp,
 		Example: energyExamples,
@@ -54,16 +57,11 @@ func newEnergyCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.system, "openmm", "", "the System `file` (.xml) of OpenMM")
-	addStructureFlag(cmd, &o.structure)
+	o.molecule.add(cmd)
 	flags.StringVar(&o.unit, "unit", "nm", "the `unit` of the coordinates in .npz, .npy and .xyz: nm or angstrom")
 	flags.StringVar(&o.out, "out", "", "the `file` to write: .npz")
-	addLiftFlag(cmd, &o.lift)
 	flags.BoolVar(&o.force, "force", false, "replace the file if it exists")
 	addJSONFlag(cmd, &o.asJSON)
-	if err := cmd.MarkFlagRequired("openmm"); err != nil {
-		panic(err)
-	}
 	return cmd
 }
 
@@ -79,11 +77,11 @@ func (o *energyOptions) run(cmd *cobra.Command, path string) error {
 			return err
 		}
 	}
-	system, err := readMolecule(o.system, o.structure)
+	file, system, err := o.system()
 	if err != nil {
 		return err
 	}
-	potential, err := o.potential(cmd, system)
+	potential, err := o.potential(cmd, system, file)
 	if err != nil {
 		return err
 	}
@@ -104,7 +102,7 @@ func (o *energyOptions) run(cmd *cobra.Command, path string) error {
 	result := summariseEnergies(system, energies)
 	result.Seconds = time.Since(start).Seconds()
 	if o.out != "" {
-		if err := o.write(system, x, energies); err != nil {
+		if err := o.write(system, filepath.Base(file), x, energies); err != nil {
 			return err
 		}
 		result.Out = o.out
@@ -116,14 +114,27 @@ func (o *energyOptions) run(cmd *cobra.Command, path string) error {
 	return nil
 }
 
+// system reads the molecule, and returns its file's path too.
+func (o *energyOptions) system() (file string, s *molecule.System, err error) {
+	file, options, err := o.molecule.file()
+	if err != nil {
+		return "", nil, err
+	}
+	if file == "" {
+		return "", nil, inputErrorf("the molecule is missing; give it by %s", fileFlags())
+	}
+	s, err = readMolecule(file, o.molecule.structure, options)
+	return file, s, err
+}
+
 // potential returns the energy of the system, and says on stderr if constraints are lifted.
-func (o *energyOptions) potential(cmd *cobra.Command, s *molecule.System) (molecule.Engine, error) {
-	p, err := molecule.NewEngine(s, molecule.Options{LiftConstraints: o.lift}, molecule.Double)
+func (o *energyOptions) potential(cmd *cobra.Command, s *molecule.System, file string) (molecule.Engine, error) {
+	p, err := molecule.NewEngine(s, molecule.Options{LiftConstraints: o.molecule.lift}, molecule.Double)
 	if errors.Is(err, molecule.ErrConstraints) {
-		return nil, inFile(o.system, fmt.Errorf("%w; --lift-constraints lifts them", err))
+		return nil, inFile(file, fmt.Errorf("%w; --lift-constraints lifts them", err))
 	}
 	if err != nil {
-		return nil, inFile(o.system, err)
+		return nil, inFile(file, err)
 	}
 	if len(s.Constraints) > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %d constraints are lifted; %d of them have no spring, so that nothing "+
@@ -134,8 +145,7 @@ func (o *energyOptions) potential(cmd *cobra.Command, s *molecule.System) (molec
 
 // configurations reads the coordinates and converts them to nm.
 func (o *energyOptions) configurations(s *molecule.System, path string) (particle.Batch, error) {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".pdb", ".dcd":
+	if isTrajectory(path) {
 		return trajectory(s, path)
 	}
 	set, err := dataset.Read(path, s.Atoms(), 3)
@@ -154,12 +164,22 @@ func (o *energyOptions) configurations(s *molecule.System, path string) (particl
 	return x, nil
 }
 
-// trajectory reads the configurations of a .pdb or .dcd.
-func trajectory(s *molecule.System, path string) (particle.Batch, error) {
-	if strings.ToLower(filepath.Ext(path)) == ".pdb" {
+// isTrajectory reports whether trajectory reads a file.
+func isTrajectory(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	return ext == ".pdb" || ext == ".dcd" || molecule.IsRestart(path)
+}
+
+// trajectory reads the configurations of a .pdb, a .dcd or an Amber coordinate file.
+func trajectory(s *molecule.System, path string) (x particle.Batch, err error) {
+	switch {
+	case strings.ToLower(filepath.Ext(path)) == ".pdb":
 		return pdbConfigurations(s, path)
+	case molecule.IsRestart(path):
+		x, err = molecule.ReadRestart(path, s.Atoms())
+	default:
+		x, err = molecule.ReadDCD(path, s.Atoms())
 	}
-	x, err := molecule.ReadDCD(path, s.Atoms())
 	if err != nil {
 		return x, err
 	}
@@ -184,20 +204,21 @@ func pdbConfigurations(s *molecule.System, path string) (particle.Batch, error) 
 
 // energySettings is what the manifest says about the arrays.
 type energySettings struct {
-	File   string            `json:"openmm_system"`
-	SHA256 string            `json:"openmm_system_sha256"`
-	OpenMM string            `json:"openmm_version"`
-	Lifted int               `json:"constraints_lifted"`
-	Forces []string          `json:"by_force"`
-	Groups []int             `json:"by_group"`
-	Units  map[string]string `json:"units"`
+	File    string            `json:"file"`
+	SHA256  string            `json:"file_sha256"`
+	Writer  string            `json:"file_written_by"`
+	Solvent string            `json:"solvent"`
+	Lifted  int               `json:"constraints_lifted"`
+	Forces  []string          `json:"by_force"`
+	Groups  []int             `json:"by_group"`
+	Units   map[string]string `json:"units"`
 }
 
 // write writes the arrays and their manifest.
-func (o *energyOptions) write(s *molecule.System, x particle.Batch, e molecule.Energies) error {
+func (o *energyOptions) write(s *molecule.System, file string, x particle.Batch, e molecule.Energies) error {
 	groups, byGroup := groupEnergies(s, e)
 	settings, err := json.Marshal(energySettings{
-		File: filepath.Base(o.system), SHA256: s.SHA256, OpenMM: s.OpenMM, Lifted: len(s.Constraints),
+		File: file, SHA256: s.SHA256, Writer: s.Writer(), Solvent: s.Solvent(), Lifted: len(s.Constraints),
 		Forces: s.ForceNames(), Groups: groups,
 		Units: map[string]string{
 			"x": "nm", "energy": "kJ/mol", "by_force": "kJ/mol", "by_group": "kJ/mol", "forces": "kJ/mol/nm",
@@ -209,7 +230,7 @@ func (o *energyOptions) write(s *molecule.System, x particle.Batch, e molecule.E
 	n := x.Len()
 	return dataset.Write(o.out, dataset.Set{
 		Batch:    x,
-		Manifest: dataset.Manifest{System: filepath.Base(o.system), Settings: settings, CreatedBy: "eqflow energy"},
+		Manifest: dataset.Manifest{System: file, Settings: settings, CreatedBy: "eqflow energy"},
 		Arrays: dataset.Arrays{
 			dataset.Float64("energy", e.Total),
 			dataset.Float64("by_force", e.ByForce, n, len(s.Forces)),

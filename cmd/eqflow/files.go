@@ -88,8 +88,8 @@ func readFor(t target.Target, path string) (dataset.Set, error) {
 	}
 	if other := set.Manifest.System; other != "" && other != t.Name() {
 		if _, ok := t.(*ensemble.Canonical); ok {
-			return dataset.Set{}, inputErrorf("%s holds configurations of %s, not of %s; give the System file "+
-				"(--openmm) and the temperature of the file", path, other, t.Name())
+			return dataset.Set{}, inputErrorf("%s holds configurations of %s, not of %s; give the molecule "+
+				"(%s), the solvent and the temperature of the file", path, other, t.Name(), fileFlags())
 		}
 		return dataset.Set{}, fmt.Errorf("%s holds configurations of %s, not of %s; "+
 			"choose --system %s or another file", path, other, t.Name(), other)
@@ -113,11 +113,10 @@ func readFor(t target.Target, path string) (dataset.Set, error) {
 	return set, nil
 }
 
-// readSet reads configurations of a target. Those of a molecule may lie in a .pdb or .dcd.
+// readSet reads configurations of a target. Those of a molecule may lie in a .pdb or .dcd, or in an
+// Amber coordinate file.
 func readSet(t target.Target, path string) (dataset.Set, error) {
-	c, ok := t.(*ensemble.Canonical)
-	switch ext := strings.ToLower(filepath.Ext(path)); {
-	case ok && (ext == ".pdb" || ext == ".dcd"):
+	if c, ok := t.(*ensemble.Canonical); ok && isTrajectory(path) {
 		x, err := trajectory(c.System(), path)
 		return dataset.Set{Batch: x, Source: "the models of " + path}, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,32 +15,77 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// moleculeFlags choose a molecule: its System file, and the names of its atoms.
+// moleculeFlags choose a molecule: its file, its solvent, and the names of its atoms.
 type moleculeFlags struct {
-	openmm, structure string
-	lift              bool
+	files              map[string]*string // by the name of their format, which is the flag's too
+	solvent, structure string
+	lift               bool
 }
 
 // add gives a command the flags.
 func (m *moleculeFlags) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&m.openmm, "openmm", "", "a molecule's System `file` (.xml) of OpenMM; lengths are in nm")
+	m.files = map[string]*string{}
+	for _, f := range molecule.Formats {
+		m.files[f.Name] = cmd.Flags().String(f.Name, "", "a molecule's `file`: an "+f.File+"; lengths are in nm")
+	}
+	addSolventFlag(cmd, &m.solvent)
 	addStructureFlag(cmd, &m.structure)
-	addLiftFlag(cmd, &m.lift)
-}
-
-// addLiftFlag gives a command the flag --lift-constraints.
-func addLiftFlag(cmd *cobra.Command, lift *bool) {
-	cmd.Flags().BoolVar(lift, "lift-constraints", false,
+	cmd.Flags().BoolVar(&m.lift, "lift-constraints", false,
 		"compute the energy of a System with constraints as if it had none")
 }
 
-// given reports whether a System file is given.
-func (m *moleculeFlags) given() bool { return m.openmm != "" }
+// addSolventFlag gives a command the flag --solvent.
+func addSolventFlag(cmd *cobra.Command, solvent *string) {
+	cmd.Flags().StringVar(solvent, "solvent", "", "the implicit `solvent` of an Amber topology: "+
+		strings.Join(molecule.Solvents(), ", ")+" (default none)")
+}
 
-// read reads the System file.
+// fileFlags names the flags of the files.
+func fileFlags() string {
+	var names []string
+	for _, f := range molecule.Formats {
+		names = append(names, "--"+f.Name+" FILE")
+	}
+	return strings.Join(names, " or ")
+}
+
+// given reports whether a file is given.
+func (m *moleculeFlags) given() bool { return m.count() > 0 }
+
+// count is the number of files that are given.
+func (m *moleculeFlags) count() (given int) {
+	for _, path := range m.files {
+		if *path != "" {
+			given++
+		}
+	}
+	return given
+}
+
+// file returns the path of the file, "" without one, and how to read it.
+func (m *moleculeFlags) file() (path string, o molecule.Options, err error) {
+	o = molecule.Options{LiftConstraints: m.lift, Solvent: m.solvent}
+	for format, given := range m.files {
+		if *given != "" {
+			path, o.Format = *given, format
+		}
+	}
+	switch {
+	case m.count() > 1:
+		err = inputErrorf("give the molecule by one of %s, not by both", fileFlags())
+	case path == "" && m.solvent != "":
+		err = inputErrorf("--solvent %s belongs to an Amber topology; give it by --amber FILE", m.solvent)
+	}
+	return path, o, err
+}
+
+// read reads the file.
 func (m *moleculeFlags) read() (*ensemble.Canonical, error) {
-	t, err := ensemble.Read(m.openmm, 0, molecule.Options{LiftConstraints: m.lift})
+	path, o, err := m.file()
+	if err != nil {
+		return nil, err
+	}
+	t, err := ensemble.Read(path, 0, o)
 	if errors.Is(err, molecule.ErrConstraints) {
 		return nil, fmt.Errorf("%w; --lift-constraints lifts them", err)
 	}
@@ -56,11 +102,7 @@ func (m *moleculeFlags) attach(t target.Target) error {
 		return fmt.Errorf("--structure %s: %s is no molecule and has no atoms to name; leave --structure out",
 			m.structure, t.Name())
 	}
-	names, err := molecule.ReadPDB(m.structure)
-	if err != nil {
-		return err
-	}
-	return inFile(m.structure, c.System().Attach(names))
+	return attachStructure(c.System(), m.structure)
 }
 
 // chiralities counts the hands of a molecule's configurations; nil for another system.
@@ -99,13 +141,13 @@ func (m *trainedMoleculeFlags) add(cmd *cobra.Command) {
 		"reweight a molecule's samples to this temperature in K (default: that of the model)")
 }
 
-// load is computeFlags.load for a model that may be of a molecule. It reads the System file first,
+// load is computeFlags.load for a model that may be of a molecule. It reads the file first,
 // so that a model whose folder does not hold the file finds it.
 func (m *trainedMoleculeFlags) load(
 	cmd *cobra.Command, compute computeFlags, folder string,
 ) (*eqflow.Model, func(), error) {
 	var given *ensemble.Canonical
-	if m.openmm != "" {
+	if m.given() || m.solvent != "" {
 		var err error
 		if given, err = m.read(); err != nil {
 			return nil, nil, asInput(err)
@@ -122,21 +164,23 @@ func (m *trainedMoleculeFlags) load(
 	return model, done, nil
 }
 
-// apply names the atoms of a model's molecule, sets its temperature, and refuses a System file that
-// is not the model's. given is the molecule of --openmm, nil without the flag.
+// apply names the atoms of a model's molecule, sets its temperature, and refuses a file that is not
+// the model's. given is the molecule of the file, nil without one.
 func (m *trainedMoleculeFlags) apply(cmd *cobra.Command, model *eqflow.Model, given *ensemble.Canonical) error {
 	changed := cmd.Flags().Changed("temperature")
-	if m.openmm == "" && m.structure == "" && !changed {
+	if !m.given() && m.structure == "" && !changed {
 		return nil
 	}
 	c, ok := model.Target.(*ensemble.Canonical)
 	if !ok {
-		return inputErrorf("the model is of %s, no molecule; leave --openmm, --structure and --temperature out",
-			model.Target.Name())
+		return inputErrorf("the model is of %s, no molecule; leave its file, --structure and --temperature "+
+			"out", model.Target.Name())
 	}
 	if given != nil {
 		if different := target.Difference(given.At(c.Temperature()).Spec(), c); different != "" {
-			return inputErrorf("--openmm %s is not the model's molecule: %s; leave --openmm out", m.openmm, different)
+			path, o, _ := m.file()
+			return inputErrorf("--%s %s is not the model's molecule: %s; leave --%s "+
+				"out", o.Format, path, different, o.Format)
 		}
 	}
 	if changed {

@@ -73,19 +73,23 @@ func (s *systemFlags) target(cmd *cobra.Command) (target.Target, target.Spec, er
 	return t, spec, err
 }
 
-// base is the spec of --system, --spec or --openmm, before the flags of single constants change it.
+// base is the spec of --system, --spec or a molecule's file, before the flags of single constants
+// change it.
 func (s *systemFlags) base() (target.Spec, error) {
-	given := 0
-	for _, text := range []string{s.name, s.spec, s.molecule.openmm} {
+	given := s.molecule.count()
+	for _, text := range []string{s.name, s.spec} {
 		if text != "" {
 			given++
 		}
 	}
+	if _, _, err := s.molecule.file(); err != nil {
+		return target.Spec{}, err
+	}
 	if given != 1 {
 		return target.Spec{}, errors.New("give the system by one of --system NAME, such as dw4, --spec FILE, " +
-			"and --openmm FILE.xml")
+			fileFlags())
 	}
-	if s.molecule.openmm != "" {
+	if s.molecule.given() {
 		t, err := s.molecule.read()
 		if err != nil {
 			return target.Spec{}, err

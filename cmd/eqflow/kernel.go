@@ -16,7 +16,8 @@ choose it in JupyterLab, Notebook or VS Code.`
 const kernelExamples = `  eqflow kernel install
   eqflow kernel install --sys-prefix              # into the active Python environment
   sudo eqflow kernel install --prefix /usr/local  # for every user
-  eqflow kernel status`
+  eqflow kernel status
+  eqflow kernel doctor                            # what is off, and the command that mends it`
 
 // newKernelCommand groups the commands of the notebook kernel.
 func newKernelCommand() *cobra.Command {
@@ -31,6 +32,7 @@ func newKernelCommand() *cobra.Command {
 		newKernelInstallCommand(),
 		newKernelUninstallCommand(),
 		newKernelStatusCommand(),
+		newKernelDoctorCommand(),
 		newKernelRunCommand(),
 		newKernelResidentCommand(),
 	)

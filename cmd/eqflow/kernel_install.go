@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/serve"
 )
 
 const kernelInstallHelp = `Builds GoNB and goimports in the versions of go.mod, compiles the packages that cells use, and
@@ -34,6 +36,9 @@ func newKernelInstallCommand() *cobra.Command {
 				return err
 			}
 			folder, err := installKernel(cmd.Context(), cmd.ErrOrStderr(), prefix, backend)
+			if errors.Is(err, serve.ErrPlace) {
+				return fmt.Errorf("%w; choose another place with --user or --prefix", err)
+			}
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,7 @@ func newKernelRunCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "run CONNECTION_FILE",
 		Short:  "Serve a kernel; Jupyter calls this",
-		Args:   cobra.ExactArgs(1),
+		Args:   cobra.MinimumNArgs(1), // jupyter run appends the names of its files
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := serve.FromEnvironment(args[0], version())

@@ -33,7 +33,7 @@ func TestKernelForEveryUser(t *testing.T) {
 	defer os.RemoveAll(folder)
 	program := filepath.Join(folder, "eqflow")
 	prefix, home := filepath.Join(folder, "prefix"), filepath.Join(folder, "home")
-	for _, path := range []string{folder, prefix, home} {
+	for _, path := range []string{folder, prefix, home, filepath.Join(prefix, "share", "jupyter")} {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			t.Fatal(err)
 		}

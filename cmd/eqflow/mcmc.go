@@ -34,12 +34,13 @@ named system. A file can give them too, for --spec:
   {"kind": "double-well", "n": 5, "d": 2, "constants": {"kt": 2}}
   {"kind": "lennard-jones-mixture", "types": [8, 5], "d": 3, "constants": {"rm_bb": 0.7}}
 
-A molecule is a System file of OpenMM (--openmm, with --structure for the start and the names). Its
-replicas move by Hamiltonian Monte Carlo at the temperatures of --ladder and exchange neighbours.
-Independent ladders (--chains, by default 32) give all errors. --burn and --thin count rounds: a
-trajectory of each replica, then the exchanges. Lengths are in nm. --cv follows variables: their
-autocorrelation, the share of positive values with a verdict, and free energies by MBAR over all
-temperatures. Ctrl-C keeps the work in a checkpoint, and the same command continues it.
+A molecule is a System file of OpenMM (--openmm) or an Amber topology (--amber, in the solvent of
+--solvent), with --structure for the start and the names. Its replicas move by Hamiltonian Monte
+Carlo at the temperatures of --ladder and exchange neighbours. Independent ladders (--chains, by
+default 32) give all errors. --burn and --thin count rounds: a trajectory of each replica, then the
+exchanges. Lengths are in nm. --cv follows variables: their autocorrelation, the share of positive
+values with a verdict, and free energies by MBAR over all temperatures. Ctrl-C keeps the work in a
+checkpoint, and the same command continues it.
 
 The output is .npz (arrays x [n, particles, dimensions], u and a manifest), .npy or .xyz. The
 summary shows the virial beside its exact value, (particles-1)*dimensions. If the two are far apart,
@@ -52,6 +53,7 @@ const mcmcExamples = `  eqflow mcmc --system dw4 -n 10000 --seed 1 --out dw4.npz
   eqflow mcmc --system lj13 -n 1000 --sampler tempering --out lj13.npz --json
   eqflow mcmc --openmm aldp.xml --structure aldp.pdb --ladder 300:1200:8 -n 100000 \
     --cv 'phi=dihedral(4,6,8,10)' --out aldp.npz
+  eqflow mcmc --amber aldp.prmtop --solvent obc1 --structure aldp.rst7 -n 10000 --out aldp.npz
   eqflow mcmc --spec five.json -n 1000 --out five.npz`
 
 // largestSet bounds the number of coordinates of one run, at 16 GB. A larger number is a typing

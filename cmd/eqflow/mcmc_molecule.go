@@ -59,7 +59,7 @@ func (c *moleculeChains) add(cmd *cobra.Command) {
 // refuse returns an error if a flag for molecules is given for another system.
 func (c *moleculeChains) refuse(system string) error {
 	if c.ladder != "" || c.timeStep != 0 || len(c.variables) > 0 {
-		return fmt.Errorf("--ladder, --time-step and --cv are for molecules (--openmm FILE.xml); for %s, "+
+		return fmt.Errorf("--ladder, --time-step and --cv are for molecules (--openmm, --amber); for %s, "+
 			"--sampler tempering chooses a ladder", system)
 	}
 	return nil
@@ -161,7 +161,7 @@ func (r *moleculeRun) plan() error {
 			"leave --sampler out", r.sampler)
 	}
 	if s.Structure == nil {
-		return fmt.Errorf("--structure FILE.pdb is missing: the chains of a molecule start from its configurations")
+		return fmt.Errorf("--structure FILE is missing: the chains of a molecule start from its configurations")
 	}
 	if err := r.target.CheckEnergies(s.Structure.Models); err != nil {
 		return inFile(r.system.molecule.structure, err)

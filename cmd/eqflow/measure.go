@@ -31,8 +31,9 @@ configurations as x. An .xyz names its columns by Properties in the comment line
 Properties its lines are a symbol or a type and the coordinates. What is taken from a file, and
 which arrays are not used, is printed.
 
-The configurations of a molecule (--openmm) may also be the models of a .pdb or the frames of a
-.dcd. Its samples are counted by their hand at every stereocentre, mirrored against --structure.
+The configurations of a molecule (--openmm, --amber) may also be the models of a .pdb or the frames
+of a .dcd or .nc. Its samples are counted by their hand at every stereocentre, mirrored against
+--structure.
 
 A collective variable is an expression:
 

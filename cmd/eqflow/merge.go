@@ -10,6 +10,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -99,7 +100,7 @@ func (o *mergeOptions) showSamples(out io.Writer, w *campaign.Whole) error {
 	}
 	fmt.Fprintf(out, "samples  %d of %s in %d shards\n", s.N, s.System, s.Shards)
 	fmt.Fprintf(out, "density  %s\n", s.Noise.Describe(s.Method))
-	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*s.ESS)
+	fmt.Fprintf(out, "ESS      %s\n", stats.Estimate{Value: s.ESS, Error: s.ESSError}.Percent())
 	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", s.LogZ, s.LogZError)
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", s.Energy, s.EnergyError)
 	return nil

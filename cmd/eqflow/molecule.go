@@ -12,9 +12,13 @@ import (
 )
 
 const moleculeHelp = `Describes a molecule with its force field, from the System file that OpenMM writes
-(openmm.XmlSerializer.serialize(system)): the atoms, the terms of each force, the solvent,
-cutoffs, constraints, the total charge, the bonds that turn, rings, stereocentres and
-equivalent atoms. It names what "eqflow energy" would refuse, and what that would need.
+(openmm.XmlSerializer.serialize(system)) or an Amber topology (.prmtop, in the solvent of
+--solvent): the atoms, the terms of each force, the solvent, cutoffs, constraints, the total
+charge, the bonds that turn, rings, stereocentres and equivalent atoms. It names what
+"eqflow energy" would refuse, and what that would need.
+
+The solvents of --solvent are those of OpenMM's AmberPrmtopFile: water of dielectric constant 78.5,
+no salt, and the energy of the surface (ACE), which sander adds only where gbsa is set.
 
 Internal coordinates are those of a z-matrix that a rule makes of the bonds, or of one that was
 written by hand (--zmatrix). A line of the file places one atom: its number, the atoms of its bond,
@@ -25,20 +29,21 @@ With --structure it names the atoms, after it has checked that the structure is 
 system. Atoms have numbers from 0, as in OpenMM.`
 
 const moleculeExamples = `  eqflow molecule alanine.xml
-  eqflow molecule alanine.xml --structure alanine.pdb --json`
+  eqflow molecule alanine.xml --structure alanine.pdb --json
+  eqflow molecule alanine.prmtop --solvent obc1 --structure alanine.rst7`
 
 // moleculeOptions are the flags of "eqflow molecule".
 type moleculeOptions struct {
-	structure string
-	zmatrix   zmatrixFlags
-	asJSON    bool
+	structure, solvent string
+	zmatrix            zmatrixFlags
+	asJSON             bool
 }
 
 // newMoleculeCommand describes a molecule.
 func newMoleculeCommand() *cobra.Command {
 	var o moleculeOptions
 	cmd := &cobra.Command{
-		Use:     "molecule FILE.xml",
+		Use:     "molecule FILE",
 		Short:   "Describe a molecule with its force field",
 		Long:    moleculeHelp,
 		Example: moleculeExamples,
@@ -48,6 +53,7 @@ func newMoleculeCommand() *cobra.Command {
 		},
 	}
 	addStructureFlag(cmd, &o.structure)
+	addSolventFlag(cmd, &o.solvent)
 	o.zmatrix.add(cmd)
 	addJSONFlag(cmd, &o.asJSON)
 	return cmd
@@ -55,7 +61,8 @@ func newMoleculeCommand() *cobra.Command {
 
 // addStructureFlag gives a command the flag --structure.
 func addStructureFlag(cmd *cobra.Command, path *string) {
-	cmd.Flags().StringVar(path, "structure", "", "a PDB `file` with the names of the atoms")
+	cmd.Flags().StringVar(path, "structure", "",
+		"a `file` with the names of the atoms and their places: .pdb; of an Amber topology also .inpcrd, .rst7 or .ncrst")
 }
 
 // moleculeError marks errors of files as wrong input.
@@ -75,20 +82,25 @@ func inFile(path string, err error) error {
 }
 
 // readMolecule reads a System and, unless its path is empty, the structure with the names.
-func readMolecule(path, structure string) (*molecule.System, error) {
-	system, err := molecule.ReadSystem(path)
+func readMolecule(path, structure string, o molecule.Options) (*molecule.System, error) {
+	system, err := molecule.Read(path, o)
 	if err != nil || structure == "" {
 		return system, err
 	}
-	names, err := molecule.ReadPDB(structure)
+	return system, attachStructure(system, structure)
+}
+
+// attachStructure gives a System the names of a structure's file.
+func attachStructure(s *molecule.System, path string) error {
+	names, err := s.ReadStructure(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return system, inFile(structure, system.Attach(names))
+	return inFile(path, s.Attach(names))
 }
 
 func (o *moleculeOptions) run(out io.Writer, path string) error {
-	system, err := readMolecule(path, o.structure)
+	system, err := readMolecule(path, o.structure, molecule.Options{Solvent: o.solvent})
 	if err != nil {
 		return err
 	}
@@ -97,7 +109,7 @@ func (o *moleculeOptions) run(out io.Writer, path string) error {
 		return err
 	}
 	if d.Coordinates != nil {
-		if err := d.Coordinates.spreads(path, system); err != nil {
+		if err := d.Coordinates.spreads(path, o.solvent, system); err != nil {
 			return err
 		}
 	}
@@ -126,7 +138,9 @@ type moleculeDescription struct {
 	Equivalent  [][]int             `json:"equivalent"`
 	Refused     []molecule.Refusal  `json:"refused"`
 	SHA256      string              `json:"sha256"`
-	OpenMM      string              `json:"openmm"`
+	Format      string              `json:"format"`
+	Writer      string              `json:"writer"` // of the file, as far as it says so
+	OpenMM      string              `json:"openmm,omitempty"`
 	Labels      []string            `json:"labels"`           // of the atoms: names of the structure, or elements
 	Models      int                 `json:"models,omitempty"` // of the structure
 	Coordinates *coordinates        `json:"internal_coordinates,omitempty"`
@@ -158,6 +172,7 @@ func describeMolecule(s *molecule.System) moleculeDescription {
 		Atoms: s.Atoms(), Formula: s.Formula(), Molecules: t.Molecules, Charge: s.Charge(),
 		Constraints: len(s.Constraints), Unheld: len(s.Unheld()), Bonds: len(t.Bonds), Rings: listed(t.Rings),
 		Equivalent: listed(t.Equivalent), Refused: listed(s.Refusals), SHA256: s.SHA256, OpenMM: s.OpenMM,
+		Format: s.Format, Writer: s.Writer(),
 		Solvent: "none", Rotors: []rotorDescription{}, Centres: []centreDescription{}, Labels: s.Elements(),
 	}
 	for _, m := range s.Masses {
@@ -176,11 +191,12 @@ func describeMolecule(s *molecule.System) moleculeDescription {
 	for _, c := range t.Stereocentres {
 		d.Centres = append(d.Centres, centreDescription(c))
 	}
+	named := s.Names
 	if s.Structure != nil {
-		d.Models = s.Structure.Models.Len()
-		for i, a := range s.Structure.Atoms {
-			d.Labels[i] = a.String()
-		}
+		d.Models, named = s.Structure.Models.Len(), s.Structure.Atoms
+	}
+	for i, a := range named {
+		d.Labels[i] = a.String()
 	}
 	return d
 }
@@ -267,7 +283,7 @@ func (d moleculeDescription) show(out io.Writer) {
 	for _, r := range d.Refused {
 		fmt.Fprintf(out, "refused        %s\n", r)
 	}
-	fmt.Fprintf(out, "file           OpenMM %s, sha256 %s\n", d.OpenMM, d.SHA256)
+	fmt.Fprintf(out, "file           %s, sha256 %s\n", d.Writer, d.SHA256)
 }
 
 func handedness(c centreDescription) string {

@@ -44,11 +44,11 @@ type stiffCoordinate struct {
 }
 
 // spreads fills in the stiff coordinates of the structure's first model, once it is relaxed.
-func (c *coordinates) spreads(path string, s *molecule.System) error {
+func (c *coordinates) spreads(path, solvent string, s *molecule.System) error {
 	if s.Structure == nil {
 		return nil
 	}
-	target, err := ensemble.Read(path, 0, molecule.Options{})
+	target, err := ensemble.Read(path, 0, molecule.Options{Solvent: solvent})
 	if err != nil {
 		return nil // the description names what is refused
 	}

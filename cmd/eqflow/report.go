@@ -54,7 +54,8 @@ func showReport(out io.Writer, r evaluate.Report) {
 	if r.Samples == 0 {
 		return
 	}
-	fmt.Fprintf(out, "ESS      %.1f %%\nlog Z    %.3f ± %.3f\n", 100*r.ESS, r.LogZ, r.LogZError)
+	fmt.Fprintf(out, "ESS      %s\n", stats.Estimate{Value: r.ESS, Error: r.ESSError}.Percent())
+	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", r.LogZ, r.LogZError)
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\nvirial   %.2f ± %.2f, reweighted\n",
 		r.Energy, r.EnergyError, r.Virial, r.VirialError)
 	fmt.Fprintf(out, "weights  %s: %s\n", verdict(r.WeightsTrustworthy), r.WeightsWhy)

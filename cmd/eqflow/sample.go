@@ -223,6 +223,7 @@ type sampled struct {
 	File        string  `json:"file"`
 	N           int     `json:"n"`
 	ESS         float64 `json:"ess"` // as a share of n
+	ESSError    float64 `json:"ess_error"`
 	LogZ        float64 `json:"log_z"`
 	LogZError   float64 `json:"log_z_error"`
 	Energy      float64 `json:"energy"` // reweighted mean, kT
@@ -245,11 +246,10 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, t campaign.Tabl
 	if err != nil {
 		return err
 	}
-	z, u := e.LogZ, e.Mean
+	ess, z, u := e.ESS, e.LogZ, e.Mean
 	summary := sampled{
 		System: model.Target.Name(), Description: target.DescriptionOf(model.Target), Shard: o.shard, File: o.out,
-		N:    t.N,
-		ESS:  e.ESS / float64(t.N),
+		N: t.N, ESS: ess.Value, ESSError: ess.Error,
 		LogZ: z.Value, LogZError: z.Error, Energy: u.Value, EnergyError: u.Error,
 		Engine: model.ComputedBy().String(), Seconds: seconds, Method: model.Divergence().Method(),
 	}
@@ -266,7 +266,7 @@ func (o *sampleOptions) show(out io.Writer, model *eqflow.Model, t campaign.Tabl
 	showDescription(out, "molecule ", summary.Description)
 	fmt.Fprintf(out, "density  %s\n", noise.Describe(summary.Method))
 	fmt.Fprintf(out, "computed by %s\n", summary.Engine)
-	fmt.Fprintf(out, "ESS      %.1f %%\n", 100*summary.ESS)
+	fmt.Fprintf(out, "ESS      %s\n", ess.Percent())
 	fmt.Fprintf(out, "log Z    %.3f ± %.3f\n", z.Value, z.Error)
 	fmt.Fprintf(out, "energy   %.3f ± %.3f kT, reweighted\n", u.Value, u.Error)
 	showChirality(out, "chirality ", summary.Chirality)

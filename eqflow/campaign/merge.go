@@ -142,6 +142,7 @@ type Summary struct {
 	N           int     `json:"n"`
 	Seed        uint64  `json:"seed"`
 	ESS         float64 `json:"ess"` // as a share of n
+	ESSError    float64 `json:"ess_error"`
 	LogZ        float64 `json:"log_z"`
 	LogZError   float64 `json:"log_z_error"`
 	Energy      float64 `json:"energy"` // reweighted mean, kT
@@ -164,7 +165,7 @@ func (w *Whole) Summary() (s Summary, err error) {
 	}
 	s = Summary{
 		System: w.Target.Name(), Shards: w.Of, N: w.Total, Seed: w.Seed,
-		ESS:  e.ESS / float64(w.Total),
+		ESS: e.ESS.Value, ESSError: e.ESS.Error,
 		LogZ: e.LogZ.Value, LogZError: e.LogZ.Error, Energy: e.Mean.Value, EnergyError: e.Mean.Error,
 		Method: w.Method,
 	}

@@ -3,12 +3,16 @@ package density
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
+	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
@@ -28,6 +32,40 @@ func (s Samples) Configurations() particle.Batch { return s.X }
 
 // Energies returns the reduced energies and the log-weights of the samples.
 func (s Samples) Energies() (u, logWeights []float64) { return s.Energy, s.LogWeight }
+
+// AtTemperature returns the samples weighted for another temperature, which is the given multiple
+// of the system's own. Energies are then in units of the other kT. The configurations stay, so that
+// the weights become less equal the farther the temperatures are apart. It panics if the multiple
+// is not positive.
+func (s Samples) AtTemperature(multiple float64) Samples {
+	if !(multiple > 0) || math.IsInf(multiple, 0) {
+		panic(fmt.Errorf("density: %g is no multiple of a temperature; give a positive number, such as 1.2", multiple))
+	}
+	s.Energy, s.LogWeight = slices.Clone(s.Energy), slices.Clone(s.LogWeight)
+	for i := range s.Energy {
+		s.Energy[i] /= multiple
+		s.LogWeight[i] = -s.Energy[i] - s.LogQ[i]
+	}
+	return s
+}
+
+// String says what the samples are, and the estimates from their weights.
+func (s Samples) String() string {
+	if s.X.Len() == 0 {
+		return "no samples"
+	}
+	boot := stats.Bootstrap{}
+	lines := []string{fmt.Sprintf("%d samples of %d particles in %d dimensions", s.X.Len(), s.X.N, s.X.D)}
+	if len(s.LogWeight) == s.X.Len() {
+		lines = append(lines, "ESS     "+stats.ESS(s.LogWeight).Percent(),
+			"log Z   "+stats.LogZ(s.LogWeight, boot).String())
+	}
+	if len(s.Energy) == s.X.Len() {
+		lines = append(lines, fmt.Sprintf("energy  %s kT, reweighted; %s kT as drawn",
+			stats.Mean(s.Energy, s.LogWeight, boot), stats.Mean(s.Energy, nil, boot)))
+	}
+	return strings.Join(lines, "\n")
+}
 
 // Draw draws n images of the prior. The same seed gives the same draws. The flow is solved in the
 // given number of steps (0: as trained).

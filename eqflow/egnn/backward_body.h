@@ -18,7 +18,7 @@ FUNCTION void move_back(const eqflow_egnn *f, int k, const activations *l, scrat
 	FOR_EDGES(i, j, n) {
 		int e = edge(n, i, j);
 		lanes inverse = splat_lanes(1) / (load_lanes(l->distance + e * LANES) + splat_lanes(1)), along = splat_lanes(0);
-		lanes share = load_lanes(l->strength + row_of(n, k, i, j) * LANES) * inverse;
+		lanes share = load_lanes(l->strength + row_of(f, k, i, j) * LANES) * inverse;
 		for (int c = 0; c < dim; c++) {
 			lanes g = load_lanes(s->gy + (i * dim + c) * LANES);
 			float *here = s->gy_next + (i * dim + c) * LANES, *there = s->gy_next + (j * dim + c) * LANES;
@@ -70,7 +70,7 @@ FUNCTION void update_back(const eqflow_egnn *f, int k, const layer *transposed, 
 	}
 	memset(s->g_received, 0, sizeof(float) * n * node);
 	dense_more(nodes, h, s->g_hidden, transposed->heard, s->g_received);
-	if (!k) {
+	if (!apart(f, k)) {
 		for (int i = 1; i < n; i++) {
 			add_to(node, s->g_hidden + i * node, s->g_hidden);
 			add_to(node, s->g_features + i * node, s->g_features);
@@ -85,13 +85,13 @@ FUNCTION void update_back(const eqflow_egnn *f, int k, const layer *transposed, 
 // It sets g_next, the cotangents of the span's messages, from g_received.
 FUNCTION void strengths_back(const eqflow_egnn *f, int k, const layer *w, span p, const activations *l, scratch *s,
 	const layer *g) {
-	int n = f->n, h = f->hidden;
+	int n = f->n, h = f->hidden, own = apart(f, k);
 	long node = (long)LANES * h;
 	memset(s->g_next, 0, sizeof(float) * p.rows * node);
-	FOR_ROWS(i, j, n, k, p) {
-		int e = edge(n, i, j), back = edge(n, j, i), row = row_of(n, k, i, j) - p.base;
+	FOR_ROWS(i, j, f, k, p) {
+		int e = edge(n, i, j), back = edge(n, j, i), row = row_of(f, k, i, j) - p.base;
 		for (int lane = 0; lane < LANES; lane++) {
-			vector strength = splat(s->g_strength[e * LANES + lane] + (k ? 0 : s->g_strength[back * LANES + lane]));
+			vector strength = splat(s->g_strength[e * LANES + lane] + (own ? 0 : s->g_strength[back * LANES + lane]));
 			for (int c = 0; c < h; c += WIDTH) {
 				long at = row * node + lane * h + c;
 				if (g) add(g->strength + c, strength * load(l->third + at));
@@ -100,8 +100,16 @@ FUNCTION void strengths_back(const eqflow_egnn *f, int k, const layer *w, span p
 		}
 		if (k == f->layers - 1) continue;
 		add_to(node, s->g_received + i * node, s->g_next + row * node);
-		if (!k) add_to(node, s->g_received + j * node, s->g_next + row * node);
+		if (!own) add_to(node, s->g_received + j * node, s->g_next + row * node);
 	}
+}
+
+// roles_back adds to the gradient by the roles of the edges, given the cotangents g of a span's
+// rows.
+FUNCTION void roles_back(const eqflow_egnn *f, span p, const scratch *s, const layer *g) {
+	for (int r = 0; r < p.rows; r++)
+		sum_rows(LANES, f->hidden, s->g + (long)r * LANES * f->hidden,
+			g->edge_roles + s->roles[f->n + p.base + r] * (long)f->hidden);
 }
 
 // rows_back sets g, the cotangents of the inputs of a span's rows, from g_strength and g_received.
@@ -118,6 +126,7 @@ FUNCTION void rows_back(const eqflow_egnn *f, int k, const layer *w, const layer
 	dense_slope(count, h, s->g_next, transposed->message, s->g, l->first_slope, 0);
 	if (more) add_to(all, more->inputs + from, s->g);
 	if (g) sum_rows(count, h, s->g, g->edge_bias);
+	if (g && f->pair_roles) roles_back(f, p, s, g);
 }
 
 // inputs_back adds the contributions of the inputs of a span's rows, given their cotangents g, to
@@ -125,11 +134,11 @@ FUNCTION void rows_back(const eqflow_egnn *f, int k, const layer *w, const layer
 // contributions to the rows, g_to and g_from.
 FUNCTION void inputs_back(const eqflow_egnn *f, int k, const layer *w, span p, const activations *l,
 	const float *start, scratch *s, const layer *g) {
-	int n = f->n, h = f->hidden;
+	int n = f->n, h = f->hidden, own = apart(f, k);
 	long node = (long)LANES * h;
-	FOR_ROWS(i, j, n, k, p) {
+	FOR_ROWS(i, j, f, k, p) {
 		int e = edge(n, i, j);
-		const float *row = s->g + (row_of(n, k, i, j) - p.base) * node;
+		const float *row = s->g + (row_of(f, k, i, j) - p.base) * node;
 		for (int lane = 0; lane < LANES; lane++) {
 			int at = e * LANES + lane;
 			for (int c = 0; c < h && g; c += WIDTH) {
@@ -140,23 +149,28 @@ FUNCTION void inputs_back(const eqflow_egnn *f, int k, const layer *w, span p, c
 			if (k || !g) s->g_distance[at] += inner_product(h, row + lane * h, w->distance);
 			if (!g) s->g_start[at] += inner_product(h, row + lane * h, w->start);
 		}
-		add_to(node, row, s->g_to + (k ? i : 0) * node);
-		add_to(node, row, s->g_from + (k ? j : 0) * node);
+		add_to(node, row, s->g_to + (own ? i : 0) * node);
+		add_to(node, row, s->g_from + (own ? j : 0) * node);
 	}
 }
 
 // features_back adds to g_features from g_to and g_from.
 FUNCTION void features_back(const eqflow_egnn *f, int k, const layer *transposed, const activations *l, scratch *s,
 	const layer *g) {
-	int h = f->hidden, nodes = (k ? f->n : 1) * LANES;
+	int h = f->hidden, nodes = nodes_in(f, k) * LANES;
 	if (g) weights_back(nodes, h, l->features, s->g_to, g->to), weights_back(nodes, h, l->features, s->g_from, g->from);
 	dense_more(nodes, h, s->g_to, transposed->to, s->g_features);
 	dense_more(nodes, h, s->g_from, transposed->from, s->g_features);
 }
 
-// embedding_back adds to the gradient by the embedding of the flow time.
-FUNCTION void embedding_back(const eqflow_egnn *f, const scratch *s, float *gradient) {
+// embedding_back adds to the gradient by the embedding of the flow time and of the roles. It sums
+// the cotangents of the particles' features into those of the first.
+FUNCTION void embedding_back(const eqflow_egnn *f, scratch *s, float *gradient) {
 	int h = f->hidden;
+	long node = (long)LANES * h;
+	for (int i = 0; i < f->n && f->particle_roles; i++)
+		sum_rows(LANES, h, s->g_features + i * node, gradient + (f->times + 1 + s->roles[i]) * (long)h);
+	for (int i = 1; i < nodes_in(f, 0); i++) add_to(node, s->g_features + i * node, s->g_features);
 	for (int lane = 0; lane < LANES; lane++)
 		for (int c = 0; c < h; c += WIDTH) {
 			vector g = load(s->g_features + lane * h + c);

@@ -41,7 +41,8 @@ static adjoint allocate_adjoint(const eqflow_egnn *f, float **at) {
 	b.offset = allocate(at, edges * f->dim * LANES), b.distance = allocate(at, edges * LANES);
 	b.start = allocate(at, edges * LANES), b.strength = allocate(at, edges * LANES);
 	b.rows = allocate(at, row), b.rows_next = allocate(at, row);
-	b.message_by_distance = allocate(at, row / 2), b.strength_by_distance = allocate(at, edges / 2 * LANES);
+	long first = rows_in(f, 0) * LANES;
+	b.message_by_distance = allocate(at, first * f->hidden), b.strength_by_distance = allocate(at, first);
 	b.strength_by_inputs = allocate(at, row);
 	return b;
 }
@@ -49,8 +50,9 @@ static adjoint allocate_adjoint(const eqflow_egnn *f, float **at) {
 static void clear_sums(const eqflow_egnn *f, adjoint *b) {
 	int edges = f->n * (f->n - 1);
 	long row = (long)edges * LANES * f->hidden;
-	memset(b->message_by_distance, 0, sizeof(float) * row / 2);
-	memset(b->strength_by_distance, 0, sizeof(float) * edges / 2 * LANES);
+	long first = rows_in(f, 0) * LANES;
+	memset(b->message_by_distance, 0, sizeof(float) * first * f->hidden);
+	memset(b->strength_by_distance, 0, sizeof(float) * first);
 	memset(b->strength_by_inputs, 0, sizeof(float) * row);
 }
 
@@ -63,7 +65,7 @@ FUNCTION void move_along_back(const eqflow_egnn *f, int k, const activations *l,
 		int e = edge(n, i, j);
 		lanes inverse = splat_lanes(1) / (load_lanes(l->distance + e * LANES) + splat_lanes(1));
 		lanes d = load_lanes(dl->distance + e * LANES);
-		lanes share = load_lanes(l->strength + row_of(n, k, i, j) * LANES) * inverse;
+		lanes share = load_lanes(l->strength + row_of(f, k, i, j) * LANES) * inverse;
 		lanes change = (load_lanes(dl->strength + e * LANES) - share * d) * inverse;
 		lanes g_share = splat_lanes(0), g_change = splat_lanes(0);
 		for (int c = 0; c < dim; c++) {
@@ -153,7 +155,7 @@ FUNCTION void update_along_back(const eqflow_egnn *f, int k, const layer *transp
 FUNCTION void first_along_back(const eqflow_egnn *f, const tangent_scratch *ds, const tangents *dl, adjoint *b) {
 	int n = f->n, h = f->hidden;
 	FOR_EDGES(i, j, n) {
-		int e = edge(n, i, j), row = row_of(n, 0, i, j);
+		int e = edge(n, i, j), row = row_of(f, 0, i, j);
 		lanes g = load_lanes(b->strength + e * LANES);
 		lanes stretch = g * load_lanes(ds->strength_by_distance + row * LANES);
 		add_lanes(b->strength_by_distance + row * LANES, g * load_lanes(dl->distance + e * LANES));
@@ -263,7 +265,7 @@ FUNCTION void last_by_inputs_back(const eqflow_egnn *f, const layer *w, const ac
 // the cotangents of the arguments of the first layer's SiLUs.
 FUNCTION void first_by_distance_back(const eqflow_egnn *f, const layer *w, const layer *transposed,
 	const activations *l, const tangent_scratch *ds, scratch *s, adjoint *b, cotangents *gl) {
-	int h = f->hidden, rows = f->n * (f->n - 1) / 2 * LANES;
+	int h = f->hidden, rows = rows_in(f, 0) * LANES;
 	long all = (long)rows * h;
 	for (long r = 0; r < rows; r++)
 		for (int c = 0; c < h; c += WIDTH)

@@ -12,11 +12,30 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
+// alike is the symmetry of particles that are all alike.
+var alike = particle.Relabelling{}
+
+// typed is the symmetry of n particles of three types.
+func typed(n int) particle.Relabelling {
+	r := particle.Relabelling{Types: make([]int, n)}
+	for i := range n {
+		r.Types[i] = i * i % 3 * (i % 5)
+	}
+	return r
+}
+
 // example returns a field with parameters far from zero, with configurations, velocities or
 // cotangents of their shape, and flow times.
 func example(t testing.TB, config dynamics.EGNN, n, d, size int) (f Field, x, want particle.Batch, times []float64) {
 	t.Helper()
-	f, ok := New(config, n, d)
+	return exampleOf(t, config, alike, n, d, size)
+}
+
+// exampleOf is example for particles of a symmetry.
+func exampleOf(t testing.TB, config dynamics.EGNN, symmetry particle.Relabelling, n, d, size int) (
+	f Field, x, want particle.Batch, times []float64) {
+	t.Helper()
+	f, ok := New(config, n, d, symmetry)
 	if !ok {
 		t.Skip("the C needs cgo and AVX2, and one of them is missing: the graphs are used here")
 	}
@@ -95,16 +114,22 @@ func wide(v []float32) []float64 {
 
 // The C keeps all rows of few particles, and computes the rows of many particle by particle.
 var sizes = map[string]struct {
-	field dynamics.EGNN
-	n     int
-	scale float32 // of the parameters: many particles have longer sums
-}{"few": {dynamics.EGNN{Hidden: 32, Harmonics: 1}, 5, 1}, "many": {dynamics.EGNN{}, 40, 0.5}}
+	field    dynamics.EGNN
+	n        int
+	scale    float32 // of the parameters: many particles have longer sums
+	symmetry particle.Relabelling
+}{
+	"few": {dynamics.EGNN{Hidden: 32, Harmonics: 1}, 5, 1, alike}, "many": {dynamics.EGNN{}, 40, 0.5, alike},
+	"few of several types":  {dynamics.EGNN{Hidden: 32, Harmonics: 1}, 5, 1, typed(5)},
+	"many of several types": {dynamics.EGNN{}, 40, 0.5, typed(40)},
+	"a chain":               {dynamics.EGNN{Layers: 1, Hidden: 32}, 5, 1, particle.Relabelling{Chain: true}},
+}
 
 // The gradient by the parameters is the slope of the loss along a random direction.
 func TestGradientIsTheSlope(t *testing.T) {
 	for name, c := range sizes {
 		t.Run(name, func(t *testing.T) {
-			f, x, want, times := example(t, c.field, c.n, 3, 11)
+			f, x, want, times := exampleOf(t, c.field, c.symmetry, c.n, 3, 11)
 			start := make([]float32, len(f.Parameters))
 			for k := range start {
 				f.Parameters[k] *= c.scale
@@ -130,7 +155,7 @@ func TestGradientIsTheSlope(t *testing.T) {
 func TestPullIsTheSlope(t *testing.T) {
 	for name, c := range sizes {
 		t.Run(name, func(t *testing.T) {
-			f, x, cotangents, times := example(t, c.field, c.n, 3, 11)
+			f, x, cotangents, times := exampleOf(t, c.field, c.symmetry, c.n, 3, 11)
 			for k := range f.Parameters {
 				f.Parameters[k] *= c.scale
 			}
@@ -177,8 +202,30 @@ func TestNewRefuses(t *testing.T) {
 		"a single particle": {dynamics.EGNN{}, 1},
 		"no layers":         {dynamics.EGNN{Layers: -1}, 4},
 	} {
-		if _, ok := New(c.field, c.n, 2); ok {
+		if _, ok := New(c.field, c.n, 2, alike); ok {
 			t.Errorf("New accepts %s", name)
+		}
+	}
+}
+
+// The velocity and the divergence keep the relabellings of a symmetry, and no others.
+func TestRolesAreTheSymmetry(t *testing.T) {
+	symmetry := particle.Relabelling{Types: []int{0, 1, 1, 2}}
+	f, x, _, times := exampleOf(t, dynamics.EGNN{Layers: 2, Hidden: 32}, symmetry, 4, 2, 3)
+	v, products := f.Rate(x, times, nil)
+	for _, perm := range [][]int{{0, 2, 1, 3}, {1, 0, 2, 3}} {
+		moved, want := x.Clone(), v.Clone()
+		for b := range x.Len() {
+			copy(moved.At(b), particle.Relabel(x.At(b), 2, perm))
+			copy(want.At(b), particle.Relabel(v.At(b), 2, perm))
+		}
+		got, again := f.Rate(moved, times, nil)
+		off := largest(float32s(got.X), float32s(want.X))
+		for b := range products {
+			off = math.Max(off, math.Abs(sum(again[b])-sum(products[b])))
+		}
+		if allowed := symmetry.Allows(perm); allowed != (off < 1e-4) {
+			t.Errorf("%v is allowed: %t; results differ by %.2g", perm, allowed, off)
 		}
 	}
 }
@@ -215,9 +262,10 @@ func TestSetAndGradientOf(t *testing.T) {
 // The divergence is the trace of the Jacobian by differences, for one layer and for several, and
 // each product is the derivative along its vector.
 func TestDivergenceIsTheTrace(t *testing.T) {
-	for layers := 1; layers <= 4; layers++ {
-		t.Run(fmt.Sprint(layers), func(t *testing.T) {
-			f, x, _, times := example(t, dynamics.EGNN{Layers: layers, Hidden: 32}, 3, 2, 2)
+	for k := range 8 {
+		layers, symmetry := k/2+1, []particle.Relabelling{alike, typed(3)}[k%2]
+		t.Run(fmt.Sprint(layers, symmetry.Types), func(t *testing.T) {
+			f, x, _, times := exampleOf(t, dynamics.EGNN{Layers: layers, Hidden: 32}, symmetry, 3, 2, 2)
 			u := Vectors{{1, 2, -1, 0, 0, -2}, {0, 1, 1, -3, -1, 2}}
 			v, products := f.Rate(x, times, u)
 			w, exact := f.Rate(x, times, nil)
@@ -256,9 +304,11 @@ func product(f Field, x particle.Batch, times []float64, b int, u []float64) flo
 
 // Divergence and Pull are the derivatives by differences, along every coordinate.
 func TestDivergenceAndPullAreSlopes(t *testing.T) {
-	for layers := 1; layers <= 4; layers++ {
-		t.Run(fmt.Sprint(layers), func(t *testing.T) {
-			f, x, cotangents, times := example(t, dynamics.EGNN{Layers: layers, Hidden: 32, Harmonics: 1}, 4, 2, 3)
+	for k := range 8 {
+		layers, symmetry := k/2+1, []particle.Relabelling{alike, typed(4)}[k%2]
+		t.Run(fmt.Sprint(layers, symmetry.Types), func(t *testing.T) {
+			field := dynamics.EGNN{Layers: layers, Hidden: 32, Harmonics: 1}
+			f, x, cotangents, times := exampleOf(t, field, symmetry, 4, 2, 3)
 			div, gradient := f.Divergence(x, times)
 			pulled := f.Pull(x, cotangents, times)
 			_, products := f.Rate(x, times, nil)
@@ -294,8 +344,10 @@ func TestDivergenceAndPullAreSlopes(t *testing.T) {
 // ⟨|v − want|²⟩ has the gradient 2(v − want)/B by v, so that PullParameters of it is Match's
 // gradient.
 func TestPullParametersIsTheGradientOfMatch(t *testing.T) {
-	for layers := 1; layers <= 4; layers++ {
-		f, x, want, times := example(t, dynamics.EGNN{Layers: layers, Hidden: 32, Harmonics: 1}, 4, 2, 3)
+	for k := range 8 {
+		layers, symmetry := k/2+1, []particle.Relabelling{alike, typed(4)}[k%2]
+		field := dynamics.EGNN{Layers: layers, Hidden: 32, Harmonics: 1}
+		f, x, want, times := exampleOf(t, field, symmetry, 4, 2, 3)
 		_, gradient := f.Match(x, want, times)
 		cotangents := velocity(f, x, times)
 		for k := range cotangents.X {

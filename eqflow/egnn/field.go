@@ -1,8 +1,9 @@
 // Package egnn computes the EGNN field in C, in float32 and on all cores: the formulas of
 // dynamics.EGNN with their derivatives by hand. Nothing is compiled at run time.
 //
-// [New] returns a [Field], and reports whether C can compute it: that takes amd64 with AVX2, cgo
-// and particles that are all alike. Elsewhere the graphs of package dynamics do. A Field has
+// [New] returns a [Field], and reports whether C can compute it: that takes amd64 with AVX2, and
+// cgo. Elsewhere the graphs of package dynamics do. Particles may be all alike, or have roles, as
+// the atoms of a molecule do. A Field has
 //
 //   - Rate, the velocity with products u·(∂v/∂x)u, which give the divergence, exact or estimated;
 //   - Apply, the flow in fixed steps;
@@ -25,30 +26,69 @@ package egnn
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/internal/spare"
 )
 
-// Field is an EGNN field of N particles, all alike, in D dimensions, with numbers for parameters.
+// Field is an EGNN field of N particles in D dimensions, with numbers for parameters.
 type Field struct {
 	dynamics.EGNN
 	N, D       int
 	Parameters []float32 // one variable after another, in the order of layoutOf
 	layout     []variable
+	roles      roles
 }
 
-// New returns a field whose parameters are zero. ok reports whether C can compute the field on this
-// machine.
-func New(config dynamics.EGNN, n, d int) (f Field, ok bool) {
+// roles numbers the roles of particles and edges. The counts are 0 where there is one role.
+type roles struct {
+	particles, pairs int
+	of               []int32 // the particles [n], and then the edges [n, n−1]; nil where all are alike
+}
+
+// New returns a field whose parameters are zero, of particles with the given symmetry. ok reports
+// whether C can compute the field on this machine.
+func New(config dynamics.EGNN, n, d int, symmetry particle.Relabelling) (f Field, ok bool) {
 	f = Field{EGNN: config.WithDefaults(), N: n, D: d}
 	if !available || n < 2 || f.Hidden%hiddenUnit != 0 || config.Validate() != nil {
 		return f, false
 	}
-	f.layout = layoutOf(f.EGNN, n)
+	f.roles = rolesOf(symmetry, n)
+	f.layout = layoutOf(f.EGNN, n, f.roles)
 	last := f.layout[len(f.layout)-1]
 	f.Parameters = make([]float32, last.at+last.size())
 	return f, true
+}
+
+// rolesOf returns the roles as the C takes them.
+func rolesOf(symmetry particle.Relabelling, n int) (r roles) {
+	particles, pairs := symmetry.Roles(n)
+	if r.particles = slices.Max(particles) + 1; r.particles == 1 {
+		r.particles = 0
+	}
+	if r.pairs = slices.Max(pairs) + 1; r.pairs == 1 {
+		r.pairs = 0
+	}
+	if r.particles == 0 && r.pairs == 0 {
+		return r
+	}
+	ofPair := map[[2]int]int{}
+	for p, pair := range particle.Pairs(n) {
+		ofPair[pair] = pairs[p]
+	}
+	for _, role := range particles {
+		r.of = append(r.of, int32(role))
+	}
+	for i := range n {
+		for j := range n {
+			if i != j {
+				r.of = append(r.of, int32(ofPair[[2]int{min(i, j), max(i, j)}]))
+			}
+		}
+	}
+	return r
 }
 
 // hiddenUnit divides the width of a layer: two vectors of sixteen numbers.
@@ -64,15 +104,19 @@ type variable struct {
 func (v variable) size() int { return v.rows * v.cols }
 
 // layoutOf returns the variables in the order in which they lie. layers_body.h has the same order.
-func layoutOf(f dynamics.EGNN, n int) []variable {
+func layoutOf(f dynamics.EGNN, n int, r roles) []variable {
 	h, at := f.Hidden, 0
 	var variables []variable
 	add := func(rows int, name string, share float64) {
+		if rows == 0 { // of roles, where all are alike
+			return
+		}
 		variables = append(variables, variable{name, rows, h, at, float32(share)})
 		at += rows * h
 	}
 	add(1+f.Harmonics, "embed", 1)
 	add(1, "embed_bias", 1)
+	add(r.particles, "embed_roles", 1)
 	for k := range f.Layers {
 		layer := func(rows int, names ...string) {
 			for _, name := range names {
@@ -81,6 +125,7 @@ func layoutOf(f dynamics.EGNN, n int) []variable {
 		}
 		layer(h, "to", "from")
 		layer(1, "distance", "start", "edge_bias")
+		layer(r.pairs, "edge_roles")
 		layer(h, "message")
 		layer(1, "message_bias")
 		layer(h, "pull")

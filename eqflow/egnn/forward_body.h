@@ -2,7 +2,9 @@
 
 // load_block fills the lanes with configurations from number from on, and the lanes beyond the last
 // configuration with the last one again. It returns how many lanes are new.
-FUNCTION int load_block(const eqflow_egnn *f, int from, int count, const float *x, const float *t, scratch *s) {
+FUNCTION int load_block(const eqflow_egnn *f, const int *roles, int from, int count, const float *x, const float *t,
+	scratch *s) {
+	s->roles = roles;
 	int width = f->n * f->dim, here = count - from < LANES ? count - from : LANES;
 	for (int lane = 0; lane < LANES; lane++) {
 		int at = from + (lane < here ? lane : here - 1);
@@ -40,7 +42,7 @@ FUNCTION void move_particles(const eqflow_egnn *f, int k, const activations *l, 
 	int n = f->n, dim = f->dim;
 	FOR_EDGES(i, j, n) {
 		int e = edge(n, i, j);
-		lanes strength = load_lanes(l->strength + row_of(n, k, i, j) * LANES);
+		lanes strength = load_lanes(l->strength + row_of(f, k, i, j) * LANES);
 		lanes share = strength / (load_lanes(l->distance + e * LANES) + splat_lanes(1));
 		for (int c = 0; c < dim; c++)
 			add_lanes(y + (i * dim + c) * LANES, share * load_lanes(l->offset + (e * dim + c) * LANES));
@@ -51,17 +53,17 @@ FUNCTION void move_particles(const eqflow_egnn *f, int k, const activations *l, 
 FUNCTION void receive(const eqflow_egnn *f, int k, span p, activations *l) {
 	int n = f->n;
 	long node = (long)LANES * f->hidden;
-	FOR_ROWS(i, j, n, k, p) {
-		const float *message = l->message + (row_of(n, k, i, j) - p.base) * node;
+	FOR_ROWS(i, j, f, k, p) {
+		const float *message = l->message + (row_of(f, k, i, j) - p.base) * node;
 		add_to(node, message, l->received + i * node);
-		if (!k) add_to(node, message, l->received + j * node);
+		if (!apart(f, k)) add_to(node, message, l->received + j * node);
 	}
 }
 
 // particle_inputs sets the contributions of the particles to the rows: of those at i and of those
 // at j.
 FUNCTION void particle_inputs(const eqflow_egnn *f, int k, const layer *w, const activations *l, scratch *s) {
-	int h = f->hidden, nodes = (k ? f->n : 1) * LANES;
+	int h = f->hidden, nodes = nodes_in(f, k) * LANES;
 	dense(nodes, h, l->features, w->to, w->edge_bias, s->to);
 	memset(s->from, 0, sizeof(float) * nodes * h);
 	dense_more(nodes, h, l->features, w->from, s->from);
@@ -70,17 +72,19 @@ FUNCTION void particle_inputs(const eqflow_egnn *f, int k, const layer *w, const
 // compute_rows computes the rows of a span. start holds the distances in the first layer.
 FUNCTION void compute_rows(const eqflow_egnn *f, int k, const layer *w, span p, const float *start,
 	activations *l, const scratch *s) {
-	int n = f->n, h = f->hidden;
-	FOR_ROWS(i, j, n, k, p) {
-		int e = edge(n, i, j), row = row_of(n, k, i, j) - p.base;
+	int n = f->n, h = f->hidden, own = apart(f, k);
+	FOR_ROWS(i, j, f, k, p) {
+		int e = edge(n, i, j), row = row_of(f, k, i, j) - p.base;
+		const float *role = f->pair_roles ? w->edge_roles + s->roles[n + e] * (long)h : 0;
 		for (int lane = 0; lane < LANES; lane++) {
-			const float *here = s->to + ((k ? i : 0) * LANES + lane) * (long)h;
-			const float *there = s->from + ((k ? j : 0) * LANES + lane) * (long)h;
+			const float *here = s->to + ((own ? i : 0) * LANES + lane) * (long)h;
+			const float *there = s->from + ((own ? j : 0) * LANES + lane) * (long)h;
 			vector now = splat(l->distance[e * LANES + lane] - f->middle);
 			vector then = splat(start[e * LANES + lane] - f->middle);
 			for (int c = 0; c < h; c += WIDTH) {
 				long at = ((long)row * LANES + lane) * h + c;
 				vector in = load(here + c) + load(there + c);
+				if (role) in += load(role + c);
 				in = multiply_add(now, load(w->distance + c), multiply_add(then, load(w->start + c), in));
 				silu(in, l->first + at, l->first_slope + at, l->first_curvature ? l->first_curvature + at : 0);
 			}
@@ -98,18 +102,18 @@ static void replicate(int n, long node, float *rows) {
 
 // update sets the features of the next layer.
 FUNCTION void update(const eqflow_egnn *f, int k, const layer *w, activations *l, float *next) {
-	int n = f->n, h = f->hidden, nodes = k ? n : 1;
+	int n = f->n, h = f->hidden, nodes = nodes_in(f, k);
 	long node = (long)LANES * h;
 	dense(nodes * LANES, h, l->features, w->own, w->update_bias, l->hidden);
 	memcpy(next, l->features, sizeof(float) * nodes * node);
-	if (!k) replicate(n, node, l->hidden), replicate(n, node, next);
+	if (!apart(f, k)) replicate(n, node, l->hidden), replicate(n, node, next);
 	dense_more_silu(n * LANES, h, l->received, w->heard, l->hidden, l->hidden_slope, l->hidden_curvature);
 	for (long at = 0; at < n * node; at += h)
 		for (int c = 0; c < h; c += WIDTH) add(next + at + c, load(w->update_out_bias + c));
 	dense_more(n * LANES, h, l->hidden, w->update, next);
 }
 
-// embed sets the features of the flow time.
+// embed sets the features of the flow time, and of the particles' roles.
 FUNCTION void embed(const eqflow_egnn *f, const float *parameters, const scratch *s, float *features) {
 	int h = f->hidden;
 	for (int lane = 0; lane < LANES; lane++)
@@ -119,6 +123,14 @@ FUNCTION void embed(const eqflow_egnn *f, const float *parameters, const scratch
 				sum = multiply_add(splat(s->time[lane * f->times + t]), load(parameters + t * h + c), sum);
 			store(features + lane * h + c, sum);
 		}
+	if (!apart(f, 0)) return;
+	long node = (long)LANES * h;
+	replicate(f->n, node, features);
+	for (int i = 0; i < f->n && f->particle_roles; i++) {
+		const float *role = parameters + (f->times + 1 + s->roles[i]) * (long)h;
+		for (long at = 0; at < node; at += h)
+			for (int c = 0; c < h; c += WIDTH) add(features + i * node + at + c, load(role + c));
+	}
 }
 
 // forward takes the positions y through all layers.

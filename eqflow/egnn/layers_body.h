@@ -23,16 +23,18 @@ static float *allocate(float **at, long count) {
 // layer holds the parameters of a layer by the names of layoutOf in field.go, or their transposes
 // or gradients.
 typedef struct {
-	float *to, *from, *distance, *start, *edge_bias, *message, *message_bias, *pull, *pull_bias, *strength;
+	float *to, *from, *distance, *start, *edge_bias, *edge_roles, *message, *message_bias, *pull, *pull_bias, *strength;
 	float *own, *heard, *update_bias, *update, *update_out_bias; // not in the last layer
 } layer;
 
 static layer layer_at(const eqflow_egnn *f, const float *parameters, int k) {
 	int h = f->hidden;
-	float *at = (float *)parameters + (f->times + 1) * h + k * (7L * h * h + 8 * h);
+	float *at = (float *)parameters + (f->times + 1 + f->particle_roles) * h;
+	at += k * (7L * h * h + (8L + f->pair_roles) * h);
 	layer l = {0};
 	l.to = allocate(&at, h * h), l.from = allocate(&at, h * h);
 	l.distance = allocate(&at, h), l.start = allocate(&at, h), l.edge_bias = allocate(&at, h);
+	l.edge_roles = allocate(&at, f->pair_roles * (long)h);
 	l.message = allocate(&at, h * h), l.message_bias = allocate(&at, h);
 	l.pull = allocate(&at, h * h), l.pull_bias = allocate(&at, h), l.strength = allocate(&at, h);
 	if (k == f->layers - 1) return l;
@@ -68,15 +70,27 @@ static void allocate_rows(activations *l, float **at, long size) {
 	l->third = allocate(at, size), l->third_slope = allocate(at, size);
 }
 
+// apart reports whether each edge of layer k has a row of its own, and each particle features of
+// its own. In the first layer of particles that are all alike, all have the same features, so that
+// both edges of a pair are one row, and the particles are one node.
+static inline int apart(const eqflow_egnn *f, int k) { return k || f->particle_roles || f->pair_roles; }
+
+// rows_in and nodes_in are the numbers of rows and of particles with features of their own.
+static inline int rows_in(const eqflow_egnn *f, int k) {
+	int edges = f->n * (f->n - 1);
+	return apart(f, k) ? edges : edges / 2;
+}
+static inline int nodes_in(const eqflow_egnn *f, int k) { return apart(f, k) ? f->n : 1; }
+
 // allocate_activations finds room for the activations of all layers.
 static void allocate_activations(const eqflow_egnn *f, float **at, int kept, activations *l) {
 	int n = f->n, edges = n * (n - 1);
 	long node = (long)LANES * f->hidden;
 	for (int k = 0; k < f->layers; k++) {
-		int rows = k ? edges : edges / 2;
+		int rows = rows_in(f, k);
 		long row = (kept == ONE_PARTICLE ? n - 1 : rows) * node;
 		activations a = {.kept = kept};
-		a.features = allocate(at, (k ? n : 1) * node), a.offset = allocate(at, edges * f->dim * LANES);
+		a.features = allocate(at, nodes_in(f, k) * node), a.offset = allocate(at, edges * f->dim * LANES);
 		a.distance = allocate(at, edges * LANES), a.strength = allocate(at, rows * LANES);
 		a.received = allocate(at, n * node), a.hidden = allocate(at, n * node), a.hidden_slope = allocate(at, n * node);
 		if (k && kept == ONE_PARTICLE) { // all layers share the rows
@@ -96,6 +110,7 @@ static void allocate_activations(const eqflow_egnn *f, float **at, int kept, act
 typedef struct {
 	float *x, *y, *gy, *gy_next; // positions [particle, dim, lane]
 	float *time;                 // [lane, times]
+	const int *roles;            // of the particles, and of the edges
 	float *to, *from, *g_features, *g_hidden, *g_received, *g_to, *g_from; // of the particles
 	float *g, *g_next;                         // of rows
 	float *g_strength, *g_distance, *g_start;  // of edges
@@ -119,11 +134,10 @@ static scratch allocate_scratch(const eqflow_egnn *f, float **at) {
 // edge is the number of the edge from i to j.
 INLINE int edge(int n, int i, int j) { return i * (n - 1) + (j < i ? j : j - 1); }
 
-// row_of is the row of features of the edge from i to j in layer k. In the first layer all
-// particles have the same features, so that both edges of a pair are one row, and the particles are
-// one node.
-INLINE int row_of(int n, int k, int i, int j) {
-	if (k) return edge(n, i, j);
+// row_of is the row of features of the edge from i to j in layer k.
+INLINE int row_of(const eqflow_egnn *f, int k, int i, int j) {
+	int n = f->n;
+	if (apart(f, k)) return edge(n, i, j);
 	int low = i < j ? i : j, high = i < j ? j : i;
 	return low * (2 * n - low - 1) / 2 + high - low - 1;
 }
@@ -134,18 +148,19 @@ typedef struct {
 } span;
 
 INLINE span span_of(const eqflow_egnn *f, int k, int kept, int i) {
-	int n = f->n, edges = n * (n - 1);
-	if (kept != ONE_PARTICLE) return (span){0, n, 0, k ? edges : edges / 2};
-	return (span){i, i + 1, k ? i * (n - 1) : row_of(n, 0, i, i + 1), k ? n - 1 : n - 1 - i};
+	int n = f->n;
+	if (kept != ONE_PARTICLE) return (span){0, n, 0, rows_in(f, k)};
+	if (apart(f, k)) return (span){i, i + 1, i * (n - 1), n - 1};
+	return (span){i, i + 1, row_of(f, 0, i, i + 1), n - 1 - i};
 }
 
 INLINE int next_span(int n, int kept, int i) { return kept == ONE_PARTICLE ? i + 1 : n; }
 
-// Loops over edges from i to j: all edges of n particles; and the edges of the rows of a span, in
-// the first layer one edge of each pair.
+// Loops over edges from i to j: all edges of n particles; and the edges of the rows of a span, one
+// edge of each pair where both share a row.
 #define FOR_EDGES_BETWEEN(i, from, to, j, first, n) \
 	for (int i = from; i < to; i++) \
 		for (int j = first; j < n; j++) \
 			if (i != j)
 #define FOR_EDGES(i, j, n) FOR_EDGES_BETWEEN(i, 0, n, j, 0, n)
-#define FOR_ROWS(i, j, n, k, p) FOR_EDGES_BETWEEN(i, p.from, p.to, j, k ? 0 : i + 1, n)
+#define FOR_ROWS(i, j, f, k, p) FOR_EDGES_BETWEEN(i, p.from, p.to, j, apart(f, k) ? 0 : i + 1, (f)->n)

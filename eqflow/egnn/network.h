@@ -3,20 +3,23 @@
 // table and calls the functions below.
 
 // eqflow_egnn is dynamics.EGNN on n particles in dim dimensions. times is the number of features of
-// the flow time, and hidden is a multiple of 32.
+// the flow time, and hidden is a multiple of 32. Where particles are not all alike, particle_roles
+// and pair_roles are the numbers of their roles, and 0 where there is one role.
 typedef struct {
-	int n, dim, layers, hidden, times;
+	int n, dim, layers, hidden, times, particle_roles, pair_roles;
 	float middle;
 } eqflow_egnn;
 
 // Arguments of a call. Parameters, and gradients by them, lie one after another in the order of
 // layoutOf in field.go; in transposed, every square matrix is transposed in place. Arrays of
 // configurations, velocities and cotangents are [count, n, dim], and t is [count, times]. Vectors
-// and products are [directions, n·dim, 8] and [directions, 8], the configurations innermost.
+// and products are [directions, n·dim, 8] and [directions, 8], the configurations innermost. roles
+// has the role of each particle [n], and then that of each edge [n, n−1]; it is null where all are
+// alike.
 #define EQFLOW_EGNN_CALL \
-	const eqflow_egnn *f, const float *parameters, const float *transposed, \
+	const eqflow_egnn *f, const int *roles, const float *parameters, const float *transposed, \
 	int count, const float *x, const float *t, float *space
-#define EQFLOW_EGNN_ARGUMENTS f, parameters, transposed, count, x, t, space
+#define EQFLOW_EGNN_ARGUMENTS f, roles, parameters, transposed, count, x, t, space
 
 // eqflow_egnn_functions are the functions for one kind of vectors. match and pull_parameters take
 // any number of configurations, the others at most eight.

@@ -18,7 +18,7 @@ FUNCTION long space(const eqflow_egnn *f, int second_order) {
 	allocate_activations(f, &at, second_order ? ALL_ROWS_CURVED : ALL_ROWS, l);
 	allocate_scratch(f, &at);
 	allocate_tangent_scratch(f, &at, second_order);
-	for (int k = 0; k < f->layers; k++) allocate_tangents(f, &at, second_order);
+	for (int k = 0; k < f->layers; k++) allocate_tangents(f, &at, k, second_order);
 	if (second_order) {
 		allocate_adjoint(f, &at);
 		for (int k = 0; k < f->layers; k++) allocate_cotangents(f, &at);
@@ -32,7 +32,7 @@ FUNCTION double match(EQFLOW_EGNN_CALL, const float *wanted, float share, float 
 	allocate_activations(f, &space, kept_rows(f), l);
 	scratch s = allocate_scratch(f, &space);
 	for (int from = 0; from < count; from += LANES) {
-		int here = load_block(f, from, count, x, t, &s);
+		int here = load_block(f, roles, from, count, x, t, &s);
 		forward(f, parameters, l, &s);
 		loss += residuals(f, &s, here, wanted + from * f->n * f->dim, share);
 		backward(f, parameters, transposed, l, &s, gradient, 0);
@@ -45,7 +45,7 @@ FUNCTION void pull_parameters(EQFLOW_EGNN_CALL, const float *cotangents, float *
 	allocate_activations(f, &space, kept_rows(f), l);
 	scratch s = allocate_scratch(f, &space);
 	for (int from = 0; from < count; from += LANES) {
-		int here = load_block(f, from, count, x, t, &s);
+		int here = load_block(f, roles, from, count, x, t, &s);
 		forward(f, parameters, l, &s);
 		place_cotangents(f, here, cotangents + from * f->n * f->dim, &s);
 		backward(f, parameters, transposed, l, &s, gradient, 0);
@@ -57,7 +57,7 @@ FUNCTION void pull(EQFLOW_EGNN_CALL, const float *cotangents, float *pulled) {
 	activations l[f->layers];
 	allocate_activations(f, &space, kept_rows(f), l);
 	scratch s = allocate_scratch(f, &space);
-	load_block(f, 0, count, x, t, &s);
+	load_block(f, roles, 0, count, x, t, &s);
 	forward(f, parameters, l, &s);
 	place_cotangents(f, count, cotangents, &s);
 	memcpy(s.x, s.gy, sizeof(float) * place); // for the −x in the velocity, y − x
@@ -73,8 +73,8 @@ FUNCTION void rate(EQFLOW_EGNN_CALL, int directions, const float *vectors, float
 	allocate_activations(f, &space, directions ? ALL_ROWS : kept_rows(f), l);
 	scratch s = allocate_scratch(f, &space);
 	tangent_scratch ds = allocate_tangent_scratch(f, &space, 0);
-	for (int k = 0; k < f->layers; k++) dl[k] = allocate_tangents(f, &space, 0);
-	load_block(f, 0, count, x, t, &s);
+	for (int k = 0; k < f->layers; k++) dl[k] = allocate_tangents(f, &space, k, 0);
+	load_block(f, roles, 0, count, x, t, &s);
 	forward(f, parameters, l, &s);
 	velocities(f, &s, count, v);
 	if (!directions) return;
@@ -82,6 +82,10 @@ FUNCTION void rate(EQFLOW_EGNN_CALL, int directions, const float *vectors, float
 	layer t_last = layer_at(f, transposed, last);
 	first_by_distance(f, &w, &l[0], &s, &ds);
 	if (last) last_by_inputs(f, &w_last, &t_last, &l[last], &s, &ds);
+	for (int k = 1; k < last; k++) {
+		layer here = layer_at(f, parameters, k), there = layer_at(f, transposed, k);
+		strength_by_message(f, &here, &there, &l[k], &s, dl[k].strength_by_message);
+	}
 	for (int k = 0; k < directions; k++) {
 		const float *u = vectors + (long)k * f->n * f->dim * LANES;
 		store_lanes(products + k * LANES, direction(f, parameters, u, l, &s, &ds, dl));
@@ -96,7 +100,7 @@ FUNCTION void divergence(EQFLOW_EGNN_CALL, int directions, const float *basis, f
 	allocate_activations(f, &space, ALL_ROWS_CURVED, l);
 	scratch s = allocate_scratch(f, &space);
 	tangent_scratch ds = allocate_tangent_scratch(f, &space, 1);
-	for (int k = 0; k < f->layers; k++) dl[k] = allocate_tangents(f, &space, 1);
+	for (int k = 0; k < f->layers; k++) dl[k] = allocate_tangents(f, &space, k, 1);
 	adjoint b = allocate_adjoint(f, &space);
 	clear_sums(f, &b);
 	for (int k = 0; k < f->layers; k++) {
@@ -104,7 +108,7 @@ FUNCTION void divergence(EQFLOW_EGNN_CALL, int directions, const float *basis, f
 		clear_cotangents(f, &gl[k]);
 	}
 
-	load_block(f, 0, count, x, t, &s);
+	load_block(f, roles, 0, count, x, t, &s);
 	forward(f, parameters, l, &s);
 	layer w = layer_at(f, parameters, 0), w_last = layer_at(f, parameters, last);
 	layer t_first = layer_at(f, transposed, 0), t_last = layer_at(f, transposed, last);

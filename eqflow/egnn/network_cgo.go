@@ -47,6 +47,7 @@ func numbers(a []float32) *C.float { return (*C.float)(unsafe.SliceData(a)) }
 // call holds a field and inputs in the form of C, with working space.
 type call struct {
 	f                            C.eqflow_egnn
+	roles                        *C.int
 	parameters, transposed, x, t *C.float
 	count                        C.int
 	memory                       []float32
@@ -59,7 +60,9 @@ func (f Field) begin(in inputs, secondOrder C.int) call {
 		f: C.eqflow_egnn{
 			n: C.int(f.N), dim: C.int(f.D), layers: C.int(f.Layers), hidden: C.int(f.Hidden),
 			times: C.int(1 + f.Harmonics), middle: C.float(f.Middle),
+			particle_roles: C.int(f.roles.particles), pair_roles: C.int(f.roles.pairs),
 		},
+		roles:      (*C.int)(unsafe.SliceData(f.roles.of)),
 		parameters: numbers(f.Parameters), transposed: numbers(in.transposed),
 		x: numbers(in.x), t: numbers(in.t), count: C.int(len(in.x) / (f.N * f.D)),
 	}
@@ -74,7 +77,7 @@ func (c call) end() { spareNumbers.Put(c.memory) }
 func (f Field) match(in inputs, want []float32, share float32, gradient []float32) float64 {
 	c := f.begin(in, 0)
 	defer c.end()
-	return float64(C.eqflow_egnn_match(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+	return float64(C.eqflow_egnn_match(functions, &c.f, c.roles, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
 		numbers(want), C.float(share), numbers(gradient)))
 }
 
@@ -82,7 +85,7 @@ func (f Field) match(in inputs, want []float32, share float32, gradient []float3
 func (f Field) pullParameters(in inputs, cotangents, gradient []float32) {
 	c := f.begin(in, 0)
 	defer c.end()
-	C.eqflow_egnn_pull_parameters(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+	C.eqflow_egnn_pull_parameters(functions, &c.f, c.roles, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
 		numbers(cotangents), numbers(gradient))
 }
 
@@ -90,7 +93,7 @@ func (f Field) pullParameters(in inputs, cotangents, gradient []float32) {
 func (f Field) pull(in inputs, cotangents, pulled []float32) {
 	c := f.begin(in, 0)
 	defer c.end()
-	C.eqflow_egnn_pull(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+	C.eqflow_egnn_pull(functions, &c.f, c.roles, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
 		numbers(cotangents), numbers(pulled))
 }
 
@@ -98,7 +101,7 @@ func (f Field) pull(in inputs, cotangents, pulled []float32) {
 func (f Field) rate(in inputs, vectors, v, products []float32) {
 	c := f.begin(in, 0)
 	defer c.end()
-	C.eqflow_egnn_rate(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+	C.eqflow_egnn_rate(functions, &c.f, c.roles, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
 		C.int(len(products)/lanes), numbers(vectors), numbers(v), numbers(products))
 }
 
@@ -106,6 +109,6 @@ func (f Field) rate(in inputs, vectors, v, products []float32) {
 func (f Field) divergence(in inputs, basis, div, gradient []float32) {
 	c := f.begin(in, 1)
 	defer c.end()
-	C.eqflow_egnn_divergence(functions, &c.f, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
+	C.eqflow_egnn_divergence(functions, &c.f, c.roles, c.parameters, c.transposed, c.count, c.x, c.t, c.space,
 		C.int(len(basis)/(f.N*f.D*lanes)), numbers(basis), numbers(div), numbers(gradient))
 }

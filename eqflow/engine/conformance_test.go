@@ -31,20 +31,38 @@ var fields = []struct {
 	auto   string // the beginning of the engine's name: "tables in Go", "C" or "graphs"
 	// passedOn are the operations that the engine on the host passes to the graphs.
 	passedOn []string
+	symmetry particle.Relabelling
 }{
 	{"kernel", continuous(dynamics.RadialBasis{Centres: 10, TimeCentres: 3, Width: 1}, 4), "tables in Go", []string{
 		"divergence's gradient", "pull", "gradient of a field's loss",
-	}},
+	}, alike},
+	{"kernel, types", continuous(dynamics.RadialBasis{Centres: 10, TimeCentres: 3, Width: 1}, 4), "graphs", nil,
+		types},
 	{"egnn", continuous(dynamics.EGNN{Layers: 1, Hidden: 32, Harmonics: 1}, 1), "C", []string{
 		"gradient of a map's loss",
-	}},
+	}, alike},
 	{"egnn, means", continuous(dynamics.EGNN{Layers: 2, Hidden: 32, Mean: true}, 1), "C", []string{
 		"gradient of a map's loss",
-	}},
-	{"onehop", continuous(dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1}, 1), "graphs", nil},
-	{"mlp", continuous(dynamics.MLP{Hidden: 8}, 1), "graphs", nil},
-	{"realnvp", flow.Coupling{Blocks: 2, Hidden: 12}, "graphs", nil},
+	}, alike},
+	{"egnn, types", continuous(dynamics.EGNN{Layers: 2, Hidden: 32, Harmonics: 1}, 1), "C", []string{
+		"gradient of a map's loss",
+	}, types},
+	{"egnn, chain, one layer", continuous(dynamics.EGNN{Layers: 1, Hidden: 32}, 1), "C", []string{
+		"gradient of a map's loss",
+	}, particle.Relabelling{Chain: true}},
+	{"egnn, each its own, means", continuous(dynamics.EGNN{Layers: 3, Hidden: 32, Mean: true}, 1), "C", []string{
+		"gradient of a map's loss",
+	}, particle.Relabelling{Types: []int{3, 1, 4, 2}}},
+	{"onehop", continuous(dynamics.OneHop{Centres: 6, Hidden: 8, Channels: 2, Tensors: 1}, 1), "graphs", nil, alike},
+	{"mlp", continuous(dynamics.MLP{Hidden: 8}, 1), "graphs", nil, alike},
+	{"realnvp", flow.Coupling{Blocks: 2, Hidden: 12}, "graphs", nil, alike},
 }
+
+// The symmetries of the rows.
+var (
+	alike = particle.Relabelling{}
+	types = particle.Relabelling{Types: []int{0, 1, 1, 2}}
+)
 
 func continuous(field dynamics.Config, steps int) flow.Config {
 	return flow.Continuous{Field: field, Solver: ode.Midpoint, Steps: steps} // whose graphs compile sooner than RK4's
@@ -119,19 +137,21 @@ var operations = []struct {
 // check is a row of the table: a flow with parameters away from their first values, and inputs.
 type check struct {
 	config     flow.Config
+	system     flow.System
 	parameters *Parameters
 	x, z       particle.Batch
 	t          []float64
 }
 
-var system = flow.System{N: 4, D: 2, Relabelling: particle.Relabelling{}, Seed: 3}
+const particles, dimensions = 4, 2
 
 // newCheck draws the parameters on the Go backend and moves them, because at their first values
 // whole parts of a gradient vanish.
-func newCheck(t *testing.T, config flow.Config) *check {
+func newCheck(t *testing.T, config flow.Config, symmetry particle.Relabelling) *check {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	c := &check{config: config, parameters: NewParameters()}
+	system := flow.System{N: particles, D: dimensions, Relabelling: symmetry, Seed: 3}
+	c := &check{config: config, system: system, parameters: NewParameters()}
 	f := Flow{Config: config, System: system, Backend: xlatest.OpenGo(t).Backend, Parameters: c.parameters, Devices: 1}
 	if err := f.createParameters(); err != nil {
 		t.Fatal(err)
@@ -166,7 +186,7 @@ func (c *check) engine(t *testing.T, backend *xla.Opened, kind Kind) (Engine, er
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := Flow{Config: c.config, System: system, Backend: backend.Backend, Parameters: NewParameters(), Devices: 1}
+	f := Flow{Config: c.config, System: c.system, Backend: backend.Backend, Parameters: NewParameters(), Devices: 1}
 	e, err := New(kind, f)
 	if err != nil {
 		return nil, err
@@ -197,7 +217,7 @@ func (c *check) wantGradient(l Loss) ([]any, func(flow.Bijection, []*Node) []*No
 // in the graph.
 func (c *check) reference(t *testing.T, in []any, build func(flow.Bijection, []*Node) []*Node) (all []float64) {
 	t.Helper()
-	exact, config := system, c.config
+	exact, config := c.system, c.config
 	exact.DType = dtypes.Float64
 	if continuous, ok := config.(flow.Continuous); ok {
 		continuous.Unrolled = true
@@ -251,7 +271,7 @@ func both(i flow.Image) []*Node { return []*Node{i.X, i.LogDet} }
 // backend. Host gives an error for the flows and operations that it does not compute.
 func TestEnginesAgreeWithFloat64(t *testing.T) {
 	for _, row := range fields {
-		c := newCheck(t, row.config)
+		c := newCheck(t, row.config, row.symmetry)
 		for _, op := range operations {
 			in, build := op.want(nil, c)
 			if _, ok := row.config.(flow.Continuous); !ok && op.ofField {
@@ -284,7 +304,7 @@ func TestEnginesAgreeWithFloat64(t *testing.T) {
 // haveC reports whether the EGNN's code in C runs here: not in a build without cgo, nor without
 // AVX2.
 func haveC() bool {
-	_, ok := egnn.New(dynamics.EGNN{Layers: 1, Hidden: 32}, system.N, system.D)
+	_, ok := egnn.New(dynamics.EGNN{Layers: 1, Hidden: 32}, particles, dimensions, alike)
 	return ok
 }
 
@@ -316,12 +336,13 @@ func compare(t *testing.T, got, want []float64, tolerance float64) {
 // Auto chooses the fastest engine, and the engine's name says which.
 func TestAutoChoosesTheFastest(t *testing.T) {
 	for _, row := range fields {
-		e, err := newCheck(t, row.config).engine(t, xlatest.OpenGo(t), Auto)
+		c := newCheck(t, row.config, row.symmetry)
+		e, err := c.engine(t, xlatest.OpenGo(t), Auto)
 		if err != nil {
 			t.Fatal(err)
 		}
 		name, want := e.String(), row.auto
-		f := Flow{Config: row.config, System: system, Backend: xlatest.OpenGo(t).Backend}
+		f := Flow{Config: row.config, System: c.system, Backend: xlatest.OpenGo(t).Backend}
 		if _, err := newNetwork(f, refusal{}); want == "C" && err != nil {
 			want = "graphs" // a build without cgo, or a processor without AVX2
 		}
@@ -334,9 +355,9 @@ func TestAutoChoosesTheFastest(t *testing.T) {
 // A part of the flow and its inverse, by another method than the flow's own, return to the start,
 // and their log-determinants cancel.
 func TestPartsOfTheFlow(t *testing.T) {
-	for _, row := range fields[:5] {
+	for _, row := range fields[:9] {
 		for _, kind := range []Kind{Auto, Graphs} {
-			c := newCheck(t, row.config)
+			c := newCheck(t, row.config, row.symmetry)
 			e, err := c.engine(t, xlatest.OpenGo(t), kind)
 			if err != nil {
 				t.Fatal(err)
@@ -363,6 +384,7 @@ func TestPartsOfTheFlow(t *testing.T) {
 // choices.
 func TestImpossibleChoices(t *testing.T) {
 	backend := xlatest.OpenGo(t).Backend
+	system := flow.System{N: particles, D: dimensions}
 	for _, c := range []struct {
 		kind   Kind
 		config flow.Config

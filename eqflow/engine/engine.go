@@ -174,8 +174,6 @@ func hostObstacle(f Flow) string {
 		return fmt.Sprintf("%d devices share the work", f.Devices)
 	case !f.Backend.HasSharedBuffers():
 		return "the backend's device has a memory of its own"
-	case !f.System.Relabelling.All():
-		return "the particles are of several types"
 	}
 	return ""
 }

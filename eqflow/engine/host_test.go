@@ -22,7 +22,7 @@ import (
 // of the gradient vanish.
 func moved(t *testing.T, backend *xla.Opened, field dynamics.EGNN, by float64) (*eqflow.Model, *rand.Rand) {
 	t.Helper()
-	if _, ok := egnn.New(field, 4, 2); !ok {
+	if _, ok := egnn.New(field, 4, 2, particle.Relabelling{}); !ok {
 		t.Skip("the EGNN in C needs cgo and AVX2, and one of them is missing")
 	}
 	m := eqflowtest.Model(t, backend, flow.Continuous{Field: field})

@@ -37,7 +37,7 @@ func newNetwork(f Flow, fallback Engine) (Engine, error) {
 	if !ok {
 		return nil, fmt.Errorf("%T is not the EGNN", c.Field)
 	}
-	if _, ok := egnn.New(config, f.System.N, f.System.D); !ok {
+	if _, ok := egnn.New(config, f.System.N, f.System.D, f.System.Relabelling); !ok {
 		return nil, errors.New("the EGNN in C needs cgo, a processor with AVX2, and layers of a width that it supports")
 	}
 	return &network{Engine: fallback, Flow: f, config: c, version: -1}, nil
@@ -62,7 +62,7 @@ func (e *network) fieldOf(scope string) (egnn.Field, error) {
 	if e.scope == scope && e.version == e.Parameters.version {
 		return e.field, nil
 	}
-	field, _ := egnn.New(e.config.Field.(dynamics.EGNN), e.System.N, e.System.D)
+	field, _ := egnn.New(e.config.Field.(dynamics.EGNN), e.System.N, e.System.D, e.System.Relabelling)
 	if err := e.Parameters.forEach(scope, field.Set); err != nil {
 		return field, err
 	}

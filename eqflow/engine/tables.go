@@ -52,6 +52,9 @@ func newTables(f Flow, fallback Engine) (Engine, error) {
 	if !ok || k.PublishedSlope {
 		return nil, fmt.Errorf("%T is not the kernel field with its exact slope", c.Field)
 	}
+	if !f.System.Relabelling.All() {
+		return nil, errors.New("the particles are of several types")
+	}
 	return &tables{Engine: fallback, Flow: f, config: c, field: k.WithDefaults()}, nil
 }
 

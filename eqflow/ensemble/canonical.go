@@ -68,9 +68,9 @@ func (c *Canonical) Description() string {
 	if n := len(s.Constraints); n > 0 {
 		constraints = fmt.Sprintf("%d constraints lifted", n)
 	}
-	return fmt.Sprintf("%s (%d atoms), %s; solvent %s; %g K, kT = %.6g kJ/mol; %s; nm; %s, sha256 %.12s…",
+	return fmt.Sprintf("%s (%d atoms), %s; solvent %s; %g K, kT = %.6g kJ/mol; %s; nm; %s (%s), sha256 %.12s…",
 		s.Formula(), s.Atoms(), s.ForceField(), s.Solvent(), c.temperature, c.KT(), constraints,
-		c.file.Name, c.file.SHA256)
+		c.file.Name, s.Writer(), c.file.SHA256)
 }
 
 // Particles is the number of atoms.
@@ -248,13 +248,12 @@ func (c *Canonical) Spec() target.Spec {
 	}
 }
 
-// newCanonical makes a molecule of the contents of a System file.
-func newCanonical(data []byte, file target.File, temperature float64) (*Canonical, error) {
-	system, err := molecule.ParseSystem(data)
+// newCanonical makes a molecule of the contents of its file.
+func newCanonical(data []byte, file target.File, options molecule.Options, temperature float64) (*Canonical, error) {
+	system, err := molecule.Parse(data, options)
 	if err != nil {
 		return nil, err
 	}
-	options := molecule.Options{LiftConstraints: file.LiftConstraints}
 	c := &Canonical{temperature: temperature, file: file}
 	if c.engine, err = molecule.NewEngine(system, options, molecule.Double); err != nil {
 		return nil, err

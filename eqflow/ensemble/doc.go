@@ -1,7 +1,7 @@
 // Package ensemble makes a molecule a target: its canonical ensemble, the Boltzmann distribution
 // p(x) ∝ exp(−U(x)/kT) of its force field at a temperature.
 //
-//   - canonical.go: Canonical, the target. Read makes one from an OpenMM System file.
+//   - canonical.go: Canonical, the target. Read makes one from a file.
 //   - shape.go: ShapeOf, what package zmatrix must know of a molecule.
 //   - file.go: its description in manifests and model files, which holds the System file itself.
 //

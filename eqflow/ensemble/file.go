@@ -11,14 +11,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// largestContent is the size in bytes, compressed, up to which a System file stands in manifests
-// and model files: that of a molecule of about a thousand atoms.
+// largestContent is the size in bytes, compressed, up to which a molecule's file stands in
+// manifests and model files: that of a molecule of about a thousand atoms.
 const largestContent = 256 << 10
 
 func init() {
@@ -37,24 +38,29 @@ func init() {
 	})
 }
 
-// Read makes a molecule of an OpenMM System file at a temperature in K; 0 means 300 K. Systems with
-// constraints are refused unless o lifts them. Errors match molecule.ErrInput.
+// Read makes a molecule of a file of any of molecule.Formats at a temperature in K; 0 means 300 K.
+// Systems with constraints are refused unless o lifts them. Errors match molecule.ErrInput.
 func Read(path string, temperature float64, o molecule.Options) (*Canonical, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, molecule.InputErrorf("%w; give an OpenMM System file (.xml)", err)
+		return nil, molecule.InputErrorf("%w; give an %s", err, molecule.FileKinds())
 	}
 	file := fileOf(data)
 	file.Name, file.LiftConstraints = filepath.Base(path), o.LiftConstraints
+	if file.Solvent = strings.ToLower(o.Solvent); file.Solvent == "none" {
+		file.Solvent = ""
+	}
 	provided.Store(file.SHA256, data)
-	c, err := newCanonical(data, file, cmp.Or(temperature, RoomTemperature))
+	c, err := newCanonical(data, file, o, cmp.Or(temperature, RoomTemperature))
 	if err != nil {
 		return nil, molecule.InFile(path, err)
 	}
 	return c, c.Validate()
 }
 
-// provided are the System files that Read has read in this process, by their hash.
+const fileFlags = "--openmm FILE.xml or --amber FILE.prmtop"
+
+// provided are the files that Read has read in this process, by their hash.
 var provided sync.Map
 
 func fileOf(data []byte) target.File {
@@ -74,13 +80,14 @@ func fileOf(data []byte) target.File {
 // fromSpec makes the molecule of a description.
 func fromSpec(s target.Spec, temperature float64) (*Canonical, error) {
 	if s.File == nil {
-		return nil, errors.New("ensemble: a molecule consists of its System file; give it by --openmm FILE.xml")
+		return nil, errors.New("ensemble: a molecule consists of its file; give it by " + fileFlags)
 	}
 	data, err := contents(*s.File)
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCanonical(data, *s.File, temperature)
+	options := molecule.Options{LiftConstraints: s.File.LiftConstraints, Solvent: s.File.Solvent}
+	c, err := newCanonical(data, *s.File, options, temperature)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.File.Name, err)
 	}
@@ -91,27 +98,27 @@ func fromSpec(s target.Spec, temperature float64) (*Canonical, error) {
 	return c, nil
 }
 
-// contents returns the System file of a description: that within it, or one of the same hash that
+// contents returns the file of a description: that within it, or one of the same hash that
 // this process has read, or that lies in the current folder.
 func contents(file target.File) ([]byte, error) {
 	var data []byte
 	if file.Content != nil {
 		var err error
 		if data, err = io.ReadAll(flate.NewReader(bytes.NewReader(file.Content))); err != nil {
-			return nil, fmt.Errorf("ensemble: the System file %s within the description is damaged: %w", file.Name, err)
+			return nil, fmt.Errorf("ensemble: the file %s within the description is damaged: %w", file.Name, err)
 		}
 	} else if known, ok := provided.Load(file.SHA256); ok {
 		data = known.([]byte)
 	} else {
 		var err error
 		if data, err = os.ReadFile(filepath.Base(file.Name)); err != nil {
-			return nil, fmt.Errorf("ensemble: the System file %s with sha256 %s is missing: it is too large to stand "+
-				"in the description; give it by --openmm FILE.xml, or copy it here", file.Name, file.SHA256)
+			return nil, fmt.Errorf("ensemble: the file %s with sha256 %s is missing: it is too large to stand "+
+				"in the description; give it by %s, or copy it here", file.Name, file.SHA256, fileFlags)
 		}
 	}
 	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != file.SHA256 {
-		return nil, fmt.Errorf("ensemble: the System file %s is not the one with sha256 %s; give that one by --openmm "+
-			"FILE.xml", file.Name, file.SHA256)
+		return nil, fmt.Errorf("ensemble: the file %s is not the one with sha256 %s; give that one by %s",
+			file.Name, file.SHA256, fileFlags)
 	}
 	return data, nil
 }

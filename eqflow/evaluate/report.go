@@ -6,11 +6,13 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/internal/finite"
 )
 
@@ -82,6 +84,7 @@ type Adaptive struct {
 type Weights struct {
 	Samples     int     `json:"samples"`     // number drawn; if it is 0, the other fields have no meaning
 	ESS         float64 `json:"ess"`         // Kish's effective share of the samples, in [0, 1]
+	ESSError    float64 `json:"ess_error"`   // by the delta method
 	LogZ        float64 `json:"log_z"`       // nats, from the mean weight
 	LogZError   float64 `json:"log_z_error"` // bootstrap
 	Energy      float64 `json:"energy"`      // reweighted ⟨u⟩, kT
@@ -149,8 +152,20 @@ func (r Report) Rows() [][]string {
 		{"judgement", r.Why},
 	}
 	if r.Samples > 0 {
-		rows = append(rows, []string{"ESS", fmt.Sprintf("%.1f %% of %d samples", 100*r.ESS, r.Samples)},
-			[]string{"log Z", fmt.Sprintf("%.3f ± %.3f", r.LogZ, r.LogZError)}, []string{"weights", r.WeightsWhy})
+		ess := stats.Estimate{Value: r.ESS, Error: r.ESSError}
+		rows = append(rows, []string{"ESS", fmt.Sprintf("%s of %d samples", ess.Percent(), r.Samples)},
+			[]string{"log Z", stats.Estimate{Value: r.LogZ, Error: r.LogZError}.String()},
+			[]string{"energy", stats.Estimate{Value: r.Energy, Error: r.EnergyError}.String() + " kT, reweighted"},
+			[]string{"weights", r.WeightsWhy})
 	}
 	return rows
+}
+
+// String returns the rows as aligned lines, for fmt.Println.
+func (r Report) String() string {
+	var lines []string
+	for _, row := range r.Rows() {
+		lines = append(lines, fmt.Sprintf("%-10s  %s", row[0], row[1]))
+	}
+	return strings.Join(lines, "\n")
 }

@@ -56,7 +56,8 @@ func (r *Report) judgeAdaptively() {
 // the likelihood if the weights contradict it.
 func (c Candidate) judgeWeights(r *Report, s density.Samples, boot stats.Bootstrap) {
 	r.Samples = s.X.Len()
-	r.ESS = stats.KishESS(s.LogWeight) / float64(r.Samples)
+	ess := stats.ESS(s.LogWeight)
+	r.ESS, r.ESSError = ess.Value, ess.Error
 	z := stats.LogZ(s.LogWeight, boot)
 	u := stats.Mean(s.Energy, s.LogWeight, boot)
 	v := stats.Mean(target.Virials(c.Target, s.X), s.LogWeight, boot)

@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
 // BarSeries is a series of bars of one colour, one bar per label. Where a value is NaN, the text
@@ -36,9 +38,17 @@ func Bars(a Axes, labels []string, series ...BarSeries) Figure {
 	xs := span{-0.5, float64(len(labels)) - 0.5}
 	var drawings []drawing
 	var entries []legendEntry
+	names := make([]string, len(series))
 	for i, s := range series {
-		drawings = append(drawings, s.bars(a.LogY, i, len(series), ys))
-		entries = append(entries, legendEntry{s.Name, stepSymbol(true, Color(i))})
+		names[i] = s.Name
+	}
+	for i, clr := range colours(names) {
+		drawings = append(drawings, series[i].bars(a.LogY, i, len(series), ys, clr))
+		symbol := stepSymbol(true, clr)
+		if a.LogY {
+			symbol = Series{Style: Points}.symbol(clr)
+		}
+		entries = append(entries, legendEntry{series[i].Name, symbol})
 	}
 	a.noVertical = true
 	p := a.plot(xs, ys, drawings...)
@@ -104,8 +114,9 @@ func (a Axes) barRange(ys span) span {
 	return ys
 }
 
-// bars draws the series, which is number i of count.
-func (s BarSeries) bars(log bool, i, count int, ys span) drawing {
+// bars draws the series, which is number i of count. On a logarithmic axis, which has no zero for a
+// bar to begin at, the values are dots.
+func (s BarSeries) bars(log bool, i, count int, ys span, clr color.NRGBA) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		group := x(1) - x(0)
 		width := min(group*0.78/vg.Length(count), 70*px)
@@ -128,7 +139,13 @@ func (s BarSeries) bars(log bool, i, count int, ys span) drawing {
 				Min: vg.Point{X: left + px, Y: min(y(base), y(top))},
 				Max: vg.Point{X: left + width - px, Y: max(y(base), y(top))},
 			}
-			fill(c, bar, Color(i))
+			if log && v > 0 {
+				const radius = 4.5 * px
+				disc(c, vg.Point{X: left + width/2, Y: y(top)}, radius, clr)
+				bar.Max.Y = y(top) + radius
+			} else if !log {
+				fill(c, bar, clr)
+			}
 			s.annotate(c, bar, k, v < 0, log, ys, y)
 		}
 		c.StrokeLine2(line(px, axisInk, false), c.Min.X, y(base), c.Max.X, y(base))
@@ -166,11 +183,8 @@ func (s BarSeries) annotate(
 	centred(c, txt, vg.Point{X: center, Y: end + 4*px}, draw.YBottom, number)
 }
 
-// roundToError formats a number with as many decimals as its error has for two digits.
-func roundToError(v, e float64) string {
-	decimals := max(0, 1-int(math.Floor(math.Log10(e))))
-	return withMinusSign(strconv.FormatFloat(v, 'f', decimals, 64))
-}
+// roundToError formats a number with as many decimals as its error justifies.
+func roundToError(v, e float64) string { return stats.Round(v, stats.Decimals(e)) }
 
 // compactNumber formats integers below a million in full and other numbers with three digits.
 func compactNumber(v float64) string {

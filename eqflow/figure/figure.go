@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,11 @@ func (f Figure) Err() error {
 		return errors.New("figure: nothing to draw; make the figure with one of this package's functions")
 	}
 	return f.err
+}
+
+// Size returns the width and the height of the picture on a screen, in CSS pixels.
+func (f Figure) Size() (width, height int) {
+	return int(math.Round(float64(f.width / px))), int(math.Round(float64(f.height / px)))
 }
 
 // PNG returns the bytes of the picture. It has two dots per pixel, or fewer if it would exceed 150

@@ -196,7 +196,11 @@ func checkPicture(t *testing.T, path string) {
 
 func TestHistogramDensityIntegratesToFractionInside(t *testing.T) {
 	s := Sample{Values: []float64{0, 0.5, 1, 1.5, 2, 9, math.Inf(-1)}, Weights: []float64{1, 1, 1, 1, 1, 3, 2}}
-	density, outside := s.density([]float64{0, 1, 2})
+	density, errors, outside := s.density([]float64{0, 1, 2})
+	// the error of a weighted count is the root of the sum of the squares of its weights
+	if errors[1] <= 0 || errors[1] > density[1] {
+		t.Errorf("the errors are %v", errors)
+	}
 	if want := []float64{0.2, 0.3}; density[0] != want[0] || density[1] != want[1] || outside != 0.5 {
 		t.Errorf("density %v, outside %g; want %v, 0.5", density, outside, want)
 	}
@@ -246,7 +250,7 @@ func TestMarkupRuns(t *testing.T) {
 func TestEstimatesAreRoundedToTheirErrors(t *testing.T) {
 	for want, e := range map[string]stats.Estimate{
 		"−22.540 ± 0.030": {Value: -22.54013, Error: 0.0301}, "12 ± 34": {Value: 12.3, Error: 34.2},
-		"0.00120 ± 0.00040": {Value: 0.0012, Error: 0.0004}, "1.5 ± 0": {Value: 1.5},
+		"0.0012 ± 0.0004": {Value: 0.0012, Error: 0.0004}, "1.5 ± 0": {Value: 1.5},
 		"2 ± +Inf": {Value: 2, Error: math.Inf(1)},
 	} {
 		if got := NewTable(nil, []any{e}).Rows[0][0]; got != want {

@@ -26,12 +26,12 @@ type Sample struct {
 // magnitude. For a normal distribution the range is ±4.7 standard deviations.
 const tailFraction, tailWidths = 0.002, 3.0
 
-// Histogram draws the normalised densities of samples as steps over common bins. bins of 0 means
-// 60. Without a range the bins exclude far tails. Values outside still count in the normalisation,
-// and the legend shows their fraction if it is at least 0.5 %.
+// Histogram draws the normalised densities of samples as steps over common bins, with bands of one
+// standard error. bins of 0 means 30. Without a range the bins exclude far tails. Values outside
+// still count in the normalisation, and the legend shows their fraction if it is at least 0.5 %.
 func Histogram(a Axes, bins int, samples ...Sample) Figure {
 	if bins <= 0 {
-		bins = 60
+		bins = 30
 	}
 	if len(samples) == 0 {
 		return a.fail("no samples; give at least one")
@@ -51,14 +51,20 @@ func Histogram(a Axes, bins int, samples ...Sample) Figure {
 	ys := emptySpan()
 	var drawings []drawing
 	var entries []legendEntry
-	lines := 0
-	for _, s := range samples {
-		density, outside := s.density(edges)
+	names := make([]string, len(samples))
+	for i, s := range samples {
+		if names[i] = s.Name; s.Filled {
+			names[i] = "reference" // which leaves the palette to the lines
+		}
+	}
+	lines := colours(names)
+	for i, s := range samples {
+		density, errors, outside := s.density(edges)
 		ys.add(density...)
 		clr := mix(axisInk, paper, 0.45)
 		if !s.Filled {
-			clr = Color(lines)
-			lines++
+			clr = lines[i]
+			drawings = append(drawings, stepBand(edges, density, errors, translucent(clr, 0.25)))
 		}
 		name := s.Name
 		if name != "" && outside >= 0.005 {
@@ -137,10 +143,12 @@ func (s Sample) addBulk(to *span) {
 	to.add(low, high)
 }
 
-// density returns the density in every bin, and the fraction of the weight outside all bins.
-func (s Sample) density(edges []float64) (density []float64, outside float64) {
+// density returns the density in every bin with its standard error for independent values, and the
+// fraction of the weight outside all bins.
+func (s Sample) density(edges []float64) (density, errors []float64, outside float64) {
 	bins := len(edges) - 1
-	density = make([]float64, bins)
+	density, errors = make([]float64, bins), make([]float64, bins)
+	add := func(k int, w float64) { density[k], errors[k] = density[k]+w, errors[k]+w*w }
 	from, width := edges[0], (edges[bins]-edges[0])/float64(bins)
 	total := 0.0
 	for i, v := range s.Values {
@@ -148,17 +156,35 @@ func (s Sample) density(edges []float64) (density []float64, outside float64) {
 		total += w
 		switch k := math.Floor((v - from) / width); {
 		case v == edges[bins]:
-			density[bins-1] += w
+			add(bins-1, w)
 		case k >= 0 && k < float64(bins):
-			density[int(k)] += w
+			add(int(k), w)
 		default:
 			outside += w
 		}
 	}
 	for k := range density {
-		density[k] /= total * width
+		density[k], errors[k] = density[k]/(total*width), math.Sqrt(errors[k])/(total*width)
 	}
-	return density, outside / total
+	return density, errors, outside / total
+}
+
+// stepBand draws one standard error above and below the outline of bins.
+func stepBand(edges, heights, errors []float64, clr color.NRGBA) drawing {
+	return func(c draw.Canvas, x, y func(float64) vg.Length) {
+		within := func(v float64) vg.Length {
+			if v <= 0 {
+				return c.Min.Y
+			}
+			return min(max(y(v), c.Min.Y), c.Max.Y)
+		}
+		for k, v := range heights {
+			fill(c, vg.Rectangle{
+				Min: vg.Point{X: x(edges[k]), Y: within(v - errors[k])},
+				Max: vg.Point{X: x(edges[k+1]), Y: within(v + errors[k])},
+			}, clr)
+		}
+	}
 }
 
 // stepOutline draws the outline of bins, down to the axis at both ends.

@@ -27,14 +27,15 @@ type Series struct {
 	X, Y  []float64
 	YErr  []float64 // half-width of a band around a line, or of error bars at points; nil for none
 	Style Style
-	Color color.Color // nil for the next colour of the palette
+	Color color.Color // nil for the colour of the name (MCMC is grey), or the next one of the palette
 }
 
 // Lines draws curves, with bands or error bars if a series has errors.
 func Lines(a Axes, series ...Series) Figure {
+	series = coloured(series)
 	var entries []legendEntry
-	for i, s := range series {
-		entries = append(entries, legendEntry{s.Name, s.symbol(s.color(i))})
+	for _, s := range series {
+		entries = append(entries, legendEntry{s.Name, s.symbol(s.color())})
 	}
 	return a.lines(series, entries)
 }
@@ -55,8 +56,8 @@ func (a Axes) lines(series []Series, entries []legendEntry, over ...drawing) Fig
 		return a.fail("the range of a logarithmic axis begins at or below zero; begin above zero")
 	}
 	var drawings []drawing
-	for i, s := range series {
-		clr := s.color(i)
+	for _, s := range coloured(series) {
+		clr := s.color()
 		drawings = append(drawings, s.band(clr, ys), s.curve(clr))
 	}
 	return a.figure(framed(a.Title, entries, a.plot(xs, ys, append(drawings, over...)...)))
@@ -71,12 +72,22 @@ func Scatter(a Axes, series ...Series) Figure {
 	return Lines(a, points...)
 }
 
-func (s Series) color(i int) color.NRGBA {
-	if s.Color == nil {
-		return Color(i)
+// coloured returns the series with a colour for each.
+func coloured(series []Series) []Series {
+	names := make([]string, len(series))
+	for i, s := range series {
+		names[i] = s.Name
 	}
-	return color.NRGBAModel.Convert(s.Color).(color.NRGBA)
+	out := slices.Clone(series)
+	for i, c := range colours(names) {
+		if out[i].Color == nil {
+			out[i].Color = c
+		}
+	}
+	return out
 }
+
+func (s Series) color() color.NRGBA { return color.NRGBAModel.Convert(s.Color).(color.NRGBA) }
 
 // check returns an error for a series that cannot be drawn, and extends the ranges to its points.
 func (s Series) check(a Axes, xs, ys *span) error {

@@ -59,8 +59,7 @@ func (l *LiveCurve) Point(step, steps int, loss, validation float64, left time.D
 		return
 	}
 	if l.line != nil {
-		l.line.total = steps
-		l.line.Update(step, "%s", l.status(validation))
+		l.line.Of(step, steps, "%s", l.status(validation))
 		return
 	}
 	if now := time.Now(); now.Sub(l.drawn) >= l.pause {
@@ -91,13 +90,14 @@ func (l *LiveCurve) status(validation float64) string {
 // redraw replaces the picture. It ignores a lost connection to the notebook, so that the training
 // continues. Done reports it.
 func (l *LiveCurve) redraw(text string) {
-	body := "<pre style=\"margin:0\">" + html.EscapeString(l.title+"  "+text) + "</pre>"
+	pre := func(text string) string { return `<pre style="margin:0">` + html.EscapeString(text) + "</pre>" }
+	body := pre(l.title + "  " + text)
 	if f := l.figure(); f.Err() == nil {
 		var buf bytes.Buffer
 		const dpi = 96 // coarse, and so quick
 		if png.Encode(&buf, quantize(64, f.image(dpi))[0]) == nil {
 			data := base64.StdEncoding.EncodeToString(buf.Bytes())
-			body = `<img alt="learning curve" src="data:image/png;base64,` + data + `">` + body
+			body = `<img alt="learning curve" src="data:image/png;base64,` + data + `">` + pre(text) // the picture has the title
 		}
 	}
 	if updateDisplay(l.id, body) != nil {

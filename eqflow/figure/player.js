@@ -52,7 +52,8 @@ function (id) {
     const make = (label, title) => {
       const b = document.createElement("button");
       b.textContent = label; b.title = title; b.setAttribute("aria-label", title);
-      b.style.cssText = "min-width:2.4em";
+      b.className = "jp-mod-styled"; // JupyterLab's own look
+      b.style.cssText = "min-width:2.4em;padding:0 8px";
       return b;
     };
     const back = make("\u25c0", "play backwards"), play = make("\u25b6", "play forwards");
@@ -79,6 +80,8 @@ function (id) {
     stop.onclick = () => run(0);
     slider.oninput = () => { run(0); show(+slider.value); };
     const bar = document.createElement("div");
+    bar.dataset.lmSuppressShortcuts = "true"; // arrow keys move the slider, not JupyterLab's cells
+    bar.addEventListener("keydown", (event) => event.stopPropagation());
     bar.append(back, stop, play, " ", slider);
     show(0);
     box.replaceChildren(canvas, bar);

@@ -72,6 +72,14 @@ func (p *Progress) terminal(w io.Writer, rewrites bool) func(string, bool) {
 	}
 }
 
+// Of is Update for a run whose number of steps becomes known while it goes on.
+func (p *Progress) Of(step, total int, format string, args ...any) {
+	p.mu.Lock()
+	p.total = total
+	p.mu.Unlock()
+	p.Update(step, format, args...)
+}
+
 // Update shows the step and further text, such as the loss, at most twice a second.
 func (p *Progress) Update(step int, format string, args ...any) {
 	p.mu.Lock()

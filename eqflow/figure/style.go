@@ -35,6 +35,39 @@ var (
 // Color returns the colour of series i of a figure, from 0. The colours repeat after the last.
 func Color(i int) color.NRGBA { return palette[i%len(palette)] }
 
+// grey is the colour of what others are held against.
+var grey = color.NRGBA{0x7F, 0x7F, 0x7F, 0xFF}
+
+// meanings are the colours that a name has in every figure.
+var meanings = map[string]color.NRGBA{
+	"MCMC": grey, "reference": grey, "known": grey,
+	"eqBG": palette[0], "nBG": palette[1], "nBG-augmented": palette[2], "Gaussian": palette[3],
+}
+
+// colours returns a colour for each of the named series of a figure: that of the name's meaning,
+// or else the next one of the palette that no meaning has taken.
+func colours(names []string) []color.NRGBA {
+	taken := map[color.NRGBA]bool{}
+	for _, name := range names {
+		if c, ok := meanings[name]; ok {
+			taken[c] = true
+		}
+	}
+	out, next := make([]color.NRGBA, len(names)), 0
+	for i, name := range names {
+		if c, ok := meanings[name]; ok {
+			out[i] = c
+			continue
+		}
+		for tries := 0; taken[Color(next)] && tries < len(palette); tries++ {
+			next++
+		}
+		out[i] = Color(next)
+		next++
+	}
+	return out
+}
+
 // mix returns the mixture of a and b with the given fraction of b.
 func mix(a, b color.NRGBA, fraction float64) color.NRGBA {
 	blend := func(x, y uint8) uint8 { return uint8(float64(x)*(1-fraction) + float64(y)*fraction + 0.5) }

@@ -30,7 +30,7 @@ func NewTable(headers []string, rows ...[]any) Table {
 			case float32:
 				cells[i] = withMinusSign(fmt.Sprintf("%.4g", v))
 			case stats.Estimate:
-				cells[i] = formatEstimate(v)
+				cells[i] = v.String()
 			default:
 				cells[i] = fmt.Sprint(v)
 			}
@@ -38,15 +38,6 @@ func NewTable(headers []string, rows ...[]any) Table {
 		t.Rows = append(t.Rows, cells)
 	}
 	return t
-}
-
-// formatEstimate formats an estimate with as many digits as its error justifies, such as −22.540 ±
-// 0.030.
-func formatEstimate(e stats.Estimate) string {
-	if !(e.Error > 0) || !finite(e.Error) {
-		return withMinusSign(fmt.Sprintf("%.4g ± %.2g", e.Value, e.Error))
-	}
-	return roundToError(e.Value, e.Error) + " ± " + roundToError(e.Error, e.Error)
 }
 
 // String returns the table with columns aligned by spaces: numbers to the right, text to the left.

@@ -83,7 +83,8 @@ func (t *bornTerm) integrals(x []float64, s *bornSpace) {
 }
 
 // descreen returns what atom b adds to the integral of atom a, and its derivative by r over r,
-// where invR is 1/r. The derivatives through L and U vanish.
+// where invR is 1/r. The derivatives through L and U vanish, but for L = s − r, where a lies within
+// b.
 func (t *bornTerm) descreen(r, invR float64, a, b *BornSite) (value, slope float64) {
 	upper, lower := r+b.Scaled, max(a.Rho, math.Abs(r-b.Scaled))
 	if upper > a.Rho {
@@ -94,9 +95,12 @@ func (t *bornTerm) descreen(r, invR float64, a, b *BornSite) (value, slope float
 		scaled2 := b.Scaled * b.Scaled * invR
 		value = 0.5 * (invL - invU + 0.25*(r-scaled2)*squares - log)
 		slope = 0.5 * (0.25*(1+scaled2*invR)*squares + log*invR) * invR
-		if t.Engulfed && a.Rho < b.Scaled-r {
-			value += 1/a.Rho - invL
-			slope -= invL * invL * invR // L = s − r
+		switch {
+		case a.Rho >= b.Scaled-r:
+		case t.Engulfed:
+			value += 1/a.Rho - invL // whose derivative cancels that through L
+		default:
+			slope += invL * invL * invR
 		}
 	}
 	if t.Neck != nil {

@@ -47,8 +47,8 @@ func elementOf(mass float64) string {
 }
 
 // Elements returns the element of each atom, "" where it is unknown: from the structure if there is
-// one, or else from the masses. Where hydrogens have been made heavier at the cost of their
-// neighbours, that is undone for the comparison.
+// one, or else from the file, or else from the masses. Where hydrogens have been made heavier at
+// the cost of their neighbours, that is undone for the comparison.
 func (s *System) Elements() []string {
 	out := make([]string, s.Atoms())
 	if s.Structure != nil {
@@ -58,9 +58,28 @@ func (s *System) Elements() []string {
 		return out
 	}
 	for i, m := range s.naturalMasses() {
-		out[i] = elementOf(m)
+		if s.Names != nil {
+			out[i] = s.Names[i].Element
+		}
+		if out[i] == "" {
+			out[i] = elementOf(m)
+		}
 	}
 	return out
+}
+
+// elementNumbers are the elements by their atomic numbers, from 1.
+var elementNumbers = strings.Fields(`H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca
+	Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn
+	Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg
+	Tl Pb Bi`)
+
+// elementNumbered returns the element of an atomic number, "" if there is none.
+func elementNumbered(number int) string {
+	if number < 1 || number > len(elementNumbers) {
+		return ""
+	}
+	return elementNumbers[number-1]
 }
 
 // naturalMasses returns the masses with repartitioned hydrogens set back: a mass between 1.1 and

@@ -47,15 +47,16 @@ INLINE vector descreen(const bounds *b, vector r, vector per_r, vector radius, v
 	return multiply_add(r - share, squares, -difference) - log;
 }
 
-// correct is what descreen leaves out: an atom that lies within the other has no integral, and the
-// volume of an atom around it counts.
+// correct is what descreen leaves out: an atom around which the other does not reach has no
+// integral. Of an atom within the other, the derivative through L = radius − r counts, unless the
+// volume of the other around it does, whose derivative cancels that one.
 INLINE vector correct(const bounds *b, vector value, vector r, vector rho, vector radius, int engulfed,
 	vector *slope) {
 	vector none = splat(0), depth = radius - r, per_lower = splat(1) / b->lower;
-	if (engulfed) {
+	if (engulfed)
 		value += if_less(rho, depth, splat(2) / rho - splat(2) * per_lower, none);
-		*slope -= if_less(rho, depth, splat(2) * per_lower * per_lower / r, none);
-	}
+	else
+		*slope += if_less(rho, depth, splat(2) * per_lower * per_lower / r, none);
 	*slope = if_less(rho, b->upper, *slope, none);
 	return if_less(rho, b->upper, value, none);
 }

@@ -35,6 +35,53 @@ func FuzzParseSystem(f *testing.F) {
 	})
 }
 
+// Whatever an Amber topology holds, reading and computing end with a result or an error.
+func FuzzParseAmber(f *testing.F) {
+	f.Add(text(f, "amber-ff96.prmtop"), "obc1")
+	f.Add(text(f, "amber-ff19sb.prmtop"), "gbn2")
+	f.Add(text(f, "amber-nbfix.prmtop"), "")
+	f.Add(strings.ReplaceAll(text(f, "amber-ff96.prmtop"), "       3", "      -3"), "hct")
+	f.Add(strings.Replace(text(f, "amber-ff19sb.prmtop"), "       1       1", "      -1       1", 1), "none")
+	f.Fuzz(func(t *testing.T, content, solvent string) {
+		s, err := Parse([]byte(content), Options{Format: amberFormat, Solvent: solvent})
+		if err != nil {
+			return
+		}
+		if s.Atoms() > 200 {
+			return // their topology takes long
+		}
+		s.Topology()
+		p, err := NewPotential(s, Options{})
+		if err != nil {
+			return
+		}
+		x := make([]float64, 3*s.Atoms())
+		for k := range x {
+			x[k] = 0.1 * float64(k%7) * math.Sin(float64(k))
+		}
+		if e, err := p.Energy(x, nil, nil); err == nil && (math.IsNaN(e) || math.IsInf(e, 0)) {
+			t.Errorf("the energy is %g without an error", e)
+		}
+	})
+}
+
+// Whatever an Amber coordinate file holds, reading ends with whole
+// configurations or an error.
+func FuzzParseRestart(f *testing.F) {
+	f.Add([]byte(text(f, "amber-ff96.inpcrd")), 22)
+	f.Add([]byte(restart(2, 12)), 2)
+	f.Add([]byte(text(f, "amber-ff96.ncrst")), 22)
+	f.Add([]byte(text(f, "amber-ff96.nc")), 22)
+	f.Fuzz(func(t *testing.T, content []byte, n int) {
+		if n < 1 {
+			return
+		}
+		if x, err := parseRestart(content, n); err == nil && (x.Len() == 0 || x.N != n || len(x.X) > len(content)) {
+			t.Errorf("%d configurations of %d atoms", x.Len(), x.N)
+		}
+	})
+}
+
 // Whatever a PDB file holds, reading ends with whole models or an error.
 func FuzzParsePDB(f *testing.F) {
 	f.Add(text(f, "tripeptide-amber19.pdb"))

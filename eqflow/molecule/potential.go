@@ -65,6 +65,11 @@ type Options struct {
 	// leaves out the springs of constrained bonds, so that nothing then holds those bonds: see
 	// System.Unheld.
 	LiftConstraints bool
+	// Format is the Name of the file's Format; "" lets Parse find out.
+	Format string
+	// Solvent names the implicit solvent of an Amber topology, one of Solvents; "" stands for
+	// "none". Parse regards it. OpenMM's System files hold their solvent.
+	Solvent string
 }
 
 // NewPotential returns the energy of a System. It fails if a part of the System is not supported.

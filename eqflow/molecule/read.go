@@ -6,22 +6,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
-	"os"
 )
 
-// ReadSystem reads a System from an XML file of openmm.XmlSerializer.serialize(system). The energy
-// of what it returns may still be refused: see System.Refusals.
-func ReadSystem(path string) (*System, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, inputErrorf("%w; give an OpenMM System file (.xml)", err)
-	}
-	s, err := ParseSystem(data)
-	if err != nil {
-		return nil, inputErrorf("%s: %w", path, err)
-	}
-	return s, nil
-}
+// ReadSystem reads a System from an XML file of openmm.XmlSerializer.serialize(system). See Read.
+func ReadSystem(path string) (*System, error) { return Read(path, Options{}) }
 
 // ParseSystem reads a System from the text of its XML file. Every attribute and element of the text
 // is read or known to leave the energy as it is; any other is an error.
@@ -36,7 +24,7 @@ func ParseSystem(data []byte) (*System, error) {
 			"openmm.XmlSerializer.serialize(system) wrote", root.name)
 	}
 	sum := sha256.Sum256(data)
-	s := &System{SHA256: hex.EncodeToString(sum[:]), OpenMM: root.optional("openmmVersion", "")}
+	s := &System{Format: openMMFormat, SHA256: hex.EncodeToString(sum[:]), OpenMM: root.optional("openmmVersion", "")}
 	root.layout(1)
 	if box := root.child("PeriodicBoxVectors"); box != nil {
 		box.skip() // the box acts only through forces that are periodic, and those are refused

@@ -33,6 +33,27 @@ func (a Atom) String() string {
 	return fmt.Sprintf("%s %s %d%s", a.Name, a.Residue, a.Number, a.Insert)
 }
 
+// ReadStructure reads a structure of the System: a PDB file, or an Amber coordinate file, whose
+// atoms have the names of the System's own file.
+func (s *System) ReadStructure(path string) (*Structure, error) {
+	if !IsRestart(path) {
+		return ReadPDB(path)
+	}
+	x, err := ReadRestart(path, s.Atoms())
+	if err != nil {
+		return nil, err
+	}
+	if s.Names == nil {
+		return nil, inputErrorf("%s: an Amber coordinate file has no names of atoms, and neither has an %s; give a "+
+			"PDB file", path, Formats[0].File)
+	}
+	t := &Structure{Atoms: slices.Clone(s.Names), Models: x}
+	for i, e := range s.Elements() {
+		t.Atoms[i].Element = e
+	}
+	return t, nil
+}
+
 // Attach gives the System the names of a structure, after it has checked that the structure is of
 // this molecule: the number of atoms, the elements against the masses, the CONECT records against
 // the bonds, and the bond lengths of the first model.

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// System is a molecule with its force field, as OpenMM's System: data alone. NewPotential computes
-// its energy.
+// System is a molecule with its force field, as OpenMM's System: data alone. Read reads one from a
+// file of any Format, and NewPotential computes its energy.
 //
 // Lengths are in nm, energies in kJ/mol, angles in rad, charges in e and masses in u. Atoms have
 // numbers from 0.
@@ -17,8 +17,13 @@ type System struct {
 	// Refusals are the parts of the file that change the energy and are not supported. NewPotential
 	// fails if any are left.
 	Refusals []Refusal
-	// SHA256 is the hash of the file, in hexadecimal, and OpenMM the version that wrote the file.
-	SHA256, OpenMM string
+	// SHA256 is the hash of the file, in hexadecimal, and Format the name of its format.
+	SHA256, Format string
+	// OpenMM is the version that wrote a System file. Title and Radii are what an Amber topology
+	// says of itself and of its Born radii.
+	OpenMM, Title, Radii string
+	// Names are the atoms as the file names them; nil for formats without names.
+	Names []Atom
 	// Structure holds names, elements and bonds if Attach was called, else nil.
 	Structure *Structure
 }
@@ -211,12 +216,35 @@ func (s *System) ForceNames() []string {
 	return names
 }
 
-// Label names an atom in messages: its number, and its name and residue if a structure is known.
+// Label names an atom in messages: its number, and its name and residue if they are known.
 func (s *System) Label(i int) string {
-	if s.Structure == nil {
-		return fmt.Sprintf("atom %d (from 0)", i)
+	if named := s.named(); named != nil {
+		return fmt.Sprintf("atom %d (%s)", i, named[i])
 	}
-	return fmt.Sprintf("atom %d (%s)", i, s.Structure.Atoms[i])
+	return fmt.Sprintf("atom %d (from 0)", i)
+}
+
+// named returns the atoms of the structure or else those of the file, nil if both have no names.
+func (s *System) named() []Atom {
+	if s.Structure != nil {
+		return s.Structure.Atoms
+	}
+	return s.Names
+}
+
+// Writer says what wrote the file, as far as the file says so.
+func (s *System) Writer() string {
+	if s.Format != amberFormat {
+		return "OpenMM " + s.OpenMM
+	}
+	text := "Amber topology"
+	if s.Title != "" {
+		text += fmt.Sprintf(" %q", s.Title)
+	}
+	if s.Radii != "" {
+		text += fmt.Sprintf(" with %q", s.Radii)
+	}
+	return text
 }
 
 // refusal returns an error for the parts that are not supported, nil if there are none.

@@ -53,10 +53,11 @@ func (s *System) EncodePDB(x particle.Batch) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// names returns the atoms of the structure, or atoms named by their elements and numbers.
+// names returns the atoms of the structure or of the file, or atoms named by their elements and
+// numbers.
 func (s *System) names() []Atom {
-	if s.Structure != nil {
-		return s.Structure.Atoms
+	if named := s.named(); named != nil {
+		return named
 	}
 	var out []Atom
 	for i, e := range s.Elements() {

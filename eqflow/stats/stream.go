@@ -32,8 +32,8 @@ func (s Weighted) each(do func(v, logW float64)) error {
 }
 
 // Normalised are samples of which the sum of the weights is known. Its methods give the results of
-// the functions for slices, bit for bit. Memory does not grow with the number of samples. Each
-// method reads the samples once, and Quantiles four times.
+// the functions for slices, bit for bit. Memory does not grow with the number of samples. They read
+// the samples one to four times.
 type Normalised struct {
 	Weighted
 	total float64 // LogSumExp of the log-weights
@@ -68,20 +68,42 @@ func (s Weighted) logSumExp() (float64, error) {
 // LogMeanExp is the function LogMeanExp of the log-weights.
 func (s Normalised) LogMeanExp() float64 { return s.total - math.Log(float64(s.N)) }
 
+// ESS is the function ESS of the log-weights.
+func (s Normalised) ESS() (Estimate, error) {
+	squares, variance, n := 0.0, 0.0, float64(s.N)
+	err := s.each(func(_, logW float64) {
+		w := math.Exp(logW - s.total)
+		squares += w * w
+	})
+	if err != nil {
+		return Estimate{}, err
+	}
+	share, square := 1/squares/n, squares*n // the second of weights of mean 1
+	err = s.each(func(_, logW float64) {
+		v := math.Exp(logW-s.total) * n
+		// the derivatives of mean²/square, by the mean and by the square
+		influence := share * (2*(v-1) - share*(v*v-square))
+		variance += influence * influence
+	})
+	return Estimate{share, math.Sqrt(variance) / n}, err
+}
+
 // Estimates are estimates from weighted samples.
 type Estimates struct {
-	ESS  float64 // KishESS
+	ESS  Estimate // as a share of the samples
 	LogZ Estimate
 	Mean Estimate // of the values
 }
 
-// Estimates returns KishESS, LogZ and Mean of the samples.
+// Estimates returns ESS, LogZ and Mean of the samples.
 func (s Normalised) Estimates(boot Bootstrap) (e Estimates, err error) {
+	if e.ESS, err = s.ESS(); err != nil {
+		return e, err
+	}
 	e.LogZ.Value = s.LogMeanExp()
-	squares, weights, means := 0.0, newBlockSums(s.N, 2), newBlockSums(s.N, 2)
+	weights, means := newBlockSums(s.N, 2), newBlockSums(s.N, 2)
 	err = s.each(func(v, logW float64) {
 		w := math.Exp(logW - s.total)
-		squares += w * w
 		e.Mean.Value += w * v
 		sums := weights.next()
 		sums[0] += w
@@ -93,7 +115,6 @@ func (s Normalised) Estimates(boot Bootstrap) (e Estimates, err error) {
 	if err != nil {
 		return e, err
 	}
-	e.ESS = 1 / squares
 	e.LogZ.Error = boot.spread(weights, 1, logMean(s.N))[0]
 	e.Mean.Error = boot.spread(means, 1, quotient)[0]
 	return e, nil

@@ -34,7 +34,7 @@ func TestPiecesGiveTheEstimatesOfSlices(t *testing.T) {
 			t.Fatal(err)
 		}
 		e, err := s.Estimates(boot)
-		want := Estimates{KishESS(logW), LogZ(logW, boot), Mean(values, logW, boot)}
+		want := Estimates{ESS(logW), LogZ(logW, boot), Mean(values, logW, boot)}
 		if err != nil || e != want {
 			t.Errorf("%d samples: %+v, %v, want %+v", n, e, err, want)
 		}

@@ -7,12 +7,6 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// Estimate is a value with its standard error.
-type Estimate struct {
-	Value float64 `json:"value"`
-	Error float64 `json:"error"`
-}
-
 // LogSumExp returns ln Σ exp(v) without overflow. It returns −Inf for an empty slice, and NaN if
 // any value is NaN.
 func LogSumExp(v []float64) float64 {

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -44,6 +45,8 @@ type File struct {
 	Content []byte `json:"content,omitempty"`
 	// LiftConstraints computes the energy of a System with constraints as if it had none.
 	LiftConstraints bool `json:"lift_constraints,omitempty"`
+	// Solvent is the implicit solvent of a file that leaves it open; "" is none.
+	Solvent string `json:"solvent,omitempty"`
 }
 
 // difference names the first difference between two files, "" if they agree. The name does not
@@ -56,6 +59,8 @@ func (f *File) difference(other *File) string {
 		return fmt.Sprintf("the file %s (sha256 %.12s…), not %s (%.12s…)", f.Name, f.SHA256, other.Name, other.SHA256)
 	case f.LiftConstraints != other.LiftConstraints:
 		return fmt.Sprintf("constraints lifted is %t, not %t", f.LiftConstraints, other.LiftConstraints)
+	case f.Solvent != other.Solvent:
+		return fmt.Sprintf("the solvent is %s, not %s", cmp.Or(f.Solvent, "none"), cmp.Or(other.Solvent, "none"))
 	}
 	return ""
 }

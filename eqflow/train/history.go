@@ -3,7 +3,9 @@ package train
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -77,6 +79,33 @@ func (s Stage) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads the output of MarshalJSON.
 func (s *Stage) UnmarshalJSON(text []byte) error {
 	return errors.Join(json.Unmarshal(text, &s.Settings), json.Unmarshal(text, &s.StageCost))
+}
+
+// String says in a line what the training has done: "2000 steps in 1m12s, loss 8.104, …".
+func (h History) String() string {
+	seconds, energies := h.Total()
+	digit := 100 * time.Millisecond
+	if seconds > 60 {
+		digit = time.Second
+	}
+	duration := time.Duration(seconds * float64(time.Second)).Round(digit)
+	parts := []string{fmt.Sprintf("%d steps in %s", h.Steps, duration)}
+	if n := len(h.Records); n > 0 {
+		parts = append(parts, fmt.Sprintf("loss %.3f", h.Records[n-1].Loss))
+	}
+	if _, nll := h.Validations(); len(nll) > 0 {
+		parts = append(parts, fmt.Sprintf("validation %.3f nats", nll[len(nll)-1]))
+	}
+	if h.Best > 0 && h.Best < h.Steps {
+		parts = append(parts, fmt.Sprintf("the parameters of step %d are kept", h.Best))
+	}
+	if n := len(h.Rungs); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d rungs", n))
+	}
+	if energies > 0 {
+		parts = append(parts, fmt.Sprintf("%.3g energy evaluations", float64(energies)))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Total returns the cost of all trainings of a model, earlier ones included.

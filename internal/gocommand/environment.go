@@ -57,7 +57,7 @@ func Environment(base []string, flags ...string) []string {
 			out = append(out, name+"="+value)
 		}
 	}
-	flags = append([]string{"-buildvcs=false"}, append(keep(get("GOFLAGS")), flags...)...)
+	flags = append([]string{ownFlag}, append(keep(get("GOFLAGS")), flags...)...)
 	out = append(out, "GOENV=off", "GOFLAGS="+strings.Join(flags, " "))
 	if get("GOTOOLCHAIN") == "local" { // no toolchain is downloaded against the user's will
 		out = append(out, "GOTOOLCHAIN=local")
@@ -76,6 +76,34 @@ func Environment(base []string, flags ...string) []string {
 	}
 	return out
 }
+
+// Setting returns the value that a variable of the go command has in an environment, or else by
+// `go env -w`.
+func Setting(env []string, name string) string {
+	own := map[string]string{}
+	for _, variable := range env {
+		key, value, _ := strings.Cut(variable, "=")
+		own[key] = value
+	}
+	if value := own[name]; value != "" {
+		return value
+	}
+	return readSettings(own)[name]
+}
+
+// Ignored returns the flags of a GOFLAGS that Environment drops, except those that it sets itself.
+func Ignored(flags string) (dropped []string) {
+	kept := append(keep(flags), ownFlag)
+	for _, flag := range strings.Fields(flags) {
+		if !slices.Contains(kept, flag) {
+			dropped = append(dropped, flag)
+		}
+	}
+	return dropped
+}
+
+// ownFlag keeps the go command from asking git, which may be missing, or refuse the clone's owner.
+const ownFlag = "-buildvcs=false"
 
 // keep returns the flags that stay in force.
 func keep(flags string) (out []string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -80,6 +81,17 @@ func TestEnvironmentWithoutSettings(t *testing.T) {
 	env := values(Environment([]string{"GOENV=off"}))
 	if proxy, set := env["GOPROXY"]; set || env["GOENV"] != "off" {
 		t.Errorf("GOENV is %q, and GOPROXY is %q", env["GOENV"], proxy)
+	}
+}
+
+// Flags that would change what is built are ignored, the others are not called so.
+func TestIgnoredFlags(t *testing.T) {
+	got := Ignored("-mod=vendor -buildvcs=false --p=2 -race -modcacherw")
+	if want := []string{"-mod=vendor", "-race"}; !slices.Equal(got, want) {
+		t.Errorf("ignored are %q, want %q", got, want)
+	}
+	if got := Setting([]string{"GOFLAGS=-race", "GOENV=/nosuch"}, "GOFLAGS"); got != "-race" {
+		t.Errorf("the setting is %q", got)
 	}
 }
 

@@ -60,3 +60,12 @@ func TestNothingServes(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+func TestFree(t *testing.T) {
+	if free, known := Free(t.TempDir()); known && (free == 0 || free > 1<<60) {
+		t.Errorf("%d bytes are free", free)
+	}
+	if _, known := Free("/no/such/folder"); known {
+		t.Error("the free space of a missing folder is known")
+	}
+}

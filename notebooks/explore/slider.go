@@ -55,11 +55,11 @@ func minus(text string) string { return strings.ReplaceAll(text, "-", "−") }
 var script string
 
 const (
-	frameStart = `<div id=%q class="eqflow-sliders" style="display:grid;` +
+	frameStart = `<div id=%q class="eqflow-sliders" data-lm-suppress-shortcuts="true" style="display:grid;` + // arrow keys move sliders
 		`grid-template-columns:max-content 24em max-content;gap:0.2em 1em;align-items:center">`
 	frameRow = `<span>%s</span><span><input type="range" aria-label="%s" min="0" max="%d" value="%d" ` +
 		`style="width:100%%" data-from="%g" data-step="%g" data-decimals="%d"></span><output>%s</output>`
-	frameEnd = `<span></span><span><button type="button">Done</button></span>` +
+	frameEnd = `<span></span><span><button type="button" class="jp-mod-styled">Done</button></span>` +
 		"<small>the picture follows while this cell runs</small></div>\n<script>(%s)(%q)</script>"
 )
 

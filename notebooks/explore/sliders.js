@@ -19,6 +19,8 @@ function (id) {
         timer = undefined;
       }, again);
     };
+    // The notebook around the sliders would keep the arrow keys from them.
+    box.addEventListener("keydown", (event) => event.stopPropagation());
     for (const s of sliders) s.addEventListener("input", () => {
       const d = s.dataset, value = +d.from + d.step * s.value;
       s.parentElement.nextElementSibling.textContent = value.toFixed(+d.decimals).replace("-", "\u2212");

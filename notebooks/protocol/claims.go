@@ -33,19 +33,40 @@ func (c Claim) Verdict() string {
 	return "not held"
 }
 
-// Claim shows a claim and keeps it for the summary, in the place of an earlier claim with the same
-// text.
+// Claim keeps a claim as State does, and shows it at once.
 func (l *Lab) Claim(claim, target string, held bool, format string, args ...any) {
+	figure.MustShow(tableOf(l.State(claim, target, held, format, args...)))
+}
+
+// State keeps a claim for ShowClaims and for the summary, in the place of an earlier claim with the
+// same text.
+func (l *Lab) State(claim, target string, held bool, format string, args ...any) Claim {
 	c := Claim{l.Notebook, claim, target, fmt.Sprintf(format, args...), held}
-	folder := filepath.Join(session.Out(), "claims")
+	folder := filepath.Dir(l.claimsFile())
 	defer session.Hold(folder, l.Notebook)()
-	path := filepath.Join(folder, l.Notebook+".json")
-	var claims []Claim
-	_ = atomic.ReadJSON(path, &claims) // a damaged file is replaced
-	claims = slices.DeleteFunc(claims, func(c Claim) bool { return c.Claim == claim })
-	if err := atomic.WriteJSON(path, append(claims, c)); err != nil {
+	claims := slices.DeleteFunc(l.claims(), func(c Claim) bool { return c.Claim == claim })
+	if err := atomic.WriteJSON(l.claimsFile(), append(claims, c)); err != nil {
 		panic(err)
 	}
-	row := []any{claim, target, c.Measured, c.Verdict()}
-	figure.MustShow(figure.NewTable([]string{"claim", "target", "measured", ""}, row))
+	return c
+}
+
+// ShowClaims shows all claims of the notebook in one table, in the order of their statement.
+func (l *Lab) ShowClaims() { figure.MustShow(tableOf(l.claims()...)) }
+
+func (l *Lab) claimsFile() string {
+	return filepath.Join(session.Out(), "claims", l.Notebook+".json")
+}
+
+func (l *Lab) claims() (claims []Claim) {
+	_ = atomic.ReadJSON(l.claimsFile(), &claims) // a damaged file is replaced
+	return claims
+}
+
+func tableOf(claims ...Claim) figure.Table {
+	table := figure.Table{Headers: []string{"claim", "target", "measured", ""}}
+	for _, c := range claims {
+		table.Rows = append(table.Rows, []string{c.Claim, c.Target, c.Measured, c.Verdict()})
+	}
+	return table
 }

@@ -60,6 +60,9 @@ func must2[A, B any](a A, b B, err error) (A, B) {
 	return a, b
 }
 
+// Session returns the session of the lab's data and models, which the notebooks share.
+func (l *Lab) Session() *session.Session { return l.session }
+
 // Backend describes the backend and the reason for its choice, without the paths of this machine.
 func (l *Lab) Backend() string { return l.session.Computes() }
 

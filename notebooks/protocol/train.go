@@ -115,7 +115,7 @@ func LearningCurves(name string, all []Trained) figure.Figure {
 	}
 	axes := figure.Axes{Title: name + ": learning curves", X: "step", Y: "NLL / nats"}
 	if name == "nBG" {
-		axes.YRange = [2]float64{-5, 40}
+		axes.YRange = [2]float64{0, 16} // the first steps are far above
 	}
 	return figure.LearningCurves(axes, runs...)
 }

@@ -109,8 +109,23 @@ func (p *page) slide(name string, from, to float64) {
 	before, text := p.picture(name), eval[string](p, query(value)+".textContent")
 	p.drag(slider, from, to)
 	p.t.Logf("%s: the picture changed %s after the mouse", name, p.awaitOther(name, before).Round(10*time.Millisecond))
-	if now := eval[string](p, query(value)+".textContent"); now == text {
+	now := eval[string](p, query(value)+".textContent")
+	if now == text {
 		p.t.Errorf("%s: the value beside the slider stays %s", name, now)
+	}
+	if p.front != jupyterLab {
+		return // Notebook 7 takes the arrow keys before the page sees them
+	}
+	// JupyterLab, which moves between cells by arrow keys, leaves them to the slider.
+	left := eval[bool](p, fmt.Sprintf(`(() => {
+	const slider = %s;
+	slider.focus();
+	const cell = panel.content.activeCellIndex;
+	const key = {key: "ArrowDown", code: "ArrowDown", keyCode: 40, bubbles: true, cancelable: true};
+	return slider.dispatchEvent(new KeyboardEvent("keydown", key)) && panel.content.activeCellIndex === cell;
+})()`, query(slider)))
+	if !left {
+		p.t.Errorf("%s: an arrow key on the slider is JupyterLab's", name)
 	}
 }
 

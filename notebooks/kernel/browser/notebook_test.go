@@ -5,6 +5,7 @@ package browser
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,6 +64,54 @@ func TestSymmetry(t *testing.T) {
 	}
 	p.screenshot("opened-again")
 	p.noErrors()
+}
+
+// The quick start runs from top to bottom with living values, and shows as many pictures as are
+// committed.
+func TestQuickStart(t *testing.T) {
+	p := open(t, "00-quick-start.ipynb")
+	before := p.pictures()
+	eval[bool](p, "(panel.content.scrollToItem(0), codes.forEach(c => c.model.clearExecution()), true)")
+	p.runAll(8 * time.Minute)
+	if after := p.pictures(); after != before {
+		t.Errorf("%d pictures before it ran, %d after", before, after)
+	}
+	p.mark("fmt.Println(drawn)", "samples") // a cell out of sight has no text
+	p.await(10*time.Second, "the samples' ESS", query(`[data-test="samples"]`)+"?.innerText.includes('ESS')")
+	p.screenshot("run")
+}
+
+// Opening the committed notebooks one after the other, and doing nothing, changes no file.
+func TestOpeningChangesNothing(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(desk.notebooks, "[0-9][0-9]-*.ipynb"))
+	if err != nil || len(paths) < 10 {
+		t.Fatalf("%d notebooks, %v", len(paths), err)
+	}
+	git := func(args ...string) string {
+		text, err := exec.Command("git", append([]string{"-C", desk.notebooks}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, text)
+		}
+		return string(text)
+	}
+	git("checkout", "-q", "--", ".") // other tests save notebooks
+	var p *page
+	for _, path := range paths {
+		if name := filepath.Base(path); p == nil {
+			p = open(t, name)
+		} else {
+			p.load(name)
+		}
+		time.Sleep(time.Second) // for what the kernel's description changes
+		if eval[bool](p, "panel.context.model.dirty") {
+			t.Errorf("%s is changed by opening it", filepath.Base(path))
+		}
+		p.command("docmanager:save") // as JupyterLab does by itself, after two minutes, where it sees a change
+		p.await(10*time.Second, "a saved notebook", "!panel.context.model.dirty")
+	}
+	if status := git("status", "--porcelain", "--untracked-files=no"); status != "" {
+		t.Errorf("git status:\n%s%s", status, git("diff", "--stat"))
+	}
 }
 
 // The stop button ends a long cell, and the next cell runs.

@@ -77,7 +77,7 @@ func withDesk(run func() int) (int, error) {
 	return run(), nil
 }
 
-// fresh copies the committed notebooks and empties the folder of screenshots.
+// fresh copies the committed notebooks, commits the copies, and empties the folder of screenshots.
 func fresh(from, to, screenshots string) error {
 	for _, dir := range []string{to, screenshots} {
 		if err := os.RemoveAll(dir); err != nil {
@@ -87,16 +87,16 @@ func fresh(from, to, screenshots string) error {
 			return err
 		}
 	}
-	paths, err := filepath.Glob(filepath.Join(from, "*.ipynb"))
-	if err != nil {
+	if _, err := lab.CopyNotebooks(from, to); err != nil {
 		return err
 	}
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(to, filepath.Base(path)), text, 0o644); err != nil {
+	ignored := []byte(".ipynb_checkpoints/\n")
+	if err := os.WriteFile(filepath.Join(to, ".gitignore"), ignored, 0o644); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"commit", "-qm", "as committed"}} {
+		identity := []string{"-c", "user.name=test", "-c", "user.email=test@example.org"}
+		if err := run(to, nil, "git", append(identity, args...)...); err != nil {
 			return err
 		}
 	}

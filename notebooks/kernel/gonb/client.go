@@ -23,6 +23,8 @@ const answerDelay = 100 * time.Millisecond
 // Client talks to a kernel as a Jupyter front end does.
 type Client struct {
 	*Channels
+	// Type answers a cell's question for input. If it is nil, nobody can type.
+	Type                         func(prompt string) (line string)
 	kernel                       *Kernel
 	id                           string
 	published, replies, requests chan Message // requests are the kernel's own: for input
@@ -145,7 +147,7 @@ func (c *Client) Execute(ctx context.Context, code string, publish func(Message)
 	c.kernel.CellBegins()
 	id, err := c.Send(c.Shell, "execute_request", map[string]any{
 		"code": code, "silent": false, "store_history": true, "user_expressions": map[string]any{},
-		"allow_stdin": false, "stop_on_error": true,
+		"allow_stdin": c.Type != nil, "stop_on_error": true,
 	})
 	if err != nil {
 		return 0, err
@@ -165,9 +167,14 @@ func (c *Client) Execute(ctx context.Context, code string, publish func(Message)
 			publish(m)
 		case <-c.kernel.Ended():
 			return 0, c.kernel.Cause()
-		case <-c.requests: // nobody can type here: the answer is an empty line
+		case question := <-c.requests:
+			line := "" // if nobody can type
+			if c.Type != nil {
+				prompt, _ := question.Content["prompt"].(string)
+				line = c.Type(prompt)
+			}
 			time.Sleep(answerDelay)
-			_, err = c.Send(c.Stdin, "input_reply", map[string]any{"value": ""})
+			_, err = c.Send(c.Stdin, "input_reply", map[string]any{"value": line})
 		case <-done:
 			c.kernel.CellInterrupted()
 			done, again, giveUp = nil, time.Tick(InterruptEvery), time.After(Grace)

@@ -40,7 +40,7 @@ type Options struct {
 
 // NewKernel makes the private folder of a kernel. Start starts the kernel, and Close removes it.
 func NewKernel() (*Kernel, error) {
-	dir, note, err := scratch.Make(scratch.Need{Pattern: kernelFolders, Sockets: len("/resident"), Execute: true})
+	dir, note, err := scratch.Make(Temporary)
 	if err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)
 	}
@@ -56,6 +56,9 @@ func NewKernel() (*Kernel, error) {
 
 // Dir returns the kernel's private folder.
 func (k *Kernel) Dir() string { return k.dir }
+
+// Temporary is what the temporary folder of a kernel must be good for.
+var Temporary = scratch.Need{Pattern: kernelFolders, Sockets: len("/resident"), Execute: true}
 
 // kernelFolders is how the names of the temporary folders begin.
 const kernelFolders = "eqflow-gonb-"

@@ -71,6 +71,10 @@ var Requests = map[string][]Field{
 	"shutdown_request":    {{"restart", isBool, false}},
 	"debug_request":       {},
 	"usage_request":       {},
+
+	"create_subshell_request": {},
+	"delete_subshell_request": {{"subshell_id", isText, nil}},
+	"list_subshell_request":   {},
 }
 
 // Inputs lists the messages of front ends on the stdin socket.

@@ -13,7 +13,10 @@ import (
 	"github.com/go-zeromq/zmq4"
 )
 
-// Message is a Jupyter message, of version 5.3 of
+// Version is the version of Jupyter's protocol that kernels and clients of this package speak.
+const Version = "5.5"
+
+// Message is a Jupyter message, of
 // https://jupyter-client.readthedocs.io/en/stable/messaging.html.
 type Message struct {
 	Identities [][]byte // the routing prefix; for a published message, its topic
@@ -32,13 +35,14 @@ type Header struct {
 	Date     string `json:"date"`
 	Type     string `json:"msg_type"`
 	Version  string `json:"version"`
+	Subshell string `json:"subshell_id,omitempty"`
 }
 
 // NewHeader returns the header of a new message.
 func NewHeader(session, kind string) Header {
 	return Header{
 		ID: RandomToken(), Session: session, Username: "eqflow",
-		Date: time.Now().UTC().Format(time.RFC3339Nano), Type: kind, Version: "5.3",
+		Date: time.Now().UTC().Format(time.RFC3339Nano), Type: kind, Version: Version,
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/internal/atomic"
-	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
 // The kernel's names: SpecName in Jupyter's folders, SpecTitle in Jupyter's menus.
@@ -24,12 +23,11 @@ const (
 	SpecTitle = "eqflow (Go)"
 )
 
-// SetupCell is the first cell of each notebook of a clone. It points the cells' module at the clone
-// around the notebook, so that cells compile against the clone without network. The cell runs alike
-// here and in a plain GoNB kernel: GoNB sets GONB_DIR to the notebook's folder, and runs a line
-// marked !* in the folder of the cells' go.mod.
-const SetupCell = `!*root=$(dirname "$(go -C "$GONB_DIR" env GOMOD)") && cp "$root/go.mod" "$root/go.sum" . && \
-  go mod edit -module=notebook -replace=` + gonb.Module + `="$root" -require=` + gonb.Module + `@v0.0.0
+// SetupCell is the first cell of each notebook of a clone. It runs setup.sh beside the notebook,
+// which points the cells' module at the clone, so that cells compile against the clone without
+// network. The cell runs alike here and in a plain GoNB kernel: GoNB sets GONB_DIR to the folder of
+// the notebook, and runs a line marked !* in the folder of the cells' go.mod.
+const SetupCell = `!*sh "$GONB_DIR/setup.sh"
 %noautoget`
 
 // Notebook is a Jupyter notebook in nbformat 4.
@@ -46,14 +44,26 @@ type Cell struct {
 	fields map[string]any
 }
 
+// languageVersion is the version of Go that go.mod demands, without a patch. The version of the
+// machine's Go would change notebooks that are opened on another machine.
+const languageVersion = "1.26"
+
+// LanguageInfo returns what the kernel says about its language, and what the notebooks say in their
+// metadata. Jupyter writes the kernel's words into a notebook that it opens. As long as both are
+// equal, opening a notebook does not change it.
+func LanguageInfo() map[string]any {
+	return map[string]any{
+		"codemirror_mode": "go", "file_extension": ".go", "mimetype": "text/x-go", "name": "go",
+		"pygments_lexer": "go", "version": languageVersion,
+	}
+}
+
 // New returns an empty notebook for the GoNB kernel.
 func New() *Notebook {
 	return &Notebook{fields: map[string]any{
 		"metadata": map[string]any{
-			"kernelspec": map[string]any{"display_name": SpecTitle, "language": "go", "name": SpecName},
-			"language_info": map[string]any{
-				"file_extension": ".go", "mimetype": "text/x-go", "name": "go", "codemirror_mode": "go",
-			},
+			"kernelspec":    map[string]any{"display_name": SpecTitle, "language": "go", "name": SpecName},
+			"language_info": LanguageInfo(),
 		},
 		"nbformat":       json.Number("4"),
 		"nbformat_minor": json.Number("5"),

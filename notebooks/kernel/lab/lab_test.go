@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,5 +118,83 @@ func TestFailingStarts(t *testing.T) {
 	_, err = lab.Prepare(ctx, filepath.Join(t.TempDir(), "lab"), func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "python3") {
 		t.Errorf("without python3: %v", err)
+	}
+}
+
+// git runs git in a folder.
+func git(t *testing.T, folder string, args ...string) {
+	t.Helper()
+	identity := []string{"-C", folder, "-c", "user.name=t", "-c", "user.email=t@example.org"}
+	if text, err := exec.Command("git", append(identity, args...)...).CombinedOutput(); err != nil {
+		t.Fatalf("git %v: %v: %s", args, err, text)
+	}
+}
+
+// fill writes files of one line each into a folder.
+func fill(t *testing.T, folder string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		path := filepath.Join(folder, name)
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(name), 0o644))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Only notebooks that are as they were committed are signed: not the user's, and none outside a
+// clone.
+func TestCommittedNotebooks(t *testing.T) {
+	folder, ctx := t.TempDir(), context.Background()
+	fill(t, folder, "notebooks/01 a.ipynb", "notebooks/02-b.ipynb", "notebooks/README.md")
+	if got := lab.Committed(ctx, folder); len(got) > 0 {
+		t.Errorf("outside a clone: %v", got)
+	}
+	git(t, folder, "init", "-q")
+	git(t, folder, "add", ".")
+	git(t, folder, "commit", "-qm", "x")
+	fill(t, folder, "notebooks/mine.ipynb")
+	if err := os.WriteFile(filepath.Join(folder, "notebooks/02-b.ipynb"), []byte("changed"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	notebooks := filepath.Join(folder, "notebooks")
+	want := []string{filepath.Join(notebooks, "01 a.ipynb")}
+	if got := lab.Committed(ctx, notebooks); !slices.Equal(got, want) {
+		t.Errorf("committed are %v, want %v", got, want)
+	}
+}
+
+// The folders of Go code are named, unless they hold a notebook.
+func TestCodeFolders(t *testing.T) {
+	folder := t.TempDir()
+	fill(t, folder, "a.go", "kernel/serve/run.go", "figures/x.png", "work/session/x.json", "mixed/x.go",
+		"mixed/below/x.ipynb", ".git/hook.go")
+	if got, want := lab.CodeFolders(folder), []string{"kernel"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// Notebooks are copied once: what the user has changed stays.
+func TestCopyNotebooks(t *testing.T) {
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "copies")
+	fill(t, from, "01-a.ipynb", "02-b.ipynb", "own.ipynb", "README.md", "setup.sh", "x.go")
+	fill(t, to, "01-a.ipynb")
+	if err := os.WriteFile(filepath.Join(to, "01-a.ipynb"), []byte("changed"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	written, err := lab.CopyNotebooks(from, to)
+	if want := []string{filepath.Join(to, "02-b.ipynb")}; err != nil || !slices.Equal(written, want) {
+		t.Errorf("copied %v, %v", written, err)
+	}
+	var names []string
+	entries, _ := os.ReadDir(to)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{"01-a.ipynb", "02-b.ipynb", "README.md", "setup.sh"}; !slices.Equal(names, want) {
+		t.Errorf("the copies are %v, want %v", names, want)
+	}
+	if text, _ := os.ReadFile(filepath.Join(to, "01-a.ipynb")); string(text) != "changed" {
+		t.Errorf("the user's notebook now holds %q", text)
 	}
 }

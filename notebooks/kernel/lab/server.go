@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/internal/guard"
@@ -28,8 +29,12 @@ type Options struct {
 	Port   int      // 0 for any free port
 	Env    []string // further variables, "NAME=value"
 	Args   []string // further arguments of jupyter lab
+	Hidden []string // the names of entries of Folder that the file browser leaves out
 	Log    *os.File // receives the output
 }
+
+// envHides names the entries that the file browser leaves out, for jupyter_server_config.py.
+const envHides = "EQFLOW_LAB_HIDES"
 
 // startLimit is the time in which a server must answer. The first start compiles Python files.
 const startLimit = 2 * time.Minute
@@ -53,7 +58,8 @@ func (e Environment) Start(ctx context.Context, o Options) (*Server, error) {
 		arguments = append(arguments, "--allow-root")
 	}
 	// The token goes into the environment, since every user of this machine can read arguments.
-	env := append(append(os.Environ(), "JUPYTER_TOKEN="+s.Token, "VIRTUAL_ENV="+e.Prefix,
+	env := append(append(append(os.Environ(), e.homes()...), "JUPYTER_TOKEN="+s.Token, "VIRTUAL_ENV="+e.Prefix,
+		envHides+"="+strings.Join(o.Hidden, ":"),
 		"PATH="+filepath.Join(e.Prefix, "bin")+string(os.PathListSeparator)+os.Getenv("PATH")), o.Env...)
 	s.process, err = guard.Start(guard.Options{
 		Program: e.Jupyter(), Args: arguments, Dir: o.Folder, Env: env, Log: o.Log, Grace: grace,
@@ -93,7 +99,7 @@ func (s *Server) await(ctx context.Context) error {
 	}
 }
 
-// Address returns the address of a notebook or, for "", of JupyterLab, with the token.
+// Address returns the address of a notebook or a folder or, for "", of JupyterLab, with the token.
 func (s *Server) Address(notebook string) string {
 	if notebook == "" {
 		return s.address("/lab", url.Values{})

@@ -35,7 +35,7 @@ func (t *toolchain) hostMain() string {
 
 // keeps reports whether the host holds a whole package.
 func (t *toolchain) keeps(path string) bool {
-	if t.offered[path] || path == module+"values" {
+	if t.offered[path] || path == module+"values" || path == module+"kept" {
 		return true
 	}
 	for _, prefix := range []string{

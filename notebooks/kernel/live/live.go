@@ -3,8 +3,11 @@
 // A Kernel has a state of living names, which package cells compiles cells against, and a process,
 // the host, which holds the values (process.go). A cell becomes a plugin (run.go, toolchain.go),
 // which the host loads and runs. What the cell writes and displays goes to the cell's Output
-// (outputs.go). A cell that ends the host, by os.Exit or by a panic in a goroutine of its own,
-// loses all values; the next cell starts a new host.
+// (outputs.go), also from a goroutine that has outlived the cell (late.go); what a cell reads comes
+// from the Output's User (stdin.go). Questions about unfinished cells are answered beside the
+// running cell (query.go), and values go to disk and back (keep.go). A cell that ends the host, by
+// os.Exit or by a panic in a goroutine of its own, loses all values; the next cell starts a new
+// host.
 package live
 
 import (
@@ -14,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
@@ -44,8 +48,13 @@ type Kernel struct {
 
 	mu       sync.Mutex // guards a cell's run
 	state    *cells.State
-	archives map[string]string // of cells, by import path
-	symbols  symbols           // that cells offer
+	seen     atomic.Pointer[view] // by questions
+	archives map[string]string    // of cells, by import path
+	symbols  symbols              // that cells offer
+
+	autoget atomic.Bool // whether an import of a package that is in no module fetches it
+
+	asking sync.Mutex // guards the host's answers to Describe
 
 	processMu   sync.Mutex // guards the fields below
 	process     *process
@@ -89,11 +98,13 @@ func (k *Kernel) prepare(ctx context.Context) error {
 	if os.Link(tools.program, own) == nil {
 		tools.program = own
 	}
+	tools.autoget = &k.autoget
 	k.tools, k.state = tools, cells.NewState(tools)
 	k.archives, k.symbols = map[string]string{}, symbols{}
 	for _, path := range o.Offered { // the first cell then finds them read
 		_, _ = tools.Import(path)
 	}
+	k.publish()
 	return nil
 }
 
@@ -147,6 +158,7 @@ func (k *Kernel) Run(number int, code string, out Output) error {
 	}
 	if c.Source == "" {
 		k.state.Commit(c)
+		k.publish()
 		return nil
 	}
 	plugin, err := k.build(ctx, c)
@@ -204,7 +216,9 @@ func (k *Kernel) Values(ctx context.Context) ([]wire.Value, error) {
 	if p == nil || p.hasEnded() {
 		return nil, nil
 	}
+	k.asking.Lock()
 	all, err := p.describe(ctx)
+	k.asking.Unlock()
 	for i := range all {
 		all[i].Type, all[i].Summary = cleaned(all[i].Type), cleaned(all[i].Summary)
 	}
@@ -223,14 +237,13 @@ func (k *Kernel) Tell(value *protocol.CommValue) {
 
 // Footprint returns the number of compiled cells in the host, and the bytes of their files.
 func (k *Kernel) Footprint() (plugins int, bytes int64) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, archive := range k.archives {
+	archives := k.seen.Load().archives
+	for _, archive := range archives {
 		if info, err := os.Stat(strings.TrimSuffix(archive, ".a") + ".so"); err == nil {
 			bytes += info.Size()
 		}
 	}
-	return len(k.archives), bytes
+	return len(archives), bytes
 }
 
 // Set sets an environment variable of the cells.

@@ -44,7 +44,13 @@ func (r *recorder) stream(name string) string {
 	return r.streams[name]
 }
 
-func newKernel(t *testing.T) *Kernel {
+func newKernel(t testing.TB) *Kernel {
+	t.Helper()
+	return kernelIn(t, func(root string) string { return root })
+}
+
+// kernelIn is newKernel with the module's folder that module returns for the clone's.
+func kernelIn(t testing.TB, module func(root string) string) *Kernel {
 	t.Helper()
 	root, err := gonb.FindRoot(".")
 	if err != nil {
@@ -55,7 +61,7 @@ func newKernel(t *testing.T) *Kernel {
 		t.Fatal(err)
 	}
 	k := New(context.Background(), Options{
-		Module: root, Folder: t.TempDir(), Cache: cache, Scratch: t.TempDir(),
+		Module: module(root), Folder: t.TempDir(), Cache: cache, Scratch: t.TempDir(),
 		Offered: []string{gonb.Module + "/eqflow", gonb.Module + "/eqflow/target", gonb.Module + "/eqflow/figure"},
 	})
 	t.Cleanup(k.Close)
@@ -131,6 +137,7 @@ var steps = []struct{ code, out, result, err string }{
 	{code: "ring.New(3).Len()", result: "3"}, // which the host does not hold
 	{code: "r := ring.New(2)\nr.Len()", result: "2"},
 	{code: "r.Move(1).Len()", result: "2"},
+	{code: "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"a file\") }", out: "a file\n"},
 	{code: "import \"no/such/package\"", err: "could not import no/such/package"},
 }
 
@@ -271,6 +278,29 @@ func TestAGoroutineOutlivesItsCell(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("the cell has %q", r.stream("stdout"))
 		}
+	}
+}
+
+// What a goroutine prints or logs goes to the cell that started it, also while another cell runs.
+func TestALateOutputGoesToItsCell(t *testing.T) {
+	k := newKernel(t)
+	first := run(t, k, 1, "go1 := make(chan bool)\nsay := func(text string) { fmt.Println(text) }\n"+
+		"func tell() { say(\"first\"); log.Print(\"logged\") }\ngo func() { <-go1; tell(); close(go1) }()")
+	second := run(t, k, 2, "fmt.Print(\"before \")\ngo1 <- true\n<-go1\nsay(\"after\")")
+	third := run(t, k, 3, "fmt.Println(\"third\")")
+	for end := time.Now().Add(time.Minute); first.stream("stdout") == "" || first.stream("stderr") == ""; {
+		if time.Sleep(10 * time.Millisecond); time.Now().After(end) {
+			break
+		}
+	}
+	if got := first.stream("stdout"); got != "first\n" {
+		t.Errorf("the first cell has %q", got)
+	}
+	if got := first.stream("stderr"); !strings.HasSuffix(got, "logged\n") {
+		t.Errorf("the first cell has the log %q", got)
+	}
+	if got := second.stream("stdout") + third.stream("stdout"); got != "before after\nthird\n" {
+		t.Errorf("the others have %q", got)
 	}
 }
 

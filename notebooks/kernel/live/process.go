@@ -33,13 +33,18 @@ type process struct {
 	mu      sync.Mutex
 	out     Output // of the running cell, or of the last one
 	running bool
+	outs    map[int]Output // of the last cells, by their number in this process
+	count   int            // of cells that have begun
 	ended   *wire.Ended
 	marks   int       // of the two that end a cell
 	crash   crash     // what stderr says of the host's end
 	overdue bool      // the cell went on after its interrupt, so that the host is ended
 	finish  chan bool // receives when the running cell has ended
 
+	questions sync.Mutex // is held while the user is asked
+
 	values chan []wire.Value
+	kept   chan wire.KeptAnswer
 	gone   chan struct{} // closed when the process has ended
 }
 
@@ -47,7 +52,7 @@ type process struct {
 func startProcess(program, folder string, o Options, environment map[string]string) (*process, error) {
 	p := &process{
 		mark: "\x1e" + gonb.RandomToken() + "\x1e", finish: make(chan bool, 1),
-		values: make(chan []wire.Value, 1), gone: make(chan struct{}),
+		values: make(chan []wire.Value, 1), kept: make(chan wire.KeptAnswer, 1), gone: make(chan struct{}),
 	}
 	name := filepath.Join(o.Scratch, "pipe-"+gonb.RandomToken()[:8])
 	var err error
@@ -213,6 +218,18 @@ func (p *process) readEvents(from *os.File) {
 		if e.Result != nil && out != nil {
 			out.Result(cleanedForms(e.Result))
 		}
+		if e.Late != nil {
+			p.late(*e.Late)
+		}
+		if e.Kept != nil {
+			select {
+			case p.kept <- *e.Kept:
+			default:
+			}
+		}
+		if e.Asks {
+			go p.ask(out, protocol.InputRequest{})
+		}
 		if e.Answers {
 			select {
 			case p.values <- e.Values:
@@ -243,7 +260,9 @@ func (p *process) readDisplays() {
 		case d.Data[protocol.MIMECommSubscribe] != nil:
 			out.Interact(d.Data[protocol.MIMECommSubscribe])
 		case d.Data[protocol.MIMEJupyterInput] != nil:
-			out.Interact(d.Data[protocol.MIMEJupyterInput])
+			if request, ok := d.Data[protocol.MIMEJupyterInput].(protocol.InputRequest); ok {
+				go p.ask(out, request)
+			}
 		default:
 			out.Display(displayed(d), d.DisplayID)
 		}
@@ -273,6 +292,7 @@ func (p *process) run(ctx context.Context, r wire.Run, out Output) (wire.Ended, 
 		return wire.Ended{}, ctx.Err()
 	}
 	p.out, p.running, p.ended, p.marks = out, true, nil, 0
+	r.Sequence = p.begins(out)
 	p.crash = crash{held: p.crash.held} // an earlier cell's words do not count
 	p.request(wire.Request{Run: &r})    // before an interrupt, which waits for the lock
 	p.mu.Unlock()

@@ -74,7 +74,7 @@ func (k *Kernel) execute(ctx context.Context, c *cells.Cell, plugin string, out 
 	if err != nil {
 		return err
 	}
-	request := wire.Run{Cell: c.Number, Plugin: plugin, Args: c.Args}
+	request := wire.Run{Cell: c.Number, Plugin: plugin, Args: c.Args, Stdin: hasUser(out)}
 	ended, err := p.run(ctx, request, out)
 	if err == nil && ended.Kind == wire.Unloaded && strings.Contains(ended.Text, "undefined symbol") {
 		// The cell uses what the linker has left out of the host.
@@ -98,6 +98,7 @@ func (k *Kernel) execute(ctx context.Context, c *cells.Cell, plugin string, out 
 		return &cells.Unsupported{Why: ended.Text}
 	}
 	k.state.Commit(c)
+	k.publish()
 	if ended.Kind == wire.Done {
 		return nil
 	}
@@ -154,4 +155,5 @@ func (k *Kernel) noticeEnd(out Output) {
 func (k *Kernel) forget() {
 	k.state = k.state.Renewed()
 	k.archives, k.symbols = map[string]string{}, symbols{}
+	k.publish()
 }

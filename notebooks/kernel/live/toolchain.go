@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/internal/gocommand"
@@ -41,6 +42,8 @@ type toolchain struct {
 	env     []string        // of the compiler and the linker
 	program string          // the host
 	symbols symbols         // that the host offers
+	files   *token.FileSet  // of the packages
+	autoget *atomic.Bool    // whether packages of no module are fetched, or nil
 	offered map[string]bool // packages that need no import
 
 	mu       sync.Mutex
@@ -61,7 +64,7 @@ var errUnsupported = errors.New("cells run one by one, and their values do not l
 func prepare(ctx context.Context, folder, cache string, offered []string) (*toolchain, error) {
 	t := &toolchain{
 		folder: folder, archives: map[string]string{}, named: map[string][]string{}, offered: map[string]bool{},
-		rank: maps.Clone(ranks),
+		rank: maps.Clone(ranks), files: token.NewFileSet(),
 	}
 	for _, path := range offered {
 		t.offered[path] = true
@@ -72,7 +75,7 @@ func prepare(ctx context.Context, folder, cache string, offered []string) (*tool
 	if _, err := t.list(ctx, append(slices.Clone(offered), module+"host", module+"values", "runtime/cgo")); err != nil {
 		return nil, err
 	}
-	t.importer = importer.ForCompiler(token.NewFileSet(), "gc", t.open)
+	t.importer = importer.ForCompiler(t.files, "gc", t.open)
 	var err error
 	if t.program, err = t.linkHost(ctx, cache); err != nil {
 		return nil, err
@@ -181,11 +184,19 @@ func (t *toolchain) open(path string) (io.ReadCloser, error) {
 
 // Import returns a package for the type checker. A package that no cell has used is compiled first.
 func (t *toolchain) Import(path string) (*types.Package, error) {
+	return t.load(path, t.autoget != nil && t.autoget.Load())
+}
+
+// load is Import. fetch says whether a package of no module is fetched.
+func (t *toolchain) load(path string, fetch bool) (*types.Package, error) {
 	t.mu.Lock()
 	known := path == "unsafe" || t.archives[path] != ""
 	t.mu.Unlock()
 	if !known {
 		changed, err := t.list(t.context(), []string{path})
+		if fetch && isMissing(err) {
+			changed, err = "", t.fetch(path)
+		}
 		if err != nil {
 			return nil, importError(path, err)
 		}
@@ -201,8 +212,9 @@ func (t *toolchain) Import(path string) (*types.Package, error) {
 
 // importError shortens the go command's message about a package that it cannot import.
 func importError(path string, err error) error {
-	if strings.Contains(err.Error(), "no required module provides") {
-		return fmt.Errorf("package %[1]s is in no module of this notebook: run !*go get %[1]s in a cell", path)
+	if isMissing(err) {
+		return fmt.Errorf("package %[1]s is in no module of this notebook: begin the cell with %%autoget, "+
+			"or run !*go get %[1]s in a cell", path)
 	}
 	return err
 }

@@ -54,7 +54,8 @@ func clean(cache string) func(context.Context, []string, *serve.Output) error {
 	}
 }
 
-// cleanCache lists the cache and the sessions and, if yes, removes the cache.
+// cleanCache lists the cache and the sessions and, if yes, removes the cache. What kernels run on
+// is neither listed nor removed.
 func cleanCache(cache string, yes bool, out *serve.Output) error {
 	entries, err := os.ReadDir(cache)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -78,9 +79,9 @@ func cleanCache(cache string, yes bool, out *serve.Output) error {
 	case found == 0:
 		out.Print("the user's cache is empty\n")
 	case yes:
-		out.Print("removed; `eqflow xla install` installs XLA again\n")
+		out.Print("removed; XLA's plugin and the parts that this kernel runs on stay\n")
 	default:
-		out.Print("%eqflow clean --yes removes these; the parts that this kernel runs on stay\n")
+		out.Print("%eqflow clean --yes removes these; XLA's plugin and the parts that this kernel runs on stay\n")
 	}
 	for _, name := range sessions() {
 		folder := filepath.Join(session.Root(), name)
@@ -89,9 +90,15 @@ func cleanCache(cache string, yes bool, out *serve.Output) error {
 	return nil
 }
 
-// inUse reports whether a kernel runs on an entry of the cache: its program, GoNB or JupyterLab.
+// inUse reports whether a kernel runs on an entry of the cache: its program, XLA's plugin, compiled
+// packages, temporary files, GoNB, the process that holds the values, or JupyterLab.
 func inUse(name string) bool {
-	return name == "bin" || strings.HasPrefix(name, "lab") || strings.HasPrefix(name, "gonb-")
+	for _, prefix := range []string{"lab", "gonb-", "live-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return slices.Contains([]string{"bin", "pjrt", "build", "tmp"}, name)
 }
 
 // sizeLine is a line with the size of a path and its label.

@@ -16,6 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/magics"
@@ -103,24 +104,64 @@ func TestModels(t *testing.T) {
 	if err != nil || !contains(text, "step 4 of 4", report.Why) || strings.Count(text, "image/png") != 2 {
 		t.Errorf("show shows %q, %v", text, err)
 	}
+	resident.Open("deep/model").Sample(2000, 1) // more than the evaluation drew
+	card, err := eqflow.Describe("deep/model")
+	if err != nil || card.Sampling == nil {
+		t.Fatalf("no sampling on the card: %v", err)
+	}
+	ess := stats.Estimate{Value: 100 * card.Sampling.ESS.Value, Error: 100 * card.Sampling.ESS.Error}.String()
+	if text, err := run(t, "", "models"); err != nil || !contains(text, ess) {
+		t.Errorf("models shows %q without the ESS %s, %v", text, ess, err)
+	}
 	if _, err := run(t, "", "show", "nowhere"); err == nil {
 		t.Error("a missing model is shown")
 	}
 }
 
-// clean lists the cache, removes it with --yes, and leaves the parts that a kernel runs on.
+// A model of a system that a notebook declared is shown with its samples, though the magic's
+// process does not know the energy.
+func TestShowOfADeclaredSystem(t *testing.T) {
+	t.Chdir(t.TempDir())
+	spec := target.Spec{Kind: target.KindOwn, Own: "declared", N: 3, D: 2}
+	if err := target.RegisterPlaceholder(spec); err != nil {
+		t.Fatal(err)
+	}
+	system, err := target.FromSpec(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{
+		Target: system, Flow: flow.Continuous{Field: dynamics.RadialBasis{Centres: 4, TimeCentres: 2}, Steps: 2},
+	})
+	if err == nil {
+		err = m.Save("model")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.N = 4 // the process of the magic knows no such system of three particles
+	if err := target.RegisterPlaceholder(spec); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := run(t, "", "show", "model"); err != nil || strings.Count(text, "image/png") != 1 {
+		t.Errorf("show shows %q, %v", text, err)
+	}
+}
+
+// clean lists the cache, removes it with --yes, and leaves the parts that a kernel runs on and
+// XLA's plugin.
 func TestClean(t *testing.T) {
 	cache := t.TempDir()
-	for _, name := range []string{"pjrt", "bin", "gonb-v1-abc"} {
+	for _, name := range []string{"bench", "pjrt", "bin", "gonb-v1-abc", "live-1", "lab", "build"} {
 		if err := os.MkdirAll(filepath.Join(cache, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(cache, "pjrt", "plugin.so"), make([]byte, 2_000_000), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(cache, "bench", "numbers"), make([]byte, 2_000_000), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	text, err := run(t, cache, "clean")
-	if err != nil || !contains(text, "2.0 MB  pjrt") || contains(text, "bin") {
+	if err != nil || !contains(text, "2.0 MB  bench") || contains(text, "bin") || contains(text, " pjrt") {
 		t.Errorf("clean prints %q, %v", text, err)
 	}
 	if _, err := run(t, cache, "clean", "--all"); err == nil {
@@ -130,7 +171,7 @@ func TestClean(t *testing.T) {
 		t.Error(err)
 	}
 	left, err := os.ReadDir(cache)
-	if err != nil || len(left) != 2 {
+	if err != nil || len(left) != 6 || left[0].Name() != "bin" {
 		t.Errorf("left %v, %v", left, err)
 	}
 }

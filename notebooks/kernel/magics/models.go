@@ -7,8 +7,9 @@ import (
 	"fmt"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
-	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
+	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/resident"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/serve"
 )
@@ -38,9 +39,12 @@ func modelRow(folder string) []string {
 	}
 	if card.Report != nil {
 		row[4] = fmt.Sprintf("%.3f", card.Report.NLL4)
-		if card.Report.Samples > 0 {
-			row[5] = fmt.Sprintf("%.1f", 100*card.Report.ESS)
-		}
+	}
+	switch r, s := card.Report, card.Sampling; {
+	case r != nil && r.Samples > 0 && (s == nil || r.Samples >= s.Samples):
+		row[5] = stats.Estimate{Value: 100 * r.ESS, Error: 100 * r.ESSError}.String()
+	case s != nil:
+		row[5] = stats.Estimate{Value: 100 * s.ESS.Value, Error: 100 * s.ESS.Error}.String()
 	}
 	return row
 }
@@ -81,17 +85,18 @@ func showSamples(folder string, out *serve.Output) error {
 		out.Print("no samples: " + err.Error() + "\n")
 		return nil
 	}
-	return showFigure(out, "samples", figure.Particles(figure.Gallery{Title: "samples"}, samples.X))
+	return showFigure(out, "samples", figure.Particles(figure.Gallery{Title: "samples"}, samples))
 }
 
-// draw draws samples and returns a panic as an error.
-func draw(folder string) (s density.Samples, err error) {
+// draw draws configurations and returns a panic as an error. It needs no energies, which only the
+// cells know of a system that the notebook declares.
+func draw(folder string) (x particle.Batch, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	return resident.Open(folder).Sample(shownSamples, 1), nil
+	return resident.Open(folder).Configurations(shownSamples, 1), nil
 }
 
 func showFigure(out *serve.Output, name string, f figure.Figure) error {
@@ -99,6 +104,7 @@ func showFigure(out *serve.Output, name string, f figure.Figure) error {
 	if err != nil {
 		return err
 	}
-	out.Show(map[string]any{"image/png": base64.StdEncoding.EncodeToString(png), "text/plain": name})
+	width, height := f.Size()
+	out.Picture(base64.StdEncoding.EncodeToString(png), name, width, height)
 	return nil
 }

@@ -12,13 +12,15 @@
 //
 // Model is the cell's side (resident.go), with its connection to the helper (client.go). Host keeps
 // a helper alive, and Run is the helper's main function (host.go); server answers its queries
-// (server.go). Find looks for models (find.go). The package is the notebooks' edge: a failure
+// (server.go). Find looks for models (find.go). Queries that take a minute
+// say so (pace.go). The package is the notebooks' edge: a failure
 // panics, and the cell turns red.
 package resident
 
 import (
 	"context"
 	"encoding/gob"
+	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
@@ -53,12 +55,21 @@ func (m *Model) Card() eqflow.Card { return must(eqflow.Describe(m.Folder)) }
 // Sample draws n configurations as eqflow.Model.Sample does: the same seed gives the same
 // configurations. The energy of a system made by target.FromGraph is known in the cell and not in
 // the helper, so the cell weighs these samples itself.
+//
+// Where the samples will take a minute or more, it says so before it begins, and shows progress.
 func (m *Model) Sample(n int, seed uint64) density.Samples {
-	s := ask[density.Samples](m, sample{n, seed})
+	s := ask[density.Samples](m.announced(n), sample{n, seed})
 	if system := m.Card().Target; system.Kind == target.KindOwn {
 		s = density.Weigh(must(target.FromSpec(system)), s.X, s.LogQ)
 	}
+	_ = eqflow.KeepSampling(m.Folder, s) // in a folder that cannot be written, the card stays as it is
 	return s
+}
+
+// Configurations draws n configurations, those of Sample, without their energies and weights. The
+// process need not know the system's energy.
+func (m *Model) Configurations(n int, seed uint64) particle.Batch {
+	return ask[density.Samples](m.announced(n), sample{n, seed}).X
 }
 
 // LogProb returns the log-density of each configuration under the model, in nats. steps is the
@@ -136,6 +147,7 @@ type (
 		Data     particle.Batch
 		Settings evaluate.Options
 	}
+	pace   struct{ N int } // how long will n samples take?
 	mapped struct {
 		X       particle.Batch
 		LogProb []float64
@@ -145,7 +157,7 @@ type (
 func init() {
 	for _, v := range []any{
 		sample{}, toPrior{}, fromPrior{}, path{}, pathToPrior{}, evaluation{}, mapped{},
-		density.Samples{}, evaluate.Report{}, []particle.Batch{},
+		pace{}, time.Duration(0), density.Samples{}, evaluate.Report{}, []particle.Batch{},
 	} {
 		gob.Register(v)
 	}

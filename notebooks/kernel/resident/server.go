@@ -135,6 +135,8 @@ func (s *server) answer(ctx context.Context, q query, report func(done, total in
 		return m.Path(w.Z, w.Frames)
 	case pathToPrior:
 		return m.PathToPrior(w.X, w.Frames)
+	case pace:
+		return expected(m, w.N)
 	case evaluation:
 		if _, own := m.Target.(*target.Own); own {
 			return nil, errors.New("resident: the helper does not have the energy of a system of your own; " +

@@ -90,8 +90,6 @@ func (b *bridge) send(message any) {
 	switch message.(type) {
 	case protocol.CommSubscription:
 		kind = protocol.MIMECommSubscribe
-	case protocol.InputRequest:
-		kind = protocol.MIMEJupyterInput
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -6,6 +6,9 @@
 // (complete.go). Every local user can connect to Jupyter's sockets, so only messages with a right
 // signature that are new are admitted (admission.go), and GoNB sees no request that it would end at
 // (gonb.Complete).
-// Cells whose values live on are run by package live (living.go), with their outputs
-// and errors (shown.go), widgets (bridge.go) and magics of their own (values.go).
+// Cells whose values live on are run by package live (living.go) one after the other (queue.go),
+// with their outputs and errors (shown.go, transcript.go), input (stdin.go), widgets (bridge.go)
+// and magics of their own (values.go, keep.go). Beside the running cell the kernel answers
+// questions about code (query.go) and about itself (answers.go), and runs the magics of subshells
+// (subshell.go).
 package serve

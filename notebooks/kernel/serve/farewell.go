@@ -117,10 +117,8 @@ func (m *mourner) answerOne(r request) (last bool) {
 	case "execute_request":
 		m.refuse(message)
 	case "kernel_info_request":
-		content := map[string]any{"protocol_version": "5.3"}
-		m.describe(content)
 		m.setStatus(message, "busy")
-		m.proxy.answer(to, message, "kernel_info_reply", content)
+		m.proxy.answer(to, message, "kernel_info_reply", m.kernelInfo())
 		m.setStatus(message, "idle")
 	case "shutdown_request":
 		m.proxy.answer(to, message, "shutdown_reply",

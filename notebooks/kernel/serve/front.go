@@ -89,6 +89,7 @@ type front struct {
 func listen(c connection) (*front, error) {
 	key := gonb.Signer(c.Key)
 	f := &front{group: zmtp.NewGroup(report), key: key, admission: newAdmission(key)}
+	f.group.Greet(f.welcome)
 	for _, s := range []struct {
 		to   **zmtp.Socket
 		kind zmtp.Kind
@@ -109,6 +110,19 @@ func listen(c connection) (*front, error) {
 		*s.to = socket
 	}
 	return f, nil
+}
+
+// welcome returns the message to a new subscriber of the output channel, which then knows that it
+// misses nothing (Jupyter's enhancement proposal 65).
+func (f *front) welcome(topic string) [][]byte {
+	m, err := f.key.Frames(gonb.Message{
+		Identities: [][]byte{[]byte("iopub_welcome")}, Header: gonb.NewHeader(gonb.RandomToken(), "iopub_welcome"),
+		Content: map[string]any{"subscription": topic},
+	})
+	if err != nil {
+		return nil
+	}
+	return m.Frames
 }
 
 func (f *front) close() {

@@ -85,6 +85,10 @@ func userData() (string, error) {
 	return filepath.Join(home, ".local", "share", "jupyter"), nil
 }
 
+// ErrPlace is the error for a place that cannot be written. What to do depends on the command: not
+// every command lets its user choose the place.
+var ErrPlace = errors.New("cannot write the kernelspec")
+
 // Install writes the kernelspec, in the place of an earlier one, and returns its folder.
 func (i Installation) Install() (string, error) {
 	folder, err := SpecFolder(i.Prefix)
@@ -96,8 +100,7 @@ func (i Installation) Install() (string, error) {
 		return "", err
 	}
 	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-		return "", fmt.Errorf("kernel: cannot make the kernelspec's folder: %w; "+
-			"choose another place with --user or --prefix", err)
+		return "", fmt.Errorf("kernel: %w: %w", ErrPlace, err)
 	}
 	pictures, err := fs.Sub(logos, "logo")
 	if err != nil {
@@ -108,8 +111,7 @@ func (i Installation) Install() (string, error) {
 			os.WriteFile(filepath.Join(part, "kernel.json"), append(text, '\n'), 0o644))
 	})
 	if err != nil {
-		return "", fmt.Errorf("kernel: cannot write the kernelspec: %w; "+
-			"choose another place with --user or --prefix", err)
+		return "", fmt.Errorf("kernel: %w: %w", ErrPlace, err)
 	}
 	return folder, nil
 }

@@ -33,6 +33,7 @@ func (l *living) lend(m *gonb.Message, code string) map[string]any {
 		l.lent = nil
 		l.cellMu.Unlock()
 	}()
+	l.awaitInterrupts()
 	if err := l.write(l.toGoNB, request); err != nil {
 		return l.fail(m, errorContent(err))
 	}

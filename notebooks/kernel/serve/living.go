@@ -42,6 +42,14 @@ type living struct {
 	aborted map[string]bool
 	waiting []string        // the ids of the requests in the queue
 	shown   map[string]bool // displays by id
+	asked   *question       // of the running cell, or nil
+	current int             // the number of the cell whose Go code runs, or 0
+
+	transcripts map[int]*transcript // by the numbers of their cells
+
+	busy      busy
+	subshells subshells
+	ends      map[string]chan struct{} // closed when the request with that id is answered
 }
 
 // newLiving returns the runner of a kernel's cells. The process of the values starts in the
@@ -66,6 +74,7 @@ func newLiving(ctx context.Context, p *proxy) (*living, error) {
 	l := &living{
 		proxy: p, queue: make(chan gonb.Message, 4096), scratch: scratch,
 		sources: map[int]string{}, aborted: map[string]bool{}, shown: map[string]bool{},
+		ends: map[string]chan struct{}{},
 	}
 	l.kernel = live.New(ctx, live.Options{
 		Module: module, Folder: folder, Cache: cache, Scratch: scratch, Offered: offered(), Env: hostEnv(p, module),
@@ -75,117 +84,12 @@ func newLiving(ctx context.Context, p *proxy) (*living, error) {
 	return l, nil
 }
 
-// request puts a cell in the queue.
-func (l *living) request(m *gonb.Message) {
-	l.cellMu.Lock()
-	l.waiting = append(l.waiting, m.Header.ID)
-	l.cellMu.Unlock()
-	request := *m
-	l.mu.Lock()
-	l.pending[m.Header.ID] = &request
-	l.mu.Unlock()
-	l.queue <- *m
-}
-
-// waits reports whether a cell's request has no answer yet. When GoNB ends, the proxy answers.
-func (l *living) waits(m *gonb.Message) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.pending[m.Header.ID] != nil
-}
-
-// finish answers a cell's request, unless the proxy does or has done so because GoNB has ended.
-func (l *living) finish(m *gonb.Message, content map[string]any) {
-	select {
-	case <-l.kernelEnded():
-		return
-	default:
-	}
-	l.mu.Lock()
-	waits := l.pending[m.Header.ID] != nil
-	delete(l.pending, m.Header.ID)
-	l.mu.Unlock()
-	if waits {
-		l.answer(l.shell, m, "execute_reply", content)
-		l.setStatus(m, "idle")
-	}
-}
-
-func (l *living) runAll(ctx context.Context) {
-	for {
-		select {
-		case m := <-l.queue:
-			l.run(&m)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// run runs a cell and answers its request.
-func (l *living) run(m *gonb.Message) {
-	l.cellMu.Lock()
-	l.waiting = l.waiting[1:]
-	aborted := l.aborted[m.Header.ID]
-	delete(l.aborted, m.Header.ID)
-	silent, _ := m.Content["silent"].(bool)
-	keep, given := m.Content["store_history"].(bool)
-	code := text(m.Content["code"])
-	if !aborted && !silent && (keep || !given) {
-		l.count++
-		l.sources[l.count] = code
-	}
-	count := max(l.count, 1)
-	l.cellMu.Unlock()
-	l.mu.Lock()
-	l.proxy.count = count
-	l.mu.Unlock()
-	l.setStatus(m, "busy")
-	reply := map[string]any{
-		"status": "ok", "execution_count": count, "payload": []any{}, "user_expressions": map[string]any{},
-	}
-	if aborted {
-		reply["status"] = "aborted"
-		l.finish(m, reply)
-		return
-	}
-	if !silent {
-		l.answer(l.iopub, m, "execute_input", map[string]any{"code": code, "execution_count": count})
-	}
-	failure := l.perform(m, count, code)
-	if failure != nil {
-		reply["status"] = "error"
-		maps.Copy(reply, failure)
-		if stop, given := m.Content["stop_on_error"].(bool); stop || !given {
-			l.abortQueue()
-		}
-	}
-	l.finish(m, reply)
-}
-
-// abortQueue refuses the cells that wait behind one that has failed.
-func (l *living) abortQueue() {
-	l.cellMu.Lock()
-	defer l.cellMu.Unlock()
-	for _, id := range l.waiting {
-		l.aborted[id] = true
-	}
-}
-
 // perform runs the parts of a cell. The failure is the content of the error, which it has
 // published.
 func (l *living) perform(m *gonb.Message, count int, code string) map[string]any {
 	rest, lines := extractMagics(uncomment(code))
-	for _, line := range lines {
-		out := &Output{}
-		err := runMagic(l.back.Life, l.launch.Magics, line.words, out)
-		for _, shown := range out.messages {
-			l.answer(l.iopub, m, shown.kind, shown.content)
-		}
-		if err != nil {
-			return l.fail(m, errorContent(err))
-		}
-		rest[line.index] = out.line
+	if failure := l.runMagics(m, rest, lines); failure != nil {
+		return failure
 	}
 	code = strings.Join(rest, "\n")
 	if isForeign(code) || !l.lives(m, count) {
@@ -204,10 +108,39 @@ func (l *living) perform(m *gonb.Message, count int, code string) map[string]any
 	return l.runOwn(m, count, own)
 }
 
+// setCurrent notes which cell's Go code runs.
+func (l *living) setCurrent(count int) {
+	l.cellMu.Lock()
+	defer l.cellMu.Unlock()
+	l.current = count
+}
+
+// runMagics runs the magics of a cell, and puts the lines into rest that take their place.
+func (l *living) runMagics(m *gonb.Message, rest []string, lines []magicLine) (failure map[string]any) {
+	for _, line := range lines {
+		out := &Output{request: m}
+		err := runMagic(l.back.Life, l.launch.Magics, line.words, out)
+		for _, shown := range out.messages {
+			l.answer(l.iopub, m, shown.kind, shown.content)
+		}
+		if err != nil {
+			return l.fail(m, errorContent(err))
+		}
+		if rest != nil {
+			rest[line.index] = out.line
+		}
+	}
+	return nil
+}
+
 // runOwn runs the Go code of a cell.
 func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any {
-	out := &shownOutput{proxy: l.proxy, request: *m, count: count}
+	out := &shownOutput{proxy: l.proxy, request: *m, count: count, over: make(chan struct{})}
+	out.transcript = l.transcribe(count)
+	l.setCurrent(count)
 	err := l.kernel.Run(count, code, out)
+	l.setCurrent(0)
+	out.transcript.end()
 	out.close()
 	var foreign *cells.Unsupported
 	switch {
@@ -322,6 +255,9 @@ var variable = regexp.MustCompile(`(?m)^%env\s+(\w+)(?:=|\s+)(.*)$`)
 // folderChange matches the magic that changes the working folder.
 var folderChange = regexp.MustCompile(`(?m)^%cd\s+(\S+)\s*$`)
 
+// fetching matches the magics that let imports fetch packages, or not.
+var fetching = regexp.MustCompile(`(?m)^%(no)?autoget\s*$`)
+
 // follow does in the process of the values what GoNB's magics do in GoNB.
 func (l *living) follow(special string) {
 	for _, found := range variable.FindAllStringSubmatch(special, -1) {
@@ -329,6 +265,9 @@ func (l *living) follow(special string) {
 	}
 	for _, found := range folderChange.FindAllStringSubmatch(special, -1) {
 		l.kernel.ChangeFolder(found[1])
+	}
+	for _, found := range fetching.FindAllStringSubmatch(special, -1) {
+		l.kernel.AutoGet(found[1] == "")
 	}
 	if regexp.MustCompile(`(?m)^%reset\b`).MatchString(special) {
 		_, _ = l.kernel.Reset(l.back.Life) // GoNB tells the user that all is forgotten

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/eqflow/gonb-eqflow/internal/spelling"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
 // magicWord begins the lines of a cell that are not for GoNB.
@@ -18,11 +19,15 @@ type Magic struct {
 	Run               func(ctx context.Context, args []string, out *Output) error
 	// Complete lists the words that may replace the last argument. It may be nil.
 	Complete func(args []string) []string
+	// Beside reports that the magic may run beside a cell: it needs neither GoNB nor the cell's
+	// end.
+	Beside bool
 }
 
 // Output receives a magic's output. The cell shows it before the output of its other lines.
 type Output struct {
 	messages []publication
+	request  *gonb.Message // of the magic's cell, or nil
 	line     string
 }
 
@@ -39,8 +44,17 @@ func (o *Output) Print(text string) {
 
 // Show shows data by MIME type, such as "image/png" (in base64) or "text/html", with "text/plain"
 // beside it.
-func (o *Output) Show(data map[string]any) {
-	content := map[string]any{"data": data, "metadata": map[string]any{}, "transient": map[string]any{}}
+func (o *Output) Show(data map[string]any) { o.show(data, map[string]any{}) }
+
+// Picture shows a PNG picture, encoded in base64, at a size in CSS pixels. Without a size a front
+// end shows one dot per pixel, which is twice the size of a picture of two dots per pixel.
+func (o *Output) Picture(png, text string, width, height int) {
+	size := map[string]any{"width": width, "height": height}
+	o.show(map[string]any{"image/png": png, "text/plain": text}, map[string]any{"image/png": size})
+}
+
+func (o *Output) show(data, metadata map[string]any) {
+	content := map[string]any{"data": data, "metadata": metadata, "transient": map[string]any{}}
 	o.messages = append(o.messages, publication{"display_data", content})
 }
 
@@ -111,10 +125,38 @@ func magicHelp(magics []Magic) string {
 	var b strings.Builder
 	b.WriteString("Magics of the eqflow kernel, each on a line of its own:\n\n")
 	for _, m := range magics {
-		fmt.Fprintf(&b, "  %-34s %s\n", strings.TrimSpace(magicWord+" "+m.Name+" "+m.Usage), m.Help)
+		b.WriteString(magicLineOfHelp(m))
 	}
 	fmt.Fprintf(&b, "  %-34s %s\n\nGoNB's own magics: %%help\n", magicWord+" help", "this list")
 	return b.String()
+}
+
+// inspectMagic answers an inspection in a line that names a magic: the line of the help about the
+// magic that the line names, or the whole help. ok is false for all other lines, about which GoNB
+// answers.
+func inspectMagic(magics []Magic, code string, cursor any) (content map[string]any, ok bool) {
+	at, _ := cursor.(float64)
+	letters := []rune(code)
+	position := min(max(int(at), 0), len(letters))
+	begin := strings.LastIndex(string(letters[:position]), "\n") + 1
+	line, _, _ := strings.Cut(string(letters[:position])[begin:]+string(letters[position:]), "\n")
+	words := strings.Fields(line)
+	if len(words) == 0 || words[0] != magicWord || !strings.HasPrefix(line, magicWord) {
+		return nil, false
+	}
+	help := magicHelp(magics)
+	for _, m := range magics {
+		if len(words) > 1 && m.Name == words[1] {
+			help = magicLineOfHelp(m)
+		}
+	}
+	return map[string]any{
+		"status": "ok", "found": true, "metadata": map[string]any{}, "data": map[string]any{"text/plain": help},
+	}, true
+}
+
+func magicLineOfHelp(m Magic) string {
+	return fmt.Sprintf("  %-34s %s\n", strings.TrimSpace(magicWord+" "+m.Name+" "+m.Usage), m.Help)
 }
 
 // unknownMagic returns the error for an unknown magic, with the magic of the nearest spelling.

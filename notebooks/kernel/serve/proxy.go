@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
 )
 
 // proxy passes messages between Jupyter and GoNB.
@@ -20,6 +21,7 @@ type proxy struct {
 	end    sync.Once
 	living *living // runs the cells, or nil if GoNB runs all of them
 	toGoNB outlet
+	comms  comms
 
 	mu       sync.Mutex
 	cells    map[string]*cell         // with magics, by the id of their request
@@ -27,6 +29,7 @@ type proxy struct {
 	count    int                      // the number of the last cell that began
 	running  string                   // the id of the request that GoNB runs, or ""
 	refused  int                      // number of cells that a broken kernel has refused
+	unheard  int                      // interrupts that GoNB has not answered
 	shutdown *gonb.Message            // the request to shut down, or nil
 }
 
@@ -59,7 +62,7 @@ func (p *proxy) run(ctx context.Context) error {
 	stdin := &private{Socket: p.back.Stdin}
 	go p.forward(p.shell, shell, gonb.Requests, p.shellRequest)
 	go p.forward(p.control, control, gonb.Requests, p.controlRequest)
-	go p.forward(p.stdin, stdin, gonb.Inputs, nil)
+	go p.forward(p.stdin, stdin, gonb.Inputs, p.inputReply)
 	go p.backward(shell, p.shell, p.shellReply)
 	go p.backward(control, p.control, p.controlReply)
 	go p.backward(stdin, p.stdin, nil)
@@ -254,9 +257,11 @@ func renumber(content map[string]any) (changed bool) {
 // shellReply describes this kernel, and marks a cell as failed if a magic of it has failed.
 func (p *proxy) shellReply(m *gonb.Message) (pass, changed bool) {
 	switch m.Header.Type {
-	case "kernel_info_reply":
-		p.describe(m.Content)
-		return true, true
+	case "interrupt_reply":
+		p.countInterrupt(-1)
+		return false, false // the control socket has the answer
+	case "shutdown_reply":
+		return false, false // which belongs to the control socket, and is answered there
 	case "execute_reply":
 		if p.living != nil {
 			taken, changed := p.living.takes(m)
@@ -289,12 +294,6 @@ func (p *proxy) describe(content map[string]any) {
 	content["implementation"], content["implementation_version"] = "eqflow", p.launch.Version
 	content["banner"] = "eqflow " + p.launch.Version + ": equivariant Boltzmann generators in Go, through GoNB " +
 		p.launch.Tools.Version + ". %eqflow help lists the magics."
-	language, _ := content["language_info"].(map[string]any)
-	if language == nil {
-		language = map[string]any{}
-	}
-	language["name"], language["mimetype"], language["file_extension"] = "go", "text/x-go", ".go"
-	language["pygments_lexer"], language["codemirror_mode"] = "go", "go"
-	content["language_info"] = language
+	content["language_info"] = ipynb.LanguageInfo()
 	content["status"] = "ok"
 }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"maps"
 	"strings"
 	"time"
@@ -17,14 +18,29 @@ func (p *proxy) shellRequest(m *gonb.Message, _ outlet) (pass bool) {
 		content, ok := complete(p.launch.Magics, text(m.Content["code"]), m.Content["cursor_pos"])
 		if ok {
 			p.reply(m, "complete_reply", content)
+			return false
 		}
-		return !ok
+		return p.ask(m)
+	case "inspect_request":
+		if content, ok := inspectMagic(p.launch.Magics, text(m.Content["code"]), m.Content["cursor_pos"]); ok {
+			p.reply(m, "inspect_reply", content)
+			return false
+		}
+		return p.ask(m)
 	case "is_complete_request":
 		p.reply(m, "is_complete_reply", isComplete(text(m.Content["code"])))
 		return false
 	case "history_request":
-		p.reply(m, "history_reply", map[string]any{"status": "ok", "history": []any{}})
+		p.reply(m, "history_reply", p.history(m.Content))
 		return false
+	case "kernel_info_request":
+		p.reply(m, "kernel_info_reply", p.kernelInfo())
+		return false
+	case "comm_info_request":
+		p.reply(m, "comm_info_reply", p.commInfo(text(m.Content["target_name"])))
+		return false
+	case "comm_open", "comm_close":
+		return p.commMessage(m)
 	}
 	return true
 }
@@ -32,9 +48,17 @@ func (p *proxy) shellRequest(m *gonb.Message, _ outlet) (pass bool) {
 // reply answers a request on the shell socket. The protocol demands that the kernel is busy
 // meanwhile.
 func (p *proxy) reply(m *gonb.Message, kind string, content map[string]any) {
+	p.replyOn(p.shell, m, kind, content)
+}
+
+// replyOn is reply for a socket that may be another one.
+func (p *proxy) replyOn(to outlet, m *gonb.Message, kind string, content map[string]any) {
 	p.setStatus(m, "busy")
-	p.answer(p.shell, m, kind, content)
+	p.answer(to, m, kind, content)
 	p.setStatus(m, "idle")
+	if p.living != nil {
+		p.living.stillBusy()
+	}
 }
 
 // executeRequest extracts and runs the magics of a cell. It refuses all cells if the preparation of
@@ -44,10 +68,15 @@ func (p *proxy) executeRequest(m *gonb.Message) (pass bool) {
 		p.refuse(m)
 		return false
 	}
+	if p.living != nil && m.Header.Subshell != "" {
+		p.living.inSubshell(m)
+		return false
+	}
 	if p.living != nil {
 		p.living.request(m)
 		return false
 	}
+	p.awaitInterrupts()
 	code := text(m.Content["code"])
 	rest, lines := extractMagics(code)
 	request := *m
@@ -133,12 +162,25 @@ func (p *proxy) controlRequest(m *gonb.Message, to outlet) (pass bool) {
 			p.kernel.CellInterrupted()
 			go p.interruptUntilIdle(running, to)
 		}
+		p.replyOn(p.control, m, "interrupt_reply", map[string]any{"status": "ok"})
+		m.Identities = nil // GoNB's own answer goes to the wrong socket
+		p.countInterrupt(1)
 	case "shutdown_request":
 		request := *m
 		p.mu.Lock()
 		p.shutdown = &request
 		p.mu.Unlock()
 		time.AfterFunc(shutdownLimit, func() { p.answerShutdown(&request) }) // for a GoNB that hangs
+	case "kernel_info_request":
+		p.replyOn(p.control, m, "kernel_info_reply", p.kernelInfo())
+		return false
+	case "create_subshell_request", "delete_subshell_request", "list_subshell_request":
+		content := refusal(errors.New("this kernel has no subshells"))
+		if p.living != nil {
+			content = p.living.subshellRequest(m)
+		}
+		p.replyOn(p.control, m, gonb.ReplyType(m.Header.Type), content)
+		return false
 	}
 	return true
 }
@@ -158,6 +200,9 @@ func (p *proxy) answerShutdown(request *gonb.Message) {
 // controlReply notes GoNB's answer to a shutdown. A reply without identities answers an interrupt
 // of this proxy, and is dropped.
 func (p *proxy) controlReply(m *gonb.Message) (pass, changed bool) {
+	if m.Header.Type == "interrupt_reply" {
+		p.countInterrupt(-1)
+	}
 	if m.Header.Type == "shutdown_reply" {
 		defer p.end.Do(func() { time.AfterFunc(delivery/2, func() { close(p.ended) }) })
 	}
@@ -176,8 +221,36 @@ func (p *proxy) interruptUntilIdle(request string, to outlet) {
 			return
 		}
 		header := gonb.NewHeader(gonb.RandomToken(), "interrupt_request")
+		p.countInterrupt(1)
 		if p.write(to, gonb.Message{Header: header}) != nil {
 			return
 		}
 	}
 }
+
+// countInterrupt counts the interrupts that GoNB has not answered: one more, or one less.
+func (p *proxy) countInterrupt(by int) {
+	p.mu.Lock()
+	p.unheard = max(p.unheard+by, 0)
+	p.mu.Unlock()
+}
+
+// awaitInterrupts waits until GoNB has answered all interrupts, which would end the next cell
+// otherwise: messages on the control socket and on the shell socket may overtake each other. An
+// answer may be lost, so it waits for interruptLimit at most.
+func (p *proxy) awaitInterrupts() {
+	for until := time.Now().Add(interruptLimit); ; time.Sleep(time.Millisecond) {
+		p.mu.Lock()
+		if time.Now().After(until) {
+			p.unheard = 0
+		}
+		none := p.unheard == 0
+		p.mu.Unlock()
+		if none {
+			return
+		}
+	}
+}
+
+// interruptLimit is the time in which GoNB answers an interrupt.
+const interruptLimit = time.Second

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/ipynb"
 )
 
 // A served kernel answers as the protocol demands. Its cells need no set-up: eqflow's packages are
@@ -84,8 +86,7 @@ func testMagicsInCells(t *testing.T, k *served) {
 
 func testQuestions(t *testing.T, k *served) {
 	info := k.ask(t, "kernel_info_request", map[string]any{})
-	language, _ := info["language_info"].(map[string]any)
-	if info["implementation"] != "eqflow" || language["pygments_lexer"] != "go" || language["file_extension"] != ".go" {
+	if info["implementation"] != "eqflow" || !reflect.DeepEqual(info["language_info"], ipynb.LanguageInfo()) {
 		t.Errorf("kernel_info is %v", info)
 	}
 	for line, want := range map[string]string{
@@ -95,6 +96,16 @@ func testQuestions(t *testing.T, k *served) {
 		got := k.ask(t, "complete_request", map[string]any{"code": line, "cursor_pos": len(line)})
 		if fmt.Sprint(got["matches"]) != want {
 			t.Errorf("completions of %q are %v, want %s", line, got["matches"], want)
+		}
+	}
+	for line, want := range map[string]string{
+		"x := 1\n%eqflow gre": "Magics of the eqflow kernel", "%eqflow greet m\ny": "  %eqflow greet",
+	} {
+		got := k.ask(t, "inspect_request", map[string]any{"code": line, "cursor_pos": strings.Index(line, "%") + 4})
+		data, _ := got["data"].(map[string]any)
+		help, _ := data["text/plain"].(string)
+		if got["found"] != true || len(data) != 1 || !strings.HasPrefix(help, want) {
+			t.Errorf("inspecting %q gives %v, want %q", line, got, want)
 		}
 	}
 	got := k.ask(t, "is_complete_request", map[string]any{"code": "func f() {"})

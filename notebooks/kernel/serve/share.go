@@ -63,14 +63,30 @@ func (s Share) AddPlugin(plugin string) error {
 	})
 }
 
-// CheckPrefix refuses a prefix that is no folder, since a misspelt one would receive a kernel that
-// no Jupyter finds.
+// environmentParts are what one finds in a Python environment, or where else Jupyter looks for
+// kernels: an environment of venv, of conda, a Python, and a folder with Jupyter's data.
+var environmentParts = []string{"pyvenv.cfg", "conda-meta", "bin/python3", "bin/python", "share/jupyter"}
+
+// systemPrefixes are where every Jupyter of a machine looks for kernels.
+var systemPrefixes = []string{"/usr/local", "/usr"}
+
+// CheckPrefix refuses a prefix that is no folder of a Python environment, since a wrong one would
+// receive a kernel that no Jupyter finds.
 func CheckPrefix(prefix string) error {
+	const advice = "give the folder of a Python environment, such as /usr/local or the environment's own"
 	if info, err := os.Stat(prefix); err != nil || !info.IsDir() {
-		return fmt.Errorf("kernel: there is no folder %s; give the folder of a Python environment, "+
-			"such as /usr/local or the environment's own", prefix)
+		return fmt.Errorf("kernel: there is no folder %s; %s", prefix, advice)
 	}
-	return nil
+	if slices.Contains(systemPrefixes, filepath.Clean(prefix)) {
+		return nil
+	}
+	for _, part := range environmentParts {
+		if _, err := os.Stat(filepath.Join(prefix, filepath.FromSlash(part))); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("kernel: %s is no Python environment: it has none of %s; %s",
+		prefix, strings.Join(environmentParts, ", "), advice)
 }
 
 // NewShare makes the parts below a prefix that do not depend on the machine: the code of root and

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,22 @@ func TestCheckPrefix(t *testing.T) {
 	if err := CheckPrefix("/dev/null"); err == nil {
 		t.Error("a file is accepted as a prefix")
 	}
-	if err := CheckPrefix(t.TempDir()); err != nil {
+	empty := t.TempDir()
+	if err := CheckPrefix(empty); err == nil || !strings.Contains(err.Error(), "no Python environment") {
+		t.Errorf("an empty folder gives %v", err)
+	}
+	if left, err := os.ReadDir(empty); err != nil || len(left) > 0 {
+		t.Errorf("the check made %v, %v", left, err)
+	}
+	for _, part := range []string{"pyvenv.cfg", "bin/python3", "conda-meta/history", "share/jupyter/kernels"} {
+		prefix := t.TempDir()
+		path := filepath.Join(prefix, part)
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o755))
+		if err = errors.Join(err, CheckPrefix(prefix)); err != nil {
+			t.Errorf("with %s: %v", part, err)
+		}
+	}
+	if err := CheckPrefix("/usr/local/"); err != nil {
 		t.Error(err)
 	}
 }

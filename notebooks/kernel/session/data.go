@@ -105,7 +105,7 @@ func (s *Session) Drawn(
 		return b
 	}
 	bar := figure.NewProgress("sampling "+name, 0)
-	b, info, err := draw(func(done, total int) { bar.Update(done, "of %d", total) })
+	b, info, err := draw(func(done, total int) { bar.Of(done, total, "") })
 	must(b, err)
 	bar.Done("%d configurations, acceptance %.0f %%", b.Len(), 100*info.Acceptance())
 	s.keep(name, dataset.Set{Batch: b, Manifest: dataset.Manifest{

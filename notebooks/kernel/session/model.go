@@ -100,17 +100,12 @@ func (s *Session) Evaluate(name string, data particle.Batch, e evaluate.Options)
 	return r
 }
 
-// Sample draws n configurations from a model.
-func (s *Session) Sample(name string, n int, seed uint64) density.Samples {
-	return must(s.Model(name).Sample(n, seed))
-}
-
 // Export draws n configurations from a model and writes them to files, in the format of each file's
 // extension: .npz with log q, energies and log-weights for NumPy, .xyz with the same for OVITO, VMD
 // and ASE, .npy with only the configurations. It replaces existing files.
 func (s *Session) Export(name string, n int, seed uint64, paths ...string) density.Samples {
 	m := s.Model(name)
-	samples := must(m.Sample(n, seed))
+	samples := s.Sample(name, n, seed)
 	for _, path := range paths {
 		set := must(m.Set(samples, seed))
 		if filepath.Ext(path) == ".npy" {

@@ -10,9 +10,9 @@
 // The same lines in the next cell compute nothing. session.Open("morse").Model("eqBG") is shorter
 // still.
 //
-// A session is a folder (session.go) of data sets (data.go), models (model.go) and results
-// (results.go), which several processes may use at once (hold.go). The package is the notebooks'
-// edge: a failure panics, and the cell turns red.
+// A session is a folder (session.go) of data sets (data.go), models (model.go), samples (sample.go)
+// and results (results.go), which several processes may use at once (hold.go). The package is the
+// notebooks' edge: a failure panics, and the cell turns red.
 package session
 
 import (
@@ -42,6 +42,7 @@ const (
 const (
 	modelsPart  = "models"
 	dataPart    = "data"
+	samplesPart = "samples"
 	resultsPart = "results"
 )
 
@@ -177,6 +178,9 @@ func (s *Session) Rows() [][]string {
 			about = oneLine(err)
 		}
 		rows = append(rows, []string{"data", name, about})
+	}
+	for _, name := range s.names(samplesPart) {
+		rows = append(rows, []string{"samples", name, ""})
 	}
 	for _, name := range s.names(resultsPart) {
 		rows = append(rows, []string{"result", name, ""})

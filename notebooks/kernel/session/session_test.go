@@ -18,6 +18,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/eqflow/measure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
@@ -143,6 +144,78 @@ func TestExportedSamplesReadBack(t *testing.T) {
 		if m := set.Manifest; m.System != "harmonic3x2" || m.Seed != 3 || len(set.Arrays) != 3 {
 			t.Errorf("%s is of the system %q with seed %d and has %d arrays", path, m.System, m.Seed, len(set.Arrays))
 		}
+	}
+}
+
+// The free energy along a variable stands beside that of the data, both with errors. The bins of a
+// variable of Go's are those that it asks for.
+func TestFreeEnergy(t *testing.T) {
+	notebook(t)
+	s, system := session.Open("trap"), target.Harmonic{N: 3, D: 2}
+	x := s.Equilibrium("test", system, 2000, 1)
+	s.Train("m", small(system), train.Data{Train: x}, train.Settings{Steps: 20, Batch: 16})
+	p := s.FreeEnergy("m", "size = rg", "test")
+	bins := 0
+	for k, f := range p.Free {
+		if r := p.Reference[k]; f.Error > 0 && r.Error > 0 {
+			bins++
+		}
+	}
+	// The data of the test are in equilibrium, and the weights make the samples so.
+	if sigmas, kT := p.LargestDeviation(); p.Variable != "size" || bins < 10 || sigmas > 4.5 {
+		t.Errorf("%q in %d bins deviates by %.1f standard errors, %.2f kT", p.Variable, bins, sigmas, kT)
+	}
+	first := func(x []float64, _ float64) float64 { return x[0] }
+	v := measure.Variable{Name: "x", Value: first, Edges: []float64{-3, 0, 3}}
+	hot := s.Sample("m", 2000, 1).AtTemperature(2)
+	p = session.FreeEnergy(system, v, hot, s.Equilibrium("hot", target.Harmonic{N: 3, D: 2, K: 0.5}, 2000, 2))
+	if sigmas, _ := p.LargestDeviation(); len(p.Free) != 2 || !(sigmas < 4.5) {
+		t.Errorf("at twice the temperature: %+v", p)
+	}
+	if text := failure(func() { s.FreeEnergy("m", "d(0,7)", "test") }); !strings.Contains(text, "d(0,7)") {
+		t.Errorf("a particle that is not there: %s", text)
+	}
+	text := failure(func() { session.FreeEnergy(system, v, hot, particle.NewBatch(3, 4, 2)) })
+	if !strings.Contains(text, "one system") {
+		t.Errorf("another system: %s", text)
+	}
+}
+
+// The same question is answered once, with the same numbers. Another question, a model that was
+// trained again and a file that was changed are drawn.
+func TestSamplesAreDrawnOnce(t *testing.T) {
+	notebook(t)
+	s, system := session.Open("dw4"), target.Harmonic{N: 3, D: 2}
+	data := train.Data{Train: s.Equilibrium("x", system, 32, 1)}
+	s.Train("m", small(system), data, train.Settings{Steps: 2, Batch: 8})
+	const file = "work/session/dw4/samples/m-120-3.npz"
+	first := s.Sample("m", 120, 3)
+	written := modified(t, file)
+	again := session.Open("dw4").Sample("m", 120, 3)
+	if written != modified(t, file) || !reflect.DeepEqual(first, again) {
+		t.Error("the same question gives other samples, or draws again")
+	}
+	if other := s.Sample("m", 120, 4); slices.Equal(other.LogQ, first.LogQ) {
+		t.Error("another seed gives the same samples")
+	}
+	if kept := s.Card("m").Sampling; kept == nil || kept.Samples != 120 {
+		t.Errorf("the card has the sampling %+v", kept)
+	}
+	if text := fmt.Sprint(first); !strings.HasPrefix(text, "120 samples of 3 particles in 2 dimensions\nESS ") {
+		t.Errorf("samples are printed as %q", text)
+	}
+	s.Train("m", small(system), data, train.Settings{Steps: 3, Batch: 8})
+	if s.Card("m").Sampling != nil {
+		t.Error("the card has a sampling of earlier parameters")
+	}
+	if renewed := s.Sample("m", 120, 3); slices.Equal(renewed.LogQ, first.LogQ) {
+		t.Error("a model that was trained again gives the old samples")
+	}
+	if err := os.WriteFile(file, []byte("damaged"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if renewed := s.Sample("m", 120, 3); renewed.X.Len() != 120 {
+		t.Error("a damaged file is not replaced")
 	}
 }
 

@@ -312,13 +312,20 @@ func (s *Socket) subscribe(p *peer, m message) error {
 		topic, add = string(m.frames[0][1:]), m.frames[0][0] == 1
 	}
 	s.group.mu.Lock()
-	defer s.group.mu.Unlock()
-	if !add {
+	if add {
+		p.topics[topic] = struct{}{}
+	} else {
 		delete(p.topics, topic)
-		return nil
 	}
-	if p.topics[topic] = struct{}{}; len(p.topics) > maxTopics {
+	n := len(p.topics)
+	s.group.mu.Unlock()
+	if n > maxTopics {
 		return fmt.Errorf("%w: more than %d subscriptions", errMalformed, maxTopics)
+	}
+	if add && s.group.greet != nil {
+		if frames := s.group.greet(topic); frames != nil {
+			p.send(encode(frames))
+		}
 	}
 	return nil
 }

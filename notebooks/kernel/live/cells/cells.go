@@ -9,6 +9,9 @@
 // may use get a capital letter, Mark (emit.go), which outputs drop. The text of the cell is
 // otherwise kept, line by line, so that errors name the lines that the user sees.
 //
+// Questions about a cell that is not finished are answered by the same type checker (query.go,
+// complete.go, inspect.go).
+//
 // State holds the living names (state.go). A name that is declared again with the same type is the
 // same variable, so that functions see its new value. With another type it is a new variable.
 package cells
@@ -112,6 +115,11 @@ type unit struct {
 	defined []*Name
 	edits   []edit
 	aliases map[string]string // local names of imported packages, by path
+
+	replaced map[*ast.Ident]bool // names of packages in whose place another one stands
+
+	tolerant bool // of errors: the cell is not finished
+	broken   int  // the number of errors of a parser that is tolerant
 }
 
 // step is a statement at the top of a cell.

@@ -39,7 +39,7 @@ func (l library) Named(name string) []string {
 
 func (l library) Others(string) []string { return nil }
 
-func newState(t *testing.T) *State {
+func newState(t testing.TB) *State {
 	t.Helper()
 	files, err := exports()
 	if err != nil {

@@ -227,6 +227,9 @@ func (u *unit) checkTypes() []Problem {
 		Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{},
 		Uses: map[*ast.Ident]types.Object{}, Implicits: map[ast.Node]types.Object{},
 	}
+	if u.tolerant {
+		u.info.Scopes = map[ast.Node]*types.Scope{}
+	}
 	u.named, u.unused = map[types.Object]*Name{}, map[token.Pos]bool{}
 	u.insertLiving()
 	var problems []Problem

@@ -37,6 +37,7 @@ func (u *unit) emit() (*Cell, error) {
 	u.hideFields()
 	u.useUnused()
 	u.editSteps()
+	u.editPrints()
 	slices.SortStableFunc(u.edits, func(a, b edit) int { return a.start - b.start })
 	var body strings.Builder
 	if err := u.writeVariables(&body); err != nil {
@@ -324,6 +325,9 @@ func (u *unit) usedImports() (byName map[string]string, dots []string) {
 	}
 	for name, object := range u.info.Uses {
 		if p, ok := object.(*types.PkgName); ok {
+			if u.replaced[name] {
+				continue
+			}
 			byName[p.Name()] = p.Imported().Path()
 			continue
 		}

@@ -56,6 +56,10 @@ func (u *unit) parseFile(before, part, after string) (*ast.File, error) {
 		u.bases[found] = len(before)
 	}
 	list, ok := err.(scanner.ErrorList)
+	if u.tolerant {
+		u.broken += len(list)
+		return file, nil
+	}
 	if !ok {
 		if err == nil && before == bodyStart && len(file.Decls) != 1 {
 			// A bracket too many has closed the function around the statements.

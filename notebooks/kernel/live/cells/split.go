@@ -15,6 +15,7 @@ const (
 	function                   // a function or method with a name
 	imports
 	declaration // a type or const
+	clause      // the package of a file, which means nothing in a cell
 )
 
 // chunk is one statement or declaration at the top of a cell, as a range of bytes.
@@ -98,6 +99,8 @@ func inHeader(code string, all []scanned) bool {
 // kindOf tells a chunk's kind from its tokens.
 func kindOf(all []scanned) chunkKind {
 	switch all[0].token {
+	case token.PACKAGE:
+		return clause
 	case token.IMPORT:
 		return imports
 	case token.TYPE, token.CONST:

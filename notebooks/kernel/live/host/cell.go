@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"plugin"
 	"runtime"
@@ -32,8 +33,15 @@ func (h *host) run(ctx context.Context, r wire.Run) wire.Ended {
 	}
 	values.Ctx = ctx
 	os.Args = append(os.Args[:1:1], r.Args...)
+	defer h.input.begin(r.Stdin)()
+	defer context.AfterFunc(ctx, h.input.end)()
+	defer h.input.begin(r.Stdin)()
+	defer context.AfterFunc(ctx, h.input.end)()
 	ended := make(chan wire.Ended, 1)
-	go func() { ended <- guard(ctx, entry) }()
+	go func() {
+		h.origins.enter(ctx, r)
+		ended <- guard(ctx, entry)
+	}()
 	return <-ended
 }
 
@@ -67,7 +75,7 @@ func describeFailure(ctx context.Context, r any) wire.Ended {
 	case error:
 		asError, e.Kind = v, wire.Failed
 	}
-	if ctx.Err() != nil && asError != nil && errors.Is(asError, context.Canceled) {
+	if ctx.Err() != nil && isOfInterrupt(asError) {
 		e.Kind = wire.Interrupted
 	}
 	if asError != nil {
@@ -95,6 +103,12 @@ func describeFailure(ctx context.Context, r any) wire.Ended {
 		e.Trace = e.Trace[:n-1] // the host's own call
 	}
 	return e
+}
+
+// isOfInterrupt reports whether an error may come from the stop button: it cancels the cell's
+// context, and ends its input.
+func isOfInterrupt(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // placeIn returns the cell and line of a call, or zeros for code of a package.

@@ -21,8 +21,11 @@ func (h *host) describe() []wire.Value {
 	all := []wire.Value{}
 	for name, p := range h.declared {
 		v := reflect.ValueOf(p.pointer).Elem()
-		value := wire.Value{
-			Name: name, Type: v.Type().String(), Cell: p.cell, Bytes: size(v, 0), Summary: summary(v),
+		value := wire.Value{Name: name, Type: v.Type().String(), Cell: p.cell}
+		if h.stop == nil {
+			value.Bytes, value.Summary = size(v, 0), summary(v)
+		} else {
+			value.Bytes, value.Summary = glimpse(v)
 		}
 		all = append(all, value)
 	}
@@ -30,8 +33,38 @@ func (h *host) describe() []wire.Value {
 	return all
 }
 
-// summary returns the shape of a value or, for small values, the value. It may read a value that
-// the running cell changes: a torn value is shown wrongly once.
+// glimpse returns the size and the summary of a value that the running cell may change meanwhile.
+// It follows no pointer and calls no method, since to read a map that is written ends the process.
+func glimpse(v reflect.Value) (bytes int64, summary string) {
+	bytes = int64(v.Type().Size())
+	if v.Type() == reflect.TypeFor[particle.Batch]() {
+		b := v.Interface().(particle.Batch)
+		return bytes + 8*int64(len(b.X)), shape(b)
+	}
+	switch v.Kind() {
+	case reflect.Bool, reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128,
+		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return bytes, fmt.Sprint(v)
+	case reflect.String:
+		return bytes + int64(v.Len()), fmt.Sprintf("%d bytes", v.Len())
+	case reflect.Slice:
+		return bytes + int64(v.Len())*int64(v.Type().Elem().Size()), fmt.Sprintf("%d elements", v.Len())
+	case reflect.Map, reflect.Chan:
+		return bytes, fmt.Sprintf("%d elements", v.Len())
+	}
+	return bytes, ""
+}
+
+// shape returns the shape of configurations.
+func shape(b particle.Batch) string {
+	if b.N*b.D == 0 {
+		return "no configurations"
+	}
+	return fmt.Sprintf("%d configurations of %d particles in %d dimensions", len(b.X)/(b.N*b.D), b.N, b.D)
+}
+
+// summary returns the shape of a value or, for small values, the value. No cell runs meanwhile.
 func summary(v reflect.Value) (s string) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -42,7 +75,7 @@ func summary(v reflect.Value) (s string) {
 		return summary(reflect.ValueOf(source.Configurations()))
 	}
 	if b, ok := v.Interface().(particle.Batch); ok {
-		return fmt.Sprintf("%d configurations of %d particles in %d dimensions", b.Len(), b.N, b.D)
+		return shape(b)
 	}
 	switch v.Kind() {
 	case reflect.Slice, reflect.Map, reflect.Chan:

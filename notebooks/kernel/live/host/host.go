@@ -1,6 +1,7 @@
 // Package host is the process that holds a kernel's living values. It loads each cell as a plugin
-// and runs it (cell.go), shows results (result.go) and describes the values (describe.go). It is
-// linked with the packages that cells use (packages.go), so that all cells share them.
+// and runs it (cell.go), shows results (result.go), describes the values (describe.go), notices
+// when a cell waits for input (stdin.go), and knows from which cell a goroutine is (labels.go). It
+// is linked with the packages that cells use (packages.go), so that all cells share them.
 //
 // One cell runs at a time. The cell writes to the process's own outputs; when it ends, the host
 // writes a mark to both, so that the kernel knows what belongs to the cell.
@@ -28,7 +29,9 @@ type host struct {
 	mark    string
 	outputs [2]*os.File // a cell may set os.Stdout
 
-	loaded func() // runs the cell that was loaded last
+	loaded  func() // runs the cell that was loaded last
+	input   *keyboard
+	origins origins
 
 	mu       sync.Mutex
 	declared map[string]place
@@ -50,9 +53,11 @@ func Main(kept []any) {
 		events: json.NewEncoder(os.NewFile(wire.EventFile, "events")), mark: os.Getenv(wire.EnvMark),
 		declared: map[string]place{}, outputs: [2]*os.File{os.Stdout, os.Stderr},
 	}
+	h.input = &keyboard{file: os.Stdin, ask: func() { h.send(wire.Event{Asks: true}) }}
 	_ = os.Unsetenv(wire.EnvMark)
 	values.OnDeclare = h.declare
 	values.OnShow = h.show
+	h.listen(&values.OnPrint)
 	values.OnLoad = func(run func()) { h.loaded = run }
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
@@ -98,10 +103,18 @@ func (h *host) serve(r wire.Request, runs chan<- job) {
 	if r.Interrupt {
 		h.interrupt()
 	}
+	if r.Keep != nil {
+		answer := h.keep(*r.Keep)
+		h.send(wire.Event{Kept: &answer})
+	}
+	if r.Input != nil {
+		h.input.answer(*r.Input)
+	}
 	if r.Run != nil {
 		ctx, stop := context.WithCancel(context.Background())
 		h.mu.Lock()
 		h.stop = stop
+		h.origins.begin(*r.Run)
 		h.mu.Unlock()
 		runs <- job{*r.Run, ctx}
 	}
