@@ -40,7 +40,7 @@ var grey = color.NRGBA{0x7F, 0x7F, 0x7F, 0xFF}
 
 // meanings are the colours that a name has in every figure.
 var meanings = map[string]color.NRGBA{
-	"MCMC": grey, "reference": grey, "known": grey,
+	"MCMC": grey, "reference": grey, "known": ink,
 	"eqBG": palette[0], "nBG": palette[1], "nBG-augmented": palette[2], "Gaussian": palette[3],
 }
 

@@ -9,7 +9,7 @@ import (
 func TestColoursHaveOneMeaning(t *testing.T) {
 	for _, names := range [][]string{
 		{"MCMC", "eqBG", "nBG", "nBG-augmented", "Gaussian"}, {"a", "eqBG", "b", "reference"}, {"a", "b", "c"},
-		{"nBG", "", ""},
+		{"nBG", "", ""}, {"MCMC", "known"}, {"eqBG", "known", "MCMC"},
 	} {
 		seen := map[color.NRGBA]bool{}
 		for i, c := range colours(names) {
