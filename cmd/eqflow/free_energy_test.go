@@ -11,8 +11,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 )
 
-// Between two harmonic traps all methods find ½ (n−1) d ln(k_B/k_A), also from rungs that a stopped
-// command has kept.
+// Between two harmonic traps all methods find ½ (n−1) d ln(k_B/k_A), also from rungs that a
+// stopped command has kept.
 func TestFreeEnergyOfTraps(t *testing.T) {
 	folder := t.TempDir()
 	out := filepath.Join(folder, "f.npz")

@@ -88,8 +88,8 @@ func profileOf(name string, values, weights []float64, ladders, kept int) molecu
 	return out
 }
 
-// ratioOf is Σ a / Σ b with the error of independent ladders, by the delta method. The error of one
-// ladder is not known, and +Inf.
+// ratioOf is Σ a / Σ b with the error of independent ladders, by the delta method. The error of
+// one ladder is not known, and +Inf.
 func ratioOf(a, b []float64) stats.Estimate {
 	n := float64(len(a))
 	top, bottom := n*average(a), n*average(b)

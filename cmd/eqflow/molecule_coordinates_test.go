@@ -10,8 +10,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 )
 
-// "eqflow molecule" splits the internal coordinates of a tripeptide: φ and ψ twice and the turns of
-// four methyls are soft. It writes the z-matrix, and reads it again after an edit by hand.
+// "eqflow molecule" splits the internal coordinates of a tripeptide: φ and ψ twice and the turns
+// of four methyls are soft. It writes the z-matrix, and reads it again after an edit by hand.
 func TestMoleculeCoordinates(t *testing.T) {
 	xml, path := moleculeFile("tripeptide-amber19.xml"), filepath.Join(t.TempDir(), "z.txt")
 	code, stdout, stderr := runCaptured("molecule", xml, "--write-zmatrix", path)

@@ -94,9 +94,9 @@ func (f *radialBasisField) dilation(p pairGeometry) (dilation, derivative *Node)
 	return Div(p.square, d), Add(scalar(d, 1), Div(scalar(d, regulariser), Mul(d, d)))
 }
 
-// ratio is a normalised sum, value = w/(ε+s), and its slope by the distance,
-// dw/(ε+s) − w·ds·q with q = 1/(ε+s)². s is the sum of the RBFs, w the weighted sum, and ds and
-// dw are their derivatives by the distance.
+// ratio is a normalised sum, value = w/(ε+s), and its slope by the distance, dw/(ε+s) −
+// w·ds·q with q = 1/(ε+s)². s is the sum of the RBFs, w the weighted sum, and ds and dw are
+// their derivatives by the distance.
 type ratio struct {
 	value, slope *Node
 	w, dw, ds    *Node

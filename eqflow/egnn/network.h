@@ -14,8 +14,8 @@ typedef struct {
 // layoutOf in field.go; in transposed, every square matrix is transposed in place. Arrays of
 // configurations, velocities and cotangents are [count, n, dim], and t is [count, times]. Vectors
 // and products are [directions, n·dim, 8] and [directions, 8], the configurations innermost. roles
-// has the role of each particle [n], and then that of each edge [n, n−1]; it is null where all are
-// alike.
+// has the role of each particle [n], and then that of each edge [n, n−1]; it is null where all
+// are alike.
 #define EQFLOW_EGNN_CALL \
 	const eqflow_egnn *f, const int *roles, const float *parameters, const float *transposed, \
 	int count, const float *x, const float *t, float *space

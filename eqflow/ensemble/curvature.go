@@ -13,8 +13,8 @@ import (
 const curvatureStep = 1e-4
 
 // Spreads returns the thermal spread of each bond, angle and dihedral angle at a configuration x
-// [n*3], in nm and rad: 1/√(∂²u/∂q²) with all other coordinates fixed, [3n−6]. It is +Inf where the
-// energy does not bend upwards. A spread of data is larger, since the others move too.
+// [n*3], in nm and rad: 1/√(∂²u/∂q²) with all other coordinates fixed, [3n−6]. It is +Inf
+// where the energy does not bend upwards. A spread of data is larger, since the others move too.
 func (c *Canonical) Spreads(z zmatrix.ZMatrix, x []float64) ([]float64, error) {
 	in, err := z.Encode(particle.Batch{X: x, N: c.Particles(), D: 3})
 	if err != nil {

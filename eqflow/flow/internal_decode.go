@@ -56,8 +56,8 @@ func (c chart) decode(in charted) (x, logDet *Node) {
 // angles of rows 2 and up, and the dihedral angles of rows 3 and up, [rows, batch] each.
 type placement struct{ length, cosine, sine, turnCosine, turnSine *Node }
 
-// turnsOf returns the cosines and sines of all dihedral angles, and ln|∂φ/∂s| of the stiff ones
-// without its constant, nil if there are none.
+// turnsOf returns the cosines and sines of all dihedral angles, and ln|∂φ/∂s| of the stiff
+// ones without its constant, nil if there are none.
 func (c chart) turnsOf(in charted, part func(from, to int) *Node) (cos, sin, logSlope *Node) {
 	numbers := c.dihedralNumbers()
 	first := 2*c.n - 3

@@ -42,8 +42,8 @@ func (b *internal) normal(seen *Node) (mean, spread *Node) {
 	return SliceAxis(out, 1, AxisRange(0, size)), bounded(SliceAxis(out, 1, AxisRange(size)), spreadStep)
 }
 
-// untangled solves v (1 + N)ᵀ = y, where N is the strictly lower triangle. N is nilpotent, so that
-// (1 + N)⁻¹ = (1 − N)(1 + N²)(1 + N⁴)… ends.
+// untangled solves v (1 + N)ᵀ = y, where N is the strictly lower triangle. N is nilpotent, so
+// that (1 + N)⁻¹ = (1 − N)(1 + N²)(1 + N⁴)… ends.
 func (b *internal) untangled(y *Node) *Node {
 	power := Neg(Transpose(b.triangle, 0, 1))
 	out := Add(y, DotProduct(y, power))

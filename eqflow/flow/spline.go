@@ -33,8 +33,8 @@ func circular(raw *Node, bins int) spline {
 	return s
 }
 
-// tailed makes a spline from raw numbers [..., 3·bins−1] whose slope is 1 at both ends, so that the
-// identity continues it.
+// tailed makes a spline from raw numbers [..., 3·bins−1] whose slope is 1 at both ends, so that
+// the identity continues it.
 func tailed(raw *Node, bins int, bound float64) spline {
 	s := newSpline(raw, bins, bound)
 	axis := raw.Rank() - 1

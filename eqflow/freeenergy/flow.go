@@ -48,8 +48,8 @@ func works(t target.Target, x particle.Batch, logQ []float64) []float64 {
 	return w
 }
 
-// EndResults returns F = −ln Z of the end by the generator's samples, by the end's samples, and by
-// both with Bennett's acceptance ratio.
+// results returns F = −ln Z of the end by the generator's samples, by the end's samples, and
+// by both with Bennett's acceptance ratio.
 func (e End) results(boot stats.Bootstrap) (out [3]Result, err error) {
 	forward := negated(e.Forward)
 	z := stats.LogZ(forward, boot)

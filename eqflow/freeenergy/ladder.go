@@ -41,8 +41,8 @@ func (l Ladder) Results(boot stats.Bootstrap) ([]Result, error) {
 	return out, nil
 }
 
-// perturbation is −ln ⟨exp(−(u_B − u_A))⟩ over the samples of A (Zwanzig, J. Chem. Phys. 22, 1420,
-// 1954).
+// perturbation is −ln ⟨exp(−(u_B − u_A))⟩ over the samples of A (Zwanzig, J. Chem. Phys.
+// 22, 1420, 1954).
 func (l Ladder) perturbation(boot stats.Bootstrap) Result {
 	logW := l[0].Difference()
 	for i := range logW {
@@ -108,8 +108,8 @@ func (l Ladder) Overlaps(logZ []stats.Estimate) []float64 {
 	return l.States().Overlap(values)
 }
 
-// integration is ∫ ⟨u_B − u_A⟩_λ dλ, by the quadrature of Clenshaw and Curtis on the nodes of
-// Lambdas.
+// integration is ∫ ⟨u_B − u_A⟩_λ dλ, by the quadrature of Clenshaw and Curtis on the
+// nodes of Lambdas.
 func (l Ladder) integration(boot stats.Bootstrap) Result {
 	means, square, value := make([]float64, len(l)), 0.0, 0.0
 	for k, w := range quadrature(len(l)) {

@@ -39,8 +39,8 @@ func (p Path) Validate() error {
 	return nil
 }
 
-// Lambdas returns count points from 0 to 1 that lie closest at the ends: (1 − cos πk/(count−1))/2.
-// They are the nodes of the quadrature of Clenshaw and Curtis.
+// Lambdas returns count points from 0 to 1 that lie closest at the ends: (1 − cos
+// πk/(count−1))/2. They are the nodes of the quadrature of Clenshaw and Curtis.
 func Lambdas(count int) []float64 {
 	out := make([]float64, count)
 	for k := range out {
@@ -66,8 +66,8 @@ func (r Rung) Difference() []float64 {
 	return out
 }
 
-// Sample draws n configurations at λ by the Markov chains of mcmc.Equilibrium. progress may be nil.
-// If ctx ends first, it returns ctx's error.
+// Sample draws n configurations at λ by the Markov chains of mcmc.Equilibrium. progress may be
+// nil. If ctx ends first, it returns ctx's error.
 func (p Path) Sample(
 	ctx context.Context, lambda float64, n int, seed uint64, progress func(done, total int),
 ) (Rung, error) {

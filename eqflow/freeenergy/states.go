@@ -7,8 +7,9 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 )
 
-// OfState returns the free energy of a state of one system less that of the rest. It is ln (1−p)/p,
-// where p is the weighted share of the samples in the state. A nil logW means equal weights.
+// OfState returns the free energy of a state of one system less that of the rest. It is ln
+// (1−p)/p, where p is the weighted share of the samples in the state. A nil logW means equal
+// weights.
 func OfState(method string, in []bool, logW []float64, boot stats.Bootstrap) Result {
 	values, count := make([]float64, len(in)), 0
 	for i, inside := range in {

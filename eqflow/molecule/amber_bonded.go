@@ -167,8 +167,8 @@ func (f *amberFile) readMaps(s *System) {
 	}
 }
 
-// readMap reads one map. Amber's begins at −180° and has the second angle running fastest; a Grid
-// begins at 0° and has the first.
+// readMap reads one map. Amber's begins at −180° and has the second angle running fastest; a
+// Grid begins at 0° and has the first.
 func (f *amberFile) readMap(k, size int) (g Grid) {
 	name := fmt.Sprintf("CMAP_PARAMETER_%02d", k+1)
 	if size < 2 || size > 360 {

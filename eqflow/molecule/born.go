@@ -83,8 +83,8 @@ func (t *bornTerm) integrals(x []float64, s *bornSpace) {
 }
 
 // descreen returns what atom b adds to the integral of atom a, and its derivative by r over r,
-// where invR is 1/r. The derivatives through L and U vanish, but for L = s − r, where a lies within
-// b.
+// where invR is 1/r. The derivatives through L and U vanish, but for L = s − r, where a lies
+// within b.
 func (t *bornTerm) descreen(r, invR float64, a, b *BornSite) (value, slope float64) {
 	upper, lower := r+b.Scaled, max(a.Rho, math.Abs(r-b.Scaled))
 	if upper > a.Rho {

@@ -25,8 +25,8 @@ static const real arctan_series[] = {
 #define LN2_HALF 0.34657359027997265
 #define LARGEST_EXPONENT 708
 
-// inverse_root is 1/√a. With an estimate y and its error e = 1 − a y², it is y/√(1 − e) as a
-// series to e⁴. The estimates have e < 8e-4.
+// inverse_root is 1/√a. With an estimate y and its error e = 1 − a y², it is y/√(1 − e) as
+// a series to e⁴. The estimates have e < 8e-4.
 INLINE vector inverse_root(vector a) {
 	vector y = estimate(a), ay = a * y, e = multiply_add(-ay, y, splat(1));
 	vector series = multiply_add(e, splat(35.0 / 128), splat(5.0 / 16));

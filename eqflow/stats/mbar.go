@@ -17,9 +17,9 @@ const mbarSamples = 4000
 // and Chodera, J. Chem. Phys. 129, 124105, 2008). energies[k] are the reduced energies u of samples
 // from exp(−betas[k]·u), and betas[0] is 1.
 //
-// It returns ln Z_k − ln Z_0 [k], and the log-weights of all samples, those of temperature 0 first,
-// with which they represent exp(−u). Errors follow from blocks or independent chains: samples of
-// neighbouring temperatures are correlated by their exchanges.
+// It returns ln Z_k − ln Z_0 [k], and the log-weights of all samples, those of temperature 0
+// first, with which they represent exp(−u). Errors follow from blocks or independent chains:
+// samples of neighbouring temperatures are correlated by their exchanges.
 func MBAR(energies [][]float64, betas []float64) (logZ, logWeights []float64, err error) {
 	if len(energies) != len(betas) || len(betas) == 0 {
 		return nil, nil, errors.New("stats: MBAR needs the samples of each temperature; give as many sets as betas")
@@ -146,8 +146,8 @@ const (
 // solve finds the free energies. Each sample counts as often as times says, or once. The iteration
 // begins at logZ, or at the means of the energies.
 //
-// ln Z minimises the convex function Σ_n ln Σ_k N_k exp(−u_kn − ln Z_k) + Σ_k N_k ln Z_k. Newton's
-// steps are halved until the function falls.
+// ln Z minimises the convex function Σ_n ln Σ_k N_k exp(−u_kn − ln Z_k) + Σ_k N_k ln Z_k.
+// Newton's steps are halved until the function falls.
 func (s States) solve(times, logZ []float64) (m mixture, err error) {
 	states, total := len(s.Counts), 0
 	m = mixture{s.Energy, make([]float64, states), slices.Clone(logZ)}

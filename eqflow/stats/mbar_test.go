@@ -50,8 +50,8 @@ func TestMBAROfHarmonicOscillators(t *testing.T) {
 	}
 }
 
-// Normal distributions of widths σ_k around μ_k have ln Z_k = ln σ_k. The estimate lies within its
-// errors of the truth, which are as large as the scatter of independent estimates.
+// Normal distributions of widths σ_k around μ_k have ln Z_k = ln σ_k. The estimate lies within
+// its errors of the truth, which are as large as the scatter of independent estimates.
 func TestStatesOfNormalDistributions(t *testing.T) {
 	means, widths, counts := []float64{0, 1, 2.5}, []float64{1, 1.5, 1}, []int{1000, 3000, 2000}
 	all, errors := make([]runningMoments, 3), make([]float64, 3)

@@ -35,8 +35,8 @@ type Target interface {
 // Batched is a target that evaluates many configurations together at less cost than one by one.
 type Batched interface {
 	Target
-	// EnergiesForces fills in u [batch] of the configurations x [batch, n, d] and, if forces is
-	// not nil, −∇u [batch, n, d]. A configuration's energy is the same bytes in any batch. It is
+	// EnergiesForces fills in u [batch] of the configurations x [batch, n, d] and, if forces is not
+	// nil, −∇u [batch, n, d]. A configuration's energy is the same bytes in any batch. It is
 	// +Inf where the energy is not finite. Many goroutines may call it at once.
 	EnergiesForces(x particle.Batch, u, forces []float64)
 	// Block is the number of configurations at which one costs least.
@@ -75,8 +75,8 @@ type Reference struct {
 	MeanEnergy   float64 // ⟨u⟩, kT
 }
 
-// DegreesOfFreedom is (n−1)·d, the dimension of the mean-free subspace and the exact virial ⟨x·∇u⟩
-// of every target.
+// DegreesOfFreedom is (n−1)·d, the dimension of the mean-free subspace and the exact virial
+// ⟨x·∇u⟩ of every target.
 func DegreesOfFreedom(t Target) int { return (t.Particles() - 1) * t.Dim() }
 
 // RelabellingOf returns the relabellings that leave u invariant: all, unless t has a method

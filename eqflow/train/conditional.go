@@ -36,8 +36,8 @@ const (
 	farRatio = 3.0
 )
 
-// conditional fills in the inputs of conditionalLoss: ∇u at the images of in.Z, the weights of the
-// images that count, and the mean of u + log q over them.
+// conditional fills in the inputs of conditionalLoss: ∇u at the images of in.Z, the weights of
+// the images that count, and the mean of u + log q over them.
 func (f *Feed) conditional(in *engine.Inputs, cut float64) error {
 	image, err := f.q.Forward(in.Z, 0)
 	if err != nil {

@@ -10,14 +10,14 @@ type Circle struct {
 	// Members are rows. The first one's dihedral angle is soft. The others, if there are any, are
 	// its siblings, equivalent atoms that turn with it.
 	Members []int `json:"members"`
-	// Hand is 1 if the dihedral angles of the members rise by 2π/m from each to the next, and −1 if
-	// they fall.
+	// Hand is 1 if the dihedral angles of the members rise by 2π/m from each to the next, and −1
+	// if they fall.
 	Hand int `json:"hand"`
 }
 
 // Fold is the number m of turns by which equivalent atoms are exchanged, 1 where there are none.
-// The coordinate is t = mχ̄, where χ̄ is the mean of the members' dihedral angles, that of member i
-// less Hand·2πi/m.
+// The coordinate is t = mχ̄, where χ̄ is the mean of the members' dihedral angles, that of
+// member i less Hand·2πi/m.
 func (c Circle) Fold() int { return len(c.Members) }
 
 // Circles returns the soft coordinates. The atoms at the end of a rotor are exchanged by turns if

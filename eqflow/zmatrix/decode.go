@@ -10,7 +10,8 @@ import (
 )
 
 // Decode returns the mean-free configurations [N, n, 3] of internal coordinates q [N, 3n−3], and
-// log|det ∂x/∂q|. Bonds must be positive, angles within (0, π) and cosines of β within [−1, 1].
+// log|det ∂x/∂q|. Bonds must be positive, angles within (0, π) and cosines of β within [−1,
+// 1].
 func (z ZMatrix) Decode(q []float64) (x particle.Batch, logDet []float64, err error) {
 	width := z.Coordinates()
 	if len(q)%width != 0 {

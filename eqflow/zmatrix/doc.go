@@ -15,15 +15,15 @@
 //
 // # The measure
 //
-// Decode maps onto mean-free configurations, and its 3n−3 coordinates include the orientation (α,
-// cos β, γ) of Euler's angles in the order z, y, z. With the orthonormal measure of the mean-free
-// subspace, in which all densities of eqflow are,
+// Decode maps onto mean-free configurations, and its 3n−3 coordinates include the orientation
+// (α, cos β, γ) of Euler's angles in the order z, y, z. With the orthonormal measure of the
+// mean-free subspace, in which all densities of eqflow are,
 //
 //	log|det ∂x/∂q| = Σ 2 ln r + Σ ln sin θ − 3/2 ln n
 //
-// over all bonds r and all angles θ. The orientations have the volume 8π². A partition function Z'
-// of bonds, angles and dihedral angles with the measure Π r² Π sin θ is therefore that of the
-// mean-free subspace divided by 8π² n^(−3/2).
+// over all bonds r and all angles θ. The orientations have the volume 8π². A partition function
+// Z' of bonds, angles and dihedral angles with the measure Π r² Π sin θ is therefore that of
+// the mean-free subspace divided by 8π² n^(−3/2).
 //
 // # Hands and labels
 //
@@ -34,7 +34,7 @@
 // The equivalent atoms at the end of a rotor, such as the m = 3 hydrogens of a methyl, turn about
 // one axis. Their common angle χ̄, the mean of their dihedral angles, is the soft coordinate. A
 // turn by 2π/m is a cyclic exchange of the labels. Circle.Fold is m: a Chart turns the labels so
-// that χ̄ lies within ±π/m, and keeps the number of turns. All m labellings of one hand are thus
-// configurations with coordinates, and equally likely where a density is one of mχ̄. The labellings
-// of the other hand need atoms to pass through each other.
+// that χ̄ lies within ±π/m, and keeps the number of turns. All m labellings of one hand are
+// thus configurations with coordinates, and equally likely where a density is one of mχ̄. The
+// labellings of the other hand need atoms to pass through each other.
 package zmatrix

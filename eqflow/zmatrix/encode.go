@@ -18,8 +18,8 @@ type Internal struct {
 // least is the sine of an angle, and the distance in nm, below which dihedral angles are lost.
 const least = 1e-9
 
-// Encode returns the internal coordinates of configurations x [N, n, 3], and their log|det ∂x/∂q|.
-// It fails where atoms coincide or three lie on a line.
+// Encode returns the internal coordinates of configurations x [N, n, 3], and their log|det
+// ∂x/∂q|. It fails where atoms coincide or three lie on a line.
 func (z ZMatrix) Encode(x particle.Batch) (Internal, error) {
 	if x.N != len(z) || x.D != 3 {
 		return Internal{}, inputErrorf("configurations of %d particles in %d dimensions are not of %d atoms in space",
@@ -90,9 +90,9 @@ func (z ZMatrix) logDet(q []float64) float64 {
 	return sum
 }
 
-// orientation fills in α, cos β and γ. The first axis of the molecule points from the second atom
-// to the third, and the first atom lies in the plane of the first two axes, on the second one's
-// side.
+// orientation fills in α, cos β and γ. The first axis of the molecule points from the second
+// atom to the third, and the first atom lies in the plane of the first two axes, on the second
+// one's side.
 func (z ZMatrix) orientation(x, q []float64) {
 	first, second, third := at(x, z[0].Atom), at(x, z[1].Atom), at(x, z[2].Atom)
 	e1 := r3.Unit(r3.Sub(third, second))

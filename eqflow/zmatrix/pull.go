@@ -9,9 +9,10 @@ import (
 	"github.com/eqflow/gonb-eqflow/internal/parallel"
 )
 
-// Pull returns (∂x/∂q)ᵀ s [N, 3n−6] for cotangents s [N, n, 3] of Decode's configurations at q [N,
-// 3n−3]: the gradient by the bonds, angles and dihedral angles of a function of x with the gradient
-// s. The orientation is left out: no energy depends on it. Pull of forces gives internal forces.
+// Pull returns (∂x/∂q)ᵀ s [N, 3n−6] for cotangents s [N, n, 3] of Decode's configurations
+// at q [N, 3n−3]: the gradient by the bonds, angles and dihedral angles of a function of x with
+// the gradient s. The orientation is left out: no energy depends on it. Pull of forces gives
+// internal forces.
 func (z ZMatrix) Pull(q []float64, s particle.Batch) []float64 {
 	out := make([]float64, s.Len()*z.Shapes())
 	parallel.Each(s.Len(), func(i int) {

@@ -19,7 +19,8 @@ import (
 type Chart struct {
 	ZMatrix ZMatrix  `json:"zmatrix"`
 	Circles []Circle `json:"circles"`
-	// Centre and Spread are c and σ of each bond, angle and dihedral angle [3n−6], 0 for soft ones.
+	// Centre and Spread are c and σ of each bond, angle and dihedral angle [3n−6], 0 for soft
+	// ones.
 	Centre []float64 `json:"centre"`
 	Spread []float64 `json:"spread"`
 }

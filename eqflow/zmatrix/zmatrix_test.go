@@ -47,8 +47,8 @@ func mirrored(x particle.Batch) particle.Batch {
 	return out
 }
 
-// The rule finds the z-matrix that a chemist writes down for alanine dipeptide: φ and ψ turn about
-// the α-carbon in the middle, and the amides are stiff.
+// The rule finds the z-matrix that a chemist writes down for alanine dipeptide: φ and ψ turn
+// about the α-carbon in the middle, and the amides are stiff.
 func TestRuleOnAlanineDipeptide(t *testing.T) {
 	shape, z, _ := open(t)
 	const want = `6
@@ -192,8 +192,8 @@ func TestLogDeterminant(t *testing.T) {
 	}
 }
 
-// Three particles of the mean-free normal distribution have Z = (2π)³. The integral over bonds and
-// angle, times the volume of the rotations, gives it.
+// Three particles of the mean-free normal distribution have Z = (2π)³. The integral over bonds
+// and angle, times the volume of the rotations, gives it.
 func TestPartitionFunction(t *testing.T) {
 	z := zmatrix.ZMatrix{{0, -1, -1, -1, false}, {1, 0, -1, -1, false}, {2, 1, 0, -1, false}}
 	const bins, longest = 60, 9.0
