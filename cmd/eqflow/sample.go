@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -88,6 +89,7 @@ func (o *sampleOptions) run(cmd *cobra.Command) error {
 		return modelError(o.runShard(cmd))
 	}
 	if err := checkOutput(o.out, o.force); err != nil {
+		campaign.DropRelic(o.out)
 		return err
 	}
 	if strings.ToLower(filepath.Ext(o.out)) == ".npy" {
@@ -137,6 +139,9 @@ func (o *sampleOptions) draw(cmd *cobra.Command, model *eqflow.Model, job campai
 		err = drawn.Write(model, o.force || o.shard != "")
 	} else {
 		err = o.writeText(drawn, model)
+	}
+	if errors.Is(err, fs.ErrExist) { // written by another process in the meantime
+		return errors.Join(err, drawn.Drop())
 	}
 	if err != nil {
 		return err

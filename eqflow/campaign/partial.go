@@ -50,7 +50,7 @@ func (j Job) Draw(m *eqflow.Model, path string, overwrite bool, resumed func(kep
 // continued opens the file for the samples of a job, with those that are kept.
 func (j Job) continued(m *eqflow.Model, path string, overwrite bool) (*rows, error) {
 	n, d := m.Prior.N, m.Prior.D
-	kept, other, err := openRows(path, n, d)
+	kept, other, err := openRows(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s cannot be read (%w); remove it", ErrShards, path, err)
 	}
@@ -118,6 +118,27 @@ func (d *Drawn) Drop() error {
 
 // DropPartial removes the kept samples of a draw whose file is complete.
 func DropPartial(path string) { os.Remove(Partial(path)) }
+
+// DropRelic removes the kept samples of a complete draw whose file was written after them. A
+// process that was killed between both leaves such samples.
+func DropRelic(path string) {
+	file, err := os.Stat(path)
+	if err != nil {
+		return
+	}
+	kept, err := os.Stat(Partial(path))
+	if err != nil || file.ModTime().Before(kept.ModTime()) {
+		return
+	}
+	r, j, err := openRows(Partial(path))
+	if err != nil || r == nil {
+		return
+	}
+	r.f.Close()
+	if from, to := j.shard().Range(j.Total); r.n == to-from {
+		DropPartial(path)
+	}
+}
 
 // noSamples is the beginning of a draw.
 func noSamples(m *eqflow.Model) density.Samples {

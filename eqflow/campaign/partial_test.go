@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
@@ -190,6 +191,50 @@ func TestBlocksBeforeDamageStay(t *testing.T) {
 			t.Errorf("of %d bytes: continues after %d, want %d, %v", size, kept, want, err)
 		}
 		checkSameFile(t, path, undisturbed)
+	}
+}
+
+// Complete samples that a killed process left beside their file are removed, and no others.
+func TestRelics(t *testing.T) {
+	m := newModel(t, 1)
+	path := filepath.Join(t.TempDir(), "x.npz")
+	job, err := Single(m, 3000, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := func() bool {
+		DropRelic(path)
+		_, err := os.Stat(Partial(path))
+		return err == nil
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	m.Watch(ctx, func(int, int) { kill() })
+	if _, err := job.Draw(m, path, false, nil); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	m.Watch(t.Context(), nil)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !left() {
+		t.Error("the samples of a stopped draw are removed")
+	}
+	drawn, err := job.Draw(m, path, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer drawn.Close()
+	if err := os.Chtimes(path, time.Now(), time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if !left() {
+		t.Error("samples that are newer than the file are removed")
+	}
+	if err := drawn.Write(m, true); err != nil {
+		t.Fatal(err)
+	}
+	if left() {
+		t.Error("the samples of a complete file stay")
 	}
 }
 

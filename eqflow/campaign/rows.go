@@ -40,18 +40,24 @@ type rowBlock struct {
 	sums  []uint32 // CRC-32 of the columns
 }
 
+// rowsHead is the line of JSON at the beginning of a file.
+type rowsHead struct {
+	Job
+	Coordinates int `json:"coordinates"` // of a sample
+}
+
 const rowsMagic = "eqflow kept samples 1\n"
 
 // mostInBlock bounds the samples of a block of a file that may be damaged.
 const mostInBlock = 1 << 24
 
-// rowsOf are no samples of a job, with n·d coordinates each.
-func rowsOf(j Job, n, d int) *rows {
+// rowsOf are no samples of a job, with a number of coordinates each.
+func rowsOf(j Job, coordinates int) *rows {
 	r := &rows{names: j.columns(), single: true}
 	for _, name := range r.names {
 		width := 1
 		if name == "x" {
-			width = n * d
+			width = coordinates
 		}
 		r.widths = append(r.widths, width)
 	}
@@ -60,8 +66,8 @@ func rowsOf(j Job, n, d int) *rows {
 
 // newRows makes the file for the samples of a job. Samples of an earlier file may go first.
 func newRows(path string, j Job, n, d int, earlier *rows) (*rows, error) {
-	r := rowsOf(j, n, d)
-	head, err := json.Marshal(j)
+	r := rowsOf(j, n*d)
+	head, err := json.Marshal(rowsHead{j, n * d})
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +108,7 @@ func (r *rows) headSize() int64 { return int64(4 + 4*len(r.names)) }
 
 // openRows opens the samples that a file keeps for a job, up to the first damage. It returns nil
 // for another kind of file, and the job of the file.
-func openRows(path string, n, d int) (r *rows, j Job, err error) {
+func openRows(path string) (r *rows, j Job, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, j, err
@@ -112,10 +118,13 @@ func openRows(path string, n, d int) (r *rows, j Job, err error) {
 	if _, err = io.ReadFull(in, magic); err == nil && string(magic) == rowsMagic {
 		line, err = readLine(in)
 	}
-	if err != nil || line == nil || json.Unmarshal(line, &j) != nil {
+	var head rowsHead
+	if err != nil || line == nil || json.Unmarshal(line, &head) != nil || head.Coordinates < 1 ||
+		head.Coordinates > mostInBlock {
 		return nil, j, f.Close()
 	}
-	r = rowsOf(j, n, d)
+	j = head.Job
+	r = rowsOf(j, head.Coordinates)
 	r.f, r.end = f, int64(len(magic)+len(line))
 	for r.take(in) {
 	}
