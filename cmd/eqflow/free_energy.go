@@ -17,8 +17,8 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-const freeEnergyHelp = `Computes a difference of free energy, F = -ln Z in kT, by several methods at once, and says whether
-they agree.
+const freeEnergyHelp = `Computes a difference of free energy, F = -ln Z in kT, by several methods at once, and says
+whether they agree.
 
 Between two systems of the same particles: --system and its flags give end A. --to NAME=VALUE
 changes a constant for end B, such as the temperature kt=2; --to-system and --to-spec give another

@@ -97,7 +97,8 @@ func (l *LiveCurve) redraw(text string) {
 		const dpi = 96 // coarse, and so quick
 		if png.Encode(&buf, quantize(64, f.image(dpi))[0]) == nil {
 			data := base64.StdEncoding.EncodeToString(buf.Bytes())
-			body = `<img alt="learning curve" src="data:image/png;base64,` + data + `">` + pre(text) // the picture has the title
+			// The picture has the title.
+			body = `<img alt="learning curve" src="data:image/png;base64,` + data + `">` + pre(text)
 		}
 	}
 	if updateDisplay(l.id, body) != nil {

@@ -219,8 +219,9 @@ func TestSweepKillsTheDeaf(t *testing.T) {
 func TestGraceLetsTheProgramEnd(t *testing.T) {
 	folder := t.TempDir()
 	p, err := Start(Options{
-		Program: "/bin/sh", Args: []string{"-c", `trap "echo bye > bye; exit 3" TERM; echo > ready; while :; do sleep 0.05; done`},
-		Dir: folder, Env: os.Environ(), Log: os.Stderr, Grace: 10 * time.Second,
+		Program: "/bin/sh",
+		Args:    []string{"-c", `trap "echo bye > bye; exit 3" TERM; echo > ready; while :; do sleep 0.05; done`},
+		Dir:     folder, Env: os.Environ(), Log: os.Stderr, Grace: 10 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

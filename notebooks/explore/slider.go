@@ -55,7 +55,8 @@ func minus(text string) string { return strings.ReplaceAll(text, "-", "−") }
 var script string
 
 const (
-	frameStart = `<div id=%q class="eqflow-sliders" data-lm-suppress-shortcuts="true" style="display:grid;` + // arrow keys move sliders
+	// JupyterLab leaves the arrow keys to the sliders, because of the attribute data-lm-….
+	frameStart = `<div id=%q class="eqflow-sliders" data-lm-suppress-shortcuts="true" style="display:grid;` +
 		`grid-template-columns:max-content 24em max-content;gap:0.2em 1em;align-items:center">`
 	frameRow = `<span>%s</span><span><input type="range" aria-label="%s" min="0" max="%d" value="%d" ` +
 		`style="width:100%%" data-from="%g" data-step="%g" data-decimals="%d"></span><output>%s</output>`

@@ -101,7 +101,8 @@ func (t *toolchain) findTools(ctx context.Context) error {
 	case lines[3] != "1":
 		return fmt.Errorf("%w: plugins need cgo; install gcc, and set CGO_ENABLED=1", errUnsupported)
 	case lines[2] != runtime.Version():
-		return fmt.Errorf("%w: the go command is %s, and this program was built by %s; run `eqflow kernel install` again",
+		return fmt.Errorf("%w: the go command is %s, and this program was built by %s; "+
+			"run `eqflow kernel install` again",
 			errUnsupported, lines[2], runtime.Version())
 	}
 	if _, err := exec.LookPath(strings.Fields(t.cc)[0]); err != nil {

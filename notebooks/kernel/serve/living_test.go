@@ -267,7 +267,8 @@ func TestUncomment(t *testing.T) {
 // Lines for GoNB are taken out of a cell, and lines of raw strings and comments are not.
 func TestSeparate(t *testing.T) {
 	special, own := separate("!ls \\\n  -l\nx := `\n%d\n!` + \"`\"\n%env A=1\n/* '\n!no */ y := '`'\n%cd /")
-	if special != "!ls \\\n  -l\n\n\n\n%env A=1\n\n\n%cd /" || own != "\n\nx := `\n%d\n!` + \"`\"\n\n/* '\n!no */ y := '`'\n" {
+	wanted := "!ls \\\n  -l\n\n\n\n%env A=1\n\n\n%cd /"
+	if special != wanted || own != "\n\nx := `\n%d\n!` + \"`\"\n\n/* '\n!no */ y := '`'\n" {
 		t.Errorf("special %q, own %q", special, own)
 	}
 }
