@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
 	"github.com/eqflow/gonb-eqflow/eqflow/freeenergy"
 	"github.com/eqflow/gonb-eqflow/eqflow/measure"
@@ -245,15 +246,11 @@ func (o *freeEnergyOptions) ofStates(cmd *cobra.Command, t target.Target) (r fre
 		if err != nil {
 			return r, modelError(err)
 		}
-		u := target.Energies(t, samples.X)
-		if in, err = v.Positive(measure.Sample{X: samples.X, Energy: u}); err != nil {
+		samples = density.Weigh(t, samples.X, samples.LogQ) // the model's own target may be another
+		if in, err = v.Positive(measure.Sample{X: samples.X, Energy: samples.Energy}); err != nil {
 			return r, asInput(err)
 		}
-		logW := make([]float64, len(u))
-		for i, q := range samples.LogQ {
-			logW[i] = -u[i] - q
-		}
-		r.Results = append(r.Results, freeenergy.OfState("generator, reweighted", in, logW, boot))
+		r.Results = append(r.Results, freeenergy.OfState("generator, reweighted", in, samples.LogWeight, boot))
 	}
 	return r, nil
 }

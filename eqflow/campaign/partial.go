@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
@@ -186,7 +185,6 @@ func (j Job) collect(m *eqflow.Model) (density.Samples, error) {
 		}
 		return nil
 	})
-	s.X.X = slices.Clip(s.X.X)
 	return s, err
 }
 
