@@ -114,8 +114,7 @@ func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 // If n or d is 0, its value is taken from the shape or the manifest. Other values must agree with
 // the file. Errors match ErrInput, name the path and end with what to do.
 func Read(path string, n, d int) (Set, error) {
-	decode := decoders[extension(path)]
-	if decode == nil {
+	if decoders[extension(path)] == nil {
 		return Set{}, unknownExtension(path)
 	}
 	f, size, err := openFile(path)
@@ -123,7 +122,12 @@ func Read(path string, n, d int) (Set, error) {
 		return Set{}, err
 	}
 	defer f.Close()
-	set, err := decodeSet(decode, f, size, n, d)
+	return readSet(path, f, size, n, d)
+}
+
+// readSet is Read for an open file of a known extension.
+func readSet(path string, r readerAt, size int64, n, d int) (Set, error) {
+	set, err := decodeSet(decoders[extension(path)], r, size, n, d)
 	if err != nil {
 		return Set{}, inputErrorf(path, "%w", err)
 	}
@@ -143,7 +147,7 @@ var decoders = map[string]decoder{
 	".npz": decodeNpz, ".npy": decodeNpy, ".xyz": decodeXYZ, ".extxyz": decodeXYZ,
 }
 
-// decodeSet is Read for an open file. Its errors do not name the path.
+// decodeSet reads and checks a set. Its errors do not name the file.
 func decodeSet(decode decoder, r readerAt, size int64, n, d int) (Set, error) {
 	if n < 0 || d < 0 {
 		return Set{}, fmt.Errorf("%d particles in %d dimensions were requested; "+

@@ -6,7 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/eqflow/gonb-eqflow/internal/printable"
 )
 
 // ErrInput marks every error that the given file or name causes: a file that is absent, damaged, of
@@ -39,7 +40,7 @@ func (e *inputError) Unwrap() []error {
 // what to do.
 func inputErrorf(path, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	return &inputError{path: path, text: err.Error(), cause: errors.Unwrap(err)}
+	return &inputError{path: path, text: printable.Line(err.Error()), cause: errors.Unwrap(err)}
 }
 
 // Inputf returns an error that matches ErrInput and what %w wraps. Its text is that of the format
@@ -66,20 +67,14 @@ var recordField = regexp.MustCompile(`\(\s*['"]([^'"]+)['"]\s*,`)
 // positionField matches the names of fields that are likely to be positions.
 var positionField = regexp.MustCompile(`(?i)pos|coord|xyz|^[xr]$`)
 
-// printable replaces what would break a line of text, and shortens a long one: a damaged file can
-// hold anything in the place of a name.
-func printable(text string) string {
+// shortened returns a text of at most 200 bytes: a damaged file can hold anything in the place of a
+// name.
+func shortened(text string) string {
 	const longest = 200
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "") + "…"
+	if len(text) <= longest {
+		return text
 	}
-	return text
+	return strings.ToValidUTF8(text[:longest], "") + "…"
 }
 
 // The text names the type and a way to save the values that Read accepts.
@@ -87,11 +82,11 @@ func (t unsupportedType) Error() string {
 	if fields := recordField.FindAllStringSubmatch(string(t), -1); fields != nil {
 		names := make([]string, len(fields))
 		for k, field := range fields {
-			names[k] = printable(field[1])
+			names[k] = shortened(field[1])
 		}
 		best := names[max(0, slices.IndexFunc(names, positionField.MatchString))]
 		return fmt.Sprintf("holds records with the fields %s; "+
-			"save one field, such as array['%s'], as an array of numbers", printable(strings.Join(names, ", ")), best)
+			"save one field, such as array['%s'], as an array of numbers", shortened(strings.Join(names, ", ")), best)
 	}
 	what, advice := "elements", "save numbers, with .astype('float64')"
 	switch kind := strings.TrimLeft(string(t), "<>|="); {
@@ -105,7 +100,7 @@ func (t unsupportedType) Error() string {
 	case strings.HasPrefix(kind, "M"), strings.HasPrefix(kind, "m"):
 		what = "times"
 	}
-	return fmt.Sprintf("holds %s (type %s); %s", what, printable(string(t)), advice)
+	return fmt.Sprintf("holds %s (type %s); %s", what, shortened(string(t)), advice)
 }
 
 // isText reports whether the type is text, which is never taken for positions.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/eqflow/gonb-eqflow/internal/printable"
 )
 
 // The fuzz targets feed files to the readers. Reading ends with a valid set or an error in one
@@ -16,13 +18,13 @@ func fuzzFile(t *testing.T, extension string, content []byte, factor uint64) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	set, err := decodeSet(decoders[extension], bytes.NewReader(content), int64(len(content)), 0, 0)
+	set, err := readSet("fuzzed"+extension, bytes.NewReader(content), int64(len(content)), 0, 0)
 	runtime.ReadMemStats(&after)
 	if used, most := after.TotalAlloc-before.TotalAlloc, factor*uint64(len(content))+4<<20; used > most {
 		t.Errorf("%d bytes were allocated for a file of %d", used, len(content))
 	}
 	if err != nil {
-		if bytes.ContainsAny([]byte(err.Error()), "\n\r") || len(err.Error()) > 4000 {
+		if text := err.Error(); text != printable.Line(text) || len(text) > 4000 {
 			t.Errorf("an error of %d bytes: %q", len(err.Error()), err)
 		}
 		return

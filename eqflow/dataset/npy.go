@@ -120,7 +120,7 @@ func npyioHeader(text []byte) (h npy.Header, err error) {
 	r, err := npy.NewReader(bytes.NewReader(text))
 	if err != nil {
 		return h, fmt.Errorf("has a header that cannot be read (%s); write it again with numpy.save",
-			printable(strings.TrimPrefix(err.Error(), "npy: ")))
+			shortened(strings.TrimPrefix(err.Error(), "npy: ")))
 	}
 	return r.Header, nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/eqflow/gonb-eqflow/internal/printable"
 )
 
 // ErrInput marks every error that a given file or configuration causes: a file that is absent or
@@ -33,7 +35,7 @@ func (e *inputError) Unwrap() []error {
 // inputErrorf returns an error that says what is wrong, where, and what to do.
 func inputErrorf(format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	return &inputError{text: err.Error(), cause: errors.Unwrap(err)}
+	return &inputError{text: printable.Line(err.Error()), cause: errors.Unwrap(err)}
 }
 
 // InputErrorf returns an error that matches ErrInput and its cause, for packages that build on this
@@ -42,7 +44,8 @@ func InputErrorf(format string, args ...any) error { return inputErrorf(format, 
 
 // InFile says in which file an error arose. The result matches ErrInput and the error.
 func InFile(path string, err error) error {
-	return &inputError{text: path + ": " + strings.TrimPrefix(err.Error(), "molecule: "), cause: err}
+	text := printable.Line(strings.TrimPrefix(err.Error(), "molecule: "))
+	return &inputError{text: path + ": " + text, cause: err}
 }
 
 // Refusal is a part of a System that changes the energy and that the package does not compute.

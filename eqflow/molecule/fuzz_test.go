@@ -5,7 +5,17 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/eqflow/gonb-eqflow/internal/printable"
 )
+
+// checkLine checks that the error about a file is one line without the file's control characters.
+func checkLine(t *testing.T, err error) {
+	t.Helper()
+	if text := InFile("fuzzed", err).Error(); text != printable.Line(text) {
+		t.Errorf("the error is not a line of text: %q", text)
+	}
+}
 
 // Whatever a System file holds, reading and computing end with a result or an error, never a panic,
 // and a result is finite.
@@ -18,11 +28,13 @@ func FuzzParseSystem(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content string) {
 		s, err := ParseSystem([]byte(content))
 		if err != nil {
+			checkLine(t, err)
 			return
 		}
 		s.Topology()
 		p, err := NewPotential(s, Options{LiftConstraints: true})
 		if err != nil {
+			checkLine(t, err)
 			return
 		}
 		x := make([]float64, 3*s.Atoms())
@@ -45,6 +57,7 @@ func FuzzParseAmber(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content, solvent string) {
 		s, err := Parse([]byte(content), Options{Format: amberFormat, Solvent: solvent})
 		if err != nil {
+			checkLine(t, err)
 			return
 		}
 		if s.Atoms() > 200 {
@@ -53,6 +66,7 @@ func FuzzParseAmber(f *testing.F) {
 		s.Topology()
 		p, err := NewPotential(s, Options{})
 		if err != nil {
+			checkLine(t, err)
 			return
 		}
 		x := make([]float64, 3*s.Atoms())
@@ -65,8 +79,7 @@ func FuzzParseAmber(f *testing.F) {
 	})
 }
 
-// Whatever an Amber coordinate file holds, reading ends with whole
-// configurations or an error.
+// Whatever an Amber coordinate file holds, reading ends with whole configurations or an error.
 func FuzzParseRestart(f *testing.F) {
 	f.Add([]byte(text(f, "amber-ff96.inpcrd")), 22)
 	f.Add([]byte(restart(2, 12)), 2)
@@ -76,7 +89,11 @@ func FuzzParseRestart(f *testing.F) {
 		if n < 1 {
 			return
 		}
-		if x, err := parseRestart(content, n); err == nil && (x.Len() == 0 || x.N != n || len(x.X) > len(content)) {
+		x, err := parseRestart(content, n)
+		switch {
+		case err != nil:
+			checkLine(t, err)
+		case x.Len() == 0 || x.N != n || len(x.X) > len(content):
 			t.Errorf("%d configurations of %d atoms", x.Len(), x.N)
 		}
 	})
@@ -87,7 +104,10 @@ func FuzzParsePDB(f *testing.F) {
 	f.Add(text(f, "tripeptide-amber19.pdb"))
 	f.Fuzz(func(t *testing.T, content string) {
 		s, err := ParsePDB(strings.NewReader(content))
-		if err == nil && len(s.Models.X) != s.Models.Len()*3*len(s.Atoms) {
+		switch {
+		case err != nil:
+			checkLine(t, err)
+		case len(s.Models.X) != s.Models.Len()*3*len(s.Atoms):
 			t.Errorf("%d coordinates of %d atoms", len(s.Models.X), len(s.Atoms))
 		}
 	})
@@ -130,7 +150,10 @@ func FuzzParseDCD(f *testing.F) {
 			return
 		}
 		x, err := parseDCD(content, n)
-		if err == nil && (x.Len() == 0 || x.N != n || 4*len(x.X) > len(content)) {
+		switch {
+		case err != nil:
+			checkLine(t, err)
+		case x.Len() == 0 || x.N != n || 4*len(x.X) > len(content):
 			t.Errorf("%d configurations of %d atoms from %d bytes", x.Len(), x.N, len(content))
 		}
 	})

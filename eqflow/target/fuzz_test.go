@@ -4,10 +4,22 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+
+	"github.com/eqflow/gonb-eqflow/internal/printable"
 )
 
 // largestFuzzed bounds the particles of systems whose energy a fuzz target computes.
 const largestFuzzed = 64
+
+// checkParsed checks the system that a text gives, or that the error is one line.
+func checkParsed(t *testing.T, system Target, err error) {
+	t.Helper()
+	if err == nil {
+		checkSystem(t, system)
+	} else if text := err.Error(); text != printable.Line(text) {
+		t.Errorf("the error is not a line of text: %q", text)
+	}
+}
 
 // checkSystem checks that a system which a description or a name gives can be used: it describes
 // itself again, and its energy is computed without a panic.
@@ -49,9 +61,8 @@ func FuzzSpec(f *testing.F) {
 		if json.Unmarshal([]byte(text), &spec) != nil || spec.Kind == KindOwn {
 			return
 		}
-		if system, err := FromSpec(spec); err == nil {
-			checkSystem(t, system)
-		}
+		system, err := FromSpec(spec)
+		checkParsed(t, system, err)
 	})
 }
 
@@ -60,8 +71,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		if system, err := Parse(name); err == nil {
-			checkSystem(t, system)
-		}
+		system, err := Parse(name)
+		checkParsed(t, system, err)
 	})
 }

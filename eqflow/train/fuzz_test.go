@@ -8,6 +8,7 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/internal/printable"
 )
 
 // Whatever the manifest of a model's file holds, reading ends with a system, a flow and settings,
@@ -29,6 +30,9 @@ func FuzzManifest(f *testing.F) {
 		}
 		file, err := ReadFolder(folder)
 		if err != nil {
+			if text := err.Error(); text != printable.Line(text) {
+				t.Errorf("the error is not a line of text: %q", text)
+			}
 			return
 		}
 		if file.Settings != nil {

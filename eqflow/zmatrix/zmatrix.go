@@ -3,6 +3,8 @@ package zmatrix
 import (
 	"errors"
 	"fmt"
+
+	"github.com/eqflow/gonb-eqflow/internal/printable"
 )
 
 // ErrInput marks errors that a given molecule, file or configuration causes.
@@ -14,6 +16,8 @@ func inputErrorf(format string, args ...any) error {
 }
 
 type inputError struct{ error }
+
+func (e inputError) Error() string { return printable.Line(e.error.Error()) }
 
 func (e inputError) Unwrap() []error { return []error{ErrInput, e.error} }
 
