@@ -148,8 +148,8 @@ func formatAxis(axis *plot.Axis, label string, s span, log bool) {
 	}
 }
 
-// marks draws the reference lines over the data. Their labels have a pale background, so that they
-// stay readable.
+// marks draws the reference lines over the data. What lies under their labels is faint, so that the
+// labels stay readable.
 func (a Axes) marks(xs, ys span) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		s := line(1.5*px, axisInk, true)
@@ -172,7 +172,7 @@ func (a Axes) marks(xs, ys span) drawing {
 	}
 }
 
-// markLabel writes a small label on a translucent background.
+// markLabel writes a small label, and makes what lies under it faint.
 func markLabel(c draw.Canvas, at vg.Point, txt string, align draw.XAlignment) {
 	if txt == "" {
 		return
@@ -182,6 +182,6 @@ func markLabel(c draw.Canvas, at vg.Point, txt string, align draw.XAlignment) {
 	box := s.Rectangle(txt).Add(at)
 	box.Min.X -= 2 * px
 	box.Max.X += 2 * px
-	fill(c, box, translucent(paper, 0.8))
+	fade(c, box, 0.2)
 	c.FillText(s, at, txt)
 }

@@ -144,17 +144,29 @@ func (s BarSeries) bars(log bool, i, count int, ys span, clr color.NRGBA) drawin
 				disc(c, vg.Point{X: left + width/2, Y: y(top)}, radius, clr)
 				bar.Max.Y = y(top) + radius
 			} else if !log {
-				fill(c, bar, clr)
+				s.fill(c, bar, k, clr)
 			}
-			s.annotate(c, bar, k, v < 0, log, ys, y)
+			s.annotate(c, bar, k, v < 0, log, ys, y, clr)
 		}
 		c.StrokeLine2(line(px, axisInk, false), c.Min.X, y(base), c.Max.X, y(base))
 	}
 }
 
+// fill fills a bar. A bar with an error is pale with an outline, since the error bar begins inside.
+func (s BarSeries) fill(c draw.Canvas, bar vg.Rectangle, k int, clr color.NRGBA) {
+	if s.errorAt(k) == 0 {
+		fill(c, bar, clr)
+		return
+	}
+	fill(c, bar, translucent(clr, 0.45))
+	c.StrokeLines(line(1.5*px, clr, false), []vg.Point{
+		bar.Min, {X: bar.Min.X, Y: bar.Max.Y}, bar.Max, {X: bar.Max.X, Y: bar.Min.Y}, bar.Min,
+	})
+}
+
 // annotate adds error bar and number of value k. below says that the bar points downwards.
 func (s BarSeries) annotate(
-	c draw.Canvas, bar vg.Rectangle, k int, below, log bool, ys span, y func(float64) vg.Length,
+	c draw.Canvas, bar vg.Rectangle, k int, below, log bool, ys span, y func(float64) vg.Length, clr color.NRGBA,
 ) {
 	center := (bar.Min.X + bar.Max.X) / 2
 	v, e := s.Values[k], s.errorAt(k)
@@ -164,7 +176,7 @@ func (s BarSeries) annotate(
 	}
 	if e > 0 {
 		low, high := math.Max(v-e, ys.min), math.Min(v+e, ys.max)
-		errorBar(c, vg.Point{X: center, Y: y(low)}, vg.Point{X: center, Y: y(high)}, mix(Color(6), paper, 0.1))
+		errorBar(c, vg.Point{X: center, Y: y(low)}, vg.Point{X: center, Y: y(high)}, clr)
 		if end = y(high); below {
 			end = y(low)
 		}

@@ -75,6 +75,6 @@ func (l LearningCurve) stopRing(clr color.NRGBA) drawing {
 }
 
 func ring(c draw.Canvas, at vg.Point, clr color.Color) {
-	disc(c, at, 6*px, clr)
-	disc(c, at, 3.5*px, paper)
+	erase(c, at, 6*px)
+	arc(c, at, 4.75*px, 2.5*px, clr)
 }

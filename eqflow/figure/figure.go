@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"image/png"
 	"math"
 	"os"
@@ -92,9 +93,9 @@ func (f Figure) png(compression png.CompressionLevel) ([]byte, error) {
 
 // image draws the figure at a resolution in dots per inch.
 func (f Figure) image(dpi int) *image.RGBA {
-	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dpi))
+	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dpi),
+		vgimg.UseBackgroundColor(color.Transparent))
 	c := draw.New(canvas)
-	fill(c, c.Rectangle, paper)
 	f.paint(draw.Crop(c, 6*px, -10*px, 6*px, -6*px))
 	return canvas.Image().(*image.RGBA) // the type that vgimg creates by default
 }

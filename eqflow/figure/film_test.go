@@ -100,20 +100,21 @@ func play(t *testing.T, data []byte) []part {
 
 // player decodes the chunks of an animated PNG, in the order of the file.
 type player struct {
-	t          *testing.T
-	plte, ihdr []byte
-	box        []uint32 // width, height, x and y of the current frame
-	body       bytes.Buffer
-	sequence   uint32
-	parts      []part
+	t        *testing.T
+	ihdr     []byte
+	palette  []chunk  // PLTE and tRNS
+	box      []uint32 // width, height, x and y of the current frame
+	body     bytes.Buffer
+	sequence uint32
+	parts    []part
 }
 
 func (p *player) add(c chunk) {
 	switch c.kind {
 	case "IHDR":
 		p.ihdr = c.data
-	case "PLTE":
-		p.plte = c.data
+	case "PLTE", "tRNS":
+		p.palette = append(p.palette, c)
 	case "fcTL":
 		p.flush()
 		p.checkSequence(c.data)
@@ -145,7 +146,9 @@ func (p *player) flush() {
 	copy(header, words(p.box[0], p.box[1]))
 	out := bytes.NewBufferString("\x89PNG\r\n\x1a\n")
 	writeChunk(out, "IHDR", header)
-	writeChunk(out, "PLTE", p.plte)
+	for _, c := range p.palette {
+		writeChunk(out, c.kind, c.data)
+	}
 	writeChunk(out, "IDAT", p.body.Bytes())
 	writeChunk(out, "IEND", nil)
 	img, err := png.Decode(out)

@@ -61,7 +61,7 @@ func Histogram(a Axes, bins int, samples ...Sample) Figure {
 	for i, s := range samples {
 		density, errors, outside := s.density(edges)
 		ys.add(density...)
-		clr := mix(axisInk, paper, 0.45)
+		clr := translucent(axisInk, 0.5)
 		if !s.Filled {
 			clr = lines[i]
 			drawings = append(drawings, stepBand(edges, density, errors, translucent(clr, 0.25)))

@@ -65,6 +65,7 @@ function (id) {
     const show = (k) => {
       for (let i = k >= shown ? shown + 1 : 0; i <= k; i++) {
         const frame = film.frames[i];
+        pen.clearRect(frame.x, frame.y, frame.image.width, frame.image.height); // the ground is transparent
         pen.drawImage(frame.image, frame.x, frame.y);
       }
       shown = k; slider.value = k; canvas.dataset.frame = k;
