@@ -10,16 +10,22 @@ func Bundle(v any) (map[string]any, error) {
 	}
 	switch d := d.(type) {
 	case Figure:
-		data, err := d.PNG()
-		if err != nil {
-			return nil, err
-		}
-		if d.film != nil {
-			return map[string]any{"text/html": playerHTML(data), "text/plain": d.Name}, nil
-		}
-		return map[string]any{"image/png": data, "text/plain": d.Name}, nil
+		return d.forms()
 	case Table:
 		return map[string]any{"text/html": d.HTML(), "text/plain": d.String()}, nil
 	}
 	return nil, d.show(true)
+}
+
+// forms returns the forms of a figure.
+func (f Figure) forms() (map[string]any, error) {
+	data, err := f.PNG()
+	if err != nil {
+		return nil, err
+	}
+	if f.film != nil {
+		width, _ := f.Size()
+		return map[string]any{"text/html": playerHTML(data, width), "text/plain": f.Name}, nil
+	}
+	return map[string]any{"image/png": data, "text/plain": f.Name}, nil
 }

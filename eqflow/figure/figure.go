@@ -78,17 +78,19 @@ func (f Figure) png(compression png.CompressionLevel) ([]byte, error) {
 		return f.film, nil
 	}
 	var buf bytes.Buffer
+	var data []byte
 	for _, dpi := range resolutions {
 		buf.Reset()
 		encoder := png.Encoder{CompressionLevel: compression}
 		if err := encoder.Encode(&buf, quantize(256, f.image(dpi))[0]); err != nil {
 			return nil, fmt.Errorf("figure: %q cannot be encoded: %w; is memory short?", f.Name, err)
 		}
+		data = withResolution(buf.Bytes(), dpi)
 		if buf.Len() <= maxBytes || compression == png.BestSpeed {
 			break
 		}
 	}
-	return buf.Bytes(), nil
+	return data, nil
 }
 
 // image draws the figure at a resolution in dots per inch.
@@ -146,7 +148,10 @@ func Grid(name string, columns int, figures ...Figure) Figure {
 		if f.film != nil {
 			return failed(name, "the film %q cannot be part of a grid; show it by itself", f.Name)
 		}
-		h := max(cell*f.height/f.width, min(f.height, cell*3/4))
+		h := f.height
+		if f.width > cell {
+			h = max(cell*f.height/f.width, min(f.height, cell*3/4))
+		}
 		total += max(0, h-heights[i/columns])
 		heights[i/columns] = max(heights[i/columns], h)
 	}

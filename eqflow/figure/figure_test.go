@@ -103,6 +103,18 @@ func TestEveryKindDraws(t *testing.T) {
 	decode(t, Grid("all", 4, all...))
 }
 
+// A picture that is narrower than its place in a grid keeps its size.
+func TestSinglePanelKeepsItsSize(t *testing.T) {
+	single := Particles(Gallery{}, squares(1))
+	if w, _ := single.Size(); w != 276 { // a panel and its margins
+		t.Errorf("a single panel is %d pixels wide", w)
+	}
+	_, want := single.Size()
+	if _, got := Grid("g", 1, single).Size(); got != want+12 {
+		t.Errorf("alone in a grid, a picture of %d pixels is %d high", want, got)
+	}
+}
+
 // dotsOfColor counts the dots of a colour.
 func dotsOfColor(img image.Image, want color.NRGBA) int {
 	count := 0

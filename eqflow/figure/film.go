@@ -49,7 +49,8 @@ func Film(g Gallery, seconds float64, subtitles []string, frames ...particle.Bat
 	if err != nil {
 		return failed(g.name(), "%w", err)
 	}
-	return Figure{Name: g.name(), film: film}
+	width, height := g.withDefaults(frames[0]).frameSize(frames[0].Len(), subtitles != nil)
+	return Figure{Name: g.name(), width: width, height: height, film: film}
 }
 
 // encode returns the film at the best quality that is small enough, or else at the lowest quality.
@@ -68,26 +69,33 @@ func (g Gallery) encode(delay int, subtitles []string, frames []particle.Batch) 
 	return film, nil
 }
 
-// pictures draws every frame at a resolution in dots per inch.
-func (g Gallery) pictures(resolution int, subtitles []string, frames []particle.Batch) []*image.RGBA {
-	g = g.withDefaults(frames[0])
-	side, rows := g.layout(frames[0].Len())
+// subtitleHeight is the height of the line under a film's panels.
+const subtitleHeight = 22 * px
+
+// frameSize returns the size of a film's frame of n configurations.
+func (g Gallery) frameSize(n int, subtitled bool) (width, height vg.Length) {
+	side, rows := g.layout(n)
 	if g.Columns > 1 {
 		side = min(side, filmPanel)
 	}
-	const subtitle = 22 * px
+	width, height = vg.Length(g.Columns)*side+16*px, vg.Length(rows)*g.rowHeight(side)+g.titleHeight()+12*px
+	if subtitled {
+		height += subtitleHeight
+	}
+	return width, height
+}
+
+// pictures draws every frame at a resolution in dots per inch.
+func (g Gallery) pictures(resolution int, subtitles []string, frames []particle.Batch) []*image.RGBA {
+	g = g.withDefaults(frames[0])
+	width, height := g.frameSize(frames[0].Len(), subtitles != nil)
 	out := make([]*image.RGBA, len(frames))
 	for k, b := range frames {
-		f := Figure{
-			width:  vg.Length(g.Columns)*side + 16*px,
-			height: vg.Length(rows)*g.rowHeight(side) + g.titleHeight() + 12*px,
-			paint:  func(c draw.Canvas) { g.paint(c, b) },
-		}
+		f := Figure{width: width, height: height, paint: func(c draw.Canvas) { g.paint(c, b) }}
 		if subtitles != nil {
-			f.height += subtitle
 			f.paint = func(c draw.Canvas) {
 				c.FillText(style(labelSize, ink), vg.Point{X: c.Min.X + 4*px, Y: c.Min.Y + 3*px}, subtitles[k])
-				c.Min.Y += subtitle
+				c.Min.Y += subtitleHeight
 				g.paint(c, b)
 			}
 		}

@@ -89,7 +89,9 @@ func TestErasingAndFading(t *testing.T) {
 		fade(c, vg.Rectangle{Min: vg.Point{X: 10 * px, Y: 80 * px}, Max: vg.Point{X: 30 * px, Y: 90 * px}}, 0.2)
 	})
 	img := f.image(192)
-	for at, want := range map[image.Point]uint8{{100, 100}: 128, {100, 64}: 128, {100, 56}: 255, {40, 30}: 51, {40, 50}: 255} {
+	for at, want := range map[image.Point]uint8{
+		{100, 100}: 128, {100, 64}: 128, {100, 56}: 255, {40, 30}: 51, {40, 50}: 255,
+	} {
 		if got := img.RGBAAt(at.X, at.Y).A; got != want {
 			t.Errorf("at %v the picture covers %d of 255, want %d", at, got, want)
 		}

@@ -27,8 +27,8 @@ var palette = []color.NRGBA{
 
 // The ground of every picture is transparent, so that it is that of the page: white, or JupyterLab's
 // dark theme. JupyterLab shows a picture as a document of its own, whose colours cannot follow the
-// theme. So ink is the grey that has the same contrast with white and with #111, 4.3 : 1, and what
-// was pale on white is translucent.
+// theme. So ink is the grey that has the same contrast with white and with #111, 4.3 : 1, and
+// what was pale on white is translucent.
 var (
 	ink     = color.NRGBA{0x79, 0x79, 0x79, 0xFF}
 	axisInk = color.NRGBA{0x80, 0x80, 0x80, 0xFF}

@@ -100,11 +100,16 @@ func draw(folder string) (x particle.Batch, err error) {
 }
 
 func showFigure(out *serve.Output, name string, f figure.Figure) error {
-	png, err := f.PNG()
+	forms, err := figure.Bundle(f)
 	if err != nil {
 		return err
 	}
-	width, height := f.Size()
-	out.Picture(base64.StdEncoding.EncodeToString(png), name, width, height)
+	for kind, data := range forms {
+		if raw, ok := data.([]byte); ok {
+			forms[kind] = base64.StdEncoding.EncodeToString(raw)
+		}
+	}
+	forms["text/plain"] = name
+	out.Show(forms)
 	return nil
 }
