@@ -227,7 +227,7 @@ func (p panel) figure(c Comparison) (f figure.Figure, ok bool) {
 		if math.IsInf(v, 0) {
 			v = math.NaN()
 		}
-		labels, values = append(labels, strings.ReplaceAll(e.Name, ", ", ",\n")), append(values, v)
+		labels, values = append(labels, strings.ReplaceAll(figure.Words(e.Name), ", ", ",\n")), append(values, v)
 		positive = positive && !(v <= 0) // the noise of the data can bring an NLL under the entropy
 		if v > 0 {
 			lo, hi, ok = min(lo, v), max(hi, v), true

@@ -25,10 +25,10 @@ var palette = []color.NRGBA{
 	{0x8A, 0x8A, 0x22, 0xFF}, // olive
 }
 
-// The ground of every picture is transparent, so that it is that of the page: white, or JupyterLab's
-// dark theme. JupyterLab shows a picture as a document of its own, whose colours cannot follow the
-// theme. So ink is the grey that has the same contrast with white and with #111, 4.3 : 1, and
-// what was pale on white is translucent.
+// The ground of every picture is transparent, so that it is the ground of the page: white, or that
+// of JupyterLab's dark theme. JupyterLab shows a picture as a document of its own, whose colours
+// cannot follow the theme. So ink is the grey that has the same contrast with white and with #111,
+// 4.3 : 1, and what was pale on white is translucent.
 var (
 	ink     = color.NRGBA{0x79, 0x79, 0x79, 0xFF}
 	axisInk = color.NRGBA{0x80, 0x80, 0x80, 0xFF}
@@ -47,7 +47,8 @@ var grey = color.NRGBA{0x7F, 0x7F, 0x7F, 0xFF}
 // meanings are the colours that a name has in every figure.
 var meanings = map[string]color.NRGBA{
 	"MCMC": grey, "reference": grey, "known": ink,
-	"eqBG": palette[0], "nBG": palette[1], "nBG-augmented": palette[2], "Gaussian": palette[3],
+	"eqBG": palette[0], "nBG": palette[1], "nBG-augmented": palette[2], "nBG, augmented data": palette[2],
+	"Gaussian": palette[3], "Gaussian control": palette[3],
 }
 
 // colours returns a colour for each of the named series of a figure: that of the name's meaning,

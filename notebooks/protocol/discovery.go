@@ -82,7 +82,7 @@ func (d Discovery) Table() figure.Table {
 func (d Discovery) Bars() figure.Figure {
 	var series []figure.BarSeries
 	for _, name := range generators {
-		s := figure.BarSeries{Name: name}
+		s := figure.BarSeries{Name: figure.Words(name)}
 		for k := range d.Minima {
 			s.Values = append(s.Values, d.Count(name, k).Mean())
 		}
@@ -131,7 +131,7 @@ func (l *Lab) found(t Trained, minima []target.Minimum) figure.Figure {
 	}
 	batch := particle.Batch{N: l.System.N, D: l.System.D}
 	g := figure.Gallery{
-		Title: t.Name, Bond: bond, Radius: 0.5, Extent: 5, Columns: len(minima), Panels: []int{}, Vacant: "not found",
+		Title: figure.Words(t.Name), Bond: bond, Radius: 0.5, Extent: 5, Columns: len(minima), Panels: []int{}, Vacant: "not found",
 	}
 	for k, i := range best {
 		if i < 0 {

@@ -81,7 +81,7 @@ func GeneralisationTable(all []Trained, sets Unseen) figure.Table {
 func GeneralisationBars(all []Trained, sets Unseen) figure.Figure {
 	var series []figure.BarSeries
 	for _, name := range generators {
-		s := figure.BarSeries{Name: name}
+		s := figure.BarSeries{Name: figure.Words(name)}
 		for _, x := range sets.list() {
 			nll := Over(all, name, func(t Trained) float64 { return NLL(t, x) })
 			s.Values = append(s.Values, nll.Mean())

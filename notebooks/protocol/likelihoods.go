@@ -55,7 +55,7 @@ func (l *Lab) StepsFigure(all []Trained, x particle.Batch) figure.Figure {
 		if t.Seed != l.Seeds[0] {
 			continue
 		}
-		s := figure.Series{Name: t.Name, Style: figure.Joined}
+		s := figure.Series{Name: figure.Words(t.Name), Style: figure.Joined}
 		for _, n := range []int{10, 20, 40, 80, 160} {
 			s.X, s.Y = append(s.X, float64(n)), append(s.Y, must(t.Model.NLL(x, n)))
 		}

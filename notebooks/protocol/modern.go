@@ -95,7 +95,7 @@ func (l *Lab) RawEnergies(all []Trained) figure.Figure {
 	for _, t := range all {
 		matched, _ := t.Settings.Objective.(train.Matching)
 		if matched.Forces || t.Name == l.EqBGAll().Name {
-			samples = append(samples, figure.Sample{Name: t.Name, Values: l.Draws(t).Energy})
+			samples = append(samples, figure.Sample{Name: figure.Words(t.Name), Values: l.Draws(t).Energy})
 		}
 	}
 	axes := figure.Axes{Title: "Energies of raw samples", X: "u / kT", Y: "density", XRange: [2]float64{-27, -5}}

@@ -113,7 +113,7 @@ func LearningCurves(name string, all []Trained) figure.Figure {
 			runs = append(runs, figure.LearningCurveOf(fmt.Sprintf("seed %d", t.Seed), t.History))
 		}
 	}
-	axes := figure.Axes{Title: name + ": learning curves", X: "step", Y: "NLL / nats"}
+	axes := figure.Axes{Title: figure.Words(name) + ": learning curves", X: "step", Y: "NLL / nats"}
 	if name == "nBG" {
 		axes.YRange = [2]float64{0, 16} // the first steps are far above
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
@@ -65,7 +66,7 @@ func show(_ context.Context, args []string, out *serve.Output) error {
 	table := figure.Table{Headers: []string{"", args[0]}, Rows: card.Rows()}
 	out.Show(map[string]any{"text/html": table.HTML(), "text/plain": table.String()})
 	if run := figure.LearningCurveOf("training", card.History); len(run.Steps) > 1 {
-		axes := figure.Axes{Title: args[0], X: "step", Y: "loss / nats"}
+		axes := figure.Axes{Title: figure.Words(filepath.Base(folder)), X: "step", Y: "loss / nats"}
 		err = showFigure(out, "learning curve of "+args[0], figure.LearningCurves(axes, run))
 	}
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"math"
 )
 
-// sizes returns the metadata of a display: the size of its PNG picture in CSS pixels, if the picture
-// states its resolution. Without the size a front end would show one dot per pixel, and a picture
-// of two dots per pixel at twice its size.
+// sizes returns the metadata of a display: the size of its PNG picture in CSS pixels, if the
+// picture states its resolution. Without the size a front end would show one dot per pixel, and a
+// picture of two dots per pixel at twice its size.
 func sizes(data map[string]any) map[string]any {
 	const kind = "image/png"
 	encoded, _ := data[kind].(string)
@@ -28,9 +28,10 @@ func sizes(data map[string]any) map[string]any {
 	if chunk[8] != metre {
 		return map[string]any{}
 	}
-	const pixel = 0.0254 / 96 // metres
 	pixels := func(dots, perMetre []byte) int {
-		return int(math.Round(float64(binary.BigEndian.Uint32(dots)) / (float64(binary.BigEndian.Uint32(perMetre)) * pixel)))
+		const pixel = 0.0254 / 96 // metres
+		metres := float64(binary.BigEndian.Uint32(dots)) / float64(binary.BigEndian.Uint32(perMetre))
+		return int(math.Round(metres / pixel))
 	}
 	width, height := pixels(raw[signature+8:], chunk), pixels(raw[signature+12:], chunk[4:])
 	const most = 1 << 15 // of a picture on a screen; also refuses a resolution of 0
