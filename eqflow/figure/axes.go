@@ -46,6 +46,17 @@ func (a Axes) figure(paint func(draw.Canvas)) Figure {
 	return Figure{Name: a.name(), width: vg.Length(w) * px, height: vg.Length(h) * px, paint: paint}
 }
 
+// framed returns the figure of a plot below a title and a legend.
+func (a Axes) framed(entries []legendEntry, p *plot.Plot) Figure {
+	return a.placed(&framedPlot{title: a.Title, entries: entries, plot: p})
+}
+
+func (a Axes) placed(p *framedPlot) Figure {
+	f := a.figure(p.draw)
+	f.plot = p
+	return f
+}
+
 // span is a closed range of numbers.
 type span struct{ min, max float64 }
 

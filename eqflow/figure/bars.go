@@ -54,7 +54,7 @@ func Bars(a Axes, labels []string, series ...BarSeries) Figure {
 	p := a.plot(xs, ys, drawings...)
 	p.X.Tick.Marker = categoryTicks(labels)
 	p.X.Tick.Color = color.Transparent
-	return a.figure(framed(a.Title, entries, p))
+	return a.framed(entries, p)
 }
 
 // check returns an error for a series that cannot be drawn, and extends ys to its values.

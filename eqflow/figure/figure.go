@@ -40,7 +40,8 @@ type Figure struct {
 
 	width, height vg.Length
 	paint         func(draw.Canvas)
-	film          []byte // a finished animation, in place of paint
+	plot          *framedPlot // what paint draws, if it is one plot, whose frame a grid can place
+	film          []byte      // a finished animation, in place of paint
 	err           error
 }
 
@@ -156,17 +157,13 @@ func Grid(name string, columns int, figures ...Figure) Figure {
 		heights[i/columns] = max(heights[i/columns], h)
 	}
 	paint := func(c draw.Canvas) {
-		top := c.Max.Y
-		for i, f := range figures {
-			if i > 0 && i%columns == 0 {
-				top -= heights[i/columns-1]
+		parts := cut(c, columns, heights, len(figures))
+		for i, frame := range alignedFrames(columns, figures, parts) {
+			if figures[i].plot != nil {
+				figures[i].plot.drawAt(parts[i], frame)
+			} else {
+				figures[i].paint(parts[i])
 			}
-			part := c
-			part.Min.X = c.Min.X + vg.Length(i%columns)*(c.Max.X-c.Min.X)/vg.Length(columns)
-			part.Max.X = part.Min.X + (c.Max.X-c.Min.X)/vg.Length(columns)
-			part.Max.Y = top
-			part.Min.Y = top - heights[i/columns]
-			f.paint(draw.Crop(part, 5*px, -5*px, 8*px, -2*px))
 		}
 	}
 	return Figure{Name: name, width: defaultWidth * px, height: total + 12*px, paint: paint}

@@ -73,7 +73,7 @@ func Histogram(a Axes, bins int, samples ...Sample) Figure {
 		drawings = append(drawings, stepOutline(edges, density, s.Filled, clr))
 		entries = append(entries, legendEntry{name, stepSymbol(s.Filled, clr)})
 	}
-	return a.figure(framed(a.Title, entries, a.plot(xs, a.densityRange(ys), drawings...)))
+	return a.framed(entries, a.plot(xs, a.densityRange(ys), drawings...))
 }
 
 // densityRange returns the vertical range. It begins at 0, or on a logarithmic axis four decades

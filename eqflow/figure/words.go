@@ -21,8 +21,8 @@ var (
 )
 
 // Words returns the name of a training or model as the title of a figure says it: "eqBG-short-1" is
-// "eqBG, short trajectory, seed 1". A number at the end is the seed. A name that is already in words
-// is not changed; before a comma it may begin with the name of a job.
+// "eqBG, short trajectory, seed 1". A number at the end is the seed. A name that is already in
+// words is not changed; before a comma it may begin with the name of a job.
 func Words(name string) string {
 	head, rest, found := strings.Cut(name, ", ")
 	if found {

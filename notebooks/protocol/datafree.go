@@ -145,7 +145,8 @@ func (l *Lab) OwnEnergies(t Trained, reference particle.Batch, least, most float
 func (l *Lab) OwnBasins(t Trained, reference particle.Batch) figure.Figure {
 	minima := must(target.Minima(l.System, target.Search{}))
 	s := l.Draws(t)
-	own, known := figure.BarSeries{Name: figure.Words(t.Name), ShowValues: true}, figure.BarSeries{Name: "MCMC", ShowValues: true}
+	own := figure.BarSeries{Name: figure.Words(t.Name), ShowValues: true}
+	known := figure.BarSeries{Name: "MCMC", ShowValues: true}
 	labels := make([]string, len(minima))
 	counts, knownCounts := Basins(l.System, minima, s.X), Basins(l.System, minima, reference)
 	for k, m := range minima {

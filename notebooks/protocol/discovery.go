@@ -131,7 +131,8 @@ func (l *Lab) found(t Trained, minima []target.Minimum) figure.Figure {
 	}
 	batch := particle.Batch{N: l.System.N, D: l.System.D}
 	g := figure.Gallery{
-		Title: figure.Words(t.Name), Bond: bond, Radius: 0.5, Extent: 5, Columns: len(minima), Panels: []int{}, Vacant: "not found",
+		Title: figure.Words(t.Name), Bond: bond, Radius: 0.5, Extent: 5,
+		Columns: len(minima), Panels: []int{}, Vacant: "not found",
 	}
 	for k, i := range best {
 		if i < 0 {

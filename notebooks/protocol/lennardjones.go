@@ -161,7 +161,9 @@ func (l *Lab) RadialFigure(t Trained, x particle.Batch) figure.Figure {
 		series = append(series, line)
 	}
 	series[0].Style = figure.Dashed
-	axes := figure.Axes{Title: "Radial distribution, " + figure.Words(t.Name), X: "r", Y: "g(r)", XRange: [2]float64{0.5, 5}}
+	axes := figure.Axes{
+		Title: "Radial distribution, " + figure.Words(t.Name), X: "r", Y: "g(r)", XRange: [2]float64{0.5, 5},
+	}
 	return figure.Lines(axes, series...)
 }
 
@@ -207,7 +209,8 @@ func (l *Lab) WeightsFigure(t Trained) figure.Figure {
 		running.X, running.Y = append(running.X, float64(n)), append(running.Y, 100*stats.KishESS(logW[:n])/float64(n))
 	}
 	weights := figure.Axes{
-		Title: "Log-weights, " + figure.Words(t.Name), X: "ln w, the mean weight one", Y: "density", Width: 560, Height: 380,
+		Title: "Log-weights, " + figure.Words(t.Name), X: "ln w, the mean weight one", Y: "density",
+		Width: 560, Height: 380,
 	}
 	ess := figure.Axes{
 		Title: "ESS of the first samples / %", X: "samples", YRange: [2]float64{0, 100}, Width: 560, Height: 380,
