@@ -29,7 +29,7 @@ func (f *framedPlot) drawAt(c draw.Canvas, frame vg.Rectangle) {
 	header(c, f.title, f.entries)
 	around := c
 	around.Rectangle = frame
-	// gonum leaves room for the labels around the frame, which depends a little on the frame's size.
+	// gonum leaves room for the labels around the frame, which depends a little on its size.
 	for range 5 {
 		got := f.plot.DataCanvas(around).Rectangle
 		around.Min = around.Min.Add(frame.Min.Sub(got.Min))

@@ -114,8 +114,5 @@ func LearningCurves(name string, all []Trained) figure.Figure {
 		}
 	}
 	axes := figure.Axes{Title: figure.Words(name) + ": learning curves", X: "step", Y: "NLL / nats"}
-	if name == "nBG" {
-		axes.YRange = [2]float64{0, 16} // the first steps are far above
-	}
 	return figure.LearningCurves(axes, runs...)
 }
