@@ -14,8 +14,8 @@ func falling(n int) Series {
 	return s
 }
 
-// The axis of a learning curve is that of the losses from 1 to 12, whatever an outlier is, and what is
-// cut is said. Without outliers the axis is that of all losses, which zeros stand for.
+// The axis of a learning curve is that of the losses from 1 to 12, whatever an outlier is, and what
+// is cut is said. Without outliers the axis is that of all losses, which zeros stand for.
 func TestLossesSetTheirAxis(t *testing.T) {
 	with := func(at int, outlier float64) Series {
 		s := falling(400)
