@@ -17,7 +17,8 @@
 //   - Numbers by name: Bars (bars.go), or a Table (table.go).
 //   - Configurations: Particles (particles.go, configuration.go), and Film for a trajectory
 //     (film.go).
-//   - Results of package measure: FreeEnergy and RadialDistribution (measures.go).
+//   - Results of package measure: FreeEnergy and RadialDistribution (measures.go). Curves and their
+//     differences from a reference: WithDifference (measures.go).
 //   - Several figures as one: Grid (figure.go).
 //   - Any of these, or a value that can be drawn: Show, which displays it in a notebook and saves
 //     it elsewhere (show.go, notebook.go).
