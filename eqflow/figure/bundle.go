@@ -1,7 +1,8 @@
 package figure
 
 // Bundle returns the form in which Show displays a value, by MIME type: raw bytes for pictures,
-// text for everything else. A film has a page and its animated picture; a table has HTML and text.
+// text for everything else. A film is a page with its animated picture, and particles in space are
+// a page beside their picture; a table has HTML and text.
 // The error says that a value has no such form, or why it could not be drawn.
 func Bundle(v any) (map[string]any, error) {
 	d, err := displayableOf(v)
@@ -26,6 +27,9 @@ func (f Figure) forms() (map[string]any, error) {
 	if f.film != nil {
 		width, _ := f.Size()
 		return map[string]any{"text/html": playerHTML(data, width), "text/plain": f.Name}, nil
+	}
+	if f.scene != nil {
+		return f.turning(data)
 	}
 	return map[string]any{"image/png": data, "text/plain": f.Name}, nil
 }

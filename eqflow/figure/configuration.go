@@ -129,13 +129,16 @@ func (g Gallery) drawDisc(c draw.Canvas, at vg.Point, perUnit vg.Length, p proje
 	}
 }
 
+// mostFaded is how transparent the most distant particle is.
+const mostFaded = 0.62
+
 // fade returns how transparent a particle at a depth is: not at all in two dimensions and in front,
 // and most at the far end.
 func (g Gallery) fade(depth float64) float64 {
-	if depth == 0 {
+	if g.flat {
 		return 0
 	}
-	return 0.62 * math.Max(0, math.Min(1, (g.Extent*0.7-depth)/(1.4*g.Extent)))
+	return mostFaded * math.Max(0, math.Min(1, (g.Extent*0.7-depth)/(1.4*g.Extent)))
 }
 
 // color returns the colour of a particle of a configuration, both given by their indices.

@@ -41,6 +41,7 @@ type Figure struct {
 	width, height vg.Length
 	paint         func(draw.Canvas)
 	plot          *framedPlot // what paint draws, if it is one plot, whose frame a grid can place
+	scene         *scene      // what paint draws, if it is a view of space
 	film          []byte      // a finished animation, in place of paint
 	err           error
 }

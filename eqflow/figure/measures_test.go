@@ -14,8 +14,8 @@ import (
 func TestDifferenceOfSeries(t *testing.T) {
 	reference := Series{X: []float64{1, 2, 4}, Y: []float64{10, 20, 40}, YErr: []float64{3, 0, 5}}
 	got := Series{X: []float64{1, 3, 4}, Y: []float64{12, 30, 39}, YErr: []float64{4, 1, 12}}.minus(reference)
-	if want := (Series{X: []float64{1, 4}, Y: []float64{2, -1}, YErr: []float64{5, 13}}); !slices.Equal(got.X, want.X) ||
-		!slices.Equal(got.Y, want.Y) || !slices.Equal(got.YErr, want.YErr) {
+	want := Series{X: []float64{1, 4}, Y: []float64{2, -1}, YErr: []float64{5, 13}}
+	if !slices.Equal(got.X, want.X) || !slices.Equal(got.Y, want.Y) || !slices.Equal(got.YErr, want.YErr) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	inside := got.inside([2]float64{0, 2})
