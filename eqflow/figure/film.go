@@ -1,6 +1,8 @@
 package figure
 
 import (
+	"cmp"
+	"fmt"
 	"image"
 	"math"
 
@@ -51,6 +53,29 @@ func Film(g Gallery, seconds float64, subtitles []string, frames ...particle.Bat
 	}
 	width, height := g.withDefaults(frames[0]).frameSize(frames[0].Len(), subtitles != nil)
 	return Figure{Name: g.name(), width: width, height: height, film: film}
+}
+
+// ChainFilm draws the configurations of one Markov chain, in order of time, as a film that repeats
+// after eight seconds. thin is the number of steps from one configuration to the next. u are their
+// energies in kT, or nil. The first configuration is at step thin.
+func ChainFilm(title string, x particle.Batch, u []float64, thin int) Figure {
+	g := Gallery{Title: title, Name: cmp.Or(title, "chain")}
+	if err := g.check(x); err != nil {
+		return failed(g.name(), "%w", err)
+	}
+	if u != nil && len(u) != x.Len() {
+		return failed(g.name(), "%d energies for %d configurations; give one for each", len(u), x.Len())
+	}
+	g.Bond = bondLength(x)
+	frames, subtitles := make([]particle.Batch, x.Len()), make([]string, x.Len())
+	for k := range frames {
+		frames[k], subtitles[k] = x.Slice(k, k+1), fmt.Sprintf("step %d", (k+1)*thin)
+		if u != nil {
+			subtitles[k] += withMinusSign(fmt.Sprintf(",  u = %.1f kT", u[k]))
+		}
+	}
+	const seconds = 8
+	return Film(g, seconds, subtitles, frames...)
 }
 
 // encode returns the film at the best quality that is small enough, or else at the lowest quality.

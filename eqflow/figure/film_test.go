@@ -159,6 +159,30 @@ func (p *player) flush() {
 	p.body.Reset()
 }
 
+// The film of a chain has a frame for each configuration, the same bonds in all, and refuses other
+// numbers of energies.
+func TestChainFilm(t *testing.T) {
+	f := ChainFilm("DW4", squares(5), ramp(5), 100)
+	if err := f.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range splitChunks(f.film) {
+		if c.kind == "acTL" && binary.BigEndian.Uint32(c.data) != 5 {
+			t.Errorf("%d frames of 5 configurations", binary.BigEndian.Uint32(c.data))
+		}
+	}
+	if width, height := f.Size(); width != 276 || height < 290 {
+		t.Errorf("the film is %d × %d", width, height)
+	}
+	for name, bad := range map[string]Figure{
+		"no configurations": ChainFilm("", particle.Batch{}, nil, 1), "4 energies": ChainFilm("", squares(5), ramp(4), 1),
+	} {
+		if bad.Err() == nil {
+			t.Errorf("%s: drawn", name)
+		}
+	}
+}
+
 func TestFilmRefusesUnequalFrames(t *testing.T) {
 	if f := Film(Gallery{}, 0, nil, squares(1), squares(2)); f.Err() == nil {
 		t.Error("frames of 1 and 2 configurations were accepted")
