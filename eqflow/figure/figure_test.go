@@ -114,6 +114,10 @@ func TestSinglePanelKeepsItsSize(t *testing.T) {
 	if w, _ := single.Size(); w != 276 { // a panel and its margins
 		t.Errorf("a single panel is %d pixels wide", w)
 	}
+	wide := Particles(Gallery{Title: "a title that is wider than the one panel under it"}, squares(1))
+	if w, _ := wide.Size(); w < 350 || w > 450 {
+		t.Errorf("below its title a single panel is %d pixels wide", w)
+	}
 	_, want := single.Size()
 	if _, got := Grid("g", 1, single).Size(); got != want+12 {
 		t.Errorf("alone in a grid, a picture of %d pixels is %d high", want, got)

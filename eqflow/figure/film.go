@@ -103,7 +103,7 @@ func (g Gallery) frameSize(n int, subtitled bool) (width, height vg.Length) {
 	if g.Columns > 1 {
 		side = min(side, filmPanel)
 	}
-	width, height = vg.Length(g.Columns)*side+16*px, vg.Length(rows)*g.rowHeight(side)+g.titleHeight()+12*px
+	width, height = g.width(side), vg.Length(rows)*g.rowHeight(side)+g.titleHeight()+12*px
 	if subtitled {
 		height += subtitleHeight
 	}

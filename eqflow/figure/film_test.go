@@ -175,7 +175,8 @@ func TestChainFilm(t *testing.T) {
 		t.Errorf("the film is %d × %d", width, height)
 	}
 	for name, bad := range map[string]Figure{
-		"no configurations": ChainFilm("", particle.Batch{}, nil, 1), "4 energies": ChainFilm("", squares(5), ramp(4), 1),
+		"no configurations": ChainFilm("", particle.Batch{}, nil, 1),
+		"4 energies":        ChainFilm("", squares(5), ramp(4), 1),
 	} {
 		if bad.Err() == nil {
 			t.Errorf("%s: drawn", name)

@@ -55,7 +55,7 @@ func Particles(g Gallery, batch particle.Batch) Figure {
 	panel, rows := g.layout(batch.Len())
 	f := Figure{
 		Name:   g.name(),
-		width:  vg.Length(g.Columns)*panel + 16*px,
+		width:  g.width(panel),
 		height: vg.Length(rows)*g.rowHeight(panel) + g.titleHeight() + 12*px,
 		paint:  func(c draw.Canvas) { g.paint(c, batch) },
 	}
@@ -154,6 +154,15 @@ func (g Gallery) rowHeight(panel vg.Length) vg.Length {
 		lines = max(lines, len(markup{}.Lines(caption)))
 	}
 	return panel + vg.Length(lines)*17*px + 3*px
+}
+
+// width returns the width of the picture, which has room for the title.
+func (g Gallery) width(panel vg.Length) vg.Length {
+	width := vg.Length(g.Columns)*panel + 16*px
+	if g.Title != "" {
+		width = max(width, min(bold(titleSize).Width(g.Title)+24*px, defaultWidth*px))
+	}
+	return width
 }
 
 func (g Gallery) titleHeight() vg.Length {

@@ -1,5 +1,5 @@
 function (id, scene) {
-  // Draws particles in space on a canvas. Dragging turns all panels together; the arrow keys do too.
+  // Draws particles in space on a canvas. Dragging turns all panels together, and so do arrow keys.
   const first = () => {
     const a = scene.azimuth, e = scene.elevation, c = Math.cos, s = Math.sin;
     return [ // rows: to the right, upwards, towards the eye
