@@ -42,9 +42,36 @@ func fade(c draw.Canvas, box vg.Rectangle, fraction float64) {
 	})
 }
 
+// inkIn returns how much is drawn in a rectangle, in dots that are covered.
+func inkIn(c draw.Canvas, box vg.Rectangle) float64 {
+	sum := 0.0
+	eachDot(c, box, func(picture *image.RGBA, x, y int, at vg.Point, _ vg.Length) {
+		if at.X >= box.Min.X && at.X <= box.Max.X && at.Y >= box.Min.Y && at.Y <= box.Max.Y {
+			sum += float64(picture.RGBAAt(x, y).A) / 255
+		}
+	})
+	return sum
+}
+
 // scale multiplies all dots in a rectangle by factors in [0, 1], which depend on the middle and the
 // width of a dot.
 func scale(c draw.Canvas, box vg.Rectangle, factor func(at vg.Point, dot vg.Length) float64) {
+	eachDot(c, box, func(picture *image.RGBA, x, y int, at vg.Point, dot vg.Length) {
+		f := factor(at, dot)
+		if f == 1 {
+			return
+		}
+		d := picture.RGBAAt(x, y)
+		of := func(v uint8) uint8 { return uint8(float64(v)*f + 0.5) }
+		picture.SetRGBA(x, y, color.RGBA{of(d.R), of(d.G), of(d.B), of(d.A)})
+	})
+}
+
+// eachDot calls visit for the dots of the picture in and around a rectangle, with the middle and
+// the width of a dot.
+func eachDot(
+	c draw.Canvas, box vg.Rectangle, visit func(picture *image.RGBA, x, y int, at vg.Point, dot vg.Length),
+) {
 	for { // every crop wraps the canvas once more
 		inner, ok := c.Canvas.(draw.Canvas)
 		if !ok {
@@ -64,14 +91,7 @@ func scale(c draw.Canvas, box vg.Rectangle, factor func(at vg.Point, dot vg.Leng
 	).Intersect(picture.Rect)
 	for y := area.Min.Y; y < area.Max.Y; y++ {
 		for x := area.Min.X; x < area.Max.X; x++ {
-			at := vg.Point{X: (vg.Length(x) + 0.5) * dot, Y: height - (vg.Length(y)+0.5)*dot}
-			f := factor(at, dot)
-			if f == 1 {
-				continue
-			}
-			d := picture.RGBAAt(x, y)
-			of := func(v uint8) uint8 { return uint8(float64(v)*f + 0.5) }
-			picture.SetRGBA(x, y, color.RGBA{of(d.R), of(d.G), of(d.B), of(d.A)})
+			visit(picture, x, y, vg.Point{X: (vg.Length(x) + 0.5) * dot, Y: height - (vg.Length(y)+0.5)*dot}, dot)
 		}
 	}
 }
