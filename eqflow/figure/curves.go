@@ -19,6 +19,7 @@ type LearningCurve struct {
 	// Stopped is the step whose parameters the model has, if this is not the last step; otherwise
 	// 0. It is marked on the validation curve.
 	Stopped float64
+	Color   color.Color // nil for the next one of the palette
 }
 
 // LearningCurves draws the learning curves of several trainings. Training losses are solid lines,
@@ -31,6 +32,9 @@ func LearningCurves(a Axes, curves ...LearningCurve) Figure {
 	validated := false
 	for i, l := range curves {
 		clr := Color(i)
+		if l.Color != nil {
+			clr = color.NRGBAModel.Convert(l.Color).(color.NRGBA)
+		}
 		series = append(series, Series{Name: l.Name, X: l.Steps, Y: l.Train, Color: clr})
 		entries = append(entries, legendEntry{l.Name, Series{}.symbol(clr)})
 		if len(l.Validation) > 0 {

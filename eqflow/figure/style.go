@@ -75,6 +75,20 @@ func colours(names []string) []color.NRGBA {
 	return out
 }
 
+// Shades returns n shades of the colour that a name means, for its seeds, the colour itself first.
+// For a name without a meaning it returns the first colours of the palette.
+func Shades(name string, n int) []color.NRGBA {
+	out := make([]color.NRGBA, n)
+	base, known := meanings[name]
+	for i := range out {
+		if out[i] = Color(i); known {
+			// As light and as dark as both themes can show.
+			out[i] = []color.NRGBA{base, mix(base, white, 0.4), mix(base, black, 0.3)}[i%3]
+		}
+	}
+	return out
+}
+
 // mix returns the mixture of a and b with the given fraction of b.
 func mix(a, b color.NRGBA, fraction float64) color.NRGBA {
 	blend := func(x, y uint8) uint8 { return uint8(float64(x)*(1-fraction) + float64(y)*fraction + 0.5) }

@@ -137,7 +137,7 @@ func (l *Lab) OwnEnergies(t Trained, reference particle.Batch, least, most float
 	return figure.Histogram(figure.Axes{
 		Title: "Energies of " + figure.Words(t.Target.Name()) + ", " + figure.Words(t.Name), X: "u / kT", Y: "density",
 		XRange: [2]float64{least, most},
-	}, 60, shown...)
+	}, 0, shown...)
 }
 
 // OwnBasins draws the numbers of thermal samples in the basin of each minimum, per 1000 samples,

@@ -203,7 +203,7 @@ func (l *Lab) WeightsFigure(t Trained) figure.Figure {
 		Title: "ESS of the first samples / %", X: "samples", YRange: [2]float64{0, 100}, Width: 560, Height: 380,
 	}
 	return figure.Grid("weights", 2,
-		figure.Histogram(weights, 60, figure.Sample{Name: "samples", Values: logW}), figure.Lines(ess, running))
+		figure.Histogram(weights, 0, figure.Sample{Name: "samples", Values: logW}), figure.Lines(ess, running))
 }
 
 // ReweightingTable shows the mean energy of raw and of reweighted samples, and the shares of the

@@ -102,7 +102,7 @@ func (l *Lab) LikelihoodClaims(all []Trained, test particle.Batch) {
 func (l *Lab) EnergyHistogram(all []Trained, test particle.Batch) figure.Figure {
 	s := must(all[0].Sample(draws, 1))
 	axes := figure.Axes{Title: "Energies of samples", X: "u / kT", Y: "density", XRange: [2]float64{-27, -5}}
-	return figure.Histogram(axes, 60,
+	return figure.Histogram(axes, 0,
 		figure.Sample{Name: "MCMC", Values: energies(l.System, test), Filled: true},
 		figure.Sample{Name: "eqBG, raw", Values: s.Energy},
 		figure.Sample{Name: "eqBG, reweighted", Values: s.Energy, Weights: stats.Weights(s.LogWeight)})

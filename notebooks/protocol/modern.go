@@ -99,7 +99,7 @@ func (l *Lab) RawEnergies(all []Trained) figure.Figure {
 		}
 	}
 	axes := figure.Axes{Title: "Energies of raw samples", X: "u / kT", Y: "density", XRange: [2]float64{-27, -5}}
-	return figure.Histogram(axes, 60, samples...)
+	return figure.Histogram(axes, 0, samples...)
 }
 
 // ModernClaims states the claims about the richer fields. The effects of the coupling and of the

@@ -113,6 +113,9 @@ func LearningCurves(name string, all []Trained) figure.Figure {
 			runs = append(runs, figure.LearningCurveOf(fmt.Sprintf("seed %d", t.Seed), t.History))
 		}
 	}
+	for i, shade := range figure.Shades(name, len(runs)) {
+		runs[i].Color = shade
+	}
 	axes := figure.Axes{Title: figure.Words(name) + ": learning curves", X: "step", Y: "NLL / nats"}
 	return figure.LearningCurves(axes, runs...)
 }
