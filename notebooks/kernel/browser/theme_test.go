@@ -54,7 +54,7 @@ func (p *page) theme(name string, light bool) {
 	time.Sleep(time.Second) // for the new style sheet
 }
 
-// pictureCells show a plot, particles in a plane and in space, a film and a live curve.
+// pictureCells show a plot, particles in a plane and in space, a film of a flow and one of a chain.
 var pictureCells = []string{
 	`var line = figure.Series{Name: "eqBG", X: []float64{0, 1, 2}, Y: []float64{0, 1, 0}, YErr: []float64{.1, .1, .1}}
 figure.Lines(figure.Axes{Title: "plot", X: "x", Y: "u / kT"}, line)`,
@@ -68,6 +68,7 @@ for i := range space.X {
 }
 figure.MustShow(figure.Particles(figure.Gallery{Title: "space", Captions: []string{"a", "b"}, Bond: 2}, space))`,
 	`figure.MustShow([]particle.Batch{plane, plane})`,
+	"%eqflow film dw4",
 }
 
 // In the dark theme no picture is a slab of white: its ground is that of the page, and its text can
@@ -78,8 +79,9 @@ func TestDarkThemeShowsNoWhiteSlab(t *testing.T) {
 	p.runAll(2 * time.Minute)
 	pictures := map[string]string{
 		"plot": "img", "plane": "img", "space": ".eqflow-turn canvas", "film": ".eqflow-film canvas",
+		"chain": ".eqflow-film canvas",
 	}
-	for i, name := range []string{"plot", "plane", "space", "film"} {
+	for i, name := range []string{"plot", "plane", "space", "film", "chain"} {
 		p.mark(pictureCells[i], name)
 		p.await(20*time.Second, name, query(in(name, pictures[name])))
 	}
