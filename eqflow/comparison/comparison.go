@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
@@ -217,17 +218,26 @@ type panel struct {
 	perfect float64 // NaN if it is not known or not shown
 }
 
-// figure draws the panel's bars. It returns false if no model has a positive value.
+// figure draws the panel's bars. Models that differ in their seeds only share a label, with a mark
+// for each. It returns false if no model has a positive value.
 func (p panel) figure(c Comparison) (f figure.Figure, ok bool) {
 	var labels []string
-	var values []float64
+	var values [][]float64
 	lo, hi, positive := math.Inf(1), 0.0, true
 	for _, e := range c {
 		v := p.value(e)
 		if math.IsInf(v, 0) {
 			v = math.NaN()
 		}
-		labels, values = append(labels, strings.ReplaceAll(e.Name, ", ", ",\n")), append(values, v)
+		name, _, _ := strings.Cut(figure.Words(e.Name), ", seed ")
+		label := strings.ReplaceAll(name, ", ", ",\n")
+		at := slices.Index(labels, label)
+		if at < 0 {
+			at, labels, values = len(labels), append(labels, label), append(values, nil)
+		}
+		if !math.IsNaN(v) {
+			values[at] = append(values[at], v)
+		}
 		positive = positive && !(v <= 0) // the noise of the data can bring an NLL under the entropy
 		if v > 0 {
 			lo, hi, ok = min(lo, v), max(hi, v), true
@@ -240,7 +250,19 @@ func (p panel) figure(c Comparison) (f figure.Figure, ok bool) {
 		a.YMarks = []figure.Mark{{At: p.perfect}}
 	}
 	a.LogY = positive && hi > 30*lo
-	return figure.Bars(a, labels, figure.BarSeries{Values: values, ShowValues: true}), ok
+	return figure.Bars(a, labels, bars(values)), ok
+}
+
+// bars returns one bar for each label, or marks if a label has several values.
+func bars(values [][]float64) figure.BarSeries {
+	s := figure.BarSeries{ShowValues: true}
+	for _, v := range values {
+		if len(v) > 1 {
+			return figure.BarSeries{Seeds: values, ShowValues: true}
+		}
+		s.Values = append(s.Values, append(v, math.NaN())[0])
+	}
+	return s
 }
 
 // MarshalJSON writes the system, the reports of the models, and the values of a perfect model.

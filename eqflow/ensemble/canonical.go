@@ -84,6 +84,9 @@ func (c *Canonical) Particles() int {
 // Dim is 3.
 func (c *Canonical) Dim() int { return 3 }
 
+// LengthUnit is that of package molecule.
+func (c *Canonical) LengthUnit() string { return "nm" }
+
 // Relabelling exchanges equivalent atoms alone.
 func (c *Canonical) Relabelling() particle.Relabelling {
 	types := make([]int, c.Particles())

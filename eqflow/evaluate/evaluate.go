@@ -155,6 +155,9 @@ func (c Candidate) compare(
 		return nil
 	}
 	r.Radial = measure.RadialDistributions(sample, reference, relabelling)
+	for i := range r.Radial {
+		r.Radial[i].Unit = target.LengthUnit(c.Target)
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	comparison := measure.Comparison{Size: size, Relabelling: relabelling}

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"image"
 	"image/png"
+	"math"
 )
 
 // encodeAPNG returns an animated PNG that repeats without end. The frames have one size and one
@@ -117,6 +118,19 @@ func writeChunk(out *bytes.Buffer, kind string, data []byte) {
 	body := append([]byte(kind), data...)
 	out.Write(body)
 	out.Write(words(crc32.ChecksumIEEE(body)))
+}
+
+// withResolution returns a PNG that states its resolution in dots per inch, so that other programs
+// and the kernel of the notebook show it at its size.
+func withResolution(data []byte, dpi int) []byte {
+	const signature, header = 8, 12 + 13 // bytes; IHDR is the first chunk
+	var out bytes.Buffer
+	out.Write(data[:signature+header])
+	perMetre := uint32(math.Round(float64(dpi) / 0.0254))
+	const metre = 1 // the unit of the chunk
+	writeChunk(&out, "pHYs", append(words(perMetre, perMetre), metre))
+	out.Write(data[signature+header:])
+	return out.Bytes()
 }
 
 // words returns the values as big-endian 32-bit words.

@@ -46,6 +46,17 @@ func (a Axes) figure(paint func(draw.Canvas)) Figure {
 	return Figure{Name: a.name(), width: vg.Length(w) * px, height: vg.Length(h) * px, paint: paint}
 }
 
+// framed returns the figure of a plot below a title and a legend.
+func (a Axes) framed(entries []legendEntry, p *plot.Plot) Figure {
+	return a.placed(&framedPlot{title: a.Title, entries: entries, plot: p})
+}
+
+func (a Axes) placed(p *framedPlot) Figure {
+	f := a.figure(p.draw)
+	f.plot = p
+	return f
+}
+
 // span is a closed range of numbers.
 type span struct{ min, max float64 }
 
@@ -148,8 +159,7 @@ func formatAxis(axis *plot.Axis, label string, s span, log bool) {
 	}
 }
 
-// marks draws the reference lines over the data. Their labels have a pale background, so that they
-// stay readable.
+// marks draws the reference lines over the data, with their labels where they cover least.
 func (a Axes) marks(xs, ys span) drawing {
 	return func(c draw.Canvas, x, y func(float64) vg.Length) {
 		s := line(1.5*px, axisInk, true)
@@ -159,29 +169,58 @@ func (a Axes) marks(xs, ys span) drawing {
 		}
 		for _, m := range a.YMarks {
 			if m.At >= ys.min && m.At <= ys.max {
+				left, right, above, below := c.Min.X+4*px, c.Max.X-4*px, y(m.At)+3*px, y(m.At)-17*px
+				markLabel(c, m.Label, []labelPlace{
+					{vg.Point{X: right, Y: above}, draw.XRight}, {vg.Point{X: right, Y: below}, draw.XRight},
+					{vg.Point{X: left, Y: above}, draw.XLeft}, {vg.Point{X: left, Y: below}, draw.XLeft},
+				})
 				c.StrokeLine2(s, c.Min.X, y(m.At), c.Max.X, y(m.At))
-				markLabel(c, vg.Point{X: c.Max.X - 4*px, Y: y(m.At) + 3*px}, m.Label, draw.XRight)
 			}
 		}
 		for _, m := range a.XMarks {
 			if m.At >= xs.min && m.At <= xs.max {
+				left, right, top, bottom := x(m.At)-5*px, x(m.At)+5*px, c.Max.Y-18*px, c.Min.Y+4*px
+				markLabel(c, m.Label, []labelPlace{
+					{vg.Point{X: right, Y: top}, draw.XLeft}, {vg.Point{X: left, Y: top}, draw.XRight},
+					{vg.Point{X: right, Y: bottom}, draw.XLeft}, {vg.Point{X: left, Y: bottom}, draw.XRight},
+				})
 				c.StrokeLine2(s, x(m.At), c.Min.Y, x(m.At), c.Max.Y)
-				markLabel(c, vg.Point{X: x(m.At) + 5*px, Y: c.Max.Y - 18*px}, m.Label, draw.XLeft)
 			}
 		}
 	}
 }
 
-// markLabel writes a small label on a translucent background.
-func markLabel(c draw.Canvas, at vg.Point, txt string, align draw.XAlignment) {
+// labelPlace is where a label can stand.
+type labelPlace struct {
+	at    vg.Point
+	align draw.XAlignment
+}
+
+// markLabel writes a small label in the place inside the frame where it covers least, and makes
+// what lies under it faint. Of equal places it takes the first.
+func markLabel(c draw.Canvas, txt string, places []labelPlace) {
 	if txt == "" {
 		return
 	}
 	s := style(tickSize, ink)
-	s.XAlign = align
-	box := s.Rectangle(txt).Add(at)
-	box.Min.X -= 2 * px
-	box.Max.X += 2 * px
-	fill(c, box, translucent(paper, 0.8))
-	c.FillText(s, at, txt)
+	least := math.Inf(1)
+	var best labelPlace
+	var under vg.Rectangle
+	for i, p := range places {
+		s.XAlign = p.align
+		box := s.Rectangle(txt).Add(p.at)
+		box.Min.X -= 2 * px
+		box.Max.X += 2 * px
+		const much = 1e9 // more than any picture's ink
+		ink := inkIn(c, box)
+		if i > 0 && (box.Min.X < c.Min.X || box.Max.X > c.Max.X || box.Min.Y < c.Min.Y || box.Max.Y > c.Max.Y) {
+			ink += much
+		}
+		if ink < least {
+			least, best, under = ink, p, box
+		}
+	}
+	fade(c, under, 0.3)
+	s.XAlign = best.align
+	c.FillText(s, best.at, txt)
 }

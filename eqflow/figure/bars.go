@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
+	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -20,16 +22,25 @@ type BarSeries struct {
 	Err        []float64 // half-length of error bars; nil for none
 	ShowValues bool      // writes the number over each bar
 	Missing    string
+	// Seeds are the values of each label over seeds. They are marks on one line, at the place of
+	// the bar. Values and Err may be nil; the number over the marks is then their mean. A mark at
+	// zero, which a logarithmic axis does not have, is a ring on the axis.
+	Seeds [][]float64
 }
 
 // Bars draws groups of bars, one group per label. On a logarithmic axis, bars begin a little below
 // the smallest positive value, and a zero is written as a number without a bar.
 func Bars(a Axes, labels []string, series ...BarSeries) Figure {
+	series = slices.Clone(series)
 	if len(labels) == 0 || len(series) == 0 {
 		return a.fail("%d labels and %d series; give at least one of each", len(labels), len(series))
 	}
 	ys := emptySpan()
-	for _, s := range series {
+	for i, s := range series {
+		if s.Seeds != nil {
+			s = s.withMeans(len(labels))
+			series[i] = s
+		}
 		if err := s.check(a, len(labels), &ys); err != nil {
 			return a.fail("series %q: %w", s.Name, err)
 		}
@@ -54,7 +65,30 @@ func Bars(a Axes, labels []string, series ...BarSeries) Figure {
 	p := a.plot(xs, ys, drawings...)
 	p.X.Tick.Marker = categoryTicks(labels)
 	p.X.Tick.Color = color.Transparent
-	return a.figure(framed(a.Title, entries, p))
+	return a.framed(entries, p)
+}
+
+// withMeans returns the series with the means over seeds for its missing values, NaN without seeds.
+func (s BarSeries) withMeans(n int) BarSeries {
+	if s.Values != nil {
+		return s
+	}
+	s.Values = make([]float64, n)
+	for k := range s.Values {
+		s.Values[k] = math.NaN()
+		if k < len(s.Seeds) && len(s.Seeds[k]) > 0 {
+			s.Values[k] = stat.Mean(s.Seeds[k], nil)
+		}
+	}
+	return s
+}
+
+// seedsAt returns the values of a label over seeds.
+func (s BarSeries) seedsAt(k int) []float64 {
+	if s.Seeds == nil {
+		return nil
+	}
+	return s.Seeds[k]
 }
 
 // check returns an error for a series that cannot be drawn, and extends ys to its values.
@@ -62,7 +96,18 @@ func (s BarSeries) check(a Axes, n int, ys *span) error {
 	if len(s.Values) != n || (s.Err != nil && len(s.Err) != n) {
 		return fmt.Errorf("has %d values and %d errors for %d labels; give one for each", len(s.Values), len(s.Err), n)
 	}
+	if s.Seeds != nil && len(s.Seeds) != n {
+		return fmt.Errorf("has seeds for %d of %d labels; give a list for each", len(s.Seeds), n)
+	}
 	for i, v := range s.Values {
+		for _, seed := range s.seedsAt(i) {
+			if !finite(seed) || (a.LogY && seed < 0) {
+				return fmt.Errorf("a seed of label %d has the value %g, which cannot be shown; leave it out", i, seed)
+			}
+			if !a.LogY || seed > 0 {
+				ys.add(seed)
+			}
+		}
 		if math.IsNaN(v) {
 			continue
 		}
@@ -139,22 +184,64 @@ func (s BarSeries) bars(log bool, i, count int, ys span, clr color.NRGBA) drawin
 				Min: vg.Point{X: left + px, Y: min(y(base), y(top))},
 				Max: vg.Point{X: left + width - px, Y: max(y(base), y(top))},
 			}
-			if log && v > 0 {
+			if seeds := s.seedsAt(k); len(seeds) > 0 {
+				if !log {
+					fill(c, bar, translucent(clr, 0.25))
+				}
+				highest := seedMarks(c, left+width/2, seeds, log, y(base), y, clr)
+				bar.Max.Y = max(bar.Max.Y, highest)
+			} else if log && v > 0 {
 				const radius = 4.5 * px
 				disc(c, vg.Point{X: left + width/2, Y: y(top)}, radius, clr)
 				bar.Max.Y = y(top) + radius
 			} else if !log {
-				fill(c, bar, clr)
+				s.fill(c, bar, k, clr)
 			}
-			s.annotate(c, bar, k, v < 0, log, ys, y)
+			s.annotate(c, bar, k, v < 0, log, ys, y, clr)
 		}
 		c.StrokeLine2(line(px, axisInk, false), c.Min.X, y(base), c.Max.X, y(base))
 	}
 }
 
+// seedMarks draws a mark for every seed on one vertical line, and returns the top of the highest.
+func seedMarks(
+	c draw.Canvas, x vg.Length, seeds []float64, log bool, base vg.Length, y func(float64) vg.Length, clr color.NRGBA,
+) vg.Length {
+	const radius = 4 * px
+	at := func(v float64) vg.Point {
+		if log && v == 0 {
+			return vg.Point{X: x, Y: base}
+		}
+		return vg.Point{X: x, Y: y(v)}
+	}
+	lowest, highest := at(slices.Min(seeds)), at(slices.Max(seeds))
+	c.StrokeLines(line(1.5*px, clr, false), c.ClipLinesXY([]vg.Point{lowest, highest})...)
+	for _, v := range seeds {
+		switch p := at(v); {
+		case log && v == 0:
+			ring(c, p, clr)
+		case c.Contains(p):
+			disc(c, p, radius, translucent(clr, 0.65)) // darker where seeds agree
+		}
+	}
+	return highest.Y + radius
+}
+
+// fill fills a bar. A bar with an error is pale with an outline, since the error bar begins inside.
+func (s BarSeries) fill(c draw.Canvas, bar vg.Rectangle, k int, clr color.NRGBA) {
+	if s.errorAt(k) == 0 {
+		fill(c, bar, clr)
+		return
+	}
+	fill(c, bar, translucent(clr, 0.45))
+	c.StrokeLines(line(1.5*px, clr, false), []vg.Point{
+		bar.Min, {X: bar.Min.X, Y: bar.Max.Y}, bar.Max, {X: bar.Max.X, Y: bar.Min.Y}, bar.Min,
+	})
+}
+
 // annotate adds error bar and number of value k. below says that the bar points downwards.
 func (s BarSeries) annotate(
-	c draw.Canvas, bar vg.Rectangle, k int, below, log bool, ys span, y func(float64) vg.Length,
+	c draw.Canvas, bar vg.Rectangle, k int, below, log bool, ys span, y func(float64) vg.Length, clr color.NRGBA,
 ) {
 	center := (bar.Min.X + bar.Max.X) / 2
 	v, e := s.Values[k], s.errorAt(k)
@@ -164,7 +251,7 @@ func (s BarSeries) annotate(
 	}
 	if e > 0 {
 		low, high := math.Max(v-e, ys.min), math.Min(v+e, ys.max)
-		errorBar(c, vg.Point{X: center, Y: y(low)}, vg.Point{X: center, Y: y(high)}, mix(Color(6), paper, 0.1))
+		errorBar(c, vg.Point{X: center, Y: y(low)}, vg.Point{X: center, Y: y(high)}, clr)
 		if end = y(high); below {
 			end = y(low)
 		}

@@ -106,7 +106,7 @@ func (g Gallery) drawBonds(c draw.Canvas, points []projected, k int, at func(pro
 	}
 	for _, q := range points[k+1:] {
 		if distance(points[k], q) < g.Bond {
-			clr := mix(axisInk, paper, g.fade((points[k].depth+q.depth)/2)*0.9)
+			clr := translucent(axisInk, 1-g.fade((points[k].depth+q.depth)/2)*0.9)
 			c.StrokeLines(line(2.5*px, clr, false), c.ClipLinesXY([]vg.Point{at(points[k]), at(q)})...)
 		}
 	}
@@ -118,24 +118,27 @@ func (g Gallery) drawDisc(c draw.Canvas, at vg.Point, perUnit vg.Length, p proje
 		disc(c, at, max(radius*0.25, 1.6*px), translucent(clr, 0.45))
 		return
 	}
-	fade := g.fade(p.depth)
-	disc(c, at, radius, mix(mix(clr, ink, 0.45), paper, fade))
-	disc(c, at, radius-1.3*px, mix(clr, paper, fade))
+	near := 1 - g.fade(p.depth)
+	replace(c, at, radius, translucent(mix(clr, black, 0.38), near))
+	replace(c, at, radius-1.3*px, translucent(clr, near))
 	if g.Numbered {
 		s := bold(min(14*px, radius*1.1))
-		s.Color = paper
+		s.Color = white
 		s.XAlign, s.YAlign = draw.XCenter, draw.YCenter
 		c.FillText(s, vg.Point{X: at.X, Y: at.Y + s.Font.Size*0.13}, strconv.Itoa(p.index+1))
 	}
 }
 
-// fade returns the fraction of the background colour at a depth: none in two dimensions and in
-// front, and most at the far end.
+// mostFaded is how transparent the most distant particle is.
+const mostFaded = 0.62
+
+// fade returns how transparent a particle at a depth is: not at all in two dimensions and in front,
+// and most at the far end.
 func (g Gallery) fade(depth float64) float64 {
-	if depth == 0 {
+	if g.flat {
 		return 0
 	}
-	return 0.62 * math.Max(0, math.Min(1, (g.Extent*0.7-depth)/(1.4*g.Extent)))
+	return mostFaded * math.Max(0, math.Min(1, (g.Extent*0.7-depth)/(1.4*g.Extent)))
 }
 
 // color returns the colour of a particle of a configuration, both given by their indices.

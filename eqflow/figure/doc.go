@@ -1,5 +1,5 @@
-// Package figure draws the figures of the notebooks: PNG pictures, films as animated PNG, and
-// tables as HTML.
+// Package figure draws the figures of the notebooks: PNG pictures on a transparent ground, whose
+// colours suit light and dark pages, films as animated PNG, and tables as HTML.
 //
 // Every function takes plain slices and returns a Figure or a Table. A fault in the data, such as
 // an empty series or a NaN, is stored in the Figure and returned as the error of PNG, Save or Show.
@@ -15,15 +15,17 @@
 //   - Distributions: Histogram of one number (histogram.go), FreeEnergyLandscape of two (heat.go).
 //     A function of two variables: HeatMap.
 //   - Numbers by name: Bars (bars.go), or a Table (table.go).
-//   - Configurations: Particles (particles.go, configuration.go), and Film for a trajectory
-//     (film.go).
-//   - Results of package measure: FreeEnergy and RadialDistribution (measures.go).
+//   - Configurations: Particles (particles.go, configuration.go), and Film for a trajectory of a
+//     flow or ChainFilm for a Markov chain (film.go). In a notebook particles in space turn
+//     (scene.go).
+//   - Results of package measure: FreeEnergy and RadialDistribution (measures.go). Curves and their
+//     differences from a reference: WithDifference (measures.go).
 //   - Several figures as one: Grid (figure.go).
 //   - Any of these, or a value that can be drawn: Show, which displays it in a notebook and saves
 //     it elsewhere (show.go, notebook.go).
 //   - While something runs: LiveCurve for a training (live.go), View for a picture that follows a
 //     slider (view.go), Progress for one line of text (progress.go).
 //
-// header.go, markup.go, style.go and ticks.go are shared by all figures, apng.go and quantize.go
-// encode pictures.
+// frames.go, ground.go, header.go, markup.go, style.go, ticks.go and words.go are shared by all
+// figures, apng.go and quantize.go encode pictures.
 package figure

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"image/png"
 	"math"
 	"os"
@@ -39,7 +40,9 @@ type Figure struct {
 
 	width, height vg.Length
 	paint         func(draw.Canvas)
-	film          []byte // a finished animation, in place of paint
+	plot          *framedPlot // what paint draws, if it is one plot, whose frame a grid can place
+	scene         *scene      // what paint draws, if it is a view of space
+	film          []byte      // a finished animation, in place of paint
 	err           error
 }
 
@@ -77,24 +80,26 @@ func (f Figure) png(compression png.CompressionLevel) ([]byte, error) {
 		return f.film, nil
 	}
 	var buf bytes.Buffer
+	var data []byte
 	for _, dpi := range resolutions {
 		buf.Reset()
 		encoder := png.Encoder{CompressionLevel: compression}
 		if err := encoder.Encode(&buf, quantize(256, f.image(dpi))[0]); err != nil {
 			return nil, fmt.Errorf("figure: %q cannot be encoded: %w; is memory short?", f.Name, err)
 		}
+		data = withResolution(buf.Bytes(), dpi)
 		if buf.Len() <= maxBytes || compression == png.BestSpeed {
 			break
 		}
 	}
-	return buf.Bytes(), nil
+	return data, nil
 }
 
 // image draws the figure at a resolution in dots per inch.
 func (f Figure) image(dpi int) *image.RGBA {
-	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dpi))
+	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(dpi),
+		vgimg.UseBackgroundColor(color.Transparent))
 	c := draw.New(canvas)
-	fill(c, c.Rectangle, paper)
 	f.paint(draw.Crop(c, 6*px, -10*px, 6*px, -6*px))
 	return canvas.Image().(*image.RGBA) // the type that vgimg creates by default
 }
@@ -145,22 +150,21 @@ func Grid(name string, columns int, figures ...Figure) Figure {
 		if f.film != nil {
 			return failed(name, "the film %q cannot be part of a grid; show it by itself", f.Name)
 		}
-		h := max(cell*f.height/f.width, min(f.height, cell*3/4))
+		h := f.height
+		if f.width > cell {
+			h = max(cell*f.height/f.width, min(f.height, cell*3/4))
+		}
 		total += max(0, h-heights[i/columns])
 		heights[i/columns] = max(heights[i/columns], h)
 	}
 	paint := func(c draw.Canvas) {
-		top := c.Max.Y
-		for i, f := range figures {
-			if i > 0 && i%columns == 0 {
-				top -= heights[i/columns-1]
+		parts := cut(c, columns, heights, len(figures))
+		for i, frame := range alignedFrames(columns, figures, parts) {
+			if figures[i].plot != nil {
+				figures[i].plot.drawAt(parts[i], frame)
+			} else {
+				figures[i].paint(parts[i])
 			}
-			part := c
-			part.Min.X = c.Min.X + vg.Length(i%columns)*(c.Max.X-c.Min.X)/vg.Length(columns)
-			part.Max.X = part.Min.X + (c.Max.X-c.Min.X)/vg.Length(columns)
-			part.Max.Y = top
-			part.Min.Y = top - heights[i/columns]
-			f.paint(draw.Crop(part, 5*px, -5*px, 8*px, -2*px))
 		}
 	}
 	return Figure{Name: name, width: defaultWidth * px, height: total + 12*px, paint: paint}

@@ -56,6 +56,11 @@ func everyKind() map[string]Figure {
 			BarSeries{Name: "s", Values: []float64{0, 100}, ShowValues: true}),
 		"negative": Bars(Axes{}, []string{"a", "b"},
 			BarSeries{Values: []float64{-1, math.NaN()}, Err: []float64{2, 0}}),
+		"seeds": Bars(Axes{}, []string{"a", "b"},
+			BarSeries{Name: "s", Seeds: [][]float64{{1, 2, 3}, nil}, ShowValues: true, Missing: "none"}),
+		"seeds on a log axis": Bars(Axes{LogY: true}, []string{"a", "b"},
+			BarSeries{Name: "s", Seeds: [][]float64{{1, 0, 300}, {0, 0}}},
+			BarSeries{Name: "t", Values: []float64{4, 5}}),
 		"zeros":   Bars(Axes{LogY: true}, []string{"a"}, BarSeries{Values: []float64{0}}),
 		"heat":    HeatMap(unit, [][]float64{{1, math.NaN()}, {1, 2}}, "z"),
 		"density": FreeEnergyLandscape(Axes{}, 10, x, x, nil),
@@ -101,6 +106,22 @@ func TestEveryKindDraws(t *testing.T) {
 		all = append(all, f)
 	}
 	decode(t, Grid("all", 4, all...))
+}
+
+// A picture that is narrower than its place in a grid keeps its size.
+func TestSinglePanelKeepsItsSize(t *testing.T) {
+	single := Particles(Gallery{}, squares(1))
+	if w, _ := single.Size(); w != 276 { // a panel and its margins
+		t.Errorf("a single panel is %d pixels wide", w)
+	}
+	wide := Particles(Gallery{Title: "a title that is wider than the one panel under it"}, squares(1))
+	if w, _ := wide.Size(); w < 350 || w > 450 {
+		t.Errorf("below its title a single panel is %d pixels wide", w)
+	}
+	_, want := single.Size()
+	if _, got := Grid("g", 1, single).Size(); got != want+12 {
+		t.Errorf("alone in a grid, a picture of %d pixels is %d high", want, got)
+	}
 }
 
 // dotsOfColor counts the dots of a colour.
@@ -152,6 +173,8 @@ func TestInvalidFiguresGiveAnError(t *testing.T) {
 		"weight 0 is -1":     Histogram(Axes{}, 0, Sample{Values: x[:1], Weights: []float64{-1}}),
 		"only zero weights":  Histogram(Axes{}, 0, Sample{Values: x[:1], Weights: []float64{0}}),
 		"0 labels":           Bars(Axes{}, nil),
+		"a seed of label 0":  Bars(Axes{LogY: true}, []string{"a"}, BarSeries{Seeds: [][]float64{{1, -1}}}),
+		"seeds for 2 of 1":   Bars(Axes{}, []string{"a"}, BarSeries{Seeds: [][]float64{{1}, {2}}}),
 		"value 0 is -1":      Bars(Axes{LogY: true}, []string{"a"}, BarSeries{Values: []float64{-1}}),
 		"no cell is finite":  HeatMap(unit, [][]float64{{nan}}, ""),
 		"no configurations":  Particles(Gallery{}, particle.Batch{}),

@@ -1,6 +1,8 @@
 package figure
 
 import (
+	"cmp"
+	"fmt"
 	"image"
 	"math"
 
@@ -49,7 +51,31 @@ func Film(g Gallery, seconds float64, subtitles []string, frames ...particle.Bat
 	if err != nil {
 		return failed(g.name(), "%w", err)
 	}
-	return Figure{Name: g.name(), film: film}
+	width, height := g.withDefaults(frames[0]).frameSize(frames[0].Len(), subtitles != nil)
+	return Figure{Name: g.name(), width: width, height: height, film: film}
+}
+
+// ChainFilm draws the configurations of one Markov chain, in order of time, as a film that repeats
+// after eight seconds. thin is the number of steps from one configuration to the next. u are their
+// energies in kT, or nil. The first configuration is at step thin.
+func ChainFilm(title string, x particle.Batch, u []float64, thin int) Figure {
+	g := Gallery{Title: title, Name: cmp.Or(title, "chain")}
+	if err := g.check(x); err != nil {
+		return failed(g.name(), "%w", err)
+	}
+	if u != nil && len(u) != x.Len() {
+		return failed(g.name(), "%d energies for %d configurations; give one for each", len(u), x.Len())
+	}
+	g.Bond = bondLength(x)
+	frames, subtitles := make([]particle.Batch, x.Len()), make([]string, x.Len())
+	for k := range frames {
+		frames[k], subtitles[k] = x.Slice(k, k+1), fmt.Sprintf("step %d", (k+1)*thin)
+		if u != nil {
+			subtitles[k] += withMinusSign(fmt.Sprintf(",  u = %.1f kT", u[k]))
+		}
+	}
+	const seconds = 8
+	return Film(g, seconds, subtitles, frames...)
 }
 
 // encode returns the film at the best quality that is small enough, or else at the lowest quality.
@@ -68,26 +94,33 @@ func (g Gallery) encode(delay int, subtitles []string, frames []particle.Batch) 
 	return film, nil
 }
 
-// pictures draws every frame at a resolution in dots per inch.
-func (g Gallery) pictures(resolution int, subtitles []string, frames []particle.Batch) []*image.RGBA {
-	g = g.withDefaults(frames[0])
-	side, rows := g.layout(frames[0].Len())
+// subtitleHeight is the height of the line under a film's panels.
+const subtitleHeight = 22 * px
+
+// frameSize returns the size of a film's frame of n configurations.
+func (g Gallery) frameSize(n int, subtitled bool) (width, height vg.Length) {
+	side, rows := g.layout(n)
 	if g.Columns > 1 {
 		side = min(side, filmPanel)
 	}
-	const subtitle = 22 * px
+	width, height = g.width(side), vg.Length(rows)*g.rowHeight(side)+g.titleHeight()+12*px
+	if subtitled {
+		height += subtitleHeight
+	}
+	return width, height
+}
+
+// pictures draws every frame at a resolution in dots per inch.
+func (g Gallery) pictures(resolution int, subtitles []string, frames []particle.Batch) []*image.RGBA {
+	g = g.withDefaults(frames[0])
+	width, height := g.frameSize(frames[0].Len(), subtitles != nil)
 	out := make([]*image.RGBA, len(frames))
 	for k, b := range frames {
-		f := Figure{
-			width:  vg.Length(g.Columns)*side + 16*px,
-			height: vg.Length(rows)*g.rowHeight(side) + g.titleHeight() + 12*px,
-			paint:  func(c draw.Canvas) { g.paint(c, b) },
-		}
+		f := Figure{width: width, height: height, paint: func(c draw.Canvas) { g.paint(c, b) }}
 		if subtitles != nil {
-			f.height += subtitle
 			f.paint = func(c draw.Canvas) {
 				c.FillText(style(labelSize, ink), vg.Point{X: c.Min.X + 4*px, Y: c.Min.Y + 3*px}, subtitles[k])
-				c.Min.Y += subtitle
+				c.Min.Y += subtitleHeight
 				g.paint(c, b)
 			}
 		}

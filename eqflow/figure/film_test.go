@@ -100,20 +100,21 @@ func play(t *testing.T, data []byte) []part {
 
 // player decodes the chunks of an animated PNG, in the order of the file.
 type player struct {
-	t          *testing.T
-	plte, ihdr []byte
-	box        []uint32 // width, height, x and y of the current frame
-	body       bytes.Buffer
-	sequence   uint32
-	parts      []part
+	t        *testing.T
+	ihdr     []byte
+	palette  []chunk  // PLTE and tRNS
+	box      []uint32 // width, height, x and y of the current frame
+	body     bytes.Buffer
+	sequence uint32
+	parts    []part
 }
 
 func (p *player) add(c chunk) {
 	switch c.kind {
 	case "IHDR":
 		p.ihdr = c.data
-	case "PLTE":
-		p.plte = c.data
+	case "PLTE", "tRNS":
+		p.palette = append(p.palette, c)
 	case "fcTL":
 		p.flush()
 		p.checkSequence(c.data)
@@ -145,7 +146,9 @@ func (p *player) flush() {
 	copy(header, words(p.box[0], p.box[1]))
 	out := bytes.NewBufferString("\x89PNG\r\n\x1a\n")
 	writeChunk(out, "IHDR", header)
-	writeChunk(out, "PLTE", p.plte)
+	for _, c := range p.palette {
+		writeChunk(out, c.kind, c.data)
+	}
 	writeChunk(out, "IDAT", p.body.Bytes())
 	writeChunk(out, "IEND", nil)
 	img, err := png.Decode(out)
@@ -154,6 +157,31 @@ func (p *player) flush() {
 	}
 	p.parts = append(p.parts, part{img, image.Pt(int(p.box[2]), int(p.box[3]))})
 	p.body.Reset()
+}
+
+// The film of a chain has a frame for each configuration, the same bonds in all, and refuses other
+// numbers of energies.
+func TestChainFilm(t *testing.T) {
+	f := ChainFilm("DW4", squares(5), ramp(5), 100)
+	if err := f.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range splitChunks(f.film) {
+		if c.kind == "acTL" && binary.BigEndian.Uint32(c.data) != 5 {
+			t.Errorf("%d frames of 5 configurations", binary.BigEndian.Uint32(c.data))
+		}
+	}
+	if width, height := f.Size(); width != 276 || height < 290 {
+		t.Errorf("the film is %d × %d", width, height)
+	}
+	for name, bad := range map[string]Figure{
+		"no configurations": ChainFilm("", particle.Batch{}, nil, 1),
+		"4 energies":        ChainFilm("", squares(5), ramp(4), 1),
+	} {
+		if bad.Err() == nil {
+			t.Errorf("%s: drawn", name)
+		}
+	}
 }
 
 func TestFilmRefusesUnequalFrames(t *testing.T) {

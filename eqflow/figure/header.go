@@ -1,7 +1,6 @@
 package figure
 
 import (
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -21,10 +20,17 @@ const (
 // header writes title and legend above the plot, where they cover no data, and returns the canvas
 // below them.
 func header(c draw.Canvas, title string, entries []legendEntry) draw.Canvas {
+	return placeHeader(c, title, entries, true)
+}
+
+// placeHeader returns the canvas below title and legend, and writes them if visible.
+func placeHeader(c draw.Canvas, title string, entries []legendEntry, visible bool) draw.Canvas {
 	if title != "" {
 		s := bold(titleSize)
 		s.YAlign = draw.YTop
-		c.FillText(s, vg.Point{X: c.Min.X + 4*px, Y: c.Max.Y}, title)
+		if visible {
+			c.FillText(s, vg.Point{X: c.Min.X + 4*px, Y: c.Max.Y}, title)
+		}
 		c.Max.Y -= s.Height(title) + 7*px
 	}
 	s := style(labelSize, ink)
@@ -43,8 +49,10 @@ func header(c draw.Canvas, title string, entries []legendEntry) draw.Canvas {
 			Min: vg.Point{X: x, Y: c.Max.Y - lineHeight},
 			Max: vg.Point{X: x + symbolWidth, Y: c.Max.Y},
 		}
-		e.symbol(c, box)
-		c.FillText(s, vg.Point{X: box.Max.X + 6*px, Y: (box.Min.Y+box.Max.Y)/2 + 2*px}, e.name)
+		if visible {
+			e.symbol(c, box)
+			c.FillText(s, vg.Point{X: box.Max.X + 6*px, Y: (box.Min.Y+box.Max.Y)/2 + 2*px}, e.name)
+		}
 		x += w
 		hasEntries = true
 	}
@@ -52,11 +60,6 @@ func header(c draw.Canvas, title string, entries []legendEntry) draw.Canvas {
 		c.Max.Y -= lineHeight + 7*px
 	}
 	return c
-}
-
-// framed draws the header and the plot below it.
-func framed(title string, entries []legendEntry, p *plot.Plot) func(draw.Canvas) {
-	return func(c draw.Canvas) { p.Draw(header(c, title, entries)) }
 }
 
 // midline returns the ends of the horizontal line through the middle of a box.

@@ -52,12 +52,8 @@ func HeatMap(a Axes, z [][]float64, label string) Figure {
 		zs = zs.padded(0.05, false)
 	}
 	p := a.plot(axisRange(a.XRange, span{}, 0, false), axisRange(a.YRange, span{}, 0, false), cells(z, zs))
-	return a.figure(func(c draw.Canvas) {
-		c = header(c, a.Title, nil)
-		data := p.DataCanvas(draw.Crop(c, 0, -barRoom, 0, 0))
-		p.Draw(draw.Crop(c, 0, -barRoom, 0, 0))
-		colorBar(c, data, zs, label)
-	})
+	bar := func(c draw.Canvas, frame vg.Rectangle) { colorBar(c, frame, zs, label) }
+	return a.placed(&framedPlot{title: a.Title, plot: p, room: barRoom, beside: bar})
 }
 
 // barRoom is the width of the colour bar with its numbers and label.
@@ -92,7 +88,7 @@ func cells(z [][]float64, zs span) drawing {
 }
 
 // colorBar draws a labelled bar of colours to the right of the data area, with its height.
-func colorBar(c, data draw.Canvas, zs span, label string) {
+func colorBar(c draw.Canvas, data vg.Rectangle, zs span, label string) {
 	const levels = 128
 	left := data.Max.X + 18*px
 	height := (data.Max.Y - data.Min.Y) / levels
@@ -110,7 +106,7 @@ func colorBar(c, data draw.Canvas, zs span, label string) {
 	}
 	l := style(labelSize, ink)
 	l.Rotation, l.XAlign, l.YAlign = math.Pi/2, draw.XCenter, draw.YBottom
-	c.FillText(l, vg.Point{X: c.Max.X, Y: (data.Min.Y + data.Max.Y) / 2}, label)
+	c.FillText(l, vg.Point{X: data.Max.X + barRoom, Y: (data.Min.Y + data.Max.Y) / 2}, label)
 }
 
 // FreeEnergyLandscape draws −ln p(x, y) of points in bins × bins cells, in kT above its minimum.

@@ -61,7 +61,7 @@ func Histogram(a Axes, bins int, samples ...Sample) Figure {
 	for i, s := range samples {
 		density, errors, outside := s.density(edges)
 		ys.add(density...)
-		clr := mix(axisInk, paper, 0.45)
+		clr := translucent(axisInk, 0.5)
 		if !s.Filled {
 			clr = lines[i]
 			drawings = append(drawings, stepBand(edges, density, errors, translucent(clr, 0.25)))
@@ -73,7 +73,7 @@ func Histogram(a Axes, bins int, samples ...Sample) Figure {
 		drawings = append(drawings, stepOutline(edges, density, s.Filled, clr))
 		entries = append(entries, legendEntry{name, stepSymbol(s.Filled, clr)})
 	}
-	return a.figure(framed(a.Title, entries, a.plot(xs, a.densityRange(ys), drawings...)))
+	return a.framed(entries, a.plot(xs, a.densityRange(ys), drawings...))
 }
 
 // densityRange returns the vertical range. It begins at 0, or on a logarithmic axis four decades

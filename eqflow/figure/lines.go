@@ -60,7 +60,7 @@ func (a Axes) lines(series []Series, entries []legendEntry, over ...drawing) Fig
 		clr := s.color()
 		drawings = append(drawings, s.band(clr, ys), s.curve(clr))
 	}
-	return a.figure(framed(a.Title, entries, a.plot(xs, ys, append(drawings, over...)...)))
+	return a.framed(entries, a.plot(xs, ys, append(drawings, over...)...))
 }
 
 // Scatter draws points, translucent if there are many.

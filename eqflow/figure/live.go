@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html"
 	"image/png"
-	"slices"
 	"sync"
 	"time"
 )
@@ -98,7 +97,7 @@ func (l *LiveCurve) redraw(text string) {
 		if png.Encode(&buf, quantize(64, f.image(dpi))[0]) == nil {
 			data := base64.StdEncoding.EncodeToString(buf.Bytes())
 			// The picture has the title.
-			body = `<img alt="learning curve" src="data:image/png;base64,` + data + `">` + pre(text)
+			body = `<img alt="learning curve" style="max-width:100%" src="data:image/png;base64,` + data + `">` + pre(text)
 		}
 	}
 	if updateDisplay(l.id, body) != nil {
@@ -106,20 +105,10 @@ func (l *LiveCurve) redraw(text string) {
 	}
 }
 
-// figure returns the curve so far. Its vertical range ignores the first tenth of the losses, which
-// are much higher.
+// figure returns the curve so far.
 func (l *LiveCurve) figure() Figure {
 	curve := LearningCurve{Steps: l.loss.at, Train: l.loss.mean, ValidationSteps: l.steps, Validation: l.nll}
-	a := Axes{Name: l.title, Title: l.title, X: "step", Y: "loss / nats"}
-	if n := len(curve.Train); n > 0 {
-		rest := span{slices.Min(curve.Train[n/10:]), slices.Max(curve.Train[n/10:])}
-		rest.add(curve.Validation...)
-		if rest.max > rest.min {
-			rest = rest.padded(0.06, false)
-			a.YRange = [2]float64{rest.min, rest.max}
-		}
-	}
-	return LearningCurves(a, curve)
+	return LearningCurves(Axes{Name: l.title, Title: l.title, X: "step", Y: "loss / nats"}, curve)
 }
 
 // Done replaces the live picture by the finished curve. Outside notebooks it saves the curve and

@@ -89,7 +89,7 @@ func (f Figure) display(notebook bool, id string) error {
 		fmt.Println("figure:", path)
 		return nil
 	}
-	data, err := f.PNG()
+	forms, err := f.forms()
 	if err != nil {
 		return err
 	}
@@ -98,10 +98,7 @@ func (f Figure) display(notebook bool, id string) error {
 			return err
 		}
 	}
-	if f.film != nil {
-		return send(protocol.MIMETextHTML, playerHTML(data), id)
-	}
-	return send(protocol.MIMEImagePNG, data, id)
+	return sendBundle(forms, f, id)
 }
 
 func (t Table) show(notebook bool) error {
@@ -119,10 +116,30 @@ const syncTimeout = 10 * time.Second
 // send displays data and waits until the kernel has received it, so that text printed afterwards
 // does not appear before it. Later data with the same display id replace it.
 func send(mime protocol.MIMEType, data any, id string) error {
+	return sendData(protocol.DisplayData{Data: map[protocol.MIMEType]any{mime: data}, DisplayID: id})
+}
+
+// sendBundle displays the forms of a figure. Front ends show one of them, and a picture at the
+// figure's size: without a size they would show one dot per pixel, and a picture of two dots per
+// pixel at twice its size.
+func sendBundle(forms map[string]any, f Figure, id string) error {
+	d := protocol.DisplayData{Data: map[protocol.MIMEType]any{}, DisplayID: id}
+	for kind, data := range forms {
+		d.Data[protocol.MIMEType(kind)] = data
+	}
+	if forms[string(protocol.MIMEImagePNG)] != nil {
+		width, height := f.Size()
+		size := map[string]int{"width": width, "height": height} // a type that GoNB's pipe knows
+		d.Metadata = map[string]any{string(protocol.MIMEImagePNG): size}
+	}
+	return sendData(d)
+}
+
+func sendData(d protocol.DisplayData) error {
 	if err := gonbui.Open(); err != nil {
 		return fmt.Errorf("figure: no connection to the notebook: %w; restart its kernel", err)
 	}
-	gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{mime: data}, DisplayID: id})
+	gonbui.SendData(&d)
 	if err := gonbui.Error(); err != nil {
 		return fmt.Errorf("figure: the notebook does not accept the output: %w; restart its kernel", err)
 	}

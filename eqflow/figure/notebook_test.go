@@ -130,12 +130,16 @@ func TestShowInANotebook(t *testing.T) {
 	if _, err := png.Decode(bytes.NewReader(shown[2].Data[protocol.MIMEImagePNG].([]byte))); err != nil {
 		t.Errorf("the picture: %v", err)
 	}
+	size, _ := shown[2].Metadata["image/png"].(map[string]int)
+	if w, h := everyKind()["lines"].Size(); size["width"] != w || size["height"] != h {
+		t.Errorf("the picture of %d × %d is shown at %v", w, h, size)
+	}
 	if html := shown[3].Data[protocol.MIMETextHTML].(string); !strings.HasPrefix(html, "<table>") {
 		t.Errorf("the table: %s", html)
 	}
 	checkLiveCurve(t, shown[4:7])
 	film := shown[7].Data[protocol.MIMETextHTML].(string)
-	if !strings.Contains(film, `<img alt="film"`) || !strings.Contains(film, "<script>") {
+	if !strings.Contains(film, `<img alt="film" width="276"`) || !strings.Contains(film, "<script>") {
 		t.Errorf("the film: %s", film)
 	}
 	for _, name := range []string{"t.png", "live.png"} {

@@ -38,25 +38,31 @@ type Gallery struct {
 	Overlay bool
 	// Groups are the numbers of the colours of the configurations, from 0; nil for one colour.
 	Groups []int
+
+	flat bool // not in space
 }
 
 const maxPanel = 260 * px
 
 // Particles draws each configuration of a batch in its own panel, all at one scale, with the centre
-// of mass in the middle. Three dimensions are seen from a fixed direction, and distant particles
-// are pale. The first panel has a scale bar.
+// of mass in the middle. Distant particles in space are pale; in a notebook they turn as the mouse
+// drags them. The first panel has a scale bar.
 func Particles(g Gallery, batch particle.Batch) Figure {
 	if err := g.check(batch); err != nil {
 		return failed(g.name(), "%w", err)
 	}
 	g = g.withDefaults(batch)
 	panel, rows := g.layout(batch.Len())
-	return Figure{
+	f := Figure{
 		Name:   g.name(),
-		width:  vg.Length(g.Columns)*panel + 16*px,
+		width:  g.width(panel),
 		height: vg.Length(rows)*g.rowHeight(panel) + g.titleHeight() + 12*px,
 		paint:  func(c draw.Canvas) { g.paint(c, batch) },
 	}
+	if batch.D == 3 && !g.Overlay {
+		f.scene = g.scene(batch)
+	}
+	return f
 }
 
 func (g Gallery) name() string { return cmp.Or(g.Name, g.Title) }
@@ -105,7 +111,7 @@ func (g Gallery) withDefaults(b particle.Batch) Gallery {
 	if g.Radius == 0 {
 		g.Radius = 0.2 * nearestDistance(b)
 	}
-	g.Columns = cmp.Or(g.Columns, 5)
+	g.Columns, g.flat = cmp.Or(g.Columns, 5), b.D < 3
 	if g.Panels == nil {
 		g.Columns = min(g.Columns, b.Len())
 	}
@@ -115,7 +121,11 @@ func (g Gallery) withDefaults(b particle.Batch) Gallery {
 	if g.Extent == 0 {
 		for i := range b.Len() {
 			for _, p := range project(b.At(i), b.D) {
-				g.Extent = math.Max(g.Extent, math.Max(math.Abs(p.x), math.Abs(p.y)))
+				reach := math.Max(math.Abs(p.x), math.Abs(p.y))
+				if !g.flat { // from any side
+					reach = distance(p, projected{})
+				}
+				g.Extent = math.Max(g.Extent, reach)
 			}
 		}
 		g.Extent = (g.Extent + g.Radius) * 1.06
@@ -146,6 +156,15 @@ func (g Gallery) rowHeight(panel vg.Length) vg.Length {
 	return panel + vg.Length(lines)*17*px + 3*px
 }
 
+// width returns the width of the picture, which has room for the title.
+func (g Gallery) width(panel vg.Length) vg.Length {
+	width := vg.Length(g.Columns)*panel + 16*px
+	if g.Title != "" {
+		width = max(width, min(bold(titleSize).Width(g.Title)+24*px, defaultWidth*px))
+	}
+	return width
+}
+
 func (g Gallery) titleHeight() vg.Length {
 	if g.Title == "" {
 		return 0
@@ -172,11 +191,7 @@ func (g Gallery) paint(c draw.Canvas, b particle.Batch) {
 		if i < 0 && g.Panels == nil {
 			break
 		}
-		corner := vg.Point{
-			X: c.Min.X + vg.Length(p%g.Columns)*panel,
-			Y: c.Max.Y - vg.Length(p/g.Columns)*g.rowHeight(panel),
-		}
-		area := panelArea(corner, panel)
+		area := g.areaOf(p, vg.Point{X: c.Min.X, Y: c.Max.Y}, panel)
 		middle := vg.Point{X: (area.Min.X + area.Max.X) / 2, Y: (area.Min.Y + area.Max.Y) / 2}
 		fill(c, area, backing)
 		if p == 0 {
@@ -206,6 +221,13 @@ func (g Gallery) configurationIn(p, n int) int {
 	return -1
 }
 
+// areaOf returns the area of panel p, below the top left corner of all panels.
+func (g Gallery) areaOf(p int, corner vg.Point, side vg.Length) vg.Rectangle {
+	corner.X += vg.Length(p%g.Columns) * side
+	corner.Y -= vg.Length(p/g.Columns) * g.rowHeight(side)
+	return panelArea(corner, side)
+}
+
 // panelArea returns the area of a panel below its top left corner, with a gap on all sides.
 func panelArea(corner vg.Point, side vg.Length) vg.Rectangle {
 	const gap = 4 * px
@@ -215,9 +237,12 @@ func panelArea(corner vg.Point, side vg.Length) vg.Rectangle {
 	}
 }
 
+// scaleLength is the length of the scale bar.
+func (g Gallery) scaleLength() float64 { return roundStep(g.Extent / 5) }
+
 // scaleBar draws a bar of round length in the lower left corner of a panel.
 func (g Gallery) scaleBar(c draw.Canvas, area vg.Rectangle) {
-	length := roundStep(g.Extent / 5)
+	length := g.scaleLength()
 	perUnit := area.Size().X / vg.Length(2*g.Extent)
 	from := vg.Point{X: area.Min.X + 7*px, Y: area.Min.Y + 7*px}
 	c.StrokeLine2(line(2*px, axisInk, false), from.X, from.Y, from.X+vg.Length(length)*perUnit, from.Y)

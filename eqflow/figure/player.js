@@ -48,7 +48,7 @@ function (id) {
     const last = film.frames.length - 1;
     const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
     canvas.width = film.width; canvas.height = film.height;
-    canvas.style.cssText = "display:block;max-width:100%;width:" + (img.clientWidth || film.width / 2) + "px";
+    canvas.style.cssText = "display:block;max-width:100%;width:" + img.getAttribute("width") + "px";
     const make = (label, title) => {
       const b = document.createElement("button");
       b.textContent = label; b.title = title; b.setAttribute("aria-label", title);
@@ -65,6 +65,7 @@ function (id) {
     const show = (k) => {
       for (let i = k >= shown ? shown + 1 : 0; i <= k; i++) {
         const frame = film.frames[i];
+        pen.clearRect(frame.x, frame.y, frame.image.width, frame.image.height); // the ground is transparent
         pen.drawImage(frame.image, frame.x, frame.y);
       }
       shown = k; slider.value = k; canvas.dataset.frame = k;

@@ -20,7 +20,7 @@ func quantize(colors int, frames ...*image.RGBA) []*image.Paletted {
 		if d := count[b] - count[a]; d != 0 {
 			return d
 		}
-		return bytes.Compare([]byte{a.R, a.G, a.B}, []byte{b.R, b.G, b.B})
+		return bytes.Compare([]byte{a.R, a.G, a.B, a.A}, []byte{b.R, b.G, b.B, b.A})
 	})
 	table := choosePalette(common, colors)
 	index := map[color.RGBA]uint8{}
@@ -67,8 +67,8 @@ func choosePalette(common []color.RGBA, colors int) color.Palette {
 func isFarFromAll(table color.Palette, c color.RGBA, apart int) bool {
 	for _, other := range table {
 		o := other.(color.RGBA)
-		r, g, b := int(c.R)-int(o.R), int(c.G)-int(o.G), int(c.B)-int(o.B)
-		if r*r+g*g+b*b < apart {
+		r, g, b, a := int(c.R)-int(o.R), int(c.G)-int(o.G), int(c.B)-int(o.B), int(c.A)-int(o.A)
+		if r*r+g*g+b*b+a*a < apart {
 			return false
 		}
 	}
@@ -94,7 +94,7 @@ func countColors(frames []*image.RGBA) map[color.RGBA]int {
 	return count
 }
 
-// pixel returns the i-th pixel of a picture, which is opaque.
+// pixel returns the i-th pixel of a picture.
 func pixel(f *image.RGBA, i int) color.RGBA {
-	return color.RGBA{f.Pix[4*i], f.Pix[4*i+1], f.Pix[4*i+2], 0xFF}
+	return color.RGBA{f.Pix[4*i], f.Pix[4*i+1], f.Pix[4*i+2], f.Pix[4*i+3]}
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // palette holds the colours of Okabe and Ito, "Color Universal Design" (2008), in the order of use.
-// Their yellow is left out: it is too pale on white.
+// Their yellow and black are left out: yellow is too pale on white, and black is lost on the ground
+// of a dark theme. The last is Tol's olive.
 var palette = []color.NRGBA{
 	{0x00, 0x72, 0xB2, 0xFF}, // blue
 	{0xD5, 0x5E, 0x00, 0xFF}, // vermillion
@@ -21,15 +22,20 @@ var palette = []color.NRGBA{
 	{0xCC, 0x79, 0xA7, 0xFF}, // reddish purple
 	{0xE6, 0x9F, 0x00, 0xFF}, // orange
 	{0x56, 0xB4, 0xE9, 0xFF}, // sky blue
-	{0x33, 0x33, 0x33, 0xFF}, // near black
+	{0x8A, 0x8A, 0x22, 0xFF}, // olive
 }
 
+// The ground of every picture is transparent, so that it is the ground of the page: white, or that
+// of JupyterLab's dark theme. JupyterLab shows a picture as a document of its own, whose colours
+// cannot follow the theme. So ink is the grey that has the same contrast with white and with #111,
+// 4.3 : 1, and what was pale on white is translucent.
 var (
-	paper   = color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}
-	ink     = color.NRGBA{0x26, 0x26, 0x26, 0xFF}
+	ink     = color.NRGBA{0x79, 0x79, 0x79, 0xFF}
 	axisInk = color.NRGBA{0x80, 0x80, 0x80, 0xFF}
-	gridInk = color.NRGBA{0xE4, 0xE4, 0xE4, 0xFF}
-	backing = color.NRGBA{0xF6, 0xF7, 0xF8, 0xFF}
+	gridInk = color.NRGBA{0x80, 0x80, 0x80, 0x38}
+	backing = color.NRGBA{0x80, 0x80, 0x80, 0x14}
+	white   = color.NRGBA{0xFF, 0xFF, 0xFF, 0xFF}
+	black   = color.NRGBA{0x00, 0x00, 0x00, 0xFF}
 )
 
 // Color returns the colour of series i of a figure, from 0. The colours repeat after the last.
@@ -41,7 +47,8 @@ var grey = color.NRGBA{0x7F, 0x7F, 0x7F, 0xFF}
 // meanings are the colours that a name has in every figure.
 var meanings = map[string]color.NRGBA{
 	"MCMC": grey, "reference": grey, "known": ink,
-	"eqBG": palette[0], "nBG": palette[1], "nBG-augmented": palette[2], "Gaussian": palette[3],
+	"eqBG": palette[0], "nBG": palette[1], "nBG-augmented": palette[2], "nBG, augmented data": palette[2],
+	"Gaussian": palette[3], "Gaussian control": palette[3],
 }
 
 // colours returns a colour for each of the named series of a figure: that of the name's meaning,
@@ -64,6 +71,20 @@ func colours(names []string) []color.NRGBA {
 		}
 		out[i] = Color(next)
 		next++
+	}
+	return out
+}
+
+// Shades returns n shades of the colour that a name means, for its seeds, the colour itself first.
+// For a name without a meaning it returns the first colours of the palette.
+func Shades(name string, n int) []color.NRGBA {
+	out := make([]color.NRGBA, n)
+	base, known := meanings[name]
+	for i := range out {
+		if out[i] = Color(i); known {
+			// As light and as dark as both themes can show.
+			out[i] = []color.NRGBA{base, mix(base, white, 0.4), mix(base, black, 0.3)}[i%3]
+		}
 	}
 	return out
 }

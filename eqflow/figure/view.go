@@ -3,8 +3,6 @@ package figure
 import (
 	"errors"
 	"image/png"
-
-	"github.com/janpfeifer/gonb/gonbui/protocol"
 )
 
 // View is an output of a notebook whose picture is replaced repeatedly, for example while a slider
@@ -36,7 +34,7 @@ func (v *View) Draw(f Figure) error {
 	if err != nil {
 		return err
 	}
-	return send(protocol.MIMEImagePNG, data, v.id)
+	return sendBundle(map[string]any{"image/png": data}, f, v.id)
 }
 
 // Close displays the last picture as Show does.

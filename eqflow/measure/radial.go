@@ -19,6 +19,8 @@ import (
 // and j over B, and n is the number of particles of type A.
 type RadialDistribution struct {
 	Types     string           `json:"of"`        // "all", or the two types, such as "0-1"
+	Dim       int              `json:"dim"`       // d, which the unit of g depends on
+	Unit      string           `json:"unit"`      // of length, such as "nm"; "" if it has no name
 	R         []float64        `json:"r"`         // middles of the bins, in length
 	G         []stats.Estimate `json:"g"`         // of the sample, with its weights
 	Reference []stats.Estimate `json:"reference"` // of the reference
@@ -35,7 +37,8 @@ func RadialDistributions(sample, reference Sample, r particle.Relabelling) []Rad
 	var out []RadialDistribution
 	for _, p := range typePairs(r, sample.X.N) {
 		out = append(out, RadialDistribution{
-			Types: p.name, R: middles(edges), G: p.density(sample, edges), Reference: p.density(reference, edges),
+			Types: p.name, Dim: sample.X.D, R: middles(edges),
+			G: p.density(sample, edges), Reference: p.density(reference, edges),
 		})
 	}
 	return out

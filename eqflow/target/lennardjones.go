@@ -124,6 +124,14 @@ func (t LennardJones) Name() string {
 	return fmt.Sprintf("%s-%dx%d", KindLennardJones, t.N, t.D)
 }
 
+// LengthUnit is the distance of a pair's minimum, r_m, if that is 1.
+func (t LennardJones) LengthUnit() string {
+	if t.normalised().Rm == 1 {
+		return "r_{m}"
+	}
+	return ""
+}
+
 // Particles is n.
 func (t LennardJones) Particles() int { return t.N }
 

@@ -88,6 +88,15 @@ func RelabellingOf(t Target) particle.Relabelling {
 	return particle.Relabelling{}
 }
 
+// LengthUnit is the unit of t's lengths for the axes of figures, "nm" or "r_{m}", and "" if the
+// lengths are reduced by nothing that has a name. It is "" unless t has a method LengthUnit.
+func LengthUnit(t Target) string {
+	if u, ok := t.(interface{ LengthUnit() string }); ok {
+		return u.LengthUnit()
+	}
+	return ""
+}
+
 // Concurrency is how many goroutines should evaluate t at once: one for each core, unless t has a
 // method Concurrency. A target that evaluates many configurations together wants more.
 func Concurrency(t Target) int {

@@ -262,3 +262,18 @@ func TestEnergyForcesAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// Lennard-Jones clusters measure lengths in the distance of a pair's minimum, if that is 1. DW4's
+// unit has no name.
+func TestLengthUnit(t *testing.T) {
+	wide := LJ13()
+	wide.Rm = 2
+	for _, c := range []struct {
+		t    Target
+		want string
+	}{{LJ13(), "r_{m}"}, {wide, ""}, {DW4(), ""}} {
+		if got := LengthUnit(c.t); got != c.want {
+			t.Errorf("%s has the unit %q, want %q", c.t.Name(), got, c.want)
+		}
+	}
+}

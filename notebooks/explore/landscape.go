@@ -52,7 +52,8 @@ func pairEnergy(well, known target.DoubleWell) figure.Figure {
 	low := math.Min(lowest(u), lowest(knownU))
 	return figure.Lines(figure.Axes{
 		Title: "A pair's energy", X: "distance", Y: "u / kT", YRange: [2]float64{low - 1, 8}, Width: 450, Height: 300,
-	}, figure.Series{Name: "now", X: d, Y: u}, figure.Series{Name: known.Name(), X: d, Y: knownU, Style: figure.Dashed})
+	}, figure.Series{Name: "now", X: d, Y: u},
+		figure.Series{Name: figure.Words(known.Name()), X: d, Y: knownU, Style: figure.Dashed})
 }
 
 func pairDensity(well, known target.DoubleWell) figure.Figure {
@@ -60,7 +61,7 @@ func pairDensity(well, known target.DoubleWell) figure.Figure {
 	_, knownU := pairEnergies(known, longest(well, known))
 	axes := figure.Axes{Title: "An isolated pair's distance", X: "distance", Y: "density", Width: 450, Height: 300}
 	return figure.Lines(axes, figure.Series{Name: "now", X: d, Y: density(d, u, well.D)},
-		figure.Series{Name: known.Name(), X: d, Y: density(d, knownU, known.D), Style: figure.Dashed})
+		figure.Series{Name: figure.Words(known.Name()), X: d, Y: density(d, knownU, known.D), Style: figure.Dashed})
 }
 
 // density returns d^{D−1} e^{−u}, normalised over the equally spaced distances d.

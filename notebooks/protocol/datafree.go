@@ -86,7 +86,7 @@ func LadderFigure(t Trained) figure.Figure {
 func EffectiveAgainstEnergies(all []Trained) figure.Figure {
 	var series []figure.Series
 	for _, t := range all {
-		s := figure.Series{Name: t.Name}
+		s := figure.Series{Name: figure.Words(t.Name)}
 		for _, r := range t.History.Rungs {
 			if r.Lambda == 1 {
 				s.X, s.Y = append(s.X, float64(r.Energies)), append(s.Y, r.ESS)
@@ -135,9 +135,9 @@ func (l *Lab) OwnEnergies(t Trained, reference particle.Batch, least, most float
 		shown = append(shown, figure.Sample{Name: "reweighted", Values: s.Energy, Weights: weights})
 	}
 	return figure.Histogram(figure.Axes{
-		Title: "Energies of " + t.Target.Name() + ", " + t.Name, X: "u / kT", Y: "density",
+		Title: "Energies of " + figure.Words(t.Target.Name()) + ", " + figure.Words(t.Name), X: "u / kT", Y: "density",
 		XRange: [2]float64{least, most},
-	}, 60, shown...)
+	}, 0, shown...)
 }
 
 // OwnBasins draws the numbers of thermal samples in the basin of each minimum, per 1000 samples,
@@ -145,7 +145,8 @@ func (l *Lab) OwnEnergies(t Trained, reference particle.Batch, least, most float
 func (l *Lab) OwnBasins(t Trained, reference particle.Batch) figure.Figure {
 	minima := must(target.Minima(l.System, target.Search{}))
 	s := l.Draws(t)
-	own, known := figure.BarSeries{Name: t.Name, ShowValues: true}, figure.BarSeries{Name: "MCMC", ShowValues: true}
+	own := figure.BarSeries{Name: figure.Words(t.Name), ShowValues: true}
+	known := figure.BarSeries{Name: "MCMC", ShowValues: true}
 	labels := make([]string, len(minima))
 	counts, knownCounts := Basins(l.System, minima, s.X), Basins(l.System, minima, reference)
 	for k, m := range minima {

@@ -78,13 +78,13 @@ func (d Discovery) Table() figure.Table {
 	return figure.NewTable(append([]string{"thermal samples of 20 000"}, d.labels()...), rows...)
 }
 
-// Bars draws the counts, with means over seeds.
+// Bars draws the counts, with a mark for every seed.
 func (d Discovery) Bars() figure.Figure {
 	var series []figure.BarSeries
 	for _, name := range generators {
-		s := figure.BarSeries{Name: name}
+		s := figure.BarSeries{Name: figure.Words(name)}
 		for k := range d.Minima {
-			s.Values = append(s.Values, d.Count(name, k).Mean())
+			s.Seeds = append(s.Seeds, d.Count(name, k).Values)
 		}
 		series = append(series, s)
 	}
@@ -131,7 +131,8 @@ func (l *Lab) found(t Trained, minima []target.Minimum) figure.Figure {
 	}
 	batch := particle.Batch{N: l.System.N, D: l.System.D}
 	g := figure.Gallery{
-		Title: t.Name, Bond: bond, Radius: 0.5, Extent: 5, Columns: len(minima), Panels: []int{}, Vacant: "not found",
+		Title: figure.Words(t.Name), Bond: bond, Radius: 0.5, Extent: 5,
+		Columns: len(minima), Panels: []int{}, Vacant: "not found",
 	}
 	for k, i := range best {
 		if i < 0 {

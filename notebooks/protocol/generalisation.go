@@ -77,15 +77,14 @@ func GeneralisationTable(all []Trained, sets Unseen) figure.Table {
 	return figure.NewTable(append(headers, "steps", "seconds"), rows...)
 }
 
-// GeneralisationBars draws the table's means with their range over seeds.
+// GeneralisationBars draws the table's numbers, with a mark for every seed.
 func GeneralisationBars(all []Trained, sets Unseen) figure.Figure {
 	var series []figure.BarSeries
 	for _, name := range generators {
-		s := figure.BarSeries{Name: name}
+		s := figure.BarSeries{Name: figure.Words(name)}
 		for _, x := range sets.list() {
 			nll := Over(all, name, func(t Trained) float64 { return NLL(t, x) })
-			s.Values = append(s.Values, nll.Mean())
-			s.Err = append(s.Err, (nll.Max()-nll.Min())/2)
+			s.Seeds = append(s.Seeds, nll.Values)
 		}
 		series = append(series, s)
 	}

@@ -136,33 +136,22 @@ func (l *Lab) Clusters(t Trained, x particle.Batch) figure.Figure {
 	return figure.Particles(figure.Gallery{Title: "Clusters", Captions: captions, Bond: touching}, batch)
 }
 
-// RadialFigure draws g(r) of raw and of reweighted samples, beside g(r) of the data. The reweighted
-// curve is missing if the effective size of the samples is below ten.
+// RadialFigure draws g(r) of raw and of reweighted samples beside g(r) of the data, and below them
+// the differences. The reweighted curve is missing if the effective size of the samples is below
+// ten.
 func (l *Lab) RadialFigure(t Trained, x particle.Batch) figure.Figure {
 	s, reference := l.Draws(t), measure.Sample{X: x}
 	relabelling := target.RelabellingOf(t.Target)
 	raw := measure.RadialDistributions(measure.Sample{X: s.X}, reference, relabelling)[0]
-	type curve struct {
-		name string
-		g    []stats.Estimate
-	}
-	curves := []curve{{"MCMC", raw.Reference}, {"samples", raw.G}}
+	raw.Unit = target.LengthUnit(t.Target)
+	curves := []figure.Curve{{Name: "samples", Values: raw.G}}
 	if usefulWeights(s) {
 		weighted := measure.Sample{X: s.X, LogWeight: s.LogWeight}
 		g := measure.RadialDistributions(weighted, reference, relabelling)[0].G
-		curves = append(curves, curve{"reweighted", g})
+		curves = append(curves, figure.Curve{Name: "reweighted", Values: g})
 	}
-	var series []figure.Series
-	for _, c := range curves {
-		line := figure.Series{Name: c.name, X: raw.R}
-		for _, e := range c.g {
-			line.Y, line.YErr = append(line.Y, e.Value), append(line.YErr, e.Error)
-		}
-		series = append(series, line)
-	}
-	series[0].Style = figure.Dashed
-	axes := figure.Axes{Title: "Radial distribution, " + t.Name, X: "r", Y: "g(r)", XRange: [2]float64{0.5, 5}}
-	return figure.Lines(axes, series...)
+	axes := figure.Axes{Title: "Radial distribution, " + figure.Words(t.Name), XRange: [2]float64{0.5, 5}}
+	return figure.RadialDistributions(axes, raw, "MCMC", curves...)
 }
 
 // QualityTable shows the quality of samples of LJ13, the distances between two sets of MCMC
@@ -207,13 +196,14 @@ func (l *Lab) WeightsFigure(t Trained) figure.Figure {
 		running.X, running.Y = append(running.X, float64(n)), append(running.Y, 100*stats.KishESS(logW[:n])/float64(n))
 	}
 	weights := figure.Axes{
-		Title: "Log-weights, " + t.Name, X: "ln w, the mean weight one", Y: "density", Width: 560, Height: 380,
+		Title: "Log-weights, " + figure.Words(t.Name), X: "ln w, the mean weight one", Y: "density",
+		Width: 560, Height: 380,
 	}
 	ess := figure.Axes{
 		Title: "ESS of the first samples / %", X: "samples", YRange: [2]float64{0, 100}, Width: 560, Height: 380,
 	}
 	return figure.Grid("weights", 2,
-		figure.Histogram(weights, 60, figure.Sample{Name: "samples", Values: logW}), figure.Lines(ess, running))
+		figure.Histogram(weights, 0, figure.Sample{Name: "samples", Values: logW}), figure.Lines(ess, running))
 }
 
 // ReweightingTable shows the mean energy of raw and of reweighted samples, and the shares of the

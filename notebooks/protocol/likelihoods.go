@@ -55,7 +55,7 @@ func (l *Lab) StepsFigure(all []Trained, x particle.Batch) figure.Figure {
 		if t.Seed != l.Seeds[0] {
 			continue
 		}
-		s := figure.Series{Name: t.Name, Style: figure.Joined}
+		s := figure.Series{Name: figure.Words(t.Name), Style: figure.Joined}
 		for _, n := range []int{10, 20, 40, 80, 160} {
 			s.X, s.Y = append(s.X, float64(n)), append(s.Y, must(t.Model.NLL(x, n)))
 		}
@@ -102,7 +102,7 @@ func (l *Lab) LikelihoodClaims(all []Trained, test particle.Batch) {
 func (l *Lab) EnergyHistogram(all []Trained, test particle.Batch) figure.Figure {
 	s := must(all[0].Sample(draws, 1))
 	axes := figure.Axes{Title: "Energies of samples", X: "u / kT", Y: "density", XRange: [2]float64{-27, -5}}
-	return figure.Histogram(axes, 60,
+	return figure.Histogram(axes, 0,
 		figure.Sample{Name: "MCMC", Values: energies(l.System, test), Filled: true},
 		figure.Sample{Name: "eqBG, raw", Values: s.Energy},
 		figure.Sample{Name: "eqBG, reweighted", Values: s.Energy, Weights: stats.Weights(s.LogWeight)})

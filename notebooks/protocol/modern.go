@@ -95,11 +95,11 @@ func (l *Lab) RawEnergies(all []Trained) figure.Figure {
 	for _, t := range all {
 		matched, _ := t.Settings.Objective.(train.Matching)
 		if matched.Forces || t.Name == l.EqBGAll().Name {
-			samples = append(samples, figure.Sample{Name: t.Name, Values: l.Draws(t).Energy})
+			samples = append(samples, figure.Sample{Name: figure.Words(t.Name), Values: l.Draws(t).Energy})
 		}
 	}
 	axes := figure.Axes{Title: "Energies of raw samples", X: "u / kT", Y: "density", XRange: [2]float64{-27, -5}}
-	return figure.Histogram(axes, 60, samples...)
+	return figure.Histogram(axes, 0, samples...)
 }
 
 // ModernClaims states the claims about the richer fields. The effects of the coupling and of the

@@ -113,9 +113,9 @@ func LearningCurves(name string, all []Trained) figure.Figure {
 			runs = append(runs, figure.LearningCurveOf(fmt.Sprintf("seed %d", t.Seed), t.History))
 		}
 	}
-	axes := figure.Axes{Title: name + ": learning curves", X: "step", Y: "NLL / nats"}
-	if name == "nBG" {
-		axes.YRange = [2]float64{0, 16} // the first steps are far above
+	for i, shade := range figure.Shades(name, len(runs)) {
+		runs[i].Color = shade
 	}
+	axes := figure.Axes{Title: figure.Words(name) + ": learning curves", X: "step", Y: "NLL / nats"}
 	return figure.LearningCurves(axes, runs...)
 }

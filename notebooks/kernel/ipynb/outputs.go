@@ -35,7 +35,7 @@ func (c *Collector) Collect(m gonb.Message) {
 		count, _ := m.Content["execution_count"].(float64)
 		c.reportData(data)
 		c.add(map[string]any{
-			"output_type": "execute_result", "data": stored(data), "metadata": map[string]any{},
+			"output_type": "execute_result", "data": stored(data), "metadata": metadata(m.Content),
 			"execution_count": json.Number(strconv.Itoa(int(count))),
 		})
 	case "update_display_data":
@@ -91,7 +91,7 @@ func (c *Collector) display(content map[string]any) {
 	}
 	data, _ := content["data"].(map[string]any)
 	c.reportData(data)
-	output := map[string]any{"output_type": "display_data", "data": stored(data), "metadata": map[string]any{}}
+	output := map[string]any{"output_type": "display_data", "data": stored(data), "metadata": metadata(content)}
 	if id != "" {
 		c.displays[id] = output
 	}
@@ -103,8 +103,16 @@ func (c *Collector) update(content map[string]any) {
 	data, _ := content["data"].(map[string]any)
 	c.reportData(data)
 	if output := c.displays[displayID(content)]; output != nil {
-		output["data"] = stored(data)
+		output["data"], output["metadata"] = stored(data), metadata(content)
 	}
+}
+
+// metadata returns a display's metadata, such as the size of its picture.
+func metadata(content map[string]any) map[string]any {
+	if m, ok := content["metadata"].(map[string]any); ok {
+		return m
+	}
+	return map[string]any{}
 }
 
 // stored returns a display's data as a notebook stores them: texts as lists of lines.

@@ -1,5 +1,6 @@
 // Package magics holds the actions of the lines "%eqflow …" in a notebook of the eqflow kernel: the
-// backend and the devices (backend.go), the models (models.go), and the files to clean (clean.go).
+// backend and the devices (backend.go), the models (models.go), films of chains (film.go), and the
+// files to clean (clean.go).
 package magics
 
 import (
@@ -20,6 +21,9 @@ func All(binary, cache string) []serve.Magic {
 		{Name: "show", Usage: "MODEL", Run: show, Beside: true,
 			Help:     "a model's card: settings, evaluation, learning curve, samples",
 			Complete: func([]string) []string { return resident.Models() }},
+		{Name: "film", Usage: "SYSTEM [SEED]", Run: film, Beside: true,
+			Help:     "a Markov chain of a system, such as dw4 or lj13, as a film",
+			Complete: func([]string) []string { return []string{"dw4", "lj13", "lj55"} }},
 		{Name: "clean", Usage: "[SESSION] [--yes]", Run: clean(cache),
 			Help:     "eqflow's files in the user's cache and in sessions; --yes removes them",
 			Complete: func([]string) []string { return append(sessions(), "--yes") }},

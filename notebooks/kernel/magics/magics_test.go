@@ -213,3 +213,18 @@ func TestBackendNeedsTheProgram(t *testing.T) {
 		t.Errorf("gpu prints %q, %v", text, err)
 	}
 }
+
+// A chain is filmed by the name of its system. Other names and seeds are refused in words.
+func TestFilm(t *testing.T) {
+	text, err := run(t, "", "film", "dw4", "3")
+	if err != nil || !strings.Contains(text, "[text/html]") || !strings.Contains(text, "A Metropolis chain of DW4") {
+		t.Errorf("%v: %s", err, text)
+	}
+	for want, args := range map[string][]string{
+		"name a system": nil, "nosuch": {"nosuch"}, `the seed "x"`: {"dw4", "x"},
+	} {
+		if _, err := run(t, "", "film", args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", args, err, want)
+		}
+	}
+}

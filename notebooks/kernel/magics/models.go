@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
@@ -65,7 +66,7 @@ func show(_ context.Context, args []string, out *serve.Output) error {
 	table := figure.Table{Headers: []string{"", args[0]}, Rows: card.Rows()}
 	out.Show(map[string]any{"text/html": table.HTML(), "text/plain": table.String()})
 	if run := figure.LearningCurveOf("training", card.History); len(run.Steps) > 1 {
-		axes := figure.Axes{Title: args[0], X: "step", Y: "loss / nats"}
+		axes := figure.Axes{Title: figure.Words(filepath.Base(folder)), X: "step", Y: "loss / nats"}
 		err = showFigure(out, "learning curve of "+args[0], figure.LearningCurves(axes, run))
 	}
 	if err != nil {
@@ -100,11 +101,16 @@ func draw(folder string) (x particle.Batch, err error) {
 }
 
 func showFigure(out *serve.Output, name string, f figure.Figure) error {
-	png, err := f.PNG()
+	forms, err := figure.Bundle(f)
 	if err != nil {
 		return err
 	}
-	width, height := f.Size()
-	out.Picture(base64.StdEncoding.EncodeToString(png), name, width, height)
+	for kind, data := range forms {
+		if raw, ok := data.([]byte); ok {
+			forms[kind] = base64.StdEncoding.EncodeToString(raw)
+		}
+	}
+	forms["text/plain"] = name
+	out.Show(forms)
 	return nil
 }

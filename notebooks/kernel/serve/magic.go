@@ -44,17 +44,8 @@ func (o *Output) Print(text string) {
 
 // Show shows data by MIME type, such as "image/png" (in base64) or "text/html", with "text/plain"
 // beside it.
-func (o *Output) Show(data map[string]any) { o.show(data, map[string]any{}) }
-
-// Picture shows a PNG picture, encoded in base64, at a size in CSS pixels. Without a size a front
-// end shows one dot per pixel, which is twice the size of a picture of two dots per pixel.
-func (o *Output) Picture(png, text string, width, height int) {
-	size := map[string]any{"width": width, "height": height}
-	o.show(map[string]any{"image/png": png, "text/plain": text}, map[string]any{"image/png": size})
-}
-
-func (o *Output) show(data, metadata map[string]any) {
-	content := map[string]any{"data": data, "metadata": metadata, "transient": map[string]any{}}
+func (o *Output) Show(data map[string]any) {
+	content := map[string]any{"data": data, "metadata": sizes(data), "transient": map[string]any{}}
 	o.messages = append(o.messages, publication{"display_data", content})
 }
 

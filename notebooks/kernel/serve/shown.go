@@ -38,7 +38,7 @@ func (o *shownOutput) Stream(name, text string) {
 // it.
 func (o *shownOutput) Display(data map[string]any, id string) {
 	kind, content := "display_data", map[string]any{
-		"data": data, "metadata": map[string]any{}, "transient": map[string]any{},
+		"data": data, "metadata": sizes(data), "transient": map[string]any{},
 	}
 	if id != "" {
 		kind, content["transient"] = "update_display_data", map[string]any{"display_id": id}
@@ -53,9 +53,9 @@ func (o *shownOutput) Display(data map[string]any, id string) {
 // Result publishes the value of the last expression.
 func (o *shownOutput) Result(data map[string]any) {
 	o.answer(o.iopub, &o.request, "execute_result", map[string]any{
-		"data": data, "metadata": map[string]any{}, "execution_count": o.count,
+		"data": data, "metadata": sizes(data), "execution_count": o.count,
 	})
-	o.transcript.display(map[string]any{"data": data, "metadata": map[string]any{}, "transient": map[string]any{}}, "")
+	o.transcript.display(map[string]any{"data": data, "metadata": sizes(data), "transient": map[string]any{}}, "")
 }
 
 // Interact passes a message of a widget to GoNB, which knows the front end's widgets.

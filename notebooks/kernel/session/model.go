@@ -30,7 +30,7 @@ func (s *Session) Train(
 ) *eqflow.Model {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	live := figure.NewLiveCurve("Training of " + name)
+	live := figure.NewLiveCurve(figure.Words(name))
 	steps := 0
 	m, _, err := s.Fit(ctx, name, Training{
 		Backend: s.Backend(), Generator: g, Data: data, Settings: settings,
