@@ -16,6 +16,9 @@ type Difference struct {
 	Why      string
 }
 
+// mbarResult is the place of MBAR in the results of a ladder.
+const mbarResult = 2
+
 // Compare returns the difference by all methods of a ladder, with the verdict on them.
 func (l Ladder) Compare(boot stats.Bootstrap) (d Difference, err error) {
 	if d.Results, err = l.Results(boot); err != nil {
@@ -29,6 +32,9 @@ func (l Ladder) Compare(boot stats.Bootstrap) (d Difference, err error) {
 	d.Agree, d.Why = Verdict(d.Results)
 	return d, nil
 }
+
+// Free returns the difference by MBAR, which uses the samples of all rungs.
+func (d Difference) Free() stats.Estimate { return d.Results[mbarResult].Free }
 
 // Rows are the methods with their results, the overlap of the rungs, and the verdict.
 func (d Difference) Rows() [][]string {

@@ -85,6 +85,9 @@ func TestTemperaturesOfATrap(t *testing.T) {
 			t.Errorf("%s: %v, want %.4f", r.Method, r.Free, free)
 		}
 	}
+	if r := d.Results[2]; d.Free() != r.Free || !strings.HasPrefix(r.Method, "MBAR") {
+		t.Errorf("%v instead of %s, %v", d.Free(), r.Method, r.Free)
+	}
 	text := d.String()
 	for _, part := range []string{"MBAR over 3 rungs", " ± ", "overlap of neighbouring rungs", "the methods agree: 4"} {
 		if !strings.Contains(text, part) || !d.Agree || len(d.Overlaps) != 2 {

@@ -14,7 +14,8 @@ import (
 // positive.
 func AtTemperature(t target.Target, multiple float64) target.Target {
 	if !(multiple > 0) || math.IsInf(multiple, 0) {
-		panic(fmt.Errorf("freeenergy: %g is no multiple of a temperature; give a positive number, such as 1.2", multiple))
+		panic(fmt.Errorf("freeenergy: %g is no multiple of a temperature; give a positive number, such as 1.2",
+			multiple))
 	}
 	return heated{t, multiple}
 }

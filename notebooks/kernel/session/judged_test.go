@@ -27,7 +27,8 @@ func TestTrajectories(t *testing.T) {
 	kept := s.TrajectoryInState("a", system, chain)
 	const file = "work/session/dw4/data/a.npz"
 	written := modified(t, file)
-	if again := s.TrajectoryInState("a", system, chain); written != modified(t, file) || !slices.Equal(kept.X, again.X) {
+	again := s.TrajectoryInState("a", system, chain)
+	if written != modified(t, file) || !slices.Equal(kept.X, again.X) {
 		t.Error("the chain was drawn twice")
 	}
 	want, _, err := mcmc.Trajectory(t.Context(), system, mcmc.Chain{
@@ -56,8 +57,8 @@ func TestTrajectories(t *testing.T) {
 	}
 }
 
-// A likelihood and a report are computed once, with the same numbers. Other configurations, steps or
-// parameters are another question.
+// A likelihood and a report are computed once, with the same numbers. Other configurations, steps
+// or parameters are another question.
 func TestJudgementsAreMadeOnce(t *testing.T) {
 	notebook(t)
 	s, system := session.Open("trap"), target.Harmonic{N: 3, D: 2}
@@ -83,8 +84,9 @@ func TestJudgementsAreMadeOnce(t *testing.T) {
 	}
 	options := evaluate.Options{Samples: new(200), Compare: new(0), Seed: 3}
 	report := s.Evaluate("m", x, options)
-	if again := s.Evaluate("m", x, options); again.SamplingSeconds != report.SamplingSeconds || again.ESS != report.ESS ||
-		again.NLL4 != report.NLL4 || kept() != 4 {
+	again := s.Evaluate("m", x, options)
+	if again.SamplingSeconds != report.SamplingSeconds || again.ESS != report.ESS || again.NLL4 != report.NLL4 ||
+		kept() != 4 {
 		t.Errorf("the report is\n%v\nthen\n%v\nin %d files", report, again, kept())
 	}
 	options.Seed = 4
