@@ -75,7 +75,11 @@ func (l *Lab) Train(jobs ...Job) []Trained {
 		panic(err)
 	}
 	if worked.Load() {
-		bar.Done("%d generators are trained", len(jobs))
+		if len(jobs) == 1 {
+			bar.Done("%s is trained", jobs[0].Key())
+		} else {
+			bar.Done("%d generators are trained", len(jobs))
+		}
 	}
 	return out
 }
