@@ -56,8 +56,8 @@ func made(code string) map[string]string {
 				depth--
 			}
 		}
-		text := strings.NewReplacer(" ", "", "\t", "", "\n", "", ",}", "}", "l.steps(", "s.Steps(").Replace(code[at[1]:end])
-		out[code[at[2]:at[3]]] = strings.ReplaceAll(text, "\"", "")
+		bare := strings.NewReplacer(" ", "", "\t", "", "\n", "", "l.steps(", "s.Steps(")
+		out[code[at[2]:at[3]]] = strings.ReplaceAll(bare.Replace(code[at[1]:end]), ",}", "}")
 	}
 	return out
 }

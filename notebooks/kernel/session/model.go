@@ -72,7 +72,26 @@ func (s *Session) Fit(ctx context.Context, name string, t Training) (*eqflow.Mod
 	history, err := m.Train(ctx, t.Data, train.Run{
 		Settings: t.Settings, Folder: s.modelFolder(name), Replace: true, Report: t.Report, Warn: warn,
 	})
+	if err == nil {
+		s.watch(name, m)
+	}
 	return m, history, err
+}
+
+// watch keeps the estimates from the samples of a living model on its card, as long as the model is
+// the one in the session's folder, with the divergence as trained.
+func (s *Session) watch(name string, m *eqflow.Model) {
+	folder, method := s.modelFolder(name), m.Divergence()
+	file, err := train.ReadFolder(folder)
+	if err != nil || !file.Checked() {
+		return
+	}
+	m.WhenSampled(func(samples density.Samples) {
+		now, err := train.ReadFolder(folder)
+		if err == nil && now.Checksum == file.Checksum && m.Divergence() == method {
+			s.noteSampling(name, samples)
+		}
+	})
 }
 
 // Model returns the model that Train has kept under a name. For a system made by target.FromGraph,
@@ -83,7 +102,9 @@ func (s *Session) Model(name string) *eqflow.Model {
 		panic(fmt.Errorf("session: no model %q; there are %s", name, s.listed(modelsPart)))
 	}
 	m, _, err := eqflow.Load(s.Backend(), folder)
-	return must(m, err)
+	must(m, err)
+	s.watch(name, m)
+	return m
 }
 
 // Card returns the description of a model, which needs no computation.
