@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 )
 
 // long is the time from which on a sampling is announced, and shows its progress.
@@ -37,13 +37,14 @@ func trials(m *eqflow.Model, n int) (sizes []int) {
 // small part of a sample's time, and tells short samplings, and those whose samples take long.
 func expected(m *eqflow.Model, n int) (time.Duration, error) {
 	var estimate time.Duration
-	if steps := time.Duration(m.SolverSteps()); steps > 0 && m.Block(n) == m.Block(1) {
-		size, start := min(n, runtime.GOMAXPROCS(0)), time.Now()
+	if steps := time.Duration(m.SolverSteps()); steps > 0 && !engine.Compiles(m.ComputedBy()) {
+		size := min(n, m.Block(n)) // a block keeps all cores busy
+		start := time.Now()
 		if _, err := m.Draw(size, 0, 1); err != nil {
 			return 0, err
 		}
 		took := steps * time.Since(start)
-		estimate = took * time.Duration(n) / time.Duration(size)
+		estimate = took * time.Duration((n+size-1)/size)
 		if estimate < long || took > trialLimit {
 			return estimate, nil
 		}
