@@ -33,8 +33,9 @@ func trials(m *eqflow.Model, n int) (sizes []int) {
 }
 
 // expected estimates how long n samples take by drawing a few. It is 0 if that is unknown.
-// Compiling is not counted. On the host, a trial with one step of the solver comes first. It takes a
-// small part of a sample's time, and tells short samplings, and those whose samples take long.
+// Compiling is not counted. On the host, a trial with one step of the solver comes first. The trial
+// takes a small part of a sample's time, and tells short samplings, and those whose samples take
+// long.
 func expected(m *eqflow.Model, n int) (time.Duration, error) {
 	var estimate time.Duration
 	if steps := time.Duration(m.SolverSteps()); steps > 0 && !engine.Compiles(m.ComputedBy()) {
