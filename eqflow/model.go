@@ -61,6 +61,7 @@ type Model struct {
 	Generator
 	*density.Pushforward
 	training train.State
+	sampled  func(density.Samples) // as WhenSampled says
 }
 
 // New creates a model with the parameters that the generator's seed draws.
@@ -90,7 +91,17 @@ func (m *Model) Checked() bool { return !m.training.Unchecked }
 
 // Sample draws n configurations with their energies and log-weights. The same seed gives the same
 // draws.
-func (m *Model) Sample(n int, seed uint64) (density.Samples, error) { return m.SampleSteps(n, seed, 0) }
+func (m *Model) Sample(n int, seed uint64) (density.Samples, error) {
+	s, err := m.SampleSteps(n, seed, 0)
+	if err == nil && m.sampled != nil {
+		m.sampled(s)
+	}
+	return s, err
+}
+
+// WhenSampled makes Sample call f with what it has drawn, until Train or Import change the
+// parameters. A session keeps the estimates from the samples on the model's card.
+func (m *Model) WhenSampled(f func(density.Samples)) { m.sampled = f }
 
 // SampleSteps is Sample with the flow solved in the given number of steps (0: as trained).
 func (m *Model) SampleSteps(n int, seed uint64, steps int) (density.Samples, error) {
@@ -112,7 +123,10 @@ func (m *Model) Export() (dataset.Arrays, error) { return m.Parameters().Export(
 
 // Import sets every parameter to the float32 array of its name, as Export names it. It ignores
 // other arrays.
-func (m *Model) Import(from dataset.Arrays) error { return m.Parameters().Import(from) }
+func (m *Model) Import(from dataset.Arrays) error {
+	m.sampled = nil
+	return m.Parameters().Import(from)
+}
 
 // subject returns the model as package train needs it.
 func (m *Model) subject() train.Subject {
@@ -123,6 +137,7 @@ func (m *Model) subject() train.Subject {
 // calls included. If ctx ends first, Train keeps the work and returns an error that wraps ctx's
 // error. At the first loss that is not finite it returns an error that says so.
 func (m *Model) Train(ctx context.Context, data train.Data, run train.Run) (train.History, error) {
+	m.sampled = nil
 	return m.subject().Train(ctx, data, run)
 }
 

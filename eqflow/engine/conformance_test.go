@@ -346,6 +346,9 @@ func TestAutoChoosesTheFastest(t *testing.T) {
 		if _, err := newNetwork(f, refusal{}); want == "C" && err != nil {
 			want = "graphs" // a build without cgo, or a processor without AVX2
 		}
+		if Compiles(e) != (want == "graphs") {
+			t.Errorf("%s: %q compiles: %t", row.name, name, Compiles(e))
+		}
 		if len(name) < len(want) || name[:len(want)] != want {
 			t.Errorf("%s is computed by %q, want %q", row.name, name, want)
 		}

@@ -161,6 +161,12 @@ func New(kind Kind, f Flow) (Engine, error) {
 		ErrChoice, strings.Join(reasons, "; "), Auto, Graphs)
 }
 
+// Compiles reports whether an engine compiles a program for each number of solver steps.
+func Compiles(e Engine) bool {
+	_, ok := e.(*graphs)
+	return ok
+}
+
 // hostObstacle returns the reason why no engine on the host computes a flow, whatever its field. It
 // is "" if there is none.
 func hostObstacle(f Flow) string {

@@ -8,13 +8,11 @@ import (
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 )
 
 // long is the time from which on a sampling is announced, and shows its progress.
 const long = time.Minute
-
-// fewest is the number of samples from which on a sampling is tried beforehand.
-const fewest = 16
 
 // trialLimit is the time from which on a trial is the last.
 const trialLimit = 5 * time.Second
@@ -35,9 +33,23 @@ func trials(m *eqflow.Model, n int) (sizes []int) {
 }
 
 // expected estimates how long n samples take by drawing a few. It is 0 if that is unknown.
-// Compiling is not counted.
+// Compiling is not counted. On the host, a trial with one step of the solver comes first. The trial
+// takes a small part of a sample's time, and tells short samplings, and those whose samples take
+// long.
 func expected(m *eqflow.Model, n int) (time.Duration, error) {
 	var estimate time.Duration
+	if steps := time.Duration(m.SolverSteps()); steps > 0 && !engine.Compiles(m.ComputedBy()) {
+		size := min(n, m.Block(n)) // a block keeps all cores busy
+		start := time.Now()
+		if _, err := m.Draw(size, 0, 1); err != nil {
+			return 0, err
+		}
+		took := steps * time.Since(start)
+		estimate = took * time.Duration((n+size-1)/size)
+		if estimate < long || took > trialLimit {
+			return estimate, nil
+		}
+	}
 	for _, size := range trials(m, n) {
 		if err := m.Prepare(size); err != nil {
 			return 0, err
@@ -58,7 +70,7 @@ func expected(m *eqflow.Model, n int) (time.Duration, error) {
 // announced returns the model for a query of n samples. If they will take long and nobody watches
 // the model, it says so, and reports progress.
 func (m *Model) announced(n int) *Model {
-	if n < fewest || m.report != nil {
+	if m.report != nil {
 		return m
 	}
 	answer, err := m.ask(pace{n})

@@ -7,8 +7,12 @@ import (
 
 	"github.com/gomlx/gomlx/core/graph"
 
+	"github.com/eqflow/gonb-eqflow/eqflow"
+	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/eqflow/gonb-eqflow/xla/xlatest"
 )
 
 // A sampling of a minute or more is expected to be long, a short one is not.
@@ -20,6 +24,31 @@ func TestExpectedTime(t *testing.T) {
 	// a sample takes over 10 ns on any machine
 	if endless, err := expected(m, 1<<40); err != nil || endless < time.Hour {
 		t.Errorf("2^40 samples: %s, %v", endless, err)
+	}
+}
+
+// Samples that take long are announced after a small part of one sample's time, however few they
+// are.
+func TestExpectingCostsLittle(t *testing.T) {
+	const steps = 20_000
+	system := target.Harmonic{N: 3, D: 2}
+	field := dynamics.RadialBasis{Centres: 4, TimeCentres: 2}
+	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{
+		Target: system, Flow: flow.Continuous{Field: field, Steps: steps},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	estimate, err := expected(m, 3)
+	tried := time.Since(start)
+	start = time.Now()
+	if _, err := m.Draw(1, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(start)
+	if err != nil || tried > took/2 || estimate < took/4 {
+		t.Errorf("a sample takes %s; three are expected to take %s after a trial of %s, %v", took, estimate, tried, err)
 	}
 }
 

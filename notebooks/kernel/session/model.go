@@ -12,9 +12,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
-	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
@@ -74,7 +72,26 @@ func (s *Session) Fit(ctx context.Context, name string, t Training) (*eqflow.Mod
 	history, err := m.Train(ctx, t.Data, train.Run{
 		Settings: t.Settings, Folder: s.modelFolder(name), Replace: true, Report: t.Report, Warn: warn,
 	})
+	if err == nil {
+		s.watch(name, m)
+	}
 	return m, history, err
+}
+
+// watch keeps the estimates from the samples of a living model on its card, as long as the model is
+// the one in the session's folder, with the divergence as trained.
+func (s *Session) watch(name string, m *eqflow.Model) {
+	folder, method := s.modelFolder(name), m.Divergence()
+	file, err := train.ReadFolder(folder)
+	if err != nil || !file.Checked() {
+		return
+	}
+	m.WhenSampled(func(samples density.Samples) {
+		now, err := train.ReadFolder(folder)
+		if err == nil && now.Checksum == file.Checksum && m.Divergence() == method {
+			s.noteSampling(name, samples)
+		}
+	})
 }
 
 // Model returns the model that Train has kept under a name. For a system made by target.FromGraph,
@@ -85,20 +102,13 @@ func (s *Session) Model(name string) *eqflow.Model {
 		panic(fmt.Errorf("session: no model %q; there are %s", name, s.listed(modelsPart)))
 	}
 	m, _, err := eqflow.Load(s.Backend(), folder)
-	return must(m, err)
+	must(m, err)
+	s.watch(name, m)
+	return m
 }
 
 // Card returns the description of a model, which needs no computation.
 func (s *Session) Card(name string) eqflow.Card { return must(eqflow.Describe(s.modelFolder(name))) }
-
-// Evaluate judges a model and keeps the report on its card.
-func (s *Session) Evaluate(name string, data particle.Batch, e evaluate.Options) evaluate.Report {
-	r := must(s.Model(name).Evaluate(data, e))
-	if err := eqflow.KeepReport(s.modelFolder(name), r); err != nil {
-		panic(err)
-	}
-	return r
-}
 
 // Export draws n configurations from a model and writes them to files, in the format of each file's
 // extension: .npz with log q, energies and log-weights for NumPy, .xyz with the same for OVITO, VMD

@@ -39,6 +39,7 @@ func (s *Session) Sample(name string, n int, seed uint64) density.Samples {
 	key := fmt.Sprintf("%s-%d-%d", checked(name), n, seed)
 	path := filepath.Join(s.folder, samplesPart, key+".npz")
 	if kept, ok := readSamples(path, system, asked, seed); ok {
+		s.noteSampling(name, kept) // which is quick unless the card has lost its estimates
 		return kept
 	}
 	defer Hold(filepath.Join(s.folder, samplesPart), key)()
@@ -52,7 +53,6 @@ func (s *Session) Sample(name string, n int, seed uint64) density.Samples {
 	if err := dataset.Write(path, set, true); err != nil {
 		warn(unwritable(err).Error())
 	}
-	s.noteSampling(name, samples)
 	return samples
 }
 

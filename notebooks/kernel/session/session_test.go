@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -216,6 +218,49 @@ func TestSamplesAreDrawnOnce(t *testing.T) {
 	}
 	if renewed := s.Sample("m", 120, 3); renewed.X.Len() != 120 {
 		t.Error("a damaged file is not replaced")
+	}
+}
+
+// The card has the estimates of whatever has drawn samples, as long as it is the model in the
+// folder that has drawn them.
+func TestSamplesOfALivingModelAreOnItsCard(t *testing.T) {
+	notebook(t)
+	s, system := session.Open("dw4"), target.Harmonic{N: 3, D: 2}
+	egnn := flow.Continuous{Field: dynamics.EGNN{Layers: 1, Hidden: 4}, Steps: 2} // whose divergence can be estimated
+	g := eqflow.Generator{Target: system, Flow: egnn}
+	data := train.Data{Train: s.Equilibrium("x", system, 32, 1)}
+	draw := func(m *eqflow.Model, n int) *eqflow.Sampling {
+		t.Helper()
+		if _, err := m.Sample(n, 1); err != nil {
+			t.Fatal(err)
+		}
+		return s.Card("m").Sampling
+	}
+	trained := s.Train("m", g, data, train.Settings{Steps: 2, Batch: 8})
+	if kept := draw(trained, 110); kept == nil || kept.Samples != 110 {
+		t.Errorf("after a training the card has %+v", kept)
+	}
+	loaded := s.Model("m")
+	if kept := draw(loaded, 120); kept.Samples != 120 {
+		t.Errorf("after loading the card has %+v", kept)
+	}
+	if err := loaded.SetDivergence(engine.Divergence{Probes: 1, Seed: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if kept := draw(loaded, 130); kept.Samples != 120 {
+		t.Errorf("samples with estimated densities are on the card: %+v", kept)
+	}
+	s.Train("m", g, data, train.Settings{Steps: 3, Batch: 8})
+	if kept := draw(trained, 140); kept != nil {
+		t.Errorf("samples of earlier parameters are on the card: %+v", kept)
+	}
+	arrays, err := trained.Export()
+	renewed := s.Model("m")
+	if err := errors.Join(err, renewed.Import(arrays)); err != nil {
+		t.Fatal(err)
+	}
+	if kept := draw(renewed, 150); kept != nil {
+		t.Errorf("samples of imported parameters are on the card: %+v", kept)
 	}
 }
 
