@@ -47,6 +47,13 @@ func (q *Pushforward) chooseEngine() (err error) {
 	return err
 }
 
+// With returns the density of another flow with the same parameters.
+func (q *Pushforward) With(c flow.Config) (*Pushforward, error) {
+	other := *q
+	other.flow.Config = c
+	return &other, other.chooseEngine()
+}
+
 // ComputedBy returns the engine that computes the flow.
 func (q *Pushforward) ComputedBy() engine.Engine { return q.engine }
 

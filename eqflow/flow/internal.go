@@ -38,6 +38,9 @@ type Internal struct {
 	// Kept lists the stiff coordinates that each coupling layer keeps. Default: random halves,
 	// every second the complement of the one before.
 	Kept [][]int `json:"kept"`
+	// Flat makes the soft angles uniform, in place of q(t). It is no part of a flow's description:
+	// training draws from it to find all soft angles.
+	Flat bool `json:"-"`
 }
 
 // The highest multiple of a soft angle that networks see, the range of the couplings' splines, and
@@ -226,30 +229,40 @@ func (b *internal) softForward(z *Node) (y *Node, c charted, logDet *Node) {
 		fold := float64(b.Chart.Circles[k].Fold())
 		share := MulScalar(normalCDF(column(3+k)), fold)
 		turns := StopGradient(Min(Floor(share), Scalar(z.Graph(), z.DType(), fold-1)))
-		base := MulScalar(AddScalar(Sub(share, turns), -0.5), 2*math.Pi)
-		raw, shift := b.circle(k, features(y, c.soft))
-		t, logSlope := circular(raw, b.Circles).invert(base)
-		c.soft, c.turns = append(c.soft, wrapped(Add(t, shift))), append(c.turns, turns)
-		logDet = Add(Add(logDet, AddScalar(logNormal(column(3+k)), math.Log(2*math.Pi*fold))), logSlope)
+		t := MulScalar(AddScalar(Sub(share, turns), -0.5), 2*math.Pi)
+		logDet = Add(logDet, AddScalar(logNormal(column(3+k)), math.Log(2*math.Pi*fold)))
+		if !b.Flat {
+			raw, shift := b.circle(k, features(y, c.soft))
+			base, logSlope := circular(raw, b.Circles).invert(t)
+			t, logDet = wrapped(Add(base, shift)), Add(logDet, logSlope)
+		}
+		c.soft, c.turns = append(c.soft, t), append(c.turns, turns)
 	}
 	return SliceAxis(y, 1, AxisRange(3+soft)), c, logDet
 }
 
 // PathGiven implements Conditional: the soft angles and the orientation are held.
-func (b *internal) PathGiven(z, slopes *Node) *Node {
-	y, c, _ := b.softForward(z)
-	for k, t := range c.soft {
-		c.soft[k] = StopGradient(t)
-	}
-	seen := features(y, c.soft)
-	stiff, _ := b.stiffForward(y, seen)
-	c.stiff = Identity(StopGradient(stiff)) // the gradient by a stopped node is zero
+func (b *internal) PathGiven(x, slopes *Node) *Node {
+	c, _ := b.space.encode(x)
+	seen := features(c.stiff, c.soft)
+	c.stiff = Identity(c.stiff) // by which the gradient is taken
 	base, logDet := b.stiffInverse(c.stiff, seen)
-	x, decoded := b.space.decode(c)
+	again, decoded := b.space.decode(c)
 	logQ := Sub(Add(ReduceSum(logNormal(base), 1), logDet), decoded)
-	ratio := Add(ReduceSum(Mul(x, slopes), 1, 2), logQ)
+	ratio := Add(ReduceSum(Mul(again, slopes), 1, 2), logQ)
 	slope := StopGradient(Gradient(ReduceAllSum(ratio), c.stiff)[0])
-	return ReduceSum(Mul(stiff, slope), 1)
+	moved, _ := b.stiffForward(StopGradient(base), seen)
+	return ReduceSum(Mul(moved, slope), 1)
+}
+
+// LogProbHeld implements Conditional.
+func (b *internal) LogProbHeld(x *Node) *Node {
+	c, _ := b.space.encode(x)
+	columns, logDet := b.softInverse(c, nil)
+	for _, y := range columns {
+		logDet = Add(logDet, logNormal(y))
+	}
+	return logDet
 }
 
 // Inverse implements Bijection.
@@ -279,12 +292,7 @@ func (b *internal) softInverse(c charted, columns []*Node) (all []*Node, logDet 
 	if len(c.soft) == 0 {
 		return columns, logDet
 	}
-	var raw, off []*Node
-	for k, t := range c.soft {
-		own, shift := b.circle(k, features(c.stiff, c.soft[:k]))
-		raw, off = append(raw, own), append(off, wrapped(Sub(t, shift)))
-	}
-	base, logSlope := circular(Stack(raw, 1), b.Circles).apply(Stack(off, 1))
+	base, logSlope := b.straightened(c)
 	var shares []*Node
 	for k := range c.soft {
 		fold := float64(b.Chart.Circles[k].Fold())
@@ -297,6 +305,21 @@ func (b *internal) softInverse(c charted, columns []*Node) (all []*Node, logDet 
 		columns = append(columns, Squeeze(SliceAxis(y, 1, AxisRange(k, k+1)), 1))
 	}
 	return columns, Add(logDet, ReduceSum(Sub(logSlope, logNormal(y)), 1))
+}
+
+// straightened maps soft angles to angles [batch, soft] that are uniform if the soft ones follow
+// q(t). logSlope [batch, soft] is of this map.
+func (b *internal) straightened(c charted) (base, logSlope *Node) {
+	if b.Flat {
+		base = Stack(c.soft, 1)
+		return base, ZerosLike(base)
+	}
+	var raw, off []*Node
+	for k, t := range c.soft {
+		own, shift := b.circle(k, features(c.stiff, c.soft[:k]))
+		raw, off = append(raw, own), append(off, wrapped(Sub(t, shift)))
+	}
+	return circular(Stack(raw, 1), b.Circles).apply(Stack(off, 1))
 }
 
 // circle returns the raw numbers of the spline of a soft angle, towards the prior, and the shift

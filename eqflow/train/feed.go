@@ -18,10 +18,12 @@ type Feed struct {
 	Batch   int // configurations per step
 	seed    uint64
 	augment bool
+	steps   int // of the whole training
 	flow    flow.Config
 	q       *density.Pushforward
-	data    particle.Batch // means removed
-	order   []int          // a permutation of the data, for the current epoch
+	flat    *density.Pushforward // the same with uniform soft angles; nil until it is needed
+	data    particle.Batch       // means removed
+	order   []int                // a permutation of the data, for the current epoch
 	epoch   int
 	first   int // the step from which the data are in use
 	// slopes are ∇u at the data where an objective needs them. The stiffness is the mean of ∇u² per
@@ -32,7 +34,7 @@ type Feed struct {
 }
 
 func newFeed(m Subject, data particle.Batch, s Settings) *Feed {
-	f := &Feed{Ends: m.ends(), Batch: s.Batch, seed: s.Seed, augment: s.Augment, flow: m.Flow, q: m.Density}
+	f := &Feed{Ends: m.ends(), Batch: s.Batch, seed: s.Seed, augment: s.Augment, steps: s.Steps, flow: m.Flow, q: m.Density}
 	data, slopes := data.Clone().RemoveMean(), particle.Batch{}
 	if o, ok := s.Objective.(interface{ ForcesAtData() bool }); ok && o.ForcesAtData() {
 		_, slopes = target.EnergiesGradients(m.Target, data)
