@@ -193,8 +193,8 @@ func (o *trainOptions) suitData(cmd *cobra.Command, g *eqflow.Generator, data tr
 func (o *trainOptions) relaxedChart(c *ensemble.Canonical, chosen *coordinates) (zmatrix.Chart, string, error) {
 	path := o.system.molecule.structure
 	if path == "" {
-		return zmatrix.Chart{}, "", fmt.Errorf("--flow internal takes its hands, centres and spreads from --data FILE, " +
-			"or from --structure FILE where an objective has no data; give one of them")
+		return zmatrix.Chart{}, "", fmt.Errorf("--flow internal takes its hands, centres and spreads from " +
+			"--data FILE, or from --structure FILE where an objective has no data; give one of them")
 	}
 	models := c.System().Structure.Models
 	if err := c.CheckEnergies(models); err != nil {

@@ -99,7 +99,8 @@ func TestTrainInternalByEnergy(t *testing.T) {
 	for want, flags := range map[string][]string{
 		"--path-gradients": structure, "or from --structure FILE": {"--path-gradients"},
 	} {
-		if code, _, stderr := runCaptured(append(train, flags...)...); code != exitInput || !strings.Contains(stderr, want) {
+		code, _, stderr := runCaptured(append(train, flags...)...)
+		if code != exitInput || !strings.Contains(stderr, want) {
 			t.Errorf("code %d, without %q: %s", code, want, stderr)
 		}
 	}

@@ -190,7 +190,8 @@ func TestInternalHeldDensity(t *testing.T) {
 			own, other := bound.Inverse(x), flat.Inverse(x)
 			ratio := Sub(Add(p.LogProb(own.X), own.LogDet), Add(p.LogProb(other.X), other.LogDet))
 			back := flat.Forward(other.X)
-			return []*Node{ratio, bound.(flow.Conditional).LogProbHeld(x), Add(back.LogDet, other.LogDet), Sub(back.X, x)}
+			held := bound.(flow.Conditional).LogProbHeld(x)
+			return []*Node{ratio, held, Add(back.LogDet, other.LogDet), Sub(back.X, x)}
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -207,7 +208,7 @@ func TestInternalHeldDensity(t *testing.T) {
 		ratio, held := numbers(0), numbers(1)
 		for i := range ratio {
 			if math.Abs(ratio[i]-held[i]-uniform) > 1e-9 {
-				t.Errorf("%s: log q less that with uniform angles is %g, the held angles' is %g", name, ratio[i], held[i])
+				t.Errorf("%s: the held angles' density is %g, the ratio to uniform ones %g", name, held[i], ratio[i])
 			}
 		}
 		for _, v := range append(numbers(2), numbers(3)...) {

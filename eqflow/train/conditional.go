@@ -13,8 +13,8 @@ import (
 )
 
 // Training of a flow.Conditional by the energy. The coordinates that are not held follow path
-// gradients, given those that are held (conditionalPath). The held ones learn from data, or from the
-// images themselves: log q of the images is raised by their importance weights.
+// gradients, given those that are held (conditionalPath). The held ones learn from data, or from
+// the images themselves: log q of the images is raised by their importance weights.
 
 // conditionalPath is the reverse divergence of images in.Z whose held part is given, with the path
 // gradient of the other part. The energy has no graph.

@@ -34,7 +34,9 @@ type Feed struct {
 }
 
 func newFeed(m Subject, data particle.Batch, s Settings) *Feed {
-	f := &Feed{Ends: m.ends(), Batch: s.Batch, seed: s.Seed, augment: s.Augment, steps: s.Steps, flow: m.Flow, q: m.Density}
+	f := &Feed{
+		Ends: m.ends(), Batch: s.Batch, seed: s.Seed, augment: s.Augment, steps: s.Steps, flow: m.Flow, q: m.Density,
+	}
 	data, slopes := data.Clone().RemoveMean(), particle.Batch{}
 	if o, ok := s.Objective.(interface{ ForcesAtData() bool }); ok && o.ForcesAtData() {
 		_, slopes = target.EnergiesGradients(m.Target, data)
