@@ -30,14 +30,11 @@ func (o *freeEnergyOptions) between(cmd *cobra.Command, p freeenergy.Path, a tar
 	}
 	ladder, boot := freeenergy.Ladder(kept.rungs), stats.Bootstrap{Seed: o.seed}
 	r = freeEnergies{A: p.A.Name(), B: p.B.Name() + withChanges(o.changes), Rungs: o.rungs}
-	if r.Results, err = ladder.Results(boot); err != nil {
-		return r, err
-	}
-	logZ, err := ladder.States().LogZ(stats.Bootstrap{Resamples: 2})
+	chains, err := ladder.Compare(boot)
 	if err != nil {
 		return r, err
 	}
-	r.Overlaps = ladder.Overlaps(logZ)
+	r.Results, r.Overlaps = chains.Results, chains.Overlaps
 	ends, err := o.ends(cmd, p, ladder)
 	if err != nil {
 		return r, err

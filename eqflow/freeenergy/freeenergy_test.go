@@ -59,6 +59,53 @@ func TestLadderOfTraps(t *testing.T) {
 	}
 }
 
+// A trap at 1.5 times its temperature is a trap of 1/1.5 times the strength, and the difference of
+// its free energy is known. The ladder's text has each method with its error, and the verdict.
+func TestTemperaturesOfATrap(t *testing.T) {
+	const multiple = 1.5
+	cold := target.Harmonic{N: 4, D: 2, K: 1}
+	p := Path{cold, AtTemperature(cold, multiple)}
+	x, forces, want := []float64{0.3, 0.1, -0.5, 0.2, 0.7, -0.4, -0.5, 0.1}, make([]float64, 8), make([]float64, 8)
+	u, weak := p.B.EnergyForces(x, forces), target.Harmonic{N: 4, D: 2, K: 1 / multiple}.EnergyForces(x, want)
+	for k := range want {
+		if math.Abs(forces[k]-want[k]) > 1e-12 {
+			t.Errorf("force %d is %g, want %g", k, forces[k], want[k])
+		}
+	}
+	if math.Abs(u-weak) > 1e-12 || p.B.Name() != "harmonic4x2 at 1.5 T" {
+		t.Errorf("u of %s is %g, want %g", p.B.Name(), u, weak)
+	}
+	d, err := ladder(t, p, 3, 1500).Compare(stats.Bootstrap{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := -0.5 * 6 * math.Log(multiple)
+	for _, r := range d.Results {
+		if math.Abs(r.Free.Value-free) > 4*r.Free.Error || r.Free.Error > 0.1 {
+			t.Errorf("%s: %v, want %.4f", r.Method, r.Free, free)
+		}
+	}
+	if r := d.Results[2]; d.Free() != r.Free || !strings.HasPrefix(r.Method, "MBAR") {
+		t.Errorf("%v instead of %s, %v", d.Free(), r.Method, r.Free)
+	}
+	text := d.String()
+	for _, part := range []string{"MBAR over 3 rungs", " ± ", "overlap of neighbouring rungs", "the methods agree: 4"} {
+		if !strings.Contains(text, part) || !d.Agree || len(d.Overlaps) != 2 {
+			t.Errorf("%q is missing in\n%s", part, text)
+		}
+	}
+	d.Agree, d.Results[0].Doubt = false, "a reason"
+	if text := d.String(); !strings.Contains(text, "in doubt: a reason") || !strings.Contains(text, "not confirmed: ") {
+		t.Errorf("doubts are not told:\n%s", text)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a temperature of 0 is taken")
+		}
+	}()
+	AtTemperature(cold, 0)
+}
+
 // Ends that lie far apart leave the perturbations in doubt.
 func TestFarEndsAreInDoubt(t *testing.T) {
 	p, want := traps(400)
@@ -94,7 +141,7 @@ func TestQuadrature(t *testing.T) {
 func TestBetween(t *testing.T) {
 	p, _ := traps(3)
 	x, forces := []float64{0.3, 0.1, -0.5, 0.2, 0.7, -0.4, -0.5, 0.1}, make([]float64, 8)
-	middle := p.at(0.25)
+	middle := p.At(0.25)
 	u, want := middle.EnergyForces(x, forces), 0.75*p.A.EnergyForces(x, nil)+0.25*p.B.EnergyForces(x, nil)
 	if math.Abs(u-want) > 1e-12 || math.Abs(middle.EnergyForces(x, nil)-want) > 1e-12 {
 		t.Errorf("u is %g, want %g", u, want)

@@ -6,7 +6,9 @@
 // measure. A difference is F of end B less F of end A.
 //
 //   - path.go: the path, and the samples of its rungs
+//   - temperature.go: one system at another temperature
 //   - ladder.go: perturbation, MBAR and thermodynamic integration from these samples
+//   - difference.go: all methods of a ladder, as text
 //   - states.go: the difference between two states of one target
 //   - flow.go: the difference by way of a generator's density
 //   - verdict.go: whether the methods agree
@@ -26,7 +28,8 @@ import (
 //
 //	u_λ(x) = (1−λ) u_A(x) + λ u_B(x).
 //
-// Between one system at two temperatures it is the path of the temperatures between.
+// Between one system at two temperatures (AtTemperature) it is the path of the temperatures
+// between.
 type Path struct{ A, B target.Target }
 
 // Validate returns an error unless the ends have the same particles.
@@ -71,15 +74,20 @@ func (r Rung) Difference() []float64 {
 func (p Path) Sample(
 	ctx context.Context, lambda float64, n int, seed uint64, progress func(done, total int),
 ) (Rung, error) {
-	x, _, err := mcmc.Equilibrium(ctx, p.at(lambda), n, mcmc.Auto, seed, progress)
+	x, _, err := mcmc.Equilibrium(ctx, p.At(lambda), n, mcmc.Auto, seed, progress)
 	if err != nil {
 		return Rung{}, err
 	}
-	return Rung{lambda, x, target.Energies(p.A, x), target.Energies(p.B, x)}, nil
+	return p.Rung(lambda, x), nil
 }
 
-// at is the target of the path at λ.
-func (p Path) at(lambda float64) target.Target {
+// Rung returns the rung of configurations x that were drawn at λ.
+func (p Path) Rung(lambda float64, x particle.Batch) Rung {
+	return Rung{lambda, x, target.Energies(p.A, x), target.Energies(p.B, x)}
+}
+
+// At returns the target of the path at λ, for Markov chains.
+func (p Path) At(lambda float64) target.Target {
 	switch lambda {
 	case 0:
 		return p.A

@@ -64,6 +64,13 @@ func Relabel(x []float64, d int, perm []int) []float64 {
 	return out
 }
 
+// Rotated returns a copy of x that Rotate has rotated.
+func Rotated(x, r []float64, d int) []float64 {
+	out := slices.Clone(x)
+	Rotate(out, r, d)
+	return out
+}
+
 // Rotate applies the matrix r [d*d], row-major, to every particle of x [n*d], in place: x_i becomes
 // r·x_i.
 func Rotate(x, r []float64, d int) {

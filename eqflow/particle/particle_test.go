@@ -64,6 +64,9 @@ func TestMovesPreserveDistances(t *testing.T) {
 	quarter := []float64{1, 0}
 	Rotate(quarter, Rotation2(math.Pi/2), 2)
 	near(t, "x rotated by 90 degrees", quarter[1], 1, 1e-15)
+	half := Rotated(quarter, Rotation2(math.Pi/2), 2)
+	near(t, "a copy rotated by 180 degrees", half[0], -1, 1e-15)
+	near(t, "the original", quarter[1], 1, 1e-15)
 }
 
 func determinant(r []float64, d int) float64 { return mat.Det(mat.NewDense(d, d, r)) }

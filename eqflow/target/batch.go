@@ -57,6 +57,13 @@ func EnergiesGradients(t Target, x particle.Batch) (u []float64, gradients parti
 	return u, gradients
 }
 
+// Forces returns −∇u [batch, n, d] of the configurations x, in kT per unit of length.
+func Forces(t Target, x particle.Batch) particle.Batch {
+	forces := particle.NewBatch(x.Len(), x.N, x.D)
+	energiesForces(t, x, make([]float64, x.Len()), forces.X)
+	return forces
+}
+
 // Virials returns x·∇u [batch] of the configurations x, in kT. Their mean over the Boltzmann
 // distribution is DegreesOfFreedom(t), whatever the target.
 func Virials(t Target, x particle.Batch) []float64 {

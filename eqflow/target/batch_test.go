@@ -36,14 +36,14 @@ func TestBatchIsItsConfigurations(t *testing.T) {
 		if !slices.EqualFunc(Virials(target, x), virials, same) {
 			t.Errorf("%s: virials depend on what else is asked for", target.Name())
 		}
-		forces := make([]float64, x.N*x.D)
+		forces, all := make([]float64, x.N*x.D), Forces(target, x)
 		for i := range size {
 			want, virial := target.EnergyForces(x.At(i), forces), 0.0
 			for k, f := range forces {
 				virial -= x.At(i)[k] * f
-				if !same(gradients.At(i)[k], -f) {
-					t.Errorf("%s: gradient %d of configuration %d is %g, want %g",
-						target.Name(), k, i, gradients.At(i)[k], -f)
+				if !same(gradients.At(i)[k], -f) || !same(all.At(i)[k], f) {
+					t.Errorf("%s: gradient %d of configuration %d is %g and force %g, want %g and %g",
+						target.Name(), k, i, gradients.At(i)[k], all.At(i)[k], -f, f)
 				}
 			}
 			if !same(u[i], want) || virials[i] != virial && !math.IsNaN(virial) {

@@ -140,14 +140,14 @@ func (l *Lab) OwnEnergies(t Trained, reference particle.Batch, least, most float
 	}, 60, shown...)
 }
 
-// OwnBasins draws the numbers of thermal samples in the basin of each minimum, per 1000 samples,
-// beside those of the reference.
+// OwnBasins draws the numbers of thermal samples in the basin of each minimum, within 6 kT of it,
+// per 1000 samples, beside those of the reference.
 func (l *Lab) OwnBasins(t Trained, reference particle.Batch) figure.Figure {
 	minima := must(target.Minima(l.System, target.Search{}))
 	s := l.Draws(t)
 	own, known := figure.BarSeries{Name: t.Name, ShowValues: true}, figure.BarSeries{Name: "MCMC", ShowValues: true}
 	labels := make([]string, len(minima))
-	counts, knownCounts := Basins(l.System, minima, s.X), Basins(l.System, minima, reference)
+	counts, knownCounts := Basins(l.System, minima, s.X, 6), Basins(l.System, minima, reference, 6)
 	for k, m := range minima {
 		labels[k] = fmt.Sprintf("%.2f", m.Energy)
 		own.Values = append(own.Values, 1000*float64(counts[k])/float64(s.X.Len()))

@@ -2,15 +2,13 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/density"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/eqflow/stats"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
-
-// draws is the number of samples of each generator in notebooks 04 and 05.
-const draws = 20_000
 
 // Discovery counts thermal samples per basin: of every generator, the control, the reference and
 // the training data.
@@ -23,16 +21,9 @@ type Discovery struct {
 	Data      []int   // trainA
 }
 
-// Discover draws from every generator and counts the samples.
-func (l *Lab) Discover(all []Trained, sets Unseen) Discovery {
-	d := Discovery{Minima: must(target.Minima(l.System, target.Search{})), Trained: all}
-	for _, t := range all {
-		d.Counts = append(d.Counts, Basins(l.System, d.Minima, must(t.Sample(draws, t.Seed)).X))
-	}
-	d.Control = Basins(l.System, d.Minima, GaussianControl(sets.TrainA, draws, 1))
-	d.Reference = Basins(l.System, d.Minima, sets.Ref.Slice(0, min(draws, sets.Ref.Len())))
-	d.Data = Basins(l.System, d.Minima, sets.TrainA)
-	return d
+// Add adds the counts of a generator's samples.
+func (d *Discovery) Add(t Trained, counts []int) {
+	d.Trained, d.Counts = append(d.Trained, t), append(d.Counts, counts)
 }
 
 // Count returns the number of samples in a basin, over seeds.
@@ -102,36 +93,37 @@ func (d Discovery) Bars() figure.Figure {
 	return figure.Bars(axes, d.labels(), series...)
 }
 
-// Found draws, for each kind of generator, the sample of the lowest energy in each basin. A basin
-// without samples is marked as not found.
-func (l *Lab) Found(all []Trained) figure.Figure {
-	minima := must(target.Minima(l.System, target.Search{}))
+// Found draws, for the first seed of each kind of generator, the sample of the lowest energy in
+// the basin of each minimum, at most the given energy above it, in kT. A basin without samples is
+// marked as not found.
+func Found(
+	system target.Target, minima []target.Minimum, within float64, all []Trained, samples func(Trained) density.Samples,
+) figure.Figure {
 	var figures []figure.Figure
 	for _, name := range generators {
-		for _, t := range all {
-			if t.Name == name {
-				figures = append(figures, l.found(t, minima))
-				break
-			}
+		if i := slices.IndexFunc(all, func(t Trained) bool { return t.Name == name }); i >= 0 {
+			s := samples(all[i])
+			basins := target.Basins(system, minima, s.X, within)
+			figures = append(figures, lowestInBasins(name, len(minima), basins, s))
 		}
 	}
 	return figure.Grid("found", 1, figures...)
 }
 
-func (l *Lab) found(t Trained, minima []target.Minimum) figure.Figure {
-	s := must(t.Sample(draws, t.Seed))
-	best := make([]int, len(minima))
+// lowestInBasins draws the sample of the lowest energy in each of count basins.
+func lowestInBasins(name string, count int, basins []int, s density.Samples) figure.Figure {
+	best := make([]int, count)
 	for k := range best {
 		best[k] = -1
 	}
-	for i, b := range target.Basins(l.System, minima, s.X, 6) {
+	for i, b := range basins {
 		if b >= 0 && (best[b] < 0 || s.Energy[i] < s.Energy[best[b]]) {
 			best[b] = i
 		}
 	}
-	batch := particle.Batch{N: l.System.N, D: l.System.D}
+	batch := particle.Batch{N: s.X.N, D: s.X.D}
 	g := figure.Gallery{
-		Title: t.Name, Bond: bond, Radius: 0.5, Extent: 5, Columns: len(minima), Panels: []int{}, Vacant: "not found",
+		Title: name, Bond: bond, Radius: 0.5, Extent: 5, Columns: count, Panels: []int{}, Vacant: "not found",
 	}
 	for k, i := range best {
 		if i < 0 {
@@ -142,37 +134,4 @@ func (l *Lab) found(t Trained, minima []target.Minimum) figure.Figure {
 		g.Captions = append(g.Captions, fmt.Sprintf("u = %.2f", s.Energy[i]))
 	}
 	return figure.Particles(g, batch)
-}
-
-// WeightsTable shows the effective sample size and log Z by the importance weights of each
-// generator.
-func WeightsTable(all []Trained) figure.Table {
-	var rows [][]any
-	for _, name := range generators {
-		for _, t := range all {
-			if t.Name != name {
-				continue
-			}
-			s := must(t.Sample(draws, t.Seed))
-			z := stats.LogZ(s.LogWeight, stats.Bootstrap{Seed: 1})
-			rows = append(rows, []any{
-				fmt.Sprintf("%s, seed %d", name, t.Seed),
-				fmt.Sprintf("%.2f %%", 100*stats.KishESS(s.LogWeight)/draws), plusMinus(z),
-			})
-		}
-	}
-	return figure.NewTable([]string{"generator", "ESS", "log Z (29.667)"}, rows...)
-}
-
-// Reweighted returns the shares by long pairs of all generators' samples together. Each generator's
-// samples keep their own log-weights.
-func (l *Lab) Reweighted(all []Trained, n int) []stats.Estimate {
-	var x particle.Batch
-	var logW []float64
-	for _, t := range all {
-		s := must(t.Sample(n, t.Seed))
-		x = particle.Batch{X: append(x.X, s.X.X...), N: s.X.N, D: s.X.D}
-		logW = append(logW, s.LogWeight...)
-	}
-	return l.PairShares(x, logW)
 }

@@ -30,8 +30,8 @@ func (l *Lab) sampleSize(t target.Target) int {
 // Draws returns the generator's samples, kept for later cells. They are drawn again after another
 // training, or for another number of solver steps.
 func (l *Lab) Draws(t Trained) density.Samples {
-	defer session.Hold(l.path("draws"), t.key())()
-	path := l.path("draws", t.key()+".npz")
+	defer session.Hold(l.path("draws"), t.Key())()
+	path := l.path("draws", t.Key()+".npz")
 	origin := must(json.Marshal([]any{t.History.Records, t.SolverSteps()}))
 	set, err := dataset.Read(path, t.Prior.N, t.Prior.D)
 	if err == nil && compact(set.Manifest.Settings) == string(origin) {

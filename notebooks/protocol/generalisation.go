@@ -1,94 +1,93 @@
 package protocol
 
 import (
-	"math"
+	"fmt"
+	"slices"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
 // generators lists the kinds of generators in the order of the tables.
 var generators = []string{"eqBG", "nBG", "nBG-augmented"}
 
-// Unseen holds the data of the unseen-trajectory protocol.
-type Unseen struct {
-	TrainA, ValA, TestA, Ref particle.Batch
+// Set is a set of configurations with its name in tables and figures.
+type Set struct {
+	Name string
+	X    particle.Batch
 }
-
-// setNames are the names of the four sets in tables and figures.
-var setNames = []string{"trainA", "valA", "testA (unseen)", "ref (all states)"}
-
-func (u Unseen) list() []particle.Batch { return []particle.Batch{u.TrainA, u.ValA, u.TestA, u.Ref} }
 
 // StartA is the first configuration of the protocol's trajectories [n·d].
 var StartA = []float64{0, 5.4, -2.65, 0.5, 2.65, 0.5, 0, 0}
 
-// Unseen returns the protocol's four sets: a short trajectory for training; a long trajectory of
-// the same state; a long trajectory of that state relabelled and rotated, of which the training
-// data hold nothing; and equilibrium data of all states.
-func (l *Lab) Unseen() Unseen {
-	moved := particle.Relabel(StartA, l.System.D, []int{2, 0, 3, 1})
-	particle.Rotate(moved, particle.Rotation2(math.Pi/2), l.System.D)
-	return Unseen{
-		TrainA: l.trajectory("trainA", StartA, 100_000, 11),
-		ValA:   l.trajectory("valA", StartA, 1_000_000, 12),
-		TestA:  l.trajectory("testA", moved, 1_000_000, 13),
-		Ref:    l.Equilibrium("ref", 24_000, 14),
-	}
-}
-
-// UnseenJobs train the three kinds of generators on trainA, for every seed.
-func (l *Lab) UnseenJobs(sets Unseen) []Job {
-	data := train.Data{Train: sets.TrainA, Validation: sets.ValA.Slice(0, 2048)}
-	var jobs []Job
-	for _, recipe := range []Recipe{l.NBGAugmented(), l.EqBG(), l.NBG()} {
-		jobs = append(jobs, l.Jobs(recipe, data)...)
-	}
-	return jobs
-}
-
 // Overlays draws 300 configurations of each set over each other.
-func Overlays(sets Unseen) figure.Figure {
+func Overlays(sets ...Set) figure.Figure {
 	var figures []figure.Figure
-	for i, name := range []string{"trainA", "valA", "testA", "ref"} {
-		x := sets.list()[i].Slice(0, 300).Clone().RemoveMean()
-		gallery := figure.Gallery{Title: name, Overlay: true, Numbered: true, Extent: 6}
+	for _, s := range sets {
+		x := s.X.Slice(0, 300).Clone().RemoveMean()
+		gallery := figure.Gallery{Title: s.Name, Overlay: true, Numbered: true, Extent: 6}
 		figures = append(figures, figure.Particles(gallery, x))
 	}
-	return figure.Grid("data", 4, figures...)
+	return figure.Grid("data", len(sets), figures...)
+}
+
+// Scores holds a number for every kind of generator on every set, over seeds.
+type Scores struct {
+	sets   []string // in the order of Add
+	values map[[2]string]Spread
+}
+
+// Add adds the number of one more seed.
+func (s *Scores) Add(generator, set string, value float64) {
+	if s.values == nil {
+		s.values = map[[2]string]Spread{}
+	}
+	if !slices.Contains(s.sets, set) {
+		s.sets = append(s.sets, set)
+	}
+	key := [2]string{generator, set}
+	s.values[key] = Spread{append(s.values[key].Values, value)}
+}
+
+// Of returns a kind of generator's numbers on a set.
+func (s Scores) Of(generator, set string) Spread {
+	spread, ok := s.values[[2]string{generator, set}]
+	if !ok {
+		panic(fmt.Errorf("protocol: no score of %q on %q", generator, set))
+	}
+	return spread
 }
 
 // GeneralisationTable is the paper's comparison: the NLL of the three kinds of generators on the
-// four sets, and the training cost.
-func GeneralisationTable(all []Trained, sets Unseen) figure.Table {
+// sets, and the training cost.
+func GeneralisationTable(nll Scores, all []Trained) figure.Table {
 	var rows [][]any
 	for _, name := range generators {
 		row := []any{name}
-		for _, x := range sets.list() {
-			row = append(row, Over(all, name, func(t Trained) float64 { return NLL(t, x) }).String())
+		for _, set := range nll.sets {
+			row = append(row, nll.Of(name, set).String())
 		}
 		row = append(row,
 			Over(all, name, func(t Trained) float64 { return float64(t.History.Best) }).rounded(0),
 			Over(all, name, func(t Trained) float64 { return t.History.Seconds }).rounded(0))
 		rows = append(rows, row)
 	}
-	headers := append([]string{"NLL / nats"}, setNames...)
+	headers := append([]string{"NLL / nats"}, nll.sets...)
 	return figure.NewTable(append(headers, "steps", "seconds"), rows...)
 }
 
 // GeneralisationBars draws the table's means with their range over seeds.
-func GeneralisationBars(all []Trained, sets Unseen) figure.Figure {
+func GeneralisationBars(nll Scores) figure.Figure {
 	var series []figure.BarSeries
 	for _, name := range generators {
 		s := figure.BarSeries{Name: name}
-		for _, x := range sets.list() {
-			nll := Over(all, name, func(t Trained) float64 { return NLL(t, x) })
-			s.Values = append(s.Values, nll.Mean())
-			s.Err = append(s.Err, (nll.Max()-nll.Min())/2)
+		for _, set := range nll.sets {
+			spread := nll.Of(name, set)
+			s.Values = append(s.Values, spread.Mean())
+			s.Err = append(s.Err, (spread.Max()-spread.Min())/2)
 		}
 		series = append(series, s)
 	}
 	axes := figure.Axes{Title: "NLL on seen and unseen configurations", Y: "NLL / nats", LogY: true}
-	return figure.Bars(axes, setNames, series...)
+	return figure.Bars(axes, nll.sets, series...)
 }

@@ -9,10 +9,8 @@
 package protocol
 
 import (
-	"context"
 	"path/filepath"
 
-	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/session"
@@ -45,6 +43,9 @@ func Open(notebook string) *Lab {
 	l.session = session.At(l.folder(l.mode()), l.backend)
 	return l
 }
+
+// Must returns v, or panics with the error, which ends the cell.
+func Must[T any](v T, err error) T { return must(v, err) }
 
 func must[T any](v T, err error) T {
 	if err != nil {
@@ -83,6 +84,14 @@ func (l *Lab) path(parts ...string) string {
 	return filepath.Join(append([]string{l.folder(l.mode())}, parts...)...)
 }
 
+// Samples returns a number of samples, which is smaller on the Go backend, where samples cost more.
+func (l *Lab) Samples(full, onGo int) int {
+	if l.backend.Kind == xla.Go {
+		return onGo
+	}
+	return full
+}
+
 // size returns a number of configurations, which is smaller for quick runs.
 func (l *Lab) size(full, quick int) int {
 	if l.Quick {
@@ -100,19 +109,6 @@ func (l *Lab) Equilibrium(name string, n int, seed uint64) particle.Batch {
 // EquilibriumOf is Equilibrium for another system.
 func (l *Lab) EquilibriumOf(t target.Target, name string, n int, seed uint64) particle.Batch {
 	return l.session.Equilibrium(name, t, n, seed)
-}
-
-// trajectory returns a Metropolis chain that stays in the metastable state of its start. Every
-// hundredth step is kept.
-func (l *Lab) trajectory(name string, start []float64, steps int, seed uint64) particle.Batch {
-	chain := mcmc.Chain{Start: start, Sigma: 0.1, Steps: steps, Thin: 100, Seed: seed}
-	recipe := map[string]any{"start": start, "sigma": chain.Sigma, "steps": steps, "thin": chain.Thin}
-	chain.Allowed = mcmc.StayInState(l.System, start)
-	return l.session.Drawn(name, l.System, seed, recipe,
-		func(report func(done, total int)) (particle.Batch, mcmc.Info, error) {
-			chain.Progress = report
-			return mcmc.Trajectory(context.Background(), l.System, chain)
-		})
 }
 
 // energies returns the reduced energies of configurations.

@@ -83,42 +83,36 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// Every experiment trains its recipes for the lab's seeds, under different names.
+// A recipe is trained for each of the lab's seeds, on the same data, under a name of its own.
 func TestJobs(t *testing.T) {
 	l := open(t)
 	l.Seeds = []uint64{1, 2, 3}
-	sets := Unseen{TrainA: particle.NewBatch(4, 4, 2), ValA: particle.NewBatch(2048, 4, 2)}
+	data := train.Data{Train: particle.NewBatch(4, 4, 2)}
 	for _, c := range []struct {
 		name string
 		jobs []Job
 		want []string
 	}{
-		{"symmetry", l.SymmetryJobs(sets.TrainA), []string{"eqBG-short-1", "nBG-short-1"}},
-		{"unseen", l.UnseenJobs(sets), []string{
-			"nBG-augmented-1", "nBG-augmented-2", "nBG-augmented-3", "eqBG-1", "eqBG-2", "eqBG-3",
-			"nBG-1", "nBG-2", "nBG-3",
-		}},
-		{"likelihoods", l.LikelihoodJobs(sets.TrainA), []string{
-			"eqBG-all-1", "eqBG-all-2", "eqBG-all-3", "eqBG-no-penalty-1",
-		}},
+		{"two recipes", l.Jobs(data, recipe("a"), recipe("b")), []string{"a-1", "a-2", "a-3", "b-1", "b-2", "b-3"}},
+		{"all states", l.Jobs(data, l.EqBGAll()), []string{"eqBG-all-1", "eqBG-all-2", "eqBG-all-3"}},
 		{"without data", l.DataFreeJobs(), []string{
 			"annealed-1", "energy-matching-1", "reverse KL-1", "reverse KL, path gradients-1",
 		}},
 	} {
 		var got []string
 		for _, j := range c.jobs {
-			got = append(got, j.key())
+			got = append(got, j.Key())
 			if err := j.Flow.Validate(); err != nil {
-				t.Errorf("%s, %s: %v", c.name, j.key(), err)
+				t.Errorf("%s, %s: %v", c.name, j.Key(), err)
 			}
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s trains %q, want %q", c.name, got, c.want)
 		}
 	}
-	for _, j := range l.UnseenJobs(sets) {
-		if j.Data.Validation.Len() != 2048 || j.Data.Train.Len() != 4 {
-			t.Errorf("%s has %d validation data", j.key(), j.Data.Validation.Len())
+	for _, j := range l.Jobs(data, recipe("a")) {
+		if j.Data.Train.Len() != 4 {
+			t.Errorf("%s has %d data", j.Key(), j.Data.Train.Len())
 		}
 	}
 }
@@ -131,8 +125,8 @@ func TestTrain(t *testing.T) {
 	job := Job{Recipe: recipe("a"), Seed: 1, Data: data}
 	first := l.Train(job, Job{Recipe: recipe("b"), Seed: 2, Data: data})
 	again := l.Train(job)[0]
-	if first[0].key() != "a-1" || first[1].key() != "b-2" || first[0].Trained() != 4 {
-		t.Errorf("trained %s and %s, %d steps", first[0].key(), first[1].key(), first[0].Trained())
+	if first[0].Key() != "a-1" || first[1].Key() != "b-2" || first[0].Trained() != 4 {
+		t.Errorf("trained %s and %s, %d steps", first[0].Key(), first[1].Key(), first[0].Trained())
 	}
 	x := data.Train.Slice(0, 4)
 	if a, b := must(first[0].NLL(x, 0)), must(again.NLL(x, 0)); a != b {
@@ -149,33 +143,6 @@ func TestTrain(t *testing.T) {
 	further.Settings.LearningRate = 1e-12 // hardly moves the parameters
 	if a, b := must(l.Train(job)[0].NLL(x, 0)), must(l.Train(further)[0].NLL(x, 0)); math.Abs(a-b) > 1e-3 {
 		t.Errorf("a further training starts at NLL %g, the model has %g", b, a)
-	}
-}
-
-// A trajectory is drawn once, stays in the state of its start, and another start draws it anew.
-func TestTrajectory(t *testing.T) {
-	l := open(t)
-	a := l.trajectory("a", StartA, 2000, 11)
-	path := l.path("data", "a.npz")
-	before, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b := l.trajectory("a", StartA, 2000, 11); a.Len() != 20 || !slices.Equal(a.X, b.X) {
-		t.Errorf("%d configurations, then %d others", a.Len(), b.Len())
-	}
-	if after, err := os.Stat(path); err != nil || !after.ModTime().Equal(before.ModTime()) {
-		t.Error("the trajectory was drawn twice")
-	}
-	k := target.LongPairs(StartA, 2, l.System.Cutoff())
-	for i := range a.Len() {
-		if got := target.LongPairs(a.At(i), 2, l.System.Cutoff()); got != k {
-			t.Errorf("configuration %d has %d long pairs, its start %d", i, got, k)
-		}
-	}
-	moved := particle.Relabel(StartA, 2, []int{1, 0, 2, 3})
-	if c := l.trajectory("a", moved, 2000, 11); slices.Equal(a.X, c.X) {
-		t.Error("another start has the same trajectory")
 	}
 }
 

@@ -73,7 +73,7 @@ func (l *Lab) Judged(all []Trained) comparison.Comparison {
 // judge evaluates a generator, or returns the report on its card if that is of the same training
 // and the same evaluation.
 func (l *Lab) judge(t Trained, test particle.Batch, e evaluate.Options) evaluate.Report {
-	folder := l.path("models", t.key())
+	folder := l.path("models", t.Key())
 	card := must(eqflow.Describe(folder))
 	seconds, _ := t.History.Total()
 	if r := card.Report; r != nil && r.N == test.Len() && r.Samples == *e.Samples &&

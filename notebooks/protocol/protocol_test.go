@@ -147,6 +147,32 @@ func TestDeviation(t *testing.T) {
 	}
 }
 
+// Scores of a generator on a set are kept by seed, and shown in the order of the sets.
+func TestScores(t *testing.T) {
+	var s Scores
+	for seed, offset := range []float64{0, 0.5} {
+		s.Add("eqBG", "train", 7+float64(seed))
+		s.Add("eqBG", "test", 7+float64(seed)+offset)
+	}
+	if got := s.Of("eqBG", "test").Values; !slices.Equal(got, []float64{7, 8.5}) {
+		t.Errorf("scores are %v", got)
+	}
+	for _, name := range generators {
+		s.Add(name, "train", 1)
+		s.Add(name, "test", 2)
+	}
+	text := GeneralisationTable(s, nil).String()
+	if !strings.Contains(text, "test") || strings.Index(text, "train") > strings.Index(text, "test") {
+		t.Errorf("the table is\n%s", text)
+	}
+	defer func() {
+		if r := recover(); r == nil || !strings.Contains(r.(error).Error(), "no score") {
+			t.Errorf("a set without a score: %v", r)
+		}
+	}()
+	s.Of("eqBG", "ref")
+}
+
 // Discovery counts a generator's samples by seed, and shows every seed.
 func TestDiscovery(t *testing.T) {
 	trained := func(name string, seed uint64) Trained {

@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 )
 
 // Spread is a number over seeds.
@@ -90,14 +88,4 @@ func number(v float64, decimals int) string {
 		return fmt.Sprintf("%.2g", v)
 	}
 	return strconv.FormatFloat(v, 'f', decimals, 64)
-}
-
-// NLL returns a generator's NLL on configurations, in nats, at four times its solver's steps, which
-// is the most accurate value of the check.
-func NLL(t Trained, x particle.Batch) float64 { return must(t.CheckNLL(x, false)).NLL4 }
-
-// Drift returns the largest change of the NLL at two and at four times the solver's steps, in nats.
-func Drift(t Trained, x particle.Batch) float64 {
-	c := must(t.CheckNLL(x, false))
-	return max(math.Abs(c.NLL2-c.NLL), math.Abs(c.NLL4-c.NLL))
 }

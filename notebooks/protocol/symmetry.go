@@ -13,19 +13,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/dynamics"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
-	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
-
-// SymmetryJobs train an equivariant and a plain generator briefly, but long enough to be far from
-// the identity.
-func (l *Lab) SymmetryJobs(x particle.Batch) []Job {
-	eq, plain := l.EqBG(), l.NBG()
-	eq.Name, plain.Name = "eqBG-short", "nBG-short"
-	eq.Settings.Steps, plain.Settings.Steps = l.steps(500, 300), l.steps(1000, 500)
-	plain.Settings.EarlyStop = false
-	data := train.Data{Train: x}
-	return []Job{{Recipe: eq, Seed: 1, Data: data}, {Recipe: plain, Seed: 1, Data: data}}
-}
 
 // Transformed returns three images of one prior draw under the flow: of the draw itself, of the
 // draw rotated by 90°, and of the draw relabelled.

@@ -26,10 +26,10 @@ func MinimaGallery(minima []target.Minimum) figure.Figure {
 }
 
 // Basins counts the configurations of a batch in the basin of each minimum. It ignores those more
-// than 6 kT above the minimum.
-func Basins(system target.Target, minima []target.Minimum, x particle.Batch) []int {
+// than the given energy above the minimum, in kT.
+func Basins(system target.Target, minima []target.Minimum, x particle.Batch, within float64) []int {
 	counts := make([]int, len(minima))
-	for _, b := range target.Basins(system, minima, x, 6) {
+	for _, b := range target.Basins(system, minima, x, within) {
 		if b >= 0 {
 			counts[b]++
 		}

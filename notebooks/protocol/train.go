@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
@@ -23,8 +24,8 @@ type Job struct {
 	From   *Trained      // the generator whose parameters the training starts from; nil: new parameters
 }
 
-// key is the name under which the job's model is kept.
-func (j Job) key() string { return fmt.Sprintf("%s-%d", j.Name, j.Seed) }
+// Key is the name under which the lab's session keeps the job's model: "eqBG-1".
+func (j Job) Key() string { return fmt.Sprintf("%s-%d", j.Name, j.Seed) }
 
 // Trained is the result of a Job.
 type Trained struct {
@@ -33,11 +34,13 @@ type Trained struct {
 	History train.History
 }
 
-// Jobs returns a recipe's jobs, one for each of the lab's seeds.
-func (l *Lab) Jobs(r Recipe, data train.Data) []Job {
+// Jobs returns the trainings of recipes on data, one of each recipe for each of the lab's seeds.
+func (l *Lab) Jobs(data train.Data, recipes ...Recipe) []Job {
 	var jobs []Job
-	for _, seed := range l.Seeds {
-		jobs = append(jobs, Job{Recipe: r, Seed: seed, Data: data})
+	for _, r := range recipes {
+		for _, seed := range l.Seeds {
+			jobs = append(jobs, Job{Recipe: r, Seed: seed, Data: data})
+		}
 	}
 	return jobs
 }
@@ -45,30 +48,43 @@ func (l *Lab) Jobs(r Recipe, data train.Data) []Job {
 // lanes is the number of trainings at a time.
 const lanes = 2
 
-// Train does the jobs, two at a time, each on a backend of its own. It does not repeat the
-// trainings of earlier cells.
+// Train does the jobs in their order, two at a time, each on a backend of its own. Trainings of
+// earlier cells and notebooks are read, not repeated. Long jobs should come first, so that the two
+// end together.
 func (l *Lab) Train(jobs ...Job) []Trained {
 	out := make([]Trained, len(jobs))
 	failures := make([]error, len(jobs))
 	free := make(chan struct{}, lanes)
 	bar := figure.NewProgress("training", 0)
 	var wait sync.WaitGroup
+	var worked atomic.Bool
+	report := func(job Job, p train.Progress) {
+		worked.Store(true)
+		bar.Update(p.Step, "%s: step %d of %d, loss %.3f, %.0f steps/s, %s left",
+			job.Key(), p.Step, p.Steps, p.Loss, p.Rate, p.Left.Round(1e9))
+	}
 	for i, job := range jobs {
+		free <- struct{}{}
 		wait.Go(func() {
-			free <- struct{}{}
 			defer func() { <-free }()
-			out[i], failures[i] = l.train(job, bar)
+			out[i], failures[i] = l.train(job, report)
 		})
 	}
 	wait.Wait()
 	if err := errors.Join(failures...); err != nil {
 		panic(err)
 	}
-	bar.Done("%d generators are trained", len(jobs))
+	if worked.Load() {
+		if len(jobs) == 1 {
+			bar.Done("%s is trained", jobs[0].Key())
+		} else {
+			bar.Done("%d generators are trained", len(jobs))
+		}
+	}
 	return out
 }
 
-func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
+func (l *Lab) train(job Job, report func(Job, train.Progress)) (Trained, error) {
 	backend, err := xla.Open(xla.Auto)
 	if err != nil {
 		return Trained{}, err
@@ -76,16 +92,13 @@ func (l *Lab) train(job Job, bar *figure.Progress) (Trained, error) {
 	training := session.Training{
 		Backend: backend.Backend, Data: job.Data, Settings: job.Settings,
 		Generator: eqflow.Generator{Target: l.systemOf(job), Flow: job.Flow, Seed: job.Seed},
-		Report: func(p train.Progress) {
-			bar.Update(p.Step, "%s: step %d of %d, loss %.3f, %.0f steps/s, %s left",
-				job.key(), p.Step, p.Steps, p.Loss, p.Rate, p.Left.Round(1e9))
-		},
+		Report:    func(p train.Progress) { report(job, p) },
 	}
 	training.Settings.Seed = job.Seed
 	if job.From != nil {
-		training.From = job.From.key()
+		training.From = job.From.Key()
 	}
-	model, history, err := l.session.Fit(context.Background(), job.key(), training)
+	model, history, err := l.session.Fit(context.Background(), job.Key(), training)
 	return Trained{job, model, history}, err
 }
 

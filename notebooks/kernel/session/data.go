@@ -70,7 +70,8 @@ func (s *Session) Equilibrium(name string, t target.Target, n int, seed uint64) 
 	return s.EquilibriumBy(mcmc.Auto, name, t, n, seed)
 }
 
-// EquilibriumBy is Equilibrium with a given sampler.
+// EquilibriumBy is Equilibrium with a given sampler. mcmc.SamplerTempering is replica exchange on a
+// ladder of temperatures.
 func (s *Session) EquilibriumBy(
 	sampler mcmc.Sampler, name string, t target.Target, n int, seed uint64,
 ) particle.Batch {
@@ -78,6 +79,42 @@ func (s *Session) EquilibriumBy(
 	return s.Drawn(name, t, seed, recipe, func(report func(done, total int)) (particle.Batch, mcmc.Info, error) {
 		return mcmc.Equilibrium(context.Background(), t, n, sampler, seed, report)
 	})
+}
+
+// Trajectory returns a free Metropolis chain of t in order of time. It is drawn at the first call,
+// and again after a change of the chain or the system. A chain with a constraint is refused, since
+// a function cannot be compared; TrajectoryInState has one.
+func (s *Session) Trajectory(name string, t target.Target, chain mcmc.Chain) particle.Batch {
+	if chain.Allowed != nil {
+		panic(fmt.Errorf("session: the chain of %q has a constraint, which the session cannot compare with "+
+			"that of a kept chain; call TrajectoryInState, or mcmc.Trajectory", name))
+	}
+	recipe := chainRecipe(chain)
+	recipe["free"] = true
+	return s.trajectory(name, t, chain, recipe)
+}
+
+// TrajectoryInState is Trajectory for a chain that stays in the metastable state of its start: it
+// refuses moves that take a pair over t's cutoff.
+func (s *Session) TrajectoryInState(name string, t target.PairWells, chain mcmc.Chain) particle.Batch {
+	recipe := chainRecipe(chain)
+	chain.Allowed = mcmc.StayInState(t, chain.Start)
+	return s.trajectory(name, t, chain, recipe)
+}
+
+// chainRecipe is everything that a chain depends on, besides the system, the seed and a constraint.
+func chainRecipe(c mcmc.Chain) map[string]any {
+	return map[string]any{"start": c.Start, "sigma": c.Sigma, "steps": c.Steps, "thin": c.Thin}
+}
+
+func (s *Session) trajectory(
+	name string, t target.Target, chain mcmc.Chain, recipe map[string]any,
+) particle.Batch {
+	return s.Drawn(name, t, chain.Seed, recipe,
+		func(report func(done, total int)) (particle.Batch, mcmc.Info, error) {
+			chain.Progress = report
+			return mcmc.Trajectory(context.Background(), t, chain)
+		})
 }
 
 // Drawn returns configurations of t that draw makes. They are drawn at the first call, and again

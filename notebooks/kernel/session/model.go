@@ -12,9 +12,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
 	"github.com/eqflow/gonb-eqflow/eqflow/density"
-	"github.com/eqflow/gonb-eqflow/eqflow/evaluate"
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
-	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
 )
 
@@ -90,15 +88,6 @@ func (s *Session) Model(name string) *eqflow.Model {
 
 // Card returns the description of a model, which needs no computation.
 func (s *Session) Card(name string) eqflow.Card { return must(eqflow.Describe(s.modelFolder(name))) }
-
-// Evaluate judges a model and keeps the report on its card.
-func (s *Session) Evaluate(name string, data particle.Batch, e evaluate.Options) evaluate.Report {
-	r := must(s.Model(name).Evaluate(data, e))
-	if err := eqflow.KeepReport(s.modelFolder(name), r); err != nil {
-		panic(err)
-	}
-	return r
-}
 
 // Export draws n configurations from a model and writes them to files, in the format of each file's
 // extension: .npz with log q, energies and log-weights for NumPy, .xyz with the same for OVITO, VMD

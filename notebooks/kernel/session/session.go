@@ -10,9 +10,10 @@
 // The same lines in the next cell compute nothing. session.Open("morse").Model("eqBG") is shorter
 // still.
 //
-// A session is a folder (session.go) of data sets (data.go), models (model.go), samples (sample.go)
-// and results (results.go), which several processes may use at once (hold.go). The package is the
-// notebooks' edge: a failure panics, and the cell turns red.
+// A session is a folder (session.go) of data sets (data.go), models (model.go), samples
+// (sample.go), likelihoods and reports (judged.go), ladders (ladder.go) and results (results.go),
+// which several processes may use at once (hold.go). free.go computes free energies. The package is
+// the notebooks' edge: a failure panics, and the cell turns red.
 package session
 
 import (
@@ -43,6 +44,7 @@ const (
 	modelsPart  = "models"
 	dataPart    = "data"
 	samplesPart = "samples"
+	judgedPart  = "judged"
 	resultsPart = "results"
 )
 
