@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -101,9 +102,11 @@ func (f *Feed) conditionalEnergy(step int, cut float64) (in engine.Inputs, err e
 	in.Likely = importance(u, logOwn, logFlat, float64(uniform)/float64(z.Len()))
 	for i := range u {
 		u[i] += logFlat[i] // the divergence of what is not held
+		if math.IsNaN(logOwn[i]) || math.IsInf(logOwn[i], 0) {
+			u[i] = math.NaN()
+		}
 	}
-	countNear(&in, u)
-	return in, nil
+	return in, countNear(&in, u)
 }
 
 // importance returns the self-normalised weights of images with reduced energies u that were drawn
@@ -151,8 +154,7 @@ func (f *Feed) conditional(in *engine.Inputs, cut float64) error {
 	for i := range u {
 		u[i] += image.LogQ[i]
 	}
-	countNear(in, u)
-	return nil
+	return countNear(in, u)
 }
 
 // slopesAt sets ∇u at the images in.Z at a temperature, and returns u.
@@ -166,28 +168,35 @@ func (f *Feed) slopesAt(in *engine.Inputs, cut, temperature float64) []float64 {
 }
 
 // countNear sets the weights of the images that count, whose divergences are given, and their mean
-// divergence.
-func countNear(in *engine.Inputs, divergences []float64) {
+// divergence. An image without weight is replaced by one that counts: in single precision its
+// gradient may not be finite, and would remain so times 0.
+func countNear(in *engine.Inputs, divergences []float64) error {
 	size := len(divergences)
-	order := slices.Sorted(slices.Values(divergences))
-	median := order[size/2]
-	limit := median + max(farAbove, farRatio*(median-order[size/5]))
+	known := slices.DeleteFunc(slices.Clone(divergences), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+	if len(known) == 0 {
+		return fmt.Errorf("eqflow: no image of the flow has a finite energy and density; lower the learning rate")
+	}
+	slices.Sort(known)
+	median := known[len(known)/2]
+	limit := median + max(farAbove, farRatio*(median-known[len(known)/5]))
 	in.Weights = make([]float64, size)
-	counted, sum := 0, 0.0
+	counted, sum, good := 0, 0.0, 0
 	for i, v := range divergences {
-		if v <= limit && !math.IsNaN(v) {
-			counted++
-			sum += v
+		if v <= limit && !math.IsInf(v, 0) { // NaN is not
+			counted, sum, good = counted+1, sum+v, i
 			in.Weights[i] = 1
 		}
 	}
 	for i := range in.Weights {
-		in.Weights[i] *= float64(size) / float64(max(counted, 1))
-	}
-	for k := range in.Slopes.X { // a row without weight must not spoil the others
-		if in.Weights[k/(in.Slopes.N*in.Slopes.D)] == 0 {
-			in.Slopes.X[k] = 0
+		if in.Weights[i] *= float64(size) / float64(counted); in.Weights[i] != 0 {
+			continue
+		}
+		copy(in.Z.At(i), in.Z.At(good))
+		copy(in.Slopes.At(i), in.Slopes.At(good))
+		if in.Likely != nil {
+			in.Likely[i] = 0
 		}
 	}
-	in.Value = sum / float64(max(counted, 1))
+	in.Value = sum / float64(counted)
+	return nil
 }

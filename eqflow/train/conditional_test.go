@@ -10,9 +10,11 @@ import (
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
 	"github.com/eqflow/gonb-eqflow/eqflow/dataset"
+	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
+	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/train"
 	"github.com/eqflow/gonb-eqflow/eqflow/zmatrix"
 	"github.com/eqflow/gonb-eqflow/xla/xlatest"
@@ -131,5 +133,39 @@ func TestImportance(t *testing.T) {
 	w := train.Importance(u, logFirst, logSecond, share)
 	if w[3] != 32 || w[4] != 0 || w[5] != 0 {
 		t.Errorf("the weights of a deep draw, a broken one and a common one are %g, %g and %g", w[3], w[4], w[5])
+	}
+}
+
+// Images that are far from the target, or have no finite divergence, neither count nor stay in the
+// batch: one that counts takes their place.
+func TestFarImagesAreReplaced(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	divergences := []float64{1, 2, nan, 3, inf, 2, 1, 500, 2, -inf}
+	in := engine.Inputs{Z: particle.NewBatch(10, 1, 2), Slopes: particle.NewBatch(10, 1, 2), Likely: make([]float64, 10)}
+	for i := range divergences {
+		in.Likely[i] = 1
+		in.Z.At(i)[0], in.Slopes.At(i)[1] = divergences[i], divergences[i]
+	}
+	if err := train.CountNear(&in, divergences); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range divergences {
+		counts := v >= 1 && v <= 3
+		weight, likely := 0.0, 0.0
+		if counts {
+			weight, likely = 10.0/6, 1
+		}
+		if math.Abs(in.Weights[i]-weight) > 1e-12 || in.Likely[i] != likely {
+			t.Errorf("image %d of divergence %g has the weights %g and %g", i, v, in.Weights[i], in.Likely[i])
+		}
+		if z := in.Z.At(i)[0]; z != in.Slopes.At(i)[1] || !(z >= 1 && z <= 3) {
+			t.Errorf("image %d is %g", i, z)
+		}
+	}
+	if want := 11.0 / 6; math.Abs(in.Value-want) > 1e-12 {
+		t.Errorf("the mean is %g, not %g", in.Value, want)
+	}
+	if train.CountNear(&in, []float64{nan, inf, nan, nan, nan, nan, nan, nan, nan, inf}) == nil {
+		t.Error("images without any finite divergence are no error")
 	}
 }

@@ -8,6 +8,9 @@ var Orthogonal = orthogonal
 // Importance returns the weights of draws from a mixture of two densities.
 var Importance = importance
 
+// CountNear sets the weights of images with given divergences.
+var CountNear = countNear
+
 // MuonScale is the scale of Muon's steps.
 const MuonScale = muonScale
 
