@@ -45,7 +45,8 @@ func (c *moleculeChains) add(cmd *cobra.Command) {
 	flags.StringVar(&c.ladder, "ladder", "",
 		"the `temperatures` of a molecule's replicas in K, from:to:count in equal ratios, such as 300:1200:8")
 	flags.Float64Var(&c.timeStep, "time-step", 0, fmt.Sprintf(
-		"of a molecule's trajectories, in fs (0: begin with %g and adapt it during the burn-in)", ensemble.FirstTimeStep))
+		"of a molecule's trajectories, in fs (0: begin with %g and adapt it during the burn-in)",
+		ensemble.FirstTimeStep))
 	flags.StringArrayVar(&c.variables, "cv", nil,
 		"follow a collective variable of a molecule, an `expression` as of eqflow measure, such as "+
 			"'phi=dihedral(4,6,8,10)'; may be repeated")

@@ -172,7 +172,8 @@ func (f *Feed) slopesAt(in *engine.Inputs, cut, temperature float64) []float64 {
 // gradient may not be finite, and would remain so times 0.
 func countNear(in *engine.Inputs, divergences []float64) error {
 	size := len(divergences)
-	known := slices.DeleteFunc(slices.Clone(divergences), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+	unknown := func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
+	known := slices.DeleteFunc(slices.Clone(divergences), unknown)
 	if len(known) == 0 {
 		return fmt.Errorf("eqflow: no image of the flow has a finite energy and density; lower the learning rate")
 	}
@@ -182,7 +183,7 @@ func countNear(in *engine.Inputs, divergences []float64) error {
 	in.Weights = make([]float64, size)
 	counted, sum, good := 0, 0.0, 0
 	for i, v := range divergences {
-		if v <= limit && !math.IsInf(v, 0) { // NaN is not
+		if !unknown(v) && v <= limit {
 			counted, sum, good = counted+1, sum+v, i
 			in.Weights[i] = 1
 		}

@@ -141,7 +141,9 @@ func TestImportance(t *testing.T) {
 func TestFarImagesAreReplaced(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	divergences := []float64{1, 2, nan, 3, inf, 2, 1, 500, 2, -inf}
-	in := engine.Inputs{Z: particle.NewBatch(10, 1, 2), Slopes: particle.NewBatch(10, 1, 2), Likely: make([]float64, 10)}
+	in := engine.Inputs{
+		Z: particle.NewBatch(10, 1, 2), Slopes: particle.NewBatch(10, 1, 2), Likely: make([]float64, 10),
+	}
 	for i := range divergences {
 		in.Likely[i] = 1
 		in.Z.At(i)[0], in.Slopes.At(i)[1] = divergences[i], divergences[i]
