@@ -126,6 +126,8 @@ func Ramachandran(title string, phi, psi measure.Variable, x particle.Batch, log
 
 // Angle is the dihedral angle of four atoms, in degrees, as a collective variable.
 func Angle(name string, c target.Target, atoms [4]int) measure.Variable {
-	expression := fmt.Sprintf("%s = dihedral(%d,%d,%d,%d)", name, atoms[0], atoms[1], atoms[2], atoms[3])
-	return must(measure.ParseVariable(expression, c.Particles(), c.Dim()))
+	expression := fmt.Sprintf("dihedral(%d,%d,%d,%d)", atoms[0], atoms[1], atoms[2], atoms[3])
+	v := must(measure.ParseVariable(expression, c.Particles(), c.Dim()))
+	v.Name = name
+	return v
 }
