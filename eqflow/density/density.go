@@ -47,11 +47,10 @@ func (q *Pushforward) chooseEngine() (err error) {
 	return err
 }
 
-// With returns the density of another flow with the same parameters.
-func (q *Pushforward) With(c flow.Config) (*Pushforward, error) {
-	other := *q
-	other.flow.Config = c
-	return &other, other.chooseEngine()
+// Compile compiles a function of the bound flow and of further inputs.
+func (q *Pushforward) Compile(function func(f flow.Bijection, inputs []*graph.Node) []*graph.Node) (
+	*model.Exec, error) {
+	return q.flow.Compile(function)
 }
 
 // ComputedBy returns the engine that computes the flow.

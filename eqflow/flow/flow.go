@@ -82,8 +82,12 @@ type Conditional interface {
 	// with the parameters, and the parameters inside log q stay fixed (Roeder et al.,
 	// arXiv:1703.09194). x [batch, n, d] are images, and slopes are ∇u at x.
 	PathGiven(x, slopes *Node) *Node
-	// LogProbHeld returns the log-density [batch] of the part of x [batch, n, d] that is held.
+	// LogProbHeld returns the log-density [batch] of the part of x [batch, n, d] that is held, less
+	// that of a uniform one.
 	LogProbHeld(x *Node) *Node
+	// Explore is Forward with a uniform held part of the first configurations, of which the
+	// log-determinant takes account. It also returns LogProbHeld of the images.
+	Explore(z *Node, uniform int) (image Image, held *Node)
 }
 
 // Probed is a bijection whose log-determinants can be estimated instead of computed.

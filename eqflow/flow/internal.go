@@ -38,9 +38,6 @@ type Internal struct {
 	// Kept lists the stiff coordinates that each coupling layer keeps. Default: random halves,
 	// every second the complement of the one before.
 	Kept [][]int `json:"kept"`
-	// Flat makes the soft angles uniform, in place of q(t). It is no part of a flow's description:
-	// training draws from it to find all soft angles.
-	Flat bool `json:"-"`
 }
 
 // The highest multiple of a soft angle that networks see, the range of the couplings' splines, and
@@ -206,17 +203,24 @@ func features(like *Node, soft []*Node) *Node {
 
 // Forward implements Bijection.
 func (b *internal) Forward(z *Node) Image {
-	y, c, logDet := b.softForward(z)
+	image, _ := b.forward(z, 0)
+	return image
+}
+
+// forward is Forward with uniform soft angles of the first configurations, and returns all
+// coordinates.
+func (b *internal) forward(z *Node, uniform int) (Image, charted) {
+	y, c, logDet := b.softForward(z, uniform)
 	var change *Node
 	c.stiff, change = b.stiffForward(y, features(y, c.soft))
 	x, decoded := b.space.decode(c)
 	logDet = Add(Add(logDet, change), decoded)
-	return Image{X: x, LogDet: logDet, Penalty: ZerosLike(logDet)}
+	return Image{X: x, LogDet: logDet, Penalty: ZerosLike(logDet)}, c
 }
 
-// softForward maps z to the orientation and the soft angles, and returns the normal numbers y
-// [batch, stiff] of the stiff coordinates.
-func (b *internal) softForward(z *Node) (y *Node, c charted, logDet *Node) {
+// softForward maps z to the orientation and the soft angles, which are uniform in the first
+// configurations, and returns the normal numbers y [batch, stiff] of the stiff coordinates.
+func (b *internal) softForward(z *Node, uniform int) (y *Node, c charted, logDet *Node) {
 	soft := len(b.circles)
 	y = DotProduct(Reshape(z, z.Shape().Dimensions[0], -1), b.basis)
 	column := func(k int) *Node { return Squeeze(SliceAxis(y, 1, AxisRange(k, k+1)), 1) }
@@ -231,12 +235,18 @@ func (b *internal) softForward(z *Node) (y *Node, c charted, logDet *Node) {
 		turns := StopGradient(Min(Floor(share), Scalar(z.Graph(), z.DType(), fold-1)))
 		t := MulScalar(AddScalar(Sub(share, turns), -0.5), 2*math.Pi)
 		logDet = Add(logDet, AddScalar(logNormal(column(3+k)), math.Log(2*math.Pi*fold)))
-		if !b.Flat {
-			raw, shift := b.circle(k, features(y, c.soft))
-			base, logSlope := circular(raw, b.Circles).invert(t)
-			t, logDet = wrapped(Add(base, shift)), Add(logDet, logSlope)
+		raw, shift := b.circle(k, features(y, c.soft))
+		own, logSlope := circular(raw, b.Circles).invert(t)
+		own = wrapped(Add(own, shift))
+		if uniform > 0 {
+			first := make([]bool, z.Shape().Dimensions[0])
+			for i := range uniform {
+				first[i] = true
+			}
+			flat := Const(z.Graph(), first)
+			own, logSlope = Where(flat, t, own), Where(flat, ZerosLike(logSlope), logSlope)
 		}
-		c.soft, c.turns = append(c.soft, t), append(c.turns, turns)
+		c.soft, c.turns, logDet = append(c.soft, own), append(c.turns, turns), Add(logDet, logSlope)
 	}
 	return SliceAxis(y, 1, AxisRange(3+soft)), c, logDet
 }
@@ -258,11 +268,22 @@ func (b *internal) PathGiven(x, slopes *Node) *Node {
 // LogProbHeld implements Conditional.
 func (b *internal) LogProbHeld(x *Node) *Node {
 	c, _ := b.space.encode(x)
-	columns, logDet := b.softInverse(c, nil)
-	for _, y := range columns {
-		logDet = Add(logDet, logNormal(y))
+	return b.heldAboveUniform(c)
+}
+
+// Explore implements Conditional.
+func (b *internal) Explore(z *Node, uniform int) (image Image, held *Node) {
+	image, c := b.forward(z, uniform)
+	return image, b.heldAboveUniform(c)
+}
+
+// heldAboveUniform is ln q(t) [batch] less that of uniform angles.
+func (b *internal) heldAboveUniform(c charted) *Node {
+	if len(c.soft) == 0 {
+		return ReduceSum(ZerosLike(c.stiff), 1)
 	}
-	return logDet
+	_, logSlope := b.straightened(c)
+	return ReduceSum(logSlope, 1)
 }
 
 // Inverse implements Bijection.
@@ -310,10 +331,6 @@ func (b *internal) softInverse(c charted, columns []*Node) (all []*Node, logDet 
 // straightened maps soft angles to angles [batch, soft] that are uniform if the soft ones follow
 // q(t). logSlope [batch, soft] is of this map.
 func (b *internal) straightened(c charted) (base, logSlope *Node) {
-	if b.Flat {
-		base = Stack(c.soft, 1)
-		return base, ZerosLike(base)
-	}
 	var raw, off []*Node
 	for k, t := range c.soft {
 		own, shift := b.circle(k, features(c.stiff, c.soft[:k]))

@@ -175,45 +175,52 @@ func plainLogProbs(t *testing.T, config flow.Config, x particle.Batch) []float64
 	return tensors.MustCopyFlatData[float64](out)
 }
 
-// The density of the held angles is what remains of log q when that of the flow with uniform angles
-// is taken away, and that flow draws all angles alike.
-func TestInternalHeldDensity(t *testing.T) {
-	for name, c := range map[string]zmatrix.Chart{"ethanal": ethanal(), "water": water()} {
-		x := samplesOf(t, c, 5)
-		store, p := model.NewStore(), prior.MeanFree{N: x.N, D: x.D}
-		exec, err := model.NewExec(xlatest.OpenGo(t).Backend, store, func(scope *model.Scope, x *Node) []*Node {
+// Explore with no uniform angles is Forward, and its images have the held density that LogProbHeld
+// returns. Uniform angles change log q of an image by that density, and only there.
+func TestInternalExplores(t *testing.T) {
+	for name, c := range map[string]zmatrix.Chart{"ethanal": ethanal(), "water": water(), "chain": chain()} {
+		const count, uniform = 6, 2
+		p := prior.MeanFree{N: c.ZMatrix.Atoms(), D: 3}
+		exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), func(scope *model.Scope, z *Node) []*Node {
 			system := flow.System{N: p.N, D: p.D, Seed: 3, DType: dtypes.Float64}
 			config := flow.Internal{Chart: c, Blocks: 2, Hidden: 8}
-			bound := config.Bind(scope.At("flow"), x.Graph(), system)
-			config.Flat = true
-			flat := config.Bind(scope.At("flow"), x.Graph(), system)
-			own, other := bound.Inverse(x), flat.Inverse(x)
-			ratio := Sub(Add(p.LogProb(own.X), own.LogDet), Add(p.LogProb(other.X), other.LogDet))
-			back := flat.Forward(other.X)
-			held := bound.(flow.Conditional).LogProbHeld(x)
-			return []*Node{ratio, held, Add(back.LogDet, other.LogDet), Sub(back.X, x)}
+			bound := config.Bind(scope.At("flow"), z.Graph(), system).(flow.Conditional)
+			plain := bound.Forward(z)
+			own, held := bound.Explore(z, 0)
+			mixed, above := bound.Explore(z, uniform)
+			back := bound.Inverse(mixed.X)
+			drawn := Sub(p.LogProb(z), mixed.LogDet)
+			return []*Node{
+				Sub(plain.X, own.X), Sub(plain.LogDet, own.LogDet), Sub(held, bound.LogProbHeld(own.X)),
+				Sub(Add(p.LogProb(back.X), back.LogDet), drawn), above, held,
+			}
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.Call(tensors.FromFlatDataAndDimensions(x.X, x.Len(), x.N, x.D))
+		z := p.Sample(rand.New(rand.NewPCG(8, 8)), count)
+		out, err := exec.Call(tensors.FromFlatDataAndDimensions(z.X, z.Len(), z.N, z.D))
 		if err != nil {
 			t.Fatal(err)
 		}
 		numbers := func(k int) []float64 { return tensors.MustCopyFlatData[float64](out[k]) }
-		uniform := 0.0
-		for _, circle := range c.Circles {
-			uniform += math.Log(2 * math.Pi * float64(circle.Fold()))
-		}
-		ratio, held := numbers(0), numbers(1)
-		for i := range ratio {
-			if math.Abs(ratio[i]-held[i]-uniform) > 1e-9 {
-				t.Errorf("%s: the held angles' density is %g, the ratio to uniform ones %g", name, held[i], ratio[i])
+		for k := range 3 {
+			for _, v := range numbers(k) {
+				if math.Abs(v) > 1e-9 {
+					t.Errorf("%s: difference %d is %g", name, k, v)
+				}
 			}
 		}
-		for _, v := range append(numbers(2), numbers(3)...) {
-			if math.Abs(v) > 1e-9 {
-				t.Errorf("%s: the flow with uniform angles is not its own inverse: %g", name, v)
+		change, above, held := numbers(3), numbers(4), numbers(5)
+		for i, got := range change {
+			want := 0.0
+			if i < uniform {
+				want = above[i]
+			} else if math.Abs(above[i]-held[i]) > 1e-9 {
+				t.Errorf("%s: the held density is %g, without uniform angles beside it %g", name, above[i], held[i])
+			}
+			if math.Abs(got-want) > 1e-8 {
+				t.Errorf("%s: uniform angles change log q by %g, not %g", name, got, want)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/engine"
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
@@ -71,42 +72,66 @@ func (f *Feed) temperature(step int) float64 {
 
 // conditionalEnergy returns the inputs of conditionalEnergy.
 func (f *Feed) conditionalEnergy(step int, cut float64) (in engine.Inputs, err error) {
-	if f.flat == nil {
-		c := f.flow.(flow.Internal)
-		c.Flat = true
-		if f.flat, err = f.q.With(c); err != nil {
-			return in, err
-		}
-	}
 	z, _ := f.PriorDraws(step)
 	uniform := int(math.Round(uniformShare * float64(z.Len())))
-	own, err := f.q.Forward(z.Slice(uniform, z.Len()), 0)
+	logQ, held, err := f.exploring(&in, z, uniform)
 	if err != nil {
 		return in, err
 	}
-	flat, err := f.flat.Forward(z.Slice(0, uniform), 0)
-	if err != nil {
-		return in, err
+	logOwn, logFlat := slices.Clone(logQ), slices.Clone(logQ)
+	for i, above := range held { // uniform angles or q(t), the rest of log q is the same
+		if i < uniform {
+			logOwn[i] += above
+		} else {
+			logFlat[i] -= above
+		}
 	}
-	in.Z = particle.Batch{X: slices.Concat(flat.X.X, own.X.X), N: z.N, D: z.D}
-	ofOwn, err := f.q.Inverse(flat.X, 0)
-	if err != nil {
-		return in, err
-	}
-	ofFlat, err := f.flat.Inverse(own.X, 0)
-	if err != nil {
-		return in, err
-	}
-	logOwn, logFlat := slices.Concat(ofOwn.LogQ, own.LogQ), slices.Concat(flat.LogQ, ofFlat.LogQ)
 	u := f.slopesAt(&in, cut, f.temperature(step))
 	in.Likely = importance(u, logOwn, logFlat, float64(uniform)/float64(z.Len()))
 	for i := range u {
 		u[i] += logFlat[i] // the divergence of what is not held
-		if math.IsNaN(logOwn[i]) || math.IsInf(logOwn[i], 0) {
+		if math.IsNaN(held[i]) || math.IsInf(held[i], 0) {
 			u[i] = math.NaN()
 		}
 	}
 	return in, countNear(&in, u)
+}
+
+// exploring sets in.Z to the images of z, the first of which have uniform held parts. It returns
+// the log-densities of the draws, and LogProbHeld.
+func (f *Feed) exploring(in *engine.Inputs, z particle.Batch, uniform int) (logQ, held []float64, err error) {
+	if f.explore == nil {
+		f.explore, err = f.q.Compile(func(b flow.Bijection, inputs []*Node) []*Node {
+			image, held := b.(flow.Conditional).Explore(inputs[0], uniform)
+			return []*Node{image.X, image.LogDet, held}
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	draws := make([]float32, len(z.X))
+	for k, v := range z.X {
+		draws[k] = float32(v)
+	}
+	out, err := f.explore.Call(tensors.FromFlatDataAndDimensions(draws, z.Len(), z.N, z.D))
+	if err != nil {
+		return nil, nil, err
+	}
+	var numbers [3][]float64
+	for k, t := range out {
+		values, err := tensors.CopyFlatData[float32](t)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, v := range values {
+			numbers[k] = append(numbers[k], float64(v))
+		}
+	}
+	in.Z, logQ = particle.Batch{X: numbers[0], N: z.N, D: z.D}, numbers[1]
+	for i := range logQ {
+		logQ[i] = f.Prior.LogDensity(z.At(i)) - logQ[i]
+	}
+	return logQ, numbers[2], nil
 }
 
 // importance returns the self-normalised weights of images with reduced energies u that were drawn
@@ -157,9 +182,11 @@ func (f *Feed) conditional(in *engine.Inputs, cut float64) error {
 	return countNear(in, u)
 }
 
-// slopesAt sets ∇u at the images in.Z at a temperature, and returns u.
+// slopesAt sets ∇u at the images in.Z at a temperature, and returns u. The cut is in units of the
+// temperature: images of a hot molecule lie above a cut that suits a cold one, and without its
+// forces there is nothing to hold them together.
 func (f *Feed) slopesAt(in *engine.Inputs, cut, temperature float64) []float64 {
-	u, slopes := target.TamedEnergiesGradients(f.Target, in.Z, cut)
+	u, slopes := target.TamedEnergiesGradients(f.Target, in.Z, cut*temperature)
 	in.Slopes = scaleBatch(1/temperature, slopes)
 	for i := range u {
 		u[i] /= temperature

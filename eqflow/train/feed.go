@@ -9,6 +9,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/gomlx/gomlx/ml/model"
 )
 
 // Feed draws the inputs of each training step. The draws of a step depend only on the seed and on
@@ -21,9 +22,9 @@ type Feed struct {
 	steps   int // of the whole training
 	flow    flow.Config
 	q       *density.Pushforward
-	flat    *density.Pushforward // the same with uniform soft angles; nil until it is needed
-	data    particle.Batch       // means removed
-	order   []int                // a permutation of the data, for the current epoch
+	explore *model.Exec    // of a flow.Conditional; nil until it is needed
+	data    particle.Batch // means removed
+	order   []int          // a permutation of the data, for the current epoch
 	epoch   int
 	first   int // the step from which the data are in use
 	// slopes are ∇u at the data where an objective needs them. The stiffness is the mean of ∇u² per
