@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,16 +24,12 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
 )
 
-// The defaults of the chains of a molecule. The time step is that of alanine dipeptide, and is
-// adapted to the molecule during the burn-in. Hydrogens move with a larger mass, which allows
-// longer steps and changes no distribution.
+// The defaults of the chains of a molecule.
 const (
-	moleculeLadders  = 32
-	moleculeBurn     = 300
-	moleculeThin     = 5
-	moleculeTimeStep = 1.9 // fs
-	hydrogenMass     = 4.0 // u
-	checkpointEvery  = 30 * time.Second
+	moleculeLadders = 32
+	moleculeBurn    = 300
+	moleculeThin    = 5
+	checkpointEvery = 30 * time.Second
 )
 
 // moleculeChains are the flags of "eqflow mcmc" for molecules alone.
@@ -50,7 +45,8 @@ func (c *moleculeChains) add(cmd *cobra.Command) {
 	flags.StringVar(&c.ladder, "ladder", "",
 		"the `temperatures` of a molecule's replicas in K, from:to:count in equal ratios, such as 300:1200:8")
 	flags.Float64Var(&c.timeStep, "time-step", 0, fmt.Sprintf(
-		"of a molecule's trajectories, in fs (0: begin with %g and adapt it during the burn-in)", moleculeTimeStep))
+		"of a molecule's trajectories, in fs (0: begin with %g and adapt it during the burn-in)",
+		ensemble.FirstTimeStep))
 	flags.StringArrayVar(&c.variables, "cv", nil,
 		"follow a collective variable of a molecule, an `expression` as of eqflow measure, such as "+
 			"'phi=dihedral(4,6,8,10)'; may be repeated")
@@ -186,10 +182,8 @@ func (r *moleculeRun) plan() error {
 	ladders := orDefault(r.chains, moleculeLadders)
 	r.replicas = mcmc.Replicas{
 		Ladders: ladders, Betas: betas, Start: start,
-		Masses: kineticMasses(s.Masses), Adapt: step == 0,
-		// time in units of nm √(u/kT)
-		TimeStep: orDefault(step, moleculeTimeStep) * 1e-3 * math.Sqrt(r.target.KT()),
-		Burn:     orDefault(r.burn, moleculeBurn), Thin: orDefault(r.thin, moleculeThin),
+		Masses: r.target.KineticMasses(), TimeStep: r.target.TimeStep(step), Adapt: step == 0,
+		Burn: orDefault(r.burn, moleculeBurn), Thin: orDefault(r.thin, moleculeThin),
 		Keep: (r.n + ladders - 1) / ladders, Seed: r.seed,
 	}
 	return r.observe()
@@ -200,15 +194,6 @@ func orDefault[T int | float64](v, value T) T {
 		return value
 	}
 	return v
-}
-
-// kineticMasses returns the masses with which the atoms move. Only the path depends on them.
-func kineticMasses(masses []float64) []float64 {
-	out := slices.Clone(masses)
-	for i, m := range out {
-		out[i] = max(m, hydrogenMass)
-	}
-	return out
 }
 
 // observe reads the variables.

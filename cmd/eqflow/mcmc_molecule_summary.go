@@ -7,6 +7,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"github.com/eqflow/gonb-eqflow/eqflow/ensemble"
 	"github.com/eqflow/gonb-eqflow/eqflow/mcmc"
 	"github.com/eqflow/gonb-eqflow/eqflow/molecule"
 	"github.com/eqflow/gonb-eqflow/eqflow/stats"
@@ -111,7 +112,7 @@ func (r *moleculeRun) summarise(run *mcmc.ReplicaRun) moleculeSummary {
 func (s moleculeSummary) settings() map[string]any {
 	return map[string]any{
 		"sampler": "replica exchange with HMC", "ladders": s.Ladders, "temperatures": s.Temperatures, "burn": s.Burn,
-		"thin": s.Thin, "time_step_fs": s.TimeStep, "hydrogen_mass_u": hydrogenMass, "complete": s.Complete,
+		"thin": s.Thin, "time_step_fs": s.TimeStep, "hydrogen_mass_u": ensemble.HydrogenMass, "complete": s.Complete,
 		"units": map[string]string{"x": "nm", "u": "kT"},
 	}
 }
@@ -245,7 +246,7 @@ func (s moleculeSummary) show(out io.Writer, asJSON bool) error {
 	fmt.Fprintf(table, "chains\t%d ladders of %d rungs, burn-in %d rounds, one configuration kept of every %d\n",
 		s.Ladders, len(s.Temperatures), s.Burn, s.Thin)
 	fmt.Fprintf(table, "trajectories\tHMC, time step %.3g fs × 0.85 to 1.15, hydrogens of %g u\n",
-		s.TimeStep, hydrogenMass)
+		s.TimeStep, ensemble.HydrogenMass)
 	for k, kelvin := range s.Temperatures {
 		text := fmt.Sprintf("acceptance %.1f %%", 100*s.Acceptance[k])
 		if k < len(s.Exchanges) {

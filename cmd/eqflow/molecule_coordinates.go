@@ -148,8 +148,8 @@ func (d moleculeDescription) showCoordinates(out io.Writer) {
 	}
 }
 
-// suitData gives the internal flow the coordinates of the molecule, with centres and spreads from
-// the data.
+// suitData gives the internal flow the coordinates of the molecule, with hands, centres and spreads
+// from the data, or from the structure and its energy.
 func (o *trainOptions) suitData(cmd *cobra.Command, g *eqflow.Generator, data train.Data) error {
 	internal, ok := g.Flow.(flow.Internal)
 	if !ok || o.from != "" {
@@ -163,13 +163,15 @@ func (o *trainOptions) suitData(cmd *cobra.Command, g *eqflow.Generator, data tr
 		return fmt.Errorf("--flow internal is for a molecule, and %s is none; give one by --openmm, or leave "+
 			"--flow out", g.Target.Name())
 	}
-	if data.Train.Len() == 0 {
-		return fmt.Errorf("--flow internal takes its centres and spreads from --data; give the file, and an " +
-			"objective that learns from data")
-	}
 	chosen, err := readZMatrix(o.zmatrix, c.System())
-	if err == nil {
+	if err != nil {
+		return err
+	}
+	source := "the data"
+	if data.Train.Len() > 0 {
 		internal.Chart, err = zmatrix.Fit(chosen.ZMatrix, chosen.Circles, data.Train)
+	} else {
+		internal.Chart, source, err = o.relaxedChart(c, chosen)
 	}
 	if err != nil {
 		return err
@@ -182,7 +184,22 @@ func (o *trainOptions) suitData(cmd *cobra.Command, g *eqflow.Generator, data tr
 		}
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "eqflow: %d soft and %d stiff internal coordinates; equivalent atoms turn at %d "+
-		"rotors; mirror images, their other orders, and basins of stiff angles outside the data are not covered\n",
-		len(chosen.Circles), len(internal.Chart.Stiff()), turning)
+		"rotors; mirror images, their other orders, and basins of stiff angles outside %s are not covered\n",
+		len(chosen.Circles), len(internal.Chart.Stiff()), turning, source)
 	return nil
+}
+
+// relaxedChart takes hands, centres and spreads from the structure, and says so.
+func (o *trainOptions) relaxedChart(c *ensemble.Canonical, chosen *coordinates) (zmatrix.Chart, string, error) {
+	path := o.system.molecule.structure
+	if path == "" {
+		return zmatrix.Chart{}, "", fmt.Errorf("--flow internal takes its hands, centres and spreads from " +
+			"--data FILE, or from --structure FILE where an objective has no data; give one of them")
+	}
+	models := c.System().Structure.Models
+	if err := c.CheckEnergies(models); err != nil {
+		return zmatrix.Chart{}, "", inFile(path, err)
+	}
+	chart, energies, err := c.Chart(chosen.ZMatrix, chosen.Circles, models.At(0))
+	return chart, fmt.Sprintf("%s, relaxed by %d energies,", path, energies), err
 }

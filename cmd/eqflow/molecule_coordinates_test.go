@@ -89,3 +89,24 @@ func TestTrainInternal(t *testing.T) {
 		}
 	}
 }
+
+// "eqflow train --objective energy" needs no data: it takes the coordinates from a structure.
+func TestTrainInternalByEnergy(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "model")
+	train := []string{"train", "--openmm", moleculeFile("tripeptide-amber19.xml"), "--flow", "internal",
+		"--objective", "energy", "--backend", "go", "--steps", "2", "--batch", "10", "--out", folder}
+	structure := []string{"--structure", moleculeFile("tripeptide-amber19.pdb")}
+	for want, flags := range map[string][]string{
+		"--path-gradients": structure, "or from --structure FILE": {"--path-gradients"},
+	} {
+		code, _, stderr := runCaptured(append(train, flags...)...)
+		if code != exitInput || !strings.Contains(stderr, want) {
+			t.Errorf("code %d, without %q: %s", code, want, stderr)
+		}
+	}
+	code, stdout, stderr := runCaptured(append(append(train, structure...), "--path-gradients")...)
+	if code != exitDone || !strings.Contains(stderr, "outside "+structure[1]+", relaxed by ") ||
+		!strings.Contains(stdout, "energies  20 evaluated") {
+		t.Fatalf("code %d, %s%s", code, stdout, stderr)
+	}
+}

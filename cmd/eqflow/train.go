@@ -27,7 +27,8 @@ equivariant graph network: its samples are better, and it draws them more slowly
 equivariant with one round of messages, for many particles. mlp is continuous without symmetry, and
 realnvp has coupling layers without symmetry; --augment gives them symmetric data. internal is for
 a molecule (--openmm): bonds, angles and dihedral angles by a z-matrix, which a rule makes or
---zmatrix gives (see eqflow molecule), with centres and spreads from the data.
+--zmatrix gives (see eqflow molecule), with centres and spreads from the data, or from --structure
+and the energy.
 
 Objectives with data: likelihood has a penalty that keeps the solver honest. mixture adds the
 energy. flow-matching is the default of egnn and onehop, which should have 100 000 configurations. A
@@ -36,6 +37,8 @@ matched model gains from a few hundred further steps of --from MODEL --objective
 ESS of a Lennard-Jones cluster doubles. The shares of states may drift; weights correct the drift.
 
 Objectives without data: energy is the reverse KL divergence; --path-gradients reduce its noise.
+With --flow internal and --path-gradients it finds the soft angles of a molecule by itself, cooling
+from four times the temperature.
 annealed is flow matching on the model's own samples, reweighted along a ladder from a normal
 distribution to the target. energy-matching (iDEM) estimates the velocity from many energies at
 every point. The last two need egnn, onehop or another continuous flow. The program counts the

@@ -47,6 +47,12 @@ func (q *Pushforward) chooseEngine() (err error) {
 	return err
 }
 
+// Compile compiles a function of the bound flow and of further inputs.
+func (q *Pushforward) Compile(function func(f flow.Bijection, inputs []*graph.Node) []*graph.Node) (
+	*model.Exec, error) {
+	return q.flow.Compile(function)
+}
+
 // ComputedBy returns the engine that computes the flow.
 func (q *Pushforward) ComputedBy() engine.Engine { return q.engine }
 

@@ -63,10 +63,21 @@ func newGraphsAlone(_ Flow, fallback Engine) (Engine, error) {
 	return g, g.tryOut()
 }
 
+// Compile compiles a function of the bound flow, with the parameters of ScopeFlow, and of further
+// inputs.
+func (f Flow) Compile(function func(b flow.Bijection, inputs []*Node) []*Node) (*model.Exec, error) {
+	return model.NewExec(f.Backend, f.Parameters.Store, func(scope *model.Scope, inputs []*Node) []*Node {
+		return function(f.bind(scope, inputs[0].Graph(), 0, ScopeFlow), inputs)
+	})
+}
+
 // tryOut evaluates the flow at one configuration, so that a graph that cannot be built fails early.
 // Of a continuous flow it evaluates the field alone: a whole solve of many particles takes a minute
-// to compile.
+// to compile. The internal flow takes half a minute, and its description is complete.
 func (g *graphs) tryOut() error {
+	if _, ok := g.Config.(flow.Internal); ok {
+		return nil
+	}
 	x := prior.MeanFree{N: g.System.N, D: g.System.D}.Sample(rand.New(rand.NewPCG(1, 1)), 1)
 	if _, ok := g.Config.(flow.Continuous); !ok {
 		_, err := g.Map(x, ToPrior(0, Divergence{}), nil)

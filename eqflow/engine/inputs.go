@@ -10,18 +10,19 @@ import (
 // Inputs are the inputs of a training loss. Inputs that a loss does not use stay empty.
 type Inputs struct {
 	X         particle.Batch // data [B, n, d]
-	Z         particle.Batch // draws from the prior [B, n, d]
+	Z         particle.Batch // draws from the prior, or their images [B, n, d]
 	T         []float64      // flow times [B]
 	Slopes    particle.Batch // ∇u at the data, or cotangents of the field [B, n, d]
 	Stiffness float64        // mean of ∇u² per degree of freedom
 	Probes    particle.Batch // draws from the prior, several for each configuration of X
 	Spread    float64        // width of the normal distribution in place of the target
 	Weights   []float64      // of the configurations in the loss [B]
+	Likely    []float64      // of the configurations in a likelihood beside it [B]
 	Value     float64        // the divergence whose path gradient X, T and Slopes give, nats
 }
 
 // Nodes are Inputs in a graph. The node of an empty input holds one number, which no loss uses.
-type Nodes struct{ X, Z, T, Slopes, Weights, Stiffness, Probes, Spread, Value *Node }
+type Nodes struct{ X, Z, T, Slopes, Weights, Likely, Stiffness, Probes, Spread, Value *Node }
 
 // inputFields lists the inputs in the order of a graph's inputs. Inputs with one entry for each
 // configuration come first.
@@ -35,6 +36,7 @@ var inputFields = []struct {
 	{true, func(in Inputs) any { return timesTensor(in.T) }, func(n *Nodes) **Node { return &n.T }},
 	{true, func(in Inputs) any { return batchTensor(in.Slopes) }, func(n *Nodes) **Node { return &n.Slopes }},
 	{true, func(in Inputs) any { return timesTensor(in.Weights) }, func(n *Nodes) **Node { return &n.Weights }},
+	{true, func(in Inputs) any { return timesTensor(in.Likely) }, func(n *Nodes) **Node { return &n.Likely }},
 	{false, func(in Inputs) any { return float32(in.Stiffness) }, func(n *Nodes) **Node { return &n.Stiffness }},
 	{false, func(in Inputs) any { return batchTensor(in.Probes) }, func(n *Nodes) **Node { return &n.Probes }},
 	{false, func(in Inputs) any { return float32(in.Spread) }, func(n *Nodes) **Node { return &n.Spread }},
@@ -86,8 +88,8 @@ func timesTensor(t []float64) any {
 func (in Inputs) part(k, parts int) Inputs {
 	slice := func(b particle.Batch) particle.Batch { return b.Slice(k*b.Len()/parts, (k+1)*b.Len()/parts) }
 	in.X, in.Z, in.Slopes = slice(in.X), slice(in.Z), slice(in.Slopes)
-	in.T = in.T[k*len(in.T)/parts : (k+1)*len(in.T)/parts]
-	in.Weights = in.Weights[k*len(in.Weights)/parts : (k+1)*len(in.Weights)/parts]
+	numbers := func(v []float64) []float64 { return v[k*len(v)/parts : (k+1)*len(v)/parts] }
+	in.T, in.Weights, in.Likely = numbers(in.T), numbers(in.Weights), numbers(in.Likely)
 	return in
 }
 

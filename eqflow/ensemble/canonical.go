@@ -194,29 +194,33 @@ const (
 
 // Settle moves a configuration x [n*3] down its energy until no force is steeper than at room
 // temperature. Structures from elsewhere strain a force field, and trajectories from steep places
-// are all rejected.
-func (c *Canonical) Settle(x []float64) {
+// are all rejected. It returns the number of energies that this takes.
+func (c *Canonical) Settle(x []float64) (energies int) {
 	forces, next := make([]float64, len(x)), make([]float64, len(x))
 	u, step := c.EnergyForces(x, forces), settleStep
+	energies = 1
 	for range settleSteps {
 		steepest := 0.0
 		for _, f := range forces {
 			steepest = max(steepest, math.Abs(f))
 		}
 		if steepest < bearableForce {
-			return
+			break
 		}
 		for k := range x {
 			next[k] = x[k] + step*forces[k]/steepest
 		}
+		energies++
 		if c.EnergyForces(next, nil) >= u {
 			step /= 2
 			continue
 		}
 		copy(x, next)
 		u = c.EnergyForces(x, forces)
+		energies++
 		step *= 1.2
 	}
+	return energies
 }
 
 // CheckConfigurations returns an error if bond lengths show that configurations are in another unit

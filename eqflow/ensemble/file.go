@@ -45,15 +45,24 @@ func Read(path string, temperature float64, o molecule.Options) (*Canonical, err
 	if err != nil {
 		return nil, molecule.InputErrorf("%w; give an %s", err, molecule.FileKinds())
 	}
+	c, err := Parse(filepath.Base(path), data, temperature, o)
+	if err != nil {
+		return nil, molecule.InFile(path, err)
+	}
+	return c, nil
+}
+
+// Parse is Read for the contents of a file of the given name. Errors do not name the file.
+func Parse(name string, data []byte, temperature float64, o molecule.Options) (*Canonical, error) {
 	file := fileOf(data)
-	file.Name, file.LiftConstraints = filepath.Base(path), o.LiftConstraints
+	file.Name, file.LiftConstraints = name, o.LiftConstraints
 	if file.Solvent = strings.ToLower(o.Solvent); file.Solvent == "none" {
 		file.Solvent = ""
 	}
 	provided.Store(file.SHA256, data)
 	c, err := newCanonical(data, file, o, cmp.Or(temperature, RoomTemperature))
 	if err != nil {
-		return nil, molecule.InFile(path, err)
+		return nil, err
 	}
 	return c, c.Validate()
 }

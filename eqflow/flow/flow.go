@@ -80,8 +80,14 @@ type Conditional interface {
 	// PathGiven returns numbers [batch] without a meaning of their own. Their gradient by the
 	// parameters is that of u(x) + log q(x), in which only the part of x that is not held moves
 	// with the parameters, and the parameters inside log q stay fixed (Roeder et al.,
-	// arXiv:1703.09194). x are the images of z [batch, n, d], and slopes are ∇u at x.
-	PathGiven(z, slopes *Node) *Node
+	// arXiv:1703.09194). x [batch, n, d] are images, and slopes are ∇u at x.
+	PathGiven(x, slopes *Node) *Node
+	// LogProbHeld returns the log-density [batch] of the part of x [batch, n, d] that is held, less
+	// that of a uniform one.
+	LogProbHeld(x *Node) *Node
+	// Explore is Forward with a uniform held part of the first configurations, of which the
+	// log-determinant takes account. It also returns LogProbHeld of the images.
+	Explore(z *Node, uniform int) (image Image, held *Node)
 }
 
 // Probed is a bijection whose log-determinants can be estimated instead of computed.

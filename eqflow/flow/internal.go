@@ -203,17 +203,24 @@ func features(like *Node, soft []*Node) *Node {
 
 // Forward implements Bijection.
 func (b *internal) Forward(z *Node) Image {
-	y, c, logDet := b.softForward(z)
+	image, _ := b.forward(z, 0)
+	return image
+}
+
+// forward is Forward with uniform soft angles of the first configurations, and returns all
+// coordinates.
+func (b *internal) forward(z *Node, uniform int) (Image, charted) {
+	y, c, logDet := b.softForward(z, uniform)
 	var change *Node
 	c.stiff, change = b.stiffForward(y, features(y, c.soft))
 	x, decoded := b.space.decode(c)
 	logDet = Add(Add(logDet, change), decoded)
-	return Image{X: x, LogDet: logDet, Penalty: ZerosLike(logDet)}
+	return Image{X: x, LogDet: logDet, Penalty: ZerosLike(logDet)}, c
 }
 
-// softForward maps z to the orientation and the soft angles, and returns the normal numbers y
-// [batch, stiff] of the stiff coordinates.
-func (b *internal) softForward(z *Node) (y *Node, c charted, logDet *Node) {
+// softForward maps z to the orientation and the soft angles, which are uniform in the first
+// configurations, and returns the normal numbers y [batch, stiff] of the stiff coordinates.
+func (b *internal) softForward(z *Node, uniform int) (y *Node, c charted, logDet *Node) {
 	soft := len(b.circles)
 	y = DotProduct(Reshape(z, z.Shape().Dimensions[0], -1), b.basis)
 	column := func(k int) *Node { return Squeeze(SliceAxis(y, 1, AxisRange(k, k+1)), 1) }
@@ -226,30 +233,57 @@ func (b *internal) softForward(z *Node) (y *Node, c charted, logDet *Node) {
 		fold := float64(b.Chart.Circles[k].Fold())
 		share := MulScalar(normalCDF(column(3+k)), fold)
 		turns := StopGradient(Min(Floor(share), Scalar(z.Graph(), z.DType(), fold-1)))
-		base := MulScalar(AddScalar(Sub(share, turns), -0.5), 2*math.Pi)
+		t := MulScalar(AddScalar(Sub(share, turns), -0.5), 2*math.Pi)
+		logDet = Add(logDet, AddScalar(logNormal(column(3+k)), math.Log(2*math.Pi*fold)))
 		raw, shift := b.circle(k, features(y, c.soft))
-		t, logSlope := circular(raw, b.Circles).invert(base)
-		c.soft, c.turns = append(c.soft, wrapped(Add(t, shift))), append(c.turns, turns)
-		logDet = Add(Add(logDet, AddScalar(logNormal(column(3+k)), math.Log(2*math.Pi*fold))), logSlope)
+		own, logSlope := circular(raw, b.Circles).invert(t)
+		own = wrapped(Add(own, shift))
+		if uniform > 0 {
+			first := make([]bool, z.Shape().Dimensions[0])
+			for i := range uniform {
+				first[i] = true
+			}
+			flat := Const(z.Graph(), first)
+			own, logSlope = Where(flat, t, own), Where(flat, ZerosLike(logSlope), logSlope)
+		}
+		c.soft, c.turns, logDet = append(c.soft, own), append(c.turns, turns), Add(logDet, logSlope)
 	}
 	return SliceAxis(y, 1, AxisRange(3+soft)), c, logDet
 }
 
 // PathGiven implements Conditional: the soft angles and the orientation are held.
-func (b *internal) PathGiven(z, slopes *Node) *Node {
-	y, c, _ := b.softForward(z)
-	for k, t := range c.soft {
-		c.soft[k] = StopGradient(t)
-	}
-	seen := features(y, c.soft)
-	stiff, _ := b.stiffForward(y, seen)
-	c.stiff = Identity(StopGradient(stiff)) // the gradient by a stopped node is zero
+func (b *internal) PathGiven(x, slopes *Node) *Node {
+	c, _ := b.space.encode(x)
+	seen := features(c.stiff, c.soft)
+	c.stiff = Identity(c.stiff) // by which the gradient is taken
 	base, logDet := b.stiffInverse(c.stiff, seen)
-	x, decoded := b.space.decode(c)
+	again, decoded := b.space.decode(c)
 	logQ := Sub(Add(ReduceSum(logNormal(base), 1), logDet), decoded)
-	ratio := Add(ReduceSum(Mul(x, slopes), 1, 2), logQ)
+	ratio := Add(ReduceSum(Mul(again, slopes), 1, 2), logQ)
 	slope := StopGradient(Gradient(ReduceAllSum(ratio), c.stiff)[0])
-	return ReduceSum(Mul(stiff, slope), 1)
+	moved, _ := b.stiffForward(StopGradient(base), seen)
+	return ReduceSum(Mul(moved, slope), 1)
+}
+
+// LogProbHeld implements Conditional.
+func (b *internal) LogProbHeld(x *Node) *Node {
+	c, _ := b.space.encode(x)
+	return b.heldAboveUniform(c)
+}
+
+// Explore implements Conditional.
+func (b *internal) Explore(z *Node, uniform int) (image Image, held *Node) {
+	image, c := b.forward(z, uniform)
+	return image, b.heldAboveUniform(c)
+}
+
+// heldAboveUniform is ln q(t) [batch] less that of uniform angles.
+func (b *internal) heldAboveUniform(c charted) *Node {
+	if len(c.soft) == 0 {
+		return ReduceSum(ZerosLike(c.stiff), 1)
+	}
+	_, logSlope := b.straightened(c)
+	return ReduceSum(logSlope, 1)
 }
 
 // Inverse implements Bijection.
@@ -279,12 +313,7 @@ func (b *internal) softInverse(c charted, columns []*Node) (all []*Node, logDet 
 	if len(c.soft) == 0 {
 		return columns, logDet
 	}
-	var raw, off []*Node
-	for k, t := range c.soft {
-		own, shift := b.circle(k, features(c.stiff, c.soft[:k]))
-		raw, off = append(raw, own), append(off, wrapped(Sub(t, shift)))
-	}
-	base, logSlope := circular(Stack(raw, 1), b.Circles).apply(Stack(off, 1))
+	base, logSlope := b.straightened(c)
 	var shares []*Node
 	for k := range c.soft {
 		fold := float64(b.Chart.Circles[k].Fold())
@@ -297,6 +326,17 @@ func (b *internal) softInverse(c charted, columns []*Node) (all []*Node, logDet 
 		columns = append(columns, Squeeze(SliceAxis(y, 1, AxisRange(k, k+1)), 1))
 	}
 	return columns, Add(logDet, ReduceSum(Sub(logSlope, logNormal(y)), 1))
+}
+
+// straightened maps soft angles to angles [batch, soft] that are uniform if the soft ones follow
+// q(t). logSlope [batch, soft] is of this map.
+func (b *internal) straightened(c charted) (base, logSlope *Node) {
+	var raw, off []*Node
+	for k, t := range c.soft {
+		own, shift := b.circle(k, features(c.stiff, c.soft[:k]))
+		raw, off = append(raw, own), append(off, wrapped(Sub(t, shift)))
+	}
+	return circular(Stack(raw, 1), b.Circles).apply(Stack(off, 1))
 }
 
 // circle returns the raw numbers of the spline of a soft angle, towards the prior, and the shift

@@ -175,6 +175,57 @@ func plainLogProbs(t *testing.T, config flow.Config, x particle.Batch) []float64
 	return tensors.MustCopyFlatData[float64](out)
 }
 
+// Explore with no uniform angles is Forward, and its images have the held density that LogProbHeld
+// returns. Uniform angles change log q of an image by that density, and only there.
+func TestInternalExplores(t *testing.T) {
+	for name, c := range map[string]zmatrix.Chart{"ethanal": ethanal(), "water": water(), "chain": chain()} {
+		const count, uniform = 6, 2
+		p := prior.MeanFree{N: c.ZMatrix.Atoms(), D: 3}
+		exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), func(scope *model.Scope, z *Node) []*Node {
+			system := flow.System{N: p.N, D: p.D, Seed: 3, DType: dtypes.Float64}
+			config := flow.Internal{Chart: c, Blocks: 2, Hidden: 8}
+			bound := config.Bind(scope.At("flow"), z.Graph(), system).(flow.Conditional)
+			plain := bound.Forward(z)
+			own, held := bound.Explore(z, 0)
+			mixed, above := bound.Explore(z, uniform)
+			back := bound.Inverse(mixed.X)
+			drawn := Sub(p.LogProb(z), mixed.LogDet)
+			return []*Node{
+				Sub(plain.X, own.X), Sub(plain.LogDet, own.LogDet), Sub(held, bound.LogProbHeld(own.X)),
+				Sub(Add(p.LogProb(back.X), back.LogDet), drawn), above, held,
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := p.Sample(rand.New(rand.NewPCG(8, 8)), count)
+		out, err := exec.Call(tensors.FromFlatDataAndDimensions(z.X, z.Len(), z.N, z.D))
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers := func(k int) []float64 { return tensors.MustCopyFlatData[float64](out[k]) }
+		for k := range 3 {
+			for _, v := range numbers(k) {
+				if math.Abs(v) > 1e-9 {
+					t.Errorf("%s: difference %d is %g", name, k, v)
+				}
+			}
+		}
+		change, above, held := numbers(3), numbers(4), numbers(5)
+		for i, got := range change {
+			want := 0.0
+			if i < uniform {
+				want = above[i]
+			} else if math.Abs(above[i]-held[i]) > 1e-9 {
+				t.Errorf("%s: the held density is %g, without uniform angles beside it %g", name, above[i], held[i])
+			}
+			if math.Abs(got-want) > 1e-8 {
+				t.Errorf("%s: uniform angles change log q by %g, not %g", name, got, want)
+			}
+		}
+	}
+}
+
 // Where the target is the flow's own density, u = −log q, no draw moves the parameters: that is
 // what path gradients are for. For another energy they move those of the stiff coordinates alone.
 func TestInternalPathGradients(t *testing.T) {
@@ -193,8 +244,8 @@ func TestInternalPathGradients(t *testing.T) {
 		for v := range store.IterVariables() {
 			names, parameters = append(names, v.Path()), append(parameters, v.NodeValue(z.Graph()))
 		}
-		moves := Gradient(ReduceAllSum(bound.PathGiven(z, StopGradient(own))), parameters...)
-		others := Gradient(ReduceAllSum(bound.PathGiven(z, MulScalar(StopGradient(own), 2))), parameters...)
+		moves := Gradient(ReduceAllSum(bound.PathGiven(x, StopGradient(own))), parameters...)
+		others := Gradient(ReduceAllSum(bound.PathGiven(x, MulScalar(StopGradient(own), 2))), parameters...)
 		var out []*Node
 		for k := range parameters {
 			out = append(out, ReduceAllMax(Abs(moves[k])), ReduceAllMax(Abs(others[k])))

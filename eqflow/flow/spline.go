@@ -121,7 +121,7 @@ func (s spline) invert(v *Node) (out, logSlope *Node) {
 	linear := Sub(Mul(b.height, b.slope), excess)
 	constant := Neg(Mul(steep, rise))
 	root := Sub(Mul(linear, linear), MulScalar(Mul(quadratic, constant), 4))
-	root = Sqrt(Max(root, ScalarZero(v.Graph(), v.DType())))
+	root = Sqrt(Max(root, Scalar(v.Graph(), v.DType(), 1e-20))) // at 0 its gradient is infinite
 	share := Div(MulScalar(constant, -2), Add(linear, root))
 	_, forward := b.at(share)
 	return Add(b.left, Mul(share, b.width)), Neg(forward)

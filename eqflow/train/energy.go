@@ -23,7 +23,9 @@ type Energy struct {
 	Cut float64 `json:"energy_cut,omitempty"`
 	// Path takes path gradients, as in Likelihood. For the kernel field and RealNVP they cost a
 	// second solve. For other fields training builds no graph of the whole solve, and Penalty has
-	// no effect.
+	// no effect. Of the internal flow, the stiff coordinates follow path gradients given the soft
+	// ones, which learn from importance weights, while the temperature falls from four times that
+	// of the target.
 	Path bool `json:"path,omitempty"`
 }
 
@@ -63,10 +65,21 @@ func (o Energy) FollowsTrajectories(c flow.Config) bool {
 }
 
 // EnergyInGraph implements GraphObjective.
-func (o Energy) EnergyInGraph(c flow.Config) bool { return !o.FollowsTrajectories(c) }
+func (o Energy) EnergyInGraph(c flow.Config) bool {
+	return !o.FollowsTrajectories(c) && !o.isConditional(c)
+}
+
+// isConditional reports whether some coordinates take path gradients, given the others.
+func (o Energy) isConditional(c flow.Config) bool {
+	_, ok := c.(flow.Internal)
+	return ok && o.Path
+}
 
 // Feed implements Objective.
 func (o Energy) Feed(f *Feed, step int) (in engine.Inputs, err error) {
+	if o.isConditional(f.flow) {
+		return f.conditionalEnergy(step, o.Cut)
+	}
 	in.Z, _ = f.PriorDraws(step)
 	if o.FollowsTrajectories(f.flow) {
 		return f.trajectories(o.Cut, leg{in.Z, false, 1})
@@ -82,6 +95,8 @@ func (o Energy) Loss(e Ends, c flow.Config) engine.Loss {
 	switch {
 	case o.FollowsTrajectories(c):
 		return pathGradientLoss{o.String()}
+	case o.isConditional(c):
+		return conditionalEnergy{}
 	case o.Path:
 		return inGraph{energyLoss{e, o}}
 	}

@@ -5,6 +5,12 @@ import "math/rand/v2"
 // Orthogonal replaces the singular values of a stack of gradients by about one.
 var Orthogonal = orthogonal
 
+// Importance returns the weights of draws from a mixture of two densities.
+var Importance = importance
+
+// CountNear sets the weights of images with given divergences.
+var CountNear = countNear
+
 // MuonScale is the scale of Muon's steps.
 const MuonScale = muonScale
 

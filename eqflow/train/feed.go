@@ -9,6 +9,7 @@ import (
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
 	"github.com/eqflow/gonb-eqflow/eqflow/particle"
 	"github.com/eqflow/gonb-eqflow/eqflow/target"
+	"github.com/gomlx/gomlx/ml/model"
 )
 
 // Feed draws the inputs of each training step. The draws of a step depend only on the seed and on
@@ -18,8 +19,10 @@ type Feed struct {
 	Batch   int // configurations per step
 	seed    uint64
 	augment bool
+	steps   int // of the whole training
 	flow    flow.Config
 	q       *density.Pushforward
+	explore *model.Exec    // of a flow.Conditional; nil until it is needed
 	data    particle.Batch // means removed
 	order   []int          // a permutation of the data, for the current epoch
 	epoch   int
@@ -32,7 +35,9 @@ type Feed struct {
 }
 
 func newFeed(m Subject, data particle.Batch, s Settings) *Feed {
-	f := &Feed{Ends: m.ends(), Batch: s.Batch, seed: s.Seed, augment: s.Augment, flow: m.Flow, q: m.Density}
+	f := &Feed{
+		Ends: m.ends(), Batch: s.Batch, seed: s.Seed, augment: s.Augment, steps: s.Steps, flow: m.Flow, q: m.Density,
+	}
 	data, slopes := data.Clone().RemoveMean(), particle.Batch{}
 	if o, ok := s.Objective.(interface{ ForcesAtData() bool }); ok && o.ForcesAtData() {
 		_, slopes = target.EnergiesGradients(m.Target, data)

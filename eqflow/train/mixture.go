@@ -56,14 +56,7 @@ func (o Mixture) FollowsTrajectories(c flow.Config) bool { return o.energy().Fol
 
 // EnergyInGraph implements GraphObjective.
 func (o Mixture) EnergyInGraph(c flow.Config) bool {
-	return !o.FollowsTrajectories(c) && !o.isConditional(c)
-}
-
-// isConditional reports whether the energy's part takes path gradients of some coordinates, given
-// the others.
-func (o Mixture) isConditional(c flow.Config) bool {
-	_, ok := c.(flow.Internal)
-	return ok && o.Path
+	return o.energy().EnergyInGraph(c)
 }
 
 // Feed implements Objective.
@@ -73,7 +66,7 @@ func (o Mixture) Feed(f *Feed, step int) (in engine.Inputs, err error) {
 	switch {
 	case o.FollowsTrajectories(f.flow):
 		return f.trajectories(o.Cut, leg{in.X, true, 1 - o.Share}, leg{in.Z, false, o.Share})
-	case o.isConditional(f.flow):
+	case o.energy().isConditional(f.flow):
 		err = f.conditional(&in, o.Cut)
 	}
 	return in, err
@@ -93,8 +86,8 @@ func (o Mixture) Loss(e Ends, c flow.Config) engine.Loss {
 	switch {
 	case o.FollowsTrajectories(c):
 		return pathGradientLoss{o.String()}
-	case o.isConditional(c):
-		return conditionalLoss{loss.likelihood, o.Share}
+	case o.energy().isConditional(c):
+		return conditionalMixture{loss.likelihood, o.Share}
 	case o.Path:
 		return inGraph{loss}
 	}

@@ -86,6 +86,9 @@ const (
 	// internalPathAverage is for its path gradients, of which a few hundred steps help: an average
 	// over a thousand would hold on to the parameters that they start from.
 	internalPathAverage = 0.99
+	// The energy alone needs more steps.
+	internalEnergySteps = 8000
+	internalEnergyRate  = 1.5e-3
 )
 
 // SuitFlow fills in the zero fields for which a flow has a recipe of its own. The EGNN and one-hop
@@ -93,6 +96,9 @@ const (
 // would solve the flow at every step.
 func (s Settings) SuitFlow(c flow.Config) Settings {
 	if _, ok := c.(flow.Internal); ok {
+		if o, ok := s.Objective.(Energy); ok && o.isConditional(c) {
+			s.Steps, s.LearningRate = cmp.Or(s.Steps, internalEnergySteps), cmp.Or(s.LearningRate, internalEnergyRate)
+		}
 		s.Steps, s.Batch = cmp.Or(s.Steps, internalSteps), cmp.Or(s.Batch, internalBatch)
 		s.LearningRate = cmp.Or(s.LearningRate, internalRate)
 		if o, ok := s.Objective.(Mixture); ok && o.Path {

@@ -138,8 +138,7 @@ func (m Subject) checkFlow(run Run) error {
 	_, graphless := m.Target.(target.Graphless)
 	if o, ok := run.Objective.(GraphObjective); ok && graphless && o.EnergyInGraph(m.Flow) {
 		return badSetting("the energy of %s has no graph, which --objective %s needs here; choose flow-matching, "+
-			"likelihood or annealed, --path-gradients with egnn or onehop, or internal with --path-gradients "+
-			"--objective mixture", m.Target.Name(), run.Objective)
+			"likelihood or annealed, or --path-gradients with egnn, onehop or internal", m.Target.Name(), run.Objective)
 	}
 	return run.Objective.Fits(m.Flow, devices)
 }

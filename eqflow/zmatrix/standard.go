@@ -207,6 +207,27 @@ func Fit(z ZMatrix, circles []Circle, x particle.Batch) (Chart, error) {
 	return c, c.Validate()
 }
 
+// At makes the chart of a z-matrix about one configuration x [n*3], which gives the hands and the
+// centres, with given spreads [3n−6]. Spreads beyond the largest that a coordinate of its kind has
+// in a molecule are replaced by that.
+func At(z ZMatrix, circles []Circle, x, spreads []float64) (Chart, error) {
+	twice := particle.Batch{X: slices.Concat(x, x), N: len(z), D: 3}
+	c, err := Fit(z, circles, twice)
+	if err != nil {
+		return c, err
+	}
+	if len(spreads) != len(c.Spread) {
+		return c, inputErrorf("%d spreads are not of %d coordinates", len(spreads), len(c.Spread))
+	}
+	for _, k := range c.Stiff() {
+		c.Spread[k] = min(spreads[k], largestSpread[z.rangeOf(k)])
+	}
+	return c, c.Validate()
+}
+
+// largestSpread are the largest spreads of bonds, nm, and of angles and dihedral angles, rad.
+var largestSpread = map[rangeOf]float64{positive: 0.01, halfTurn: 0.2, wholeTurn: 0.5}
+
 // direction returns the circular mean of a column.
 func direction(rows [][]float64, k int) float64 {
 	x, y := 0.0, 0.0

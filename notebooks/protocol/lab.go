@@ -4,7 +4,7 @@
 //
 // The files follow the notebooks: symmetry.go for 01, system.go for 02, generalisation.go for 03,
 // discovery.go for 04, likelihoods.go for 05, modern.go for 08, lennardjones.go, onehop.go and
-// fiftyfive.go for 09, datafree.go for 10. All of them use lab.go (the workplace), train.go
+// fiftyfive.go for 09, datafree.go for 10, dipeptide.go for 11. All of them use lab.go (the workplace), train.go
 // (trainings), draws.go (samples), recipes.go and claims.go.
 package protocol
 
@@ -46,6 +46,9 @@ func Open(notebook string) *Lab {
 
 // Must returns v, or panics with the error, which ends the cell.
 func Must[T any](v T, err error) T { return must(v, err) }
+
+// Must2 is Must for two values.
+func Must2[A, B any](a A, b B, err error) (A, B) { return must2(a, b, err) }
 
 func must[T any](v T, err error) T {
 	if err != nil {
