@@ -181,7 +181,8 @@ func TestInternalExplores(t *testing.T) {
 	for name, c := range map[string]zmatrix.Chart{"ethanal": ethanal(), "water": water(), "chain": chain()} {
 		const count, uniform = 6, 2
 		p := prior.MeanFree{N: c.ZMatrix.Atoms(), D: 3}
-		exec, err := model.NewExec(xlatest.OpenGo(t).Backend, model.NewStore(), func(scope *model.Scope, z *Node) []*Node {
+		backend := xlatest.OpenGo(t).Backend
+		exec, err := model.NewExec(backend, model.NewStore(), func(scope *model.Scope, z *Node) []*Node {
 			system := flow.System{N: p.N, D: p.D, Seed: 3, DType: dtypes.Float64}
 			config := flow.Internal{Chart: c, Blocks: 2, Hidden: 8}
 			bound := config.Bind(scope.At("flow"), z.Graph(), system).(flow.Conditional)

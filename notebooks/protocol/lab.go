@@ -4,8 +4,8 @@
 //
 // The files follow the notebooks: symmetry.go for 01, system.go for 02, generalisation.go for 03,
 // discovery.go for 04, likelihoods.go for 05, modern.go for 08, lennardjones.go, onehop.go and
-// fiftyfive.go for 09, datafree.go for 10, dipeptide.go for 11. All of them use lab.go (the workplace), train.go
-// (trainings), draws.go (samples), recipes.go and claims.go.
+// fiftyfive.go for 09, datafree.go for 10, dipeptide.go for 11. All of them use lab.go (the
+// workplace), train.go (trainings), draws.go (samples), recipes.go and claims.go.
 package protocol
 
 import (
