@@ -81,6 +81,7 @@ type front struct {
 	group                                   *zmtp.Group
 	shell, control, stdin, iopub, heartbeat *zmtp.Socket
 	key                                     gonb.Signer
+	session                                 string // names this run of the kernel in all of its messages
 	admission                               *admission
 }
 
@@ -88,7 +89,9 @@ type front struct {
 // socket needs no further care.
 func listen(c connection) (*front, error) {
 	key := gonb.Signer(c.Key)
-	f := &front{group: zmtp.NewGroup(report), key: key, admission: newAdmission(key)}
+	f := &front{
+		group: zmtp.NewGroup(report), key: key, session: gonb.RandomToken(), admission: newAdmission(key),
+	}
 	f.group.Greet(f.welcome)
 	for _, s := range []struct {
 		to   **zmtp.Socket
@@ -116,7 +119,7 @@ func listen(c connection) (*front, error) {
 // misses nothing (Jupyter's enhancement proposal 65).
 func (f *front) welcome(topic string) [][]byte {
 	m, err := f.key.Frames(gonb.Message{
-		Identities: [][]byte{[]byte("iopub_welcome")}, Header: gonb.NewHeader(gonb.RandomToken(), "iopub_welcome"),
+		Identities: [][]byte{[]byte("iopub_welcome")}, Header: gonb.NewHeader(f.session, "iopub_welcome"),
 		Content: map[string]any{"subscription": topic},
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ func (o *shownOutput) CanAsk() bool {
 // Ask asks the front end for a line. Without a prompt, what the cell has written last stands before
 // the user.
 func (o *shownOutput) Ask(prompt string, secret bool) (line string, ok bool) {
-	header := gonb.NewHeader(o.request.Header.Session, "input_request")
+	header := gonb.NewHeader(o.session, "input_request")
 	q := &question{header.ID, make(chan string, 1)}
 	o.living.setQuestion(q)
 	defer o.living.setQuestion(nil)
