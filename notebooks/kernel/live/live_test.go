@@ -15,6 +15,7 @@ import (
 // recorder collects a cell's output.
 type recorder struct {
 	mu      sync.Mutex
+	order   strings.Builder // of everything
 	streams map[string]string
 	shown   []map[string]any
 	result  map[string]any
@@ -27,16 +28,24 @@ func (r *recorder) Stream(name, text string) {
 		r.streams = map[string]string{}
 	}
 	r.streams[name] += text
+	r.order.WriteString(text)
 }
 
 func (r *recorder) Display(data map[string]any, _ string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.shown = append(r.shown, data)
+	fmt.Fprintf(&r.order, "[%v]\n", data["text/html"])
 }
 
-func (r *recorder) Result(data map[string]any) { r.result = data }
-func (r *recorder) Interact(any)               {}
+func (r *recorder) Result(data map[string]any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result = data
+	fmt.Fprintf(&r.order, "= %v\n", data["text/plain"])
+}
+
+func (r *recorder) Interact(any) {}
 
 func (r *recorder) stream(name string) string {
 	r.mu.Lock()
@@ -180,6 +189,27 @@ func TestAFailureNamesItsLine(t *testing.T) {
 }
 
 // run runs a cell that must not fail.
+// What a cell prints, logs, displays and results in appears in the order of its lines.
+func TestOrderOfOutput(t *testing.T) {
+	k := newKernel(t)
+	r := run(t, k, 1, "log.SetFlags(0)\nfor i := range 200 {\n\tfmt.Println(i)\n\tgonbui.DisplayHTML(fmt.Sprint(i))\n"+
+		"\tlog.Print(i)\n\tgonbui.DisplayHTML(strings.Repeat(\"x\", 1000*i))\n}\n7")
+	var want strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&want, "%d\n[%d]\n%d\n[%s]\n", i, i, i, strings.Repeat("x", 1000*i))
+	}
+	want.WriteString("= 7\n")
+	got := r.order.String()
+	for n := range min(len(got), want.Len()) {
+		if got[n] != want.String()[n] {
+			t.Fatalf("after %d bytes there is %.40q, want %.40q", n, got[n:], want.String()[n:])
+		}
+	}
+	if len(got) != want.Len() {
+		t.Errorf("%d bytes, want %d", len(got), want.Len())
+	}
+}
+
 func run(t *testing.T, k *Kernel, number int, code string) *recorder {
 	t.Helper()
 	r := &recorder{}

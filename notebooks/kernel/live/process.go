@@ -29,6 +29,7 @@ type process struct {
 	mark     string
 
 	streaming sync.Mutex // keeps the text of a stream in order
+	streams   [2]*wire.Tap
 
 	mu      sync.Mutex
 	out     Output // of the running cell, or of the last one
@@ -114,8 +115,10 @@ func (p *process) start(o guard.Options) error {
 		return fmt.Errorf("kernel: cannot start the host: %w", err)
 	}
 	var readers sync.WaitGroup
-	readers.Go(func() { p.readStream("stdout", ours[0]) })
-	readers.Go(func() { p.readStream("stderr", ours[1]) })
+	for i, name := range []string{"stdout", "stderr"} {
+		run := p.readStream(i, name, ours[i])
+		readers.Go(run)
+	}
 	readers.Go(func() { p.readEvents(ours[3]) })
 	go p.readDisplays()
 	go func() {
@@ -131,16 +134,11 @@ func (p *process) start(o guard.Options) error {
 	return nil
 }
 
-// readStream passes on what the host writes.
-func (p *process) readStream(name string, from *os.File) {
+// readStream returns a function that passes on what the host writes, until the end of the stream.
+func (p *process) readStream(i int, name string, from *os.File) (run func()) {
 	s := splitter{mark: []byte(p.mark)}
-	buffer := make([]byte, 1<<16)
-	for {
-		n, err := from.Read(buffer)
-		texts := s.add(buffer[:n])
-		if err != nil {
-			texts[len(texts)-1] += cleaned(string(s.held))
-		}
+	tap := wire.NewTap(from, func(piece []byte) {
+		texts := s.add(piece)
 		for i, text := range texts {
 			if text != "" {
 				p.write(name, text)
@@ -152,9 +150,20 @@ func (p *process) readStream(name string, from *os.File) {
 				p.mu.Unlock()
 			}
 		}
-		if err != nil {
-			return
+	})
+	p.streams[i] = tap
+	return func() {
+		tap.Run()
+		if rest := cleaned(string(s.held)); rest != "" {
+			p.write(name, rest)
 		}
+	}
+}
+
+// drain passes on what the host has written so far, since what is shown next comes after that.
+func (p *process) drain() {
+	for _, s := range p.streams {
+		s.Drain()
 	}
 }
 
@@ -216,6 +225,7 @@ func (p *process) readEvents(from *os.File) {
 		}
 		p.mu.Unlock()
 		if e.Result != nil && out != nil {
+			p.drain()
 			out.Result(cleanedForms(e.Result))
 		}
 		if e.Late != nil {
@@ -264,6 +274,7 @@ func (p *process) readDisplays() {
 				go p.ask(out, request)
 			}
 		default:
+			p.drain()
 			out.Display(displayed(d), d.DisplayID)
 		}
 	}

@@ -35,8 +35,6 @@ func (h *host) run(ctx context.Context, r wire.Run) wire.Ended {
 	os.Args = append(os.Args[:1:1], r.Args...)
 	defer h.input.begin(r.Stdin)()
 	defer context.AfterFunc(ctx, h.input.end)()
-	defer h.input.begin(r.Stdin)()
-	defer context.AfterFunc(ctx, h.input.end)()
 	ended := make(chan wire.Ended, 1)
 	go func() {
 		h.origins.enter(ctx, r)
