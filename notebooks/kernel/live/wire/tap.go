@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Tap hands on what is written to a pipe. Others can wait until all is handed on that is in the pipe
-// at the time, which keeps the order of messages that come by different pipes.
+// Tap hands on what is written to a pipe. Others can wait until all is handed on that is in the
+// pipe at the time, which keeps the order of messages that come by different pipes.
 type Tap struct {
 	file *os.File
 	take func(piece []byte)
