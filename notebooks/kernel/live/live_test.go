@@ -47,6 +47,12 @@ func (r *recorder) Result(data map[string]any) {
 
 func (r *recorder) Interact(any) {}
 
+func (r *recorder) Clear(wait bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(&r.order, "clear %t\n", wait)
+}
+
 func (r *recorder) stream(name string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -192,6 +198,13 @@ func TestAFailureNamesItsLine(t *testing.T) {
 // What a cell prints, logs, displays and results in appears in the order of its lines.
 func TestOrderOfOutput(t *testing.T) {
 	k := newKernel(t)
+	cleared := run(t, k, 2, "fmt.Println(1)\nclearOutput(true)\nfmt.Println(2)\nclearOutput(false)\nfmt.Println(3)")
+	if got := cleared.order.String(); got != "1\nclear true\n2\nclear false\n3\n" {
+		t.Errorf("a cell that clears its output shows %q", got)
+	}
+	if r := run(t, k, 3, "clearOutput := 3\nclearOutput"); r.result["text/plain"] != "3" {
+		t.Errorf("a cell's own clearOutput is %v", r.result)
+	}
 	r := run(t, k, 1, "log.SetFlags(0)\nfor i := range 200 {\n\tfmt.Println(i)\n\tgonbui.DisplayHTML(fmt.Sprint(i))\n"+
 		"\tlog.Print(i)\n\tgonbui.DisplayHTML(strings.Repeat(\"x\", 1000*i))\n}\n7")
 	var want strings.Builder

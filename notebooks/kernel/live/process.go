@@ -267,6 +267,9 @@ func (p *process) readDisplays() {
 		case out == nil:
 		case isValue:
 			out.Interact(value)
+		case d.Data[wire.MIMEClear] != nil:
+			p.drain()
+			out.Clear(d.Data[wire.MIMEClear] == true)
 		case d.Data[protocol.MIMECommSubscribe] != nil:
 			out.Interact(d.Data[protocol.MIMECommSubscribe])
 		case d.Data[protocol.MIMEJupyterInput] != nil:

@@ -70,7 +70,8 @@ func benchmarkLiving(b *testing.B, model string) {
 	})
 }
 
-// BenchmarkAnswers measures the time from a request to its answer while a cell keeps all cores busy.
+// BenchmarkAnswers measures the time from a request to its answer while a cell keeps all cores
+// busy.
 //
 //	go test -run ^$ -bench Answers -benchtime 20x ./notebooks/kernel/serve
 func BenchmarkAnswers(b *testing.B) {
@@ -85,8 +86,9 @@ func BenchmarkAnswers(b *testing.B) {
 	if err != nil || !ok || m.Parent.ID != shell {
 		b.Fatal(err, m)
 	}
-	k.begin(b, "for range runtime.NumCPU() {\n\tgo func() {\n\t\tfor i := 0; ctx.Err() == nil; i++ {\n\t\t}\n\t}()\n}\n"+
-		"for i := 0; ctx.Err() == nil; i++ {\n\tfmt.Println(\"step\", i)\n\ttime.Sleep(10 * time.Millisecond)\n}")
+	k.begin(b, "for range runtime.NumCPU() {\n\tgo func() {\n\t\tfor i := 0; ctx.Err() == nil; i++ {\n\t\t}\n"+
+		"\t}()\n}\nfor i := 0; ctx.Err() == nil; i++ {\n\tfmt.Println(\"step\", i)\n"+
+		"\ttime.Sleep(10 * time.Millisecond)\n}")
 	time.Sleep(2 * time.Second)
 	vars := map[string]any{"code": "%eqflow vars"}
 	for _, c := range []struct {

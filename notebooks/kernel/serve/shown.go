@@ -50,6 +50,11 @@ func (o *shownOutput) Result(data map[string]any) {
 	})
 }
 
+// Clear publishes that what the cell has shown is removed.
+func (o *shownOutput) Clear(wait bool) {
+	o.answer(o.iopub, &o.request, "clear_output", map[string]any{"wait": wait})
+}
+
 // Interact passes a message of a widget to GoNB, which knows the front end's widgets.
 func (o *shownOutput) Interact(message any) {
 	o.mu.Lock()

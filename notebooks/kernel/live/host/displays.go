@@ -75,3 +75,9 @@ func (d *displays) settle() {
 	}
 	d.shown.Store(d.sent.Load())
 }
+
+// clearOutput lets the front end clear what the cell has shown. The message goes where displays go,
+// so that it keeps its place among them.
+func clearOutput(wait bool) {
+	gonbui.SendData(&protocol.DisplayData{Data: map[protocol.MIMEType]any{wire.MIMEClear: wait}})
+}

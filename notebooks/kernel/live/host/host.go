@@ -58,6 +58,7 @@ func Main(kept []any) {
 	values.OnDeclare = h.declare
 	values.OnShow = h.show
 	h.listen(&values.OnPrint)
+	values.OnClear = clearOutput
 	values.OnLoad = func(run func()) { h.loaded = run }
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
