@@ -30,6 +30,7 @@ type process struct {
 
 	streaming sync.Mutex // keeps the text of a stream in order
 	streams   [2]*wire.Tap
+	batch     batch
 
 	mu      sync.Mutex
 	out     Output // of the running cell, or of the last one
@@ -144,6 +145,7 @@ func (p *process) readStream(i int, name string, from *os.File) (run func()) {
 				p.write(name, text)
 			}
 			if i < len(texts)-1 {
+				p.batch.flush()
 				p.mu.Lock()
 				p.marks++
 				p.checkEnd()
@@ -154,9 +156,8 @@ func (p *process) readStream(i int, name string, from *os.File) (run func()) {
 	p.streams[i] = tap
 	return func() {
 		tap.Run()
-		if rest := cleaned(string(s.held)); rest != "" {
-			p.write(name, rest)
-		}
+		p.write(name, cleaned(string(s.held)))
+		p.batch.flush()
 	}
 }
 
@@ -165,6 +166,7 @@ func (p *process) drain() {
 	for _, s := range p.streams {
 		s.Drain()
 	}
+	p.batch.flush()
 }
 
 func (p *process) write(name, text string) {
@@ -176,17 +178,28 @@ func (p *process) write(name, text string) {
 		held := len(p.crash.held)
 		text = p.crash.add(text)
 		if held == 0 && len(p.crash.held) > 0 {
-			time.AfterFunc(heldTime, func() {
-				if !p.hasEnded() {
-					p.release()
-				}
-			})
+			p.releaseLater(time.Now().Add(dumpTime))
 		}
 	}
 	p.mu.Unlock()
-	if out != nil && text != "" {
-		out.Stream(name, text)
-	}
+	p.batch.add(out, name, text)
+}
+
+// releaseLater passes on what is held back unless the host ends. A host that writes about its
+// goroutines ends, but may need a while for that.
+func (p *process) releaseLater(limit time.Time) {
+	time.AfterFunc(heldTime, func() {
+		p.mu.Lock()
+		waits := p.crash.isDump() && time.Now().Before(limit)
+		p.mu.Unlock()
+		switch {
+		case p.hasEnded():
+		case waits:
+			p.releaseLater(limit)
+		default:
+			p.release()
+		}
+	})
 }
 
 // release passes on what was held back, since it was not the end.
@@ -196,9 +209,8 @@ func (p *process) release() {
 	p.mu.Lock()
 	out, text := p.out, p.crash.release()
 	p.mu.Unlock()
-	if out != nil && text != "" {
-		out.Stream("stderr", text)
-	}
+	p.batch.add(out, "stderr", text)
+	p.batch.flush()
 }
 
 // checkEnd ends the running cell when its end and both marks have been seen. The caller holds the
@@ -238,6 +250,7 @@ func (p *process) readEvents(from *os.File) {
 			}
 		}
 		if e.Asks {
+			p.drain()
 			go p.ask(out, protocol.InputRequest{})
 		}
 		if e.Answers {
@@ -274,6 +287,7 @@ func (p *process) readDisplays() {
 			out.Interact(d.Data[protocol.MIMECommSubscribe])
 		case d.Data[protocol.MIMEJupyterInput] != nil:
 			if request, ok := d.Data[protocol.MIMEJupyterInput].(protocol.InputRequest); ok {
+				p.drain()
 				go p.ask(out, request)
 			}
 		default:
