@@ -153,6 +153,7 @@ var steps = []struct{ code, out, result, err string }{
 	{code: "r := ring.New(2)\nr.Len()", result: "2"},
 	{code: "r.Move(1).Len()", result: "2"},
 	{code: "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"a file\") }", out: "a file\n"},
+	{code: "strconv.Atoi", result: "func(string) (int, error)"},
 	{code: "runtime.Goexit()", err: "runtime.Goexit ended the cell"},
 	{code: "import \"no/such/package\"", err: "could not import no/such/package"},
 }

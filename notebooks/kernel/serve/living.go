@@ -135,7 +135,7 @@ func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any 
 		return nil
 	case errors.As(err, &foreign):
 		l.note(m, fmt.Sprintf("GoNB runs this cell, without the living values: %s\n", foreign.Why))
-		return l.lend(m, code)
+		return l.lend(m, cells.ForProgram(code))
 	}
 	var failure *live.Failure
 	if errors.As(err, &failure) && failure.Dump != "" {

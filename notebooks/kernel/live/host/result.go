@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"reflect"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
@@ -134,6 +135,9 @@ func plain(v any) string {
 		return shorten(v)
 	case fmt.Stringer, error:
 		return shorten(fmt.Sprint(v))
+	}
+	if reflect.TypeOf(v).Kind() == reflect.Func { // its address says nothing
+		return reflect.TypeOf(v).String()
 	}
 	return shorten(fmt.Sprintf("%+v", v))
 }
