@@ -46,7 +46,9 @@ func bundle(v any) map[string]any {
 	forms := map[string]any{"text/plain": plain(v)}
 	if own, err := figure.Bundle(v); err == nil && !isNumbers(v) {
 		for kind, data := range own {
-			forms[kind] = encoded(data)
+			if _, says := v.(fmt.Stringer); kind != "text/plain" || !says { // the value's own text says more
+				forms[kind] = encoded(data)
+			}
 		}
 	}
 	for kind, form := range methods {
