@@ -75,6 +75,9 @@ func (l *living) showTo(t *transcript, f follower) {
 			l.publish(f, p)
 		}
 	}
+	if q := l.openQuestion(t.request.Header.ID); q != nil && f.asCell {
+		_ = l.ask(q, &f.request)
+	}
 	if !t.hasEnded() {
 		t.followers = append(t.followers, f)
 		t.followers = t.followers[max(0, len(t.followers)-mostFollowers):]

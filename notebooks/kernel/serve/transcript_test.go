@@ -151,6 +151,44 @@ func TestAttachedOutput(t *testing.T) {
 	}
 }
 
+// A page that shows a cell anew answers the questions of the cell: the one that waits, and the
+// next.
+func TestAttachedInput(t *testing.T) {
+	k := serveLive(t)
+	k.live(t, context.Background(), "var first, second string")
+	out := k.subscribe(t)
+	_, err := k.Send(k.Shell, "execute_request", map[string]any{
+		"allow_stdin": true, "code": "fmt.Println(\"who?\")\nfmt.Scanln(&first)\nfmt.Scanln(&second)\nfirst + second",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(text(out().Content["text"]), "who?") {
+	}
+	page, err := gonb.Connect(context.Background(), k.folder, k.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Channels.Close()
+	answers := []string{"Ada", "Emmy"}
+	page.Type = func(string) string {
+		answer := answers[0]
+		answers = answers[1:]
+		return answer
+	}
+	ctx, stop := contextFor(t)
+	defer stop()
+	var result any
+	_, err = page.Execute(ctx, "%eqflow output --attach 2", func(m gonb.Message) {
+		if data, ok := m.Content["data"].(map[string]any); ok {
+			result = data["text/plain"]
+		}
+	})
+	if err != nil || result != "AdaEmmy" {
+		t.Errorf("the cell shows %v, %v; %d answers are left", result, err, len(answers))
+	}
+}
+
 // All messages of a kernel, also those of GoNB, name one session, which is not the front end's.
 // JupyterLab drops displays between messages of different sessions.
 func TestOneSession(t *testing.T) {
