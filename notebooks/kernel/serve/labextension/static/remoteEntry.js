@@ -7,11 +7,11 @@
   const name = 'eqflow-kernel';
   const cellsType = 'application/vnd.eqflow.cells+json';
 
-  // The cells whose end a page of this browser has seen: numbers by the id of the kernel. A cell
-  // whose output the user has cleared since stays empty.
+  // The cells whose end a page of this browser has seen: numbers by the session of the kernel, which
+  // a restart renews. A cell whose output the user has cleared since stays empty.
   const seen = {
     key: 'eqflow-kernel:seen',
-    mostKernels: 20,
+    mostSessions: 20,
     all() {
       try {
         return JSON.parse(window.localStorage.getItem(this.key)) || [];
@@ -19,21 +19,19 @@
         return [];
       }
     },
-    of(kernel) {
-      return (this.all().find(entry => entry.kernel === kernel) || {cells: []}).cells;
+    of(session) {
+      return (this.all().find(entry => entry.session === session) || {cells: []}).cells;
     },
-    set(kernel, cells) {
-      const others = this.all().filter(entry => entry.kernel !== kernel);
-      const all = [...others, {kernel, cells}].slice(-this.mostKernels);
+    add(session, cell) {
+      if (!session || !cell || this.of(session).includes(cell)) {
+        return;
+      }
+      const others = this.all().filter(entry => entry.session !== session);
+      const all = [...others, {session, cells: [...this.of(session), cell]}].slice(-this.mostSessions);
       try {
         window.localStorage.setItem(this.key, JSON.stringify(all));
       } catch {
         // A browser without storage shows cleared output again.
-      }
-    },
-    add(kernel, cell) {
-      if (cell && !this.of(kernel).includes(cell)) {
-        this.set(kernel, [...this.of(kernel), cell]);
       }
     }
   };
@@ -46,19 +44,20 @@
   const request = (kernel, magic, disposeOnDone) =>
     kernel.requestExecute({code: `%eqflow output ${magic}`, store_history: false, stop_on_error: false}, disposeOnDone);
 
-  // knownCells returns the cells whose output the kernel knows, the latest run of each.
+  // knownCells returns the cells whose output the kernel knows, the latest run of each, and the
+  // kernel's session.
   const knownCells = async kernel => {
     let list = [];
     const future = request(kernel, '--cells', true);
     future.onIOPub = message => {
       list = (message.content.data && message.content.data[cellsType]) || list;
     };
-    await future.done;
-    return [...new Map(list.map(cell => [cell.id, cell])).values()];
+    const reply = await future.done;
+    return {cells: [...new Map(list.map(cell => [cell.id, cell])).values()], session: reply.header.session};
   };
 
   // attach shows the output of a cell, and what it publishes until its end.
-  const attach = async (widget, kernel, cell) => {
+  const attach = async (widget, kernel, cell, session) => {
     const model = widget.model;
     model.clearExecution();
     if (cell.runs) {
@@ -72,48 +71,44 @@
       model.executionCount = cell.number;
       model.executionState = 'idle';
     }
-    seen.add(kernel.id, cell.number);
+    seen.add(session, cell.number);
   };
 
   // restore attaches the cells of a notebook that another page has started: those that run, and
-  // those that have ended while no page was open.
+  // those that have ended while no page was open. Pages that edit together share their outputs.
   const restore = async panel => {
     const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel;
-    if (!kernel || !(await isOurs(kernel))) {
+    if (!kernel || panel.context.model.collaborative || !(await isOurs(kernel))) {
       return;
     }
     await panel.context.ready;
-    for (const cell of await knownCells(kernel)) {
+    const {cells, session} = await knownCells(kernel);
+    for (const cell of cells) {
       const widget = panel.content.widgets.find(w => w.model.type === 'code' && w.model.id === cell.id);
       if (!widget || (widget.outputArea.future && widget.outputArea.future.msg.header.session === kernel.clientId)) {
         continue; // this page has started it
       }
-      const known = widget.model.executionCount === cell.number || seen.of(kernel.id).includes(cell.number);
+      const known = widget.model.executionCount === cell.number || seen.of(session).includes(cell.number);
       if (cell.runs || (!known && widget.model.sharedModel.getSource() === cell.code)) {
-        attach(widget, kernel, cell).catch(console.warn);
+        attach(widget, kernel, cell, session).catch(console.warn);
       }
     }
   };
 
   const activate = (tracker, actions) => {
+    const sessions = new WeakMap(); // of the kernels, by the panels of their notebooks
     const watch = panel => {
       const again = () => restore(panel).catch(console.warn);
       panel.sessionContext.kernelChanged.connect(again);
-      panel.sessionContext.statusChanged.connect((_, status) => {
-        const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel;
-        if (kernel && status.endsWith('restarting')) {
-          seen.set(kernel.id, []); // the numbers begin anew
-        }
-      });
+      panel.sessionContext.iopubMessage.connect((_, message) => sessions.set(panel, message.header.session));
       panel.sessionContext.ready.then(again, () => undefined);
     };
     tracker.forEach(watch);
     tracker.widgetAdded.connect((_, panel) => watch(panel));
     actions.executed.connect((_, {notebook, cell}) => {
       const panel = tracker.find(p => p.content === notebook);
-      const kernel = panel && panel.sessionContext.session && panel.sessionContext.session.kernel;
-      if (kernel && cell.model.type === 'code') {
-        seen.add(kernel.id, cell.model.executionCount);
+      if (panel && cell.model.type === 'code') {
+        seen.add(sessions.get(panel), cell.model.executionCount);
       }
     });
   };
