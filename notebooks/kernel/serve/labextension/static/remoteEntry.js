@@ -7,8 +7,8 @@
   const name = 'eqflow-kernel';
   const cellsType = 'application/vnd.eqflow.cells+json';
 
-  // The cells whose end a page of this browser has seen: numbers by the session of the kernel, which
-  // a restart renews. A cell whose output the user has cleared since stays empty.
+  // The cells whose end a page of this browser has seen: numbers by the session of the kernel,
+  // which a restart renews. A cell whose output the user has cleared since stays empty.
   const seen = {
     key: 'eqflow-kernel:seen',
     mostSessions: 20,
