@@ -63,8 +63,8 @@ func TestReopenedTraining(t *testing.T) {
 	}
 }
 
-// A training that ends while no page is open is there when the notebook is opened again. Output
-// that its user has cleared is not.
+// A training that ends while no page is open is there when the notebook is opened again, and so is
+// output that was not saved. Output that its user has cleared is not.
 func TestTrainingEndsWithoutAPage(t *testing.T) {
 	const file = "unwatched.ipynb"
 	p := train(t, jupyterLab, file, 60)
@@ -74,6 +74,10 @@ func TestTrainingEndsWithoutAPage(t *testing.T) {
 	p.awaitOutput(0, "step 59")
 	p.awaitOutput(0, "trained")
 	p.await(10*time.Second, "the end of the cell", "prompt(codes[0]) === '[1]:'")
+	p.run(1, "42")
+	p.load(file) // which has not been saved
+	p.awaitOutput(0, "step 59")
+	p.awaitOutput(1, "42")
 	p.command("notebook:clear-all-cell-outputs")
 	p.command("docmanager:save")
 	p.await(10*time.Second, "a saved notebook", "!panel.context.model.dirty")

@@ -116,6 +116,7 @@ func (p *proxy) forward(from, to outlet, table map[string][]gonb.Field, inspect 
 			p.refuseMalformed(from, &m, err)
 			continue
 		}
+		p.recall.meet(m.Header.Session)
 		if inspect != nil && !inspect(&m, to) {
 			continue
 		}
@@ -130,6 +131,9 @@ func (p *proxy) write(to outlet, m gonb.Message) error {
 	raw, err := p.key.Frames(m)
 	if err != nil {
 		return err
+	}
+	if to == p.iopub {
+		return p.publish(m.Parent.Session, raw.Frames)
 	}
 	return to.Send(raw.Frames)
 }
@@ -164,7 +168,12 @@ func (p *proxy) backward(from, to outlet, inspect replyFilter) {
 			continue
 		}
 		p.admission.published(&m, frames)
-		if to.Send(frames) != nil && p.back.Life.Err() != nil {
+		if to == p.iopub {
+			err = p.publish(m.Parent.Session, frames)
+		} else {
+			err = to.Send(frames)
+		}
+		if err != nil && p.back.Life.Err() != nil {
 			return
 		}
 	}

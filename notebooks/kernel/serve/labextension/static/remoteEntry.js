@@ -7,10 +7,10 @@
   const name = 'eqflow-kernel';
   const cellsType = 'application/vnd.eqflow.cells+json';
 
-  // The cells whose end a page of this browser has seen: numbers by the session of the kernel,
-  // which a restart renews. A cell whose output the user has cleared since stays empty.
-  const seen = {
-    key: 'eqflow-kernel:seen',
+  // The cells that a page of this browser has saved after their end: numbers by the session of the
+  // kernel, which a restart renews. A cell whose output the user has cleared stays empty.
+  const saved = {
+    key: 'eqflow-kernel:saved',
     mostSessions: 20,
     all() {
       try {
@@ -22,12 +22,10 @@
     of(session) {
       return (this.all().find(entry => entry.session === session) || {cells: []}).cells;
     },
-    add(session, cell) {
-      if (!session || !cell || this.of(session).includes(cell)) {
-        return;
-      }
+    add(session, ended) {
       const others = this.all().filter(entry => entry.session !== session);
-      const all = [...others, {session, cells: [...this.of(session), cell]}].slice(-this.mostSessions);
+      const cells = [...new Set([...this.of(session), ...ended])];
+      const all = [...others, {session, cells}].slice(-this.mostSessions);
       try {
         window.localStorage.setItem(this.key, JSON.stringify(all));
       } catch {
@@ -57,7 +55,7 @@
   };
 
   // attach shows the output of a cell, and what it publishes until its end.
-  const attach = async (widget, kernel, cell, session) => {
+  const attach = async (widget, kernel, cell, ended) => {
     const model = widget.model;
     model.clearExecution();
     if (cell.runs) {
@@ -71,44 +69,64 @@
       model.executionCount = cell.number;
       model.executionState = 'idle';
     }
-    seen.add(session, cell.number);
+    ended.add(cell.number);
+  };
+
+  // complete waits until a notebook has a widget for each of its cells.
+  const complete = async panel => {
+    await panel.context.ready;
+    while (!panel.isDisposed && !(panel.content.model && panel.content.widgets.length >= panel.content.model.cells.length)) {
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
   };
 
   // restore attaches the cells of a notebook that another page has started: those that run, and
   // those that have ended while no page was open. Pages that edit together share their outputs.
-  const restore = async panel => {
+  const restore = async (panel, ended) => {
     const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel;
     if (!kernel || panel.context.model.collaborative || !(await isOurs(kernel))) {
       return;
     }
-    await panel.context.ready;
+    await complete(panel);
     const {cells, session} = await knownCells(kernel);
     for (const cell of cells) {
       const widget = panel.content.widgets.find(w => w.model.type === 'code' && w.model.id === cell.id);
       if (!widget || (widget.outputArea.future && widget.outputArea.future.msg.header.session === kernel.clientId)) {
         continue; // this page has started it
       }
-      const known = widget.model.executionCount === cell.number || seen.of(session).includes(cell.number);
+      const known = widget.model.executionCount === cell.number || saved.of(session).includes(cell.number);
       if (cell.runs || (!known && widget.model.sharedModel.getSource() === cell.code)) {
-        attach(widget, kernel, cell, session).catch(console.warn);
+        attach(widget, kernel, cell, ended).catch(console.warn);
       }
     }
   };
 
   const activate = (tracker, actions) => {
-    const sessions = new WeakMap(); // of the kernels, by the panels of their notebooks
+    const pages = new WeakMap(); // what has ended in the page, by the panels of the notebooks
     const watch = panel => {
-      const again = () => restore(panel).catch(console.warn);
+      const page = {session: '', ended: new Set()};
+      pages.set(panel, page);
+      const again = () => restore(panel, page.ended).catch(console.warn);
       panel.sessionContext.kernelChanged.connect(again);
-      panel.sessionContext.iopubMessage.connect((_, message) => sessions.set(panel, message.header.session));
+      panel.sessionContext.iopubMessage.connect((_, message) => {
+        if (page.session !== message.header.session) {
+          page.session = message.header.session;
+          page.ended.clear();
+        }
+      });
+      panel.context.saveState.connect((_, state) => {
+        if (state === 'completed' && page.session && page.ended.size) {
+          saved.add(page.session, page.ended);
+        }
+      });
       panel.sessionContext.ready.then(again, () => undefined);
     };
     tracker.forEach(watch);
     tracker.widgetAdded.connect((_, panel) => watch(panel));
     actions.executed.connect((_, {notebook, cell}) => {
       const panel = tracker.find(p => p.content === notebook);
-      if (panel && cell.model.type === 'code') {
-        seen.add(sessions.get(panel), cell.model.executionCount);
+      if (panel && pages.has(panel) && cell.model.executionCount) {
+        pages.get(panel).ended.add(cell.model.executionCount);
       }
     });
   };
