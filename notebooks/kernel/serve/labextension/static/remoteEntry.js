@@ -75,7 +75,8 @@
   // complete waits until a notebook has a widget for each of its cells.
   const complete = async panel => {
     await panel.context.ready;
-    while (!panel.isDisposed && !(panel.content.model && panel.content.widgets.length >= panel.content.model.cells.length)) {
+    const {content} = panel;
+    while (!panel.isDisposed && !(content.model && content.widgets.length >= content.model.cells.length)) {
       await new Promise(resolve => setTimeout(resolve, 50));
     }
   };
