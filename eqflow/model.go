@@ -82,6 +82,16 @@ func New(backend compute.Backend, g Generator) (*Model, error) {
 	return &Model{Generator: g, Pushforward: q}, nil
 }
 
+// String says what the model generates, and how far it is trained.
+func (m *Model) String() string {
+	system := fmt.Sprintf("a generator of %s: %d particles in %d dimensions, ",
+		m.Target.Name(), m.Target.Particles(), m.Target.Dim())
+	if m.training.Steps == 0 {
+		return system + "not trained"
+	}
+	return system + "trained: " + m.training.History.String()
+}
+
 // Trained returns the number of training steps that the model has taken.
 func (m *Model) Trained() int { return m.training.Steps }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/eqflow/gonb-eqflow/eqflow"
@@ -23,6 +24,27 @@ var systems = []struct {
 	breaks []int
 }{
 	{"dw4", nil}, {"lj4", nil}, {"harmonic3x2", nil}, {"lj2+2", []int{2, 1, 0, 3}}, {"chain4", []int{1, 0, 2, 3}},
+}
+
+// A model says what it is in a line.
+func TestModelSaysWhatItIs(t *testing.T) {
+	x := target.DW4()
+	m, err := eqflow.New(xlatest.OpenGo(t).Backend, eqflow.Generator{Target: x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := m.String(), "a generator of dw4: 4 particles in 2 dimensions, not trained"; got != want {
+		t.Errorf("before training: %q, want %q", got, want)
+	}
+	data := train.Data{Train: m.PriorDraws(64, 1)}
+	run := train.Run{Settings: train.Settings{Steps: 2, Batch: 16}}
+	if _, err := m.Train(context.Background(), data, run); err != nil {
+		t.Fatal(err)
+	}
+	const trained = "a generator of dw4: 4 particles in 2 dimensions, trained: 2 steps in "
+	if got := m.String(); !strings.HasPrefix(got, trained) {
+		t.Errorf("after training: %q, want %q", got, trained)
+	}
 }
 
 // After training on data without symmetry, an equivariant flow gives the same density to a

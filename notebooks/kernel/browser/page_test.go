@@ -46,6 +46,14 @@ func open(t *testing.T, notebook string) *page {
 
 func openIn(t *testing.T, front front, notebook string) *page {
 	t.Helper()
+	p := newTab(t, front)
+	p.load(notebook)
+	return p
+}
+
+// newTab opens an empty tab for a front end.
+func newTab(t *testing.T, front front) *page {
+	t.Helper()
 	ctx, closeTab := chromedp.NewContext(desk.browser)
 	t.Cleanup(closeTab)
 	ctx, stop := context.WithTimeout(ctx, 10*time.Minute)
@@ -56,19 +64,29 @@ func openIn(t *testing.T, front front, notebook string) *page {
 			p.screenshot("failed")
 		}
 	})
-	p.load(notebook)
 	return p
 }
 
-// load opens a notebook in the page, again if the page shows it already.
-func (p *page) load(notebook string) {
+// navigate leaves the page for another address.
+func (p *page) navigate(address string) {
 	p.t.Helper()
-	// "reset" forgets the panels of the last visit, which would otherwise open beside this panel.
-	address := strings.Replace(desk.server.Address(notebook), string(jupyterLab), string(p.front), 1)
-	if err := chromedp.Do(p.ctx, chromedp.Navigate(address+"&reset")); err != nil {
+	if err := chromedp.Do(p.ctx, chromedp.Navigate(address)); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// reload opens a notebook in the page, again if the page shows it already.
+func (p *page) reload(notebook string) {
+	p.t.Helper()
+	// "reset" forgets the panels of the last visit, which would otherwise open beside this panel.
+	p.navigate(strings.Replace(desk.server.Address(notebook), string(jupyterLab), string(p.front), 1) + "&reset")
 	p.await(time.Minute, "the notebook", `panel && panel.context.isReady && codes.length > 0`)
+}
+
+// load is reload for a kernel that is idle, or becomes so.
+func (p *page) load(notebook string) {
+	p.t.Helper()
+	p.reload(notebook)
 	p.await(time.Minute, "an idle kernel", `panel.sessionContext.session?.kernel?.status === 'idle'`)
 }
 

@@ -132,6 +132,21 @@ func (k Signer) Decode(frames [][]byte) (m Message, err error) {
 	return m, nil
 }
 
+// Renew writes a signed message with another header, and signs it anew.
+func (k Signer) Renew(frames [][]byte, header Header) ([][]byte, error) {
+	identities, _, parts, err := k.Verify(frames)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		return nil, err
+	}
+	parts = append([][]byte{text}, parts[1:]...)
+	renewed := append(append([][]byte{}, identities...), delimiter, []byte(k.sign(parts[:4])))
+	return append(renewed, parts...), nil
+}
+
 // Parse reads a message. ok is false if the frames are no message or the signature is wrong.
 func (k Signer) Parse(frames [][]byte) (m Message, ok bool) {
 	m, err := k.Decode(frames)

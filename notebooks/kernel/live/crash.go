@@ -22,12 +22,16 @@ type crash struct {
 
 const (
 	heldLength = 1 << 18         // is passed on
-	heldTime   = 2 * time.Second // after which it is passed on
+	heldTime   = 2 * time.Second // after which it is passed on, unless it is a dump for certain
+	dumpTime   = time.Minute     // after which a dump is passed on, too
 	endLength  = 1 << 14         // of a dump's head and of its tail
 )
 
-// The first line of a fatal error of Go's runtime, and a place in a cell.
+// The first line of a fatal error of Go's runtime, the line before that of a stack overflow, what
+// follows either, and a place in a cell.
 var (
+	overflow = regexp.MustCompile(`(?m)^runtime: goroutine stack exceeds \d+-byte limit$`)
+	stacks   = regexp.MustCompile(`(?m)^(runtime stack:|goroutine \d+ .*\[.*\]:)$`)
 	fatal    = regexp.MustCompile(`(?m)^(panic|fatal error|SIG[A-Z]+): (.*)$`)
 	cellLine = regexp.MustCompile(`cell\[(\d+)\]:(\d+)`)
 )
@@ -36,7 +40,10 @@ var (
 func (c *crash) add(text string) (pass string) {
 	at := 0
 	if len(c.held) == 0 {
-		begin := fatal.FindStringIndex(text)
+		begin := overflow.FindStringIndex(text)
+		if begin == nil {
+			begin = fatal.FindStringIndex(text)
+		}
 		if begin == nil {
 			c.follow(text)
 			return text
@@ -47,6 +54,11 @@ func (c *crash) add(text string) (pass string) {
 		return text[:at] + c.release()
 	}
 	return text[:at]
+}
+
+// isDump reports whether what is held back is the account of goroutines of a host that ends.
+func (c *crash) isDump() bool {
+	return overflow.Match(c.held) || fatal.Match(c.held) && stacks.Match(c.held)
 }
 
 // release returns what was held back.
@@ -116,6 +128,9 @@ func (e *hostEnded) describe() wire.Ended {
 		return wire.Ended{Kind: wire.Failed, Text: text}
 	}
 	found := fatal.FindStringSubmatchIndex(e.dump)
+	if found == nil { // the dump stops before its reason
+		return wire.Ended{Kind: wire.Panicked, Text: strings.SplitN(e.dump, "\n", 2)[0]}
+	}
 	kind, text, how := e.dump[found[2]:found[3]], e.dump[found[4]:found[5]], "fatal"
 	if kind == "panic" {
 		how = "in a goroutine, which ends the process of the living values"

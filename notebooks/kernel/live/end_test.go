@@ -109,6 +109,40 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// The account of a stack overflow is held back from its first line on until the host has ended, and
+// the text of a cell that begins alike is not.
+func TestStackOverflow(t *testing.T) {
+	const text = "runtime: goroutine stack exceeds 1000000000-byte limit\nruntime: sp=0x1 stack=[0x1, 0x2]\n" +
+		"fatal error: stack overflow\n\nruntime stack:\nruntime.throw()\n\ncell/21.f(0x1)\n\tcell[25]:1 +0x32\n"
+	var one crash
+	if passed := one.add(text); passed != "" || !one.isDump() {
+		t.Errorf("%q is passed on", passed)
+	}
+	e := hostEnded{state: "exit status 2", dump: one.dump()}
+	if got := e.describe(); got.Text != "stack overflow (fatal)" || got.Cell != 25 || got.Line != 1 {
+		t.Errorf("it is described as %+v", got)
+	}
+	one = crash{}
+	if one.add("fatal error: of the cell's own\n"); one.isDump() {
+		t.Error("a line of the cell's own is taken for a dump")
+	}
+	e.dump = "runtime: goroutine stack exceeds 1000000000-byte limit\n" // the rest is lost
+	if got := e.describe(); !strings.Contains(got.Text, "stack exceeds") {
+		t.Errorf("the beginning alone is described as %+v", got)
+	}
+}
+
+// A sentence lists a few names.
+func TestListed(t *testing.T) {
+	if got := listed([]string{"a", "b"}); got != "a, b" {
+		t.Error(got)
+	}
+	names := strings.Fields(strings.Repeat("x ", mostListed+3))
+	if got := listed(names); !strings.HasSuffix(got, "x, x and 3 more") || len(got) > 4*mostListed {
+		t.Error(got)
+	}
+}
+
 // A reset that finds packages which do not compile forgets all names too.
 func TestAFailedReset(t *testing.T) {
 	k := newKernel(t)

@@ -16,10 +16,17 @@ import (
 // GoNB's magics %autoget and %noautoget do.
 func (k *Kernel) AutoGet(on bool) { k.autoget.Store(on) }
 
-// isMissing reports whether an error of the go command is about a package of no module.
+// isMissing reports whether an error of the go command is about a package of no module, or of one
+// that the notebook's go.mod does not name since only parts of eqflow's modules need it.
 func isMissing(err error) bool {
-	return err != nil && (strings.Contains(err.Error(), "no required module provides") ||
-		strings.Contains(err.Error(), "missing go.sum entry for module providing package"))
+	for _, text := range []string{
+		"no required module provides", "missing go.sum entry for module providing package", "updates to go.mod needed",
+	} {
+		if err != nil && strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
 }
 
 // fetch adds the module of a package to the notebook's, and compiles the package. If that fails, or

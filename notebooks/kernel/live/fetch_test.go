@@ -3,6 +3,7 @@ package live
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -84,6 +85,20 @@ func copyModule(t *testing.T, root string) string {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return folder
+}
+
+// The go command has several words for a package that a module must be added for.
+func TestIsMissing(t *testing.T) {
+	for text, want := range map[string]bool{
+		"no required module provides package a.b/c; to add it:\n\tgo get a.b/c":          true,
+		"missing go.sum entry for module providing package a.b/c; to add:\n\tgo get a.b": true,
+		"go: updates to go.mod needed; to update it:\n\tgo mod tidy":                     true,
+		"a.go:1:1: expected 'package', found x":                                          false,
+	} {
+		if got := isMissing(errors.New(text)); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
 }
 
 // An import of a package that is in no module says what to do, or fetches it if the user has asked

@@ -25,7 +25,5 @@ func (p *process) late(l wire.Late) {
 		out = p.out
 	}
 	p.mu.Unlock()
-	if out != nil {
-		out.Stream(l.Stream, cleaned(l.Text))
-	}
+	p.batch.add(out, l.Stream, cleaned(l.Text))
 }

@@ -15,6 +15,7 @@ import (
 // recorder collects a cell's output.
 type recorder struct {
 	mu      sync.Mutex
+	order   strings.Builder // of everything
 	streams map[string]string
 	shown   []map[string]any
 	result  map[string]any
@@ -27,16 +28,30 @@ func (r *recorder) Stream(name, text string) {
 		r.streams = map[string]string{}
 	}
 	r.streams[name] += text
+	r.order.WriteString(text)
 }
 
 func (r *recorder) Display(data map[string]any, _ string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.shown = append(r.shown, data)
+	fmt.Fprintf(&r.order, "[%v]\n", data["text/html"])
 }
 
-func (r *recorder) Result(data map[string]any) { r.result = data }
-func (r *recorder) Interact(any)               {}
+func (r *recorder) Result(data map[string]any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result = data
+	fmt.Fprintf(&r.order, "= %v\n", data["text/plain"])
+}
+
+func (r *recorder) Interact(any) {}
+
+func (r *recorder) Clear(wait bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(&r.order, "clear %t\n", wait)
+}
 
 func (r *recorder) stream(name string) string {
 	r.mu.Lock()
@@ -138,6 +153,8 @@ var steps = []struct{ code, out, result, err string }{
 	{code: "r := ring.New(2)\nr.Len()", result: "2"},
 	{code: "r.Move(1).Len()", result: "2"},
 	{code: "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"a file\") }", out: "a file\n"},
+	{code: "strconv.Atoi", result: "func(string) (int, error)"},
+	{code: "runtime.Goexit()", err: "runtime.Goexit ended the cell"},
 	{code: "import \"no/such/package\"", err: "could not import no/such/package"},
 }
 
@@ -180,6 +197,34 @@ func TestAFailureNamesItsLine(t *testing.T) {
 }
 
 // run runs a cell that must not fail.
+// What a cell prints, logs, displays and results in appears in the order of its lines.
+func TestOrderOfOutput(t *testing.T) {
+	k := newKernel(t)
+	cleared := run(t, k, 2, "fmt.Println(1)\nclearOutput(true)\nfmt.Println(2)\nclearOutput(false)\nfmt.Println(3)")
+	if got := cleared.order.String(); got != "1\nclear true\n2\nclear false\n3\n" {
+		t.Errorf("a cell that clears its output shows %q", got)
+	}
+	if r := run(t, k, 3, "clearOutput := 3\nclearOutput"); r.result["text/plain"] != "3" {
+		t.Errorf("a cell's own clearOutput is %v", r.result)
+	}
+	r := run(t, k, 1, "log.SetFlags(0)\nfor i := range 200 {\n\tfmt.Println(i)\n\tgonbui.DisplayHTML(fmt.Sprint(i))\n"+
+		"\tlog.Print(i)\n\tgonbui.DisplayHTML(strings.Repeat(\"x\", 1000*i))\n}\n7")
+	var want strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&want, "%d\n[%d]\n%d\n[%s]\n", i, i, i, strings.Repeat("x", 1000*i))
+	}
+	want.WriteString("= 7\n")
+	got := r.order.String()
+	for n := range min(len(got), want.Len()) {
+		if got[n] != want.String()[n] {
+			t.Fatalf("after %d bytes there is %.40q, want %.40q", n, got[n:], want.String()[n:])
+		}
+	}
+	if len(got) != want.Len() {
+		t.Errorf("%d bytes, want %d", len(got), want.Len())
+	}
+}
+
 func run(t *testing.T, k *Kernel, number int, code string) *recorder {
 	t.Helper()
 	r := &recorder{}

@@ -20,6 +20,8 @@ type Output interface {
 	Display(data map[string]any, id string)
 	// Result receives the value of the cell's last expression, by MIME type.
 	Result(data map[string]any)
+	// Clear removes what the cell has shown, at once or when it shows something next.
+	Clear(wait bool)
 	// Interact receives a message of gonbui's widgets: a CommValue or a CommSubscription.
 	Interact(message any)
 }

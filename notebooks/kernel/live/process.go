@@ -29,6 +29,8 @@ type process struct {
 	mark     string
 
 	streaming sync.Mutex // keeps the text of a stream in order
+	streams   [2]*wire.Tap
+	batch     batch
 
 	mu      sync.Mutex
 	out     Output // of the running cell, or of the last one
@@ -114,8 +116,10 @@ func (p *process) start(o guard.Options) error {
 		return fmt.Errorf("kernel: cannot start the host: %w", err)
 	}
 	var readers sync.WaitGroup
-	readers.Go(func() { p.readStream("stdout", ours[0]) })
-	readers.Go(func() { p.readStream("stderr", ours[1]) })
+	for i, name := range []string{"stdout", "stderr"} {
+		run := p.readStream(i, name, ours[i])
+		readers.Go(run)
+	}
 	readers.Go(func() { p.readEvents(ours[3]) })
 	go p.readDisplays()
 	go func() {
@@ -129,67 +133,6 @@ func (p *process) start(o guard.Options) error {
 		close(p.gone)
 	}()
 	return nil
-}
-
-// readStream passes on what the host writes.
-func (p *process) readStream(name string, from *os.File) {
-	s := splitter{mark: []byte(p.mark)}
-	buffer := make([]byte, 1<<16)
-	for {
-		n, err := from.Read(buffer)
-		texts := s.add(buffer[:n])
-		if err != nil {
-			texts[len(texts)-1] += cleaned(string(s.held))
-		}
-		for i, text := range texts {
-			if text != "" {
-				p.write(name, text)
-			}
-			if i < len(texts)-1 {
-				p.mu.Lock()
-				p.marks++
-				p.checkEnd()
-				p.mu.Unlock()
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (p *process) write(name, text string) {
-	p.streaming.Lock()
-	defer p.streaming.Unlock()
-	p.mu.Lock()
-	out := p.out
-	if name == "stderr" {
-		held := len(p.crash.held)
-		text = p.crash.add(text)
-		if held == 0 && len(p.crash.held) > 0 {
-			time.AfterFunc(heldTime, func() {
-				if !p.hasEnded() {
-					p.release()
-				}
-			})
-		}
-	}
-	p.mu.Unlock()
-	if out != nil && text != "" {
-		out.Stream(name, text)
-	}
-}
-
-// release passes on what was held back, since it was not the end.
-func (p *process) release() {
-	p.streaming.Lock()
-	defer p.streaming.Unlock()
-	p.mu.Lock()
-	out, text := p.out, p.crash.release()
-	p.mu.Unlock()
-	if out != nil && text != "" {
-		out.Stream("stderr", text)
-	}
 }
 
 // checkEnd ends the running cell when its end and both marks have been seen. The caller holds the
@@ -216,6 +159,7 @@ func (p *process) readEvents(from *os.File) {
 		}
 		p.mu.Unlock()
 		if e.Result != nil && out != nil {
+			p.drain()
 			out.Result(cleanedForms(e.Result))
 		}
 		if e.Late != nil {
@@ -228,6 +172,7 @@ func (p *process) readEvents(from *os.File) {
 			}
 		}
 		if e.Asks {
+			p.drain()
 			go p.ask(out, protocol.InputRequest{})
 		}
 		if e.Answers {
@@ -257,13 +202,18 @@ func (p *process) readDisplays() {
 		case out == nil:
 		case isValue:
 			out.Interact(value)
+		case d.Data[wire.MIMEClear] != nil:
+			p.drain()
+			out.Clear(d.Data[wire.MIMEClear] == true)
 		case d.Data[protocol.MIMECommSubscribe] != nil:
 			out.Interact(d.Data[protocol.MIMECommSubscribe])
 		case d.Data[protocol.MIMEJupyterInput] != nil:
 			if request, ok := d.Data[protocol.MIMEJupyterInput].(protocol.InputRequest); ok {
+				p.drain()
 				go p.ask(out, request)
 			}
 		default:
+			p.drain()
 			out.Display(displayed(d), d.DisplayID)
 		}
 	}

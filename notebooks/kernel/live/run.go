@@ -124,9 +124,20 @@ func (k *Kernel) bury(gone *hostEnded, c *cells.Cell) error {
 		f.Dump = gone.dump
 	}
 	if len(lost) > 0 {
-		f.Text += "; lost: " + strings.Join(lost, ", ")
+		f.Text += "; lost: " + listed(lost)
 	}
 	return f
+}
+
+// mostListed is the number of names that a sentence lists.
+const mostListed = 20
+
+// listed returns a list of names for a sentence.
+func listed(names []string) string {
+	if more := len(names) - mostListed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostListed], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 // noticeEnd forgets the names of a host that has ended since the last cell, by a goroutine of its
@@ -144,7 +155,7 @@ func (k *Kernel) noticeEnd(out Output) {
 		text += fmt.Sprintf(" (cell %d, line %d)", gone.Cell, gone.Line)
 	}
 	if lost := k.state.Variables(); len(lost) > 0 {
-		text += "; lost: " + strings.Join(lost, ", ")
+		text += "; lost: " + listed(lost)
 	}
 	out.Stream("stderr", cleaned(text)+"\n")
 	k.end()

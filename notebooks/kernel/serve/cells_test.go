@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/flow"
+	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 	"github.com/eqflow/gonb-eqflow/xla"
 )
 
@@ -67,6 +68,68 @@ func benchmarkLiving(b *testing.B, model string) {
 	b.Run("living: first number after a start", func(b *testing.B) {
 		measure(b, func(number int) { benchCell(b, serveLive(b), load+"\n"+drawn, number) })
 	})
+}
+
+// BenchmarkAnswers measures the time from a request to its answer while a cell keeps all cores
+// busy.
+//
+//	go test -run ^$ -bench Answers -benchtime 20x ./notebooks/kernel/serve
+func BenchmarkAnswers(b *testing.B) {
+	k := serveLive(b)
+	benchCell(b, k, "numbers := []float64{%d}", 0)
+	shell, err := k.Send(k.Control, "create_subshell_request", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw, err := k.Control.Recv()
+	m, ok := k.key.Parse(raw.Frames)
+	if err != nil || !ok || m.Parent.ID != shell {
+		b.Fatal(err, m)
+	}
+	k.begin(b, "for range runtime.NumCPU() {\n\tgo func() {\n\t\tfor i := 0; ctx.Err() == nil; i++ {\n\t\t}\n"+
+		"\t}()\n}\nfor i := 0; ctx.Err() == nil; i++ {\n\tfmt.Println(\"step\", i)\n"+
+		"\ttime.Sleep(10 * time.Millisecond)\n}")
+	time.Sleep(2 * time.Second)
+	vars := map[string]any{"code": "%eqflow vars"}
+	for _, c := range []struct {
+		name, kind, subshell string
+		content              map[string]any
+	}{
+		{"kernel_info", "kernel_info_request", "", map[string]any{}},
+		{"completion", "complete_request", "", map[string]any{"code": "numb", "cursor_pos": 4}},
+		{"completion after a dot", "complete_request", "", map[string]any{"code": "strings.", "cursor_pos": 8}},
+		{"inspection", "inspect_request", "", map[string]any{"code": "numbers", "cursor_pos": 3, "detail_level": 0}},
+		{"output", "execute_request", "", map[string]any{"code": "%eqflow output"}},
+		{"vars in a subshell", "execute_request", text(m.Content["subshell_id"]), vars},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			measure(b, func(int) { benchAnswer(b, k, c.kind, c.subshell, c.content) })
+		})
+	}
+	if _, err := k.Send(k.Control, "interrupt_request", nil); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// benchAnswer sends a request and waits for its answer, which must be good.
+func benchAnswer(b *testing.B, k *served, kind, subshell string, content map[string]any) {
+	b.Helper()
+	header := gonb.NewHeader("a client", kind)
+	header.Subshell = subshell
+	raw, err := k.key.Frames(gonb.Message{Header: header, Content: content})
+	if err == nil {
+		err = k.Shell.SendMulti(raw)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := contextFor(b)
+	defer stop()
+	m, err := k.Reply(ctx, header.ID)
+	if matches, listed := m.Content["matches"].([]any); err != nil || m.Content["status"] != "ok" ||
+		m.Content["found"] == false || listed && len(matches) == 0 {
+		b.Fatal(m.Content, err)
+	}
 }
 
 // benchCell runs a cell, with a number in the place of %d. The cell must not fail.

@@ -81,14 +81,18 @@ type front struct {
 	group                                   *zmtp.Group
 	shell, control, stdin, iopub, heartbeat *zmtp.Socket
 	key                                     gonb.Signer
+	session                                 string // names this run of the kernel in all of its messages
 	admission                               *admission
+	recall                                  recall
 }
 
 // listen opens the sockets of a connection file. They admit authentic messages only. The heartbeat
 // socket needs no further care.
 func listen(c connection) (*front, error) {
 	key := gonb.Signer(c.Key)
-	f := &front{group: zmtp.NewGroup(report), key: key, admission: newAdmission(key)}
+	f := &front{
+		group: zmtp.NewGroup(report), key: key, session: gonb.RandomToken(), admission: newAdmission(key),
+	}
 	f.group.Greet(f.welcome)
 	for _, s := range []struct {
 		to   **zmtp.Socket
@@ -112,17 +116,24 @@ func listen(c connection) (*front, error) {
 	return f, nil
 }
 
-// welcome returns the message to a new subscriber of the output channel, which then knows that it
-// misses nothing (Jupyter's enhancement proposal 65).
-func (f *front) welcome(topic string) [][]byte {
-	m, err := f.key.Frames(gonb.Message{
-		Identities: [][]byte{[]byte("iopub_welcome")}, Header: gonb.NewHeader(gonb.RandomToken(), "iopub_welcome"),
-		Content: map[string]any{"subscription": topic},
-	})
-	if err != nil {
-		return nil
-	}
-	return m.Frames
+// welcome lets a subscriber of the output channel join. Its first message says that it misses
+// nothing from now on (Jupyter's enhancement proposal 65).
+func (f *front) welcome(topic string, join func(), send func(frames [][]byte)) {
+	f.recall.join(func() {
+		join()
+		m, err := f.key.Frames(gonb.Message{
+			Identities: [][]byte{[]byte("iopub_welcome")}, Header: gonb.NewHeader(f.session, "iopub_welcome"),
+			Content: map[string]any{"subscription": topic},
+		})
+		if err == nil {
+			send(m.Frames)
+		}
+	}, send)
+}
+
+// publish publishes a message that answers a session.
+func (f *front) publish(session string, frames [][]byte) error {
+	return f.recall.publish(session, frames, f.iopub.Send)
 }
 
 func (f *front) close() {

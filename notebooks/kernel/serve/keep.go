@@ -151,3 +151,4 @@ func (o magicOutput) Stream(name, text string) {
 func (o magicOutput) Display(data map[string]any, _ string) { o.Show(data) }
 func (o magicOutput) Result(map[string]any)                 {}
 func (o magicOutput) Interact(any)                          {}
+func (o magicOutput) Clear(bool)                            {}

@@ -89,7 +89,8 @@ func userData() (string, error) {
 // every command lets its user choose the place.
 var ErrPlace = errors.New("cannot write the kernelspec")
 
-// Install writes the kernelspec, in the place of an earlier one, and returns its folder.
+// Install writes the kernelspec and JupyterLab's extension, in the place of earlier ones, and
+// returns the folder of the kernelspec.
 func (i Installation) Install() (string, error) {
 	folder, err := SpecFolder(i.Prefix)
 	if err != nil {
@@ -110,6 +111,9 @@ func (i Installation) Install() (string, error) {
 		return errors.Join(os.CopyFS(part, pictures),
 			os.WriteFile(filepath.Join(part, "kernel.json"), append(text, '\n'), 0o644))
 	})
+	if err == nil {
+		err = installExtension(extensionFolder(folder))
+	}
 	if err != nil {
 		return "", fmt.Errorf("kernel: %w: %w", ErrPlace, err)
 	}
@@ -137,8 +141,8 @@ func (i Installation) spec() spec {
 	}
 }
 
-// Uninstall removes the kernelspec and the shared parts below a prefix, or the kernelspec from the
-// user's own folder. found reports whether there was one.
+// Uninstall removes the kernelspec, JupyterLab's extension and the shared parts below a prefix, or
+// the former two from the user's own folder. found reports whether there was one.
 func Uninstall(prefix string) (folder string, found bool, err error) {
 	if folder, err = SpecFolder(prefix); err != nil {
 		return "", false, err
@@ -146,7 +150,7 @@ func Uninstall(prefix string) (folder string, found bool, err error) {
 	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
 		return folder, false, nil
 	}
-	err = os.RemoveAll(folder)
+	err = errors.Join(os.RemoveAll(folder), os.RemoveAll(extensionFolder(folder)))
 	if prefix != "" {
 		err = errors.Join(err, os.RemoveAll(shareFolder(prefix)))
 	}

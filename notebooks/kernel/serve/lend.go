@@ -11,10 +11,11 @@ import (
 
 // lent is a request that GoNB runs for a cell.
 type lent struct {
-	id      string
-	replied chan gonb.Message
-	idle    chan bool
-	failed  string // what GoNB says of a line that has failed, which is no error for GoNB
+	id       string
+	replied  chan gonb.Message
+	idle     chan bool
+	failed   string    // what GoNB says of a line that has failed, which is no error for GoNB
+	problems []problem // of the compiler, which GoNB shows as a page
 }
 
 // lend lets GoNB run code for a cell, and waits until it is idle again. The failure is the error
@@ -56,6 +57,12 @@ func (l *living) lend(m *gonb.Message, code string) map[string]any {
 		}
 		return nil
 	}
+	l.cellMu.Lock()
+	problems := job.problems
+	l.cellMu.Unlock()
+	if len(problems) > 0 {
+		return l.fail(m, compilerError(text(m.Content["code"]), code, l.count, problems))
+	}
 	failure := map[string]any{"ename": "GoNB", "evalue": "the cell failed", "traceback": []any{}}
 	for name := range failure {
 		if v := reply.Content[name]; v != nil && v != "" {
@@ -92,6 +99,9 @@ func (l *living) takes(m *gonb.Message) (taken, changed bool) {
 		l.cellMu.Lock()
 		defer l.cellMu.Unlock()
 		job.failed = strings.TrimSpace(text(m.Content["text"]))
+		return true, false
+	}
+	if l.holdsProblems(job, m) {
 		return true, false
 	}
 	if m.Content["execution_count"] != nil {

@@ -43,13 +43,11 @@ type living struct {
 	waiting []string        // the ids of the requests in the queue
 	shown   map[string]bool // displays by id
 	asked   *question       // of the running cell, or nil
-	current int             // the number of the cell whose Go code runs, or 0
 
-	transcripts map[int]*transcript // by the numbers of their cells
-
-	busy      busy
-	subshells subshells
-	ends      map[string]chan struct{} // closed when the request with that id is answered
+	transcripts transcripts
+	busy        busy
+	subshells   subshells
+	ends        map[string]chan struct{} // closed when the request with that id is answered
 }
 
 // newLiving returns the runner of a kernel's cells. The process of the values starts in the
@@ -108,13 +106,6 @@ func (l *living) perform(m *gonb.Message, count int, code string) map[string]any
 	return l.runOwn(m, count, own)
 }
 
-// setCurrent notes which cell's Go code runs.
-func (l *living) setCurrent(count int) {
-	l.cellMu.Lock()
-	defer l.cellMu.Unlock()
-	l.current = count
-}
-
 // runMagics runs the magics of a cell, and puts the lines into rest that take their place.
 func (l *living) runMagics(m *gonb.Message, rest []string, lines []magicLine) (failure map[string]any) {
 	for _, line := range lines {
@@ -136,11 +127,7 @@ func (l *living) runMagics(m *gonb.Message, rest []string, lines []magicLine) (f
 // runOwn runs the Go code of a cell.
 func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any {
 	out := &shownOutput{proxy: l.proxy, request: *m, count: count, over: make(chan struct{})}
-	out.transcript = l.transcribe(count)
-	l.setCurrent(count)
 	err := l.kernel.Run(count, code, out)
-	l.setCurrent(0)
-	out.transcript.end()
 	out.close()
 	var foreign *cells.Unsupported
 	switch {
@@ -148,7 +135,7 @@ func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any 
 		return nil
 	case errors.As(err, &foreign):
 		l.note(m, fmt.Sprintf("GoNB runs this cell, without the living values: %s\n", foreign.Why))
-		return l.lend(m, code)
+		return l.lend(m, cells.ForProgram(code))
 	}
 	var failure *live.Failure
 	if errors.As(err, &failure) && failure.Dump != "" {

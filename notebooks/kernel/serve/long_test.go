@@ -14,3 +14,6 @@ func TestTwentyStarts(t *testing.T) {
 		})
 	}
 }
+
+// The same for a thousand cells.
+func TestInputAndDisplaysAlternateLong(t *testing.T) { alternate(t, 1000) }

@@ -8,8 +8,9 @@ import (
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-// questionCell matches a cell that asks what a name means, as in IPython: "fmt.Println?".
-var questionCell = regexp.MustCompile(`^\s*([\pL_][\pL\pN_.]*)\?\s*$`)
+// questionCell matches a cell that asks what a name means, as in IPython: "fmt.Println?" or
+// "?fmt.Println", with one question mark or two.
+var questionCell = regexp.MustCompile(`^\s*(?:([\pL_][\pL\pN_.]*)\?\??|\?\??\s*([\pL_][\pL\pN_.]*))\s*$`)
 
 // explain answers a cell that asks what a name means, by a page for the front end's pager. asked is
 // false for all other cells.
@@ -18,7 +19,7 @@ func (l *living) explain(m *gonb.Message, code string) (page map[string]any, fai
 	if found == nil {
 		return nil, nil, false
 	}
-	name := found[1]
+	name := found[1] + found[2]
 	if err := l.kernel.Ready(l.back.Life); err != nil {
 		return nil, l.fail(m, errorContent(err)), true
 	}

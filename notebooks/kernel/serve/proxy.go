@@ -116,6 +116,7 @@ func (p *proxy) forward(from, to outlet, table map[string][]gonb.Field, inspect 
 			p.refuseMalformed(from, &m, err)
 			continue
 		}
+		p.recall.meet(m.Header.Session)
 		if inspect != nil && !inspect(&m, to) {
 			continue
 		}
@@ -130,6 +131,9 @@ func (p *proxy) write(to outlet, m gonb.Message) error {
 	raw, err := p.key.Frames(m)
 	if err != nil {
 		return err
+	}
+	if to == p.iopub {
+		return p.publish(m.Parent.Session, raw.Frames)
 	}
 	return to.Send(raw.Frames)
 }
@@ -146,6 +150,7 @@ func (p *proxy) backward(from, to outlet, inspect replyFilter) {
 		if !ok {
 			continue
 		}
+		m.Header.Session = p.session // GoNB names that of the request
 		if inspect != nil {
 			pass, changed := inspect(&m)
 			if !pass {
@@ -159,8 +164,16 @@ func (p *proxy) backward(from, to outlet, inspect replyFilter) {
 				frames = raw.Frames
 			}
 		}
+		if frames, err = p.key.Renew(frames, m.Header); err != nil { // keeps the content as GoNB wrote it
+			continue
+		}
 		p.admission.published(&m, frames)
-		if to.Send(frames) != nil && p.back.Life.Err() != nil {
+		if to == p.iopub {
+			err = p.publish(m.Parent.Session, frames)
+		} else {
+			err = to.Send(frames)
+		}
+		if err != nil && p.back.Life.Err() != nil {
 			return
 		}
 	}
@@ -173,8 +186,11 @@ func (p *proxy) answer(to outlet, m *gonb.Message, kind string, content map[stri
 		identities = [][]byte{[]byte("kernel." + kind)}
 	}
 	_ = p.write(to, gonb.Message{
-		Identities: identities, Header: gonb.NewHeader(m.Header.Session, kind), Parent: m.Header, Content: content,
+		Identities: identities, Header: gonb.NewHeader(p.session, kind), Parent: m.Header, Content: content,
 	})
+	if to == p.iopub && p.living != nil {
+		p.living.record(m.Header.ID, kind, content)
+	}
 }
 
 // setStatus publishes the state "busy" or "idle" for a request.
@@ -188,6 +204,9 @@ func (p *proxy) published(m *gonb.Message) (pass, changed bool) {
 	if p.living != nil {
 		p.track(m)
 		taken, changed := p.living.takes(m)
+		if !taken {
+			p.living.record(m.Parent.ID, m.Header.Type, m.Content)
+		}
 		return !taken, changed
 	}
 	changed = renumber(m.Content)

@@ -10,6 +10,9 @@ import (
 
 // request puts a cell in the queue. done is closed when the cell is answered.
 func (l *living) request(m *gonb.Message) (done <-chan struct{}) {
+	if m.Header.Subshell == "" {
+		l.transcripts.begin(m)
+	}
 	l.cellMu.Lock()
 	l.waiting = append(l.waiting, m.Header.ID)
 	l.cellMu.Unlock()
@@ -53,6 +56,7 @@ func (l *living) finish(m *gonb.Message, content map[string]any) {
 	if waits {
 		l.answer(l.shell, m, "execute_reply", content)
 		l.ended(m)
+		l.transcripts.end(m.Header.ID)
 	}
 }
 
@@ -83,15 +87,14 @@ func (l *living) run(m *gonb.Message) {
 		return
 	}
 	code := text(m.Content["code"])
-	l.runNumbered(m, l.number(m), func(count int) map[string]any { return l.perform(m, count, code) })
+	beside := m.Header.Subshell != ""
+	l.runNumbered(m, l.number(m), beside, func(count int) map[string]any { return l.perform(m, count, code) })
 }
 
 // number returns the number of a cell that begins.
 func (l *living) number(m *gonb.Message) (count int) {
-	silent, _ := m.Content["silent"].(bool)
-	keep, given := m.Content["store_history"].(bool)
 	l.cellMu.Lock()
-	if !silent && (keep || !given) {
+	if isCounted(m) {
 		l.count++
 		l.sources[l.count] = text(m.Content["code"])
 	}
@@ -100,7 +103,15 @@ func (l *living) number(m *gonb.Message) (count int) {
 	l.mu.Lock()
 	l.proxy.count = count
 	l.mu.Unlock()
+	l.transcripts.runs(m.Header.ID, count)
 	return count
+}
+
+// isCounted reports whether a cell gets a number of its own.
+func isCounted(m *gonb.Message) bool {
+	silent, _ := m.Content["silent"].(bool)
+	keep, given := m.Content["store_history"].(bool)
+	return !silent && (keep || !given)
 }
 
 // okReply returns the content of a reply to a cell.
@@ -110,9 +121,10 @@ func okReply(count int) map[string]any {
 	}
 }
 
-// runNumbered publishes that a cell runs, lets perform run it, and answers its request.
-func (l *living) runNumbered(m *gonb.Message, count int, perform func(count int) map[string]any) {
-	l.begins(m)
+// runNumbered publishes that a cell runs, lets perform run it, and answers its request. beside
+// reports that it does not run as a cell of the main shell.
+func (l *living) runNumbered(m *gonb.Message, count int, beside bool, perform func(count int) map[string]any) {
+	l.begins(m, beside)
 	if silent, _ := m.Content["silent"].(bool); !silent {
 		l.answer(l.iopub, m, "execute_input", map[string]any{"code": m.Content["code"], "execution_count": count})
 	}
@@ -126,7 +138,7 @@ func (l *living) runNumbered(m *gonb.Message, count int, perform func(count int)
 	if failure != nil {
 		reply["status"] = "error"
 		maps.Copy(reply, failure)
-		if stop, given := m.Content["stop_on_error"].(bool); (stop || !given) && m.Header.Subshell == "" {
+		if stop, given := m.Content["stop_on_error"].(bool); (stop || !given) && !beside {
 			l.abortQueue()
 		}
 	}
@@ -148,11 +160,11 @@ type busy struct {
 	cell *gonb.Message
 }
 
-// begins publishes that a cell runs.
-func (l *living) begins(m *gonb.Message) {
+// begins publishes that a cell runs, which may do so beside those of the main shell.
+func (l *living) begins(m *gonb.Message, beside bool) {
 	l.busy.mu.Lock()
 	defer l.busy.mu.Unlock()
-	if m.Header.Subshell == "" {
+	if !beside {
 		l.busy.cell = m
 	}
 	l.setStatus(m, "busy")

@@ -72,6 +72,11 @@ func (p *proxy) executeRequest(m *gonb.Message) (pass bool) {
 		p.living.inSubshell(m)
 		return false
 	}
+	if p.living != nil && isAboutOutput(text(m.Content["code"])) {
+		request := *m
+		go p.living.runBeside(&request)
+		return false
+	}
 	if p.living != nil {
 		p.living.request(m)
 		return false

@@ -98,7 +98,9 @@ func NewShare(ctx context.Context, prefix, root string) (Share, error) {
 	if err != nil {
 		return s, err
 	}
-	for _, err := range []error{checkReadable(s.Folder), checkReadable(specs), checkGoIsShared(ctx)} {
+	for _, err := range []error{
+		checkReadable(s.Folder), checkReadable(specs), checkReadable(extensionFolder(specs)), checkGoIsShared(ctx),
+	} {
 		if err != nil {
 			return s, err
 		}

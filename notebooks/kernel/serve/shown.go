@@ -18,8 +18,6 @@ type shownOutput struct {
 	count   int
 	over    chan struct{} // closed when the cell has ended
 
-	transcript *transcript
-
 	mu     sync.Mutex
 	ended  bool
 	bridge *bridge // to GoNB's widgets, or nil
@@ -27,11 +25,7 @@ type shownOutput struct {
 
 // Stream publishes text.
 func (o *shownOutput) Stream(name, text string) {
-	content := map[string]any{"name": name, "text": text}
-	o.answer(o.iopub, &o.request, "stream", content)
-	for _, follower := range o.transcript.stream(name, text) {
-		o.answer(o.iopub, &follower, "stream", content)
-	}
+	o.answer(o.iopub, &o.request, "stream", map[string]any{"name": name, "text": text})
 }
 
 // Display publishes data. Data with an id replace the display of that id; the first time they make
@@ -47,7 +41,6 @@ func (o *shownOutput) Display(data map[string]any, id string) {
 		}
 	}
 	o.answer(o.iopub, &o.request, kind, content)
-	o.transcript.display(content, id)
 }
 
 // Result publishes the value of the last expression.
@@ -55,7 +48,11 @@ func (o *shownOutput) Result(data map[string]any) {
 	o.answer(o.iopub, &o.request, "execute_result", map[string]any{
 		"data": data, "metadata": sizes(data), "execution_count": o.count,
 	})
-	o.transcript.display(map[string]any{"data": data, "metadata": sizes(data), "transient": map[string]any{}}, "")
+}
+
+// Clear publishes that what the cell has shown is removed.
+func (o *shownOutput) Clear(wait bool) {
+	o.answer(o.iopub, &o.request, "clear_output", map[string]any{"wait": wait})
 }
 
 // Interact passes a message of a widget to GoNB, which knows the front end's widgets.

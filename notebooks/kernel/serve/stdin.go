@@ -6,8 +6,10 @@ import (
 
 // question is a request for a line of input that waits for its answer.
 type question struct {
-	id     string // of the request
-	answer chan string
+	header  gonb.Header
+	content map[string]any
+	cell    string // the id of the request of the cell that asks
+	answer  chan string
 }
 
 // CanAsk reports whether the front end that sent the cell answers when the cell reads its input.
@@ -19,15 +21,12 @@ func (o *shownOutput) CanAsk() bool {
 // Ask asks the front end for a line. Without a prompt, what the cell has written last stands before
 // the user.
 func (o *shownOutput) Ask(prompt string, secret bool) (line string, ok bool) {
-	header := gonb.NewHeader(o.request.Header.Session, "input_request")
-	q := &question{header.ID, make(chan string, 1)}
-	o.living.setQuestion(q)
+	q := &question{
+		header: gonb.NewHeader(o.session, "input_request"), cell: o.request.Header.ID,
+		content: map[string]any{"prompt": prompt, "password": secret}, answer: make(chan string, 1),
+	}
 	defer o.living.setQuestion(nil)
-	err := o.write(o.stdin, gonb.Message{
-		Identities: o.request.Identities, Header: header, Parent: o.request.Header,
-		Content: map[string]any{"prompt": prompt, "password": secret},
-	})
-	if err != nil {
+	if err := o.living.askAll(q, &o.request); err != nil {
 		return "", false
 	}
 	select {
@@ -36,6 +35,39 @@ func (o *shownOutput) Ask(prompt string, secret bool) (line string, ok bool) {
 	case <-o.over:
 		return "", false
 	}
+}
+
+// askAll asks the front end of a cell, and the pages that show the cell anew. The first answer
+// counts.
+func (l *living) askAll(q *question, request *gonb.Message) error {
+	if t := l.transcripts.of(q.cell); t != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for _, f := range t.followers {
+			if f.asCell {
+				_ = l.ask(q, &f.request)
+			}
+		}
+	}
+	l.setQuestion(q)
+	return l.ask(q, request)
+}
+
+// ask sends a question to the front end of a request.
+func (l *living) ask(q *question, request *gonb.Message) error {
+	return l.write(l.stdin, gonb.Message{
+		Identities: request.Identities, Header: q.header, Parent: request.Header, Content: q.content,
+	})
+}
+
+// openQuestion returns the question of a cell that waits for its answer, or nil.
+func (l *living) openQuestion(cell string) *question {
+	l.cellMu.Lock()
+	defer l.cellMu.Unlock()
+	if l.asked == nil || l.asked.cell != cell {
+		return nil
+	}
+	return l.asked
 }
 
 func (l *living) setQuestion(q *question) {
@@ -55,7 +87,7 @@ func (p *proxy) inputReply(m *gonb.Message, _ outlet) (pass bool) {
 	if q == nil {
 		return p.living.lent != nil // else it comes too late
 	}
-	if parent := m.Parent.ID; parent == "" || parent == q.id { // some front ends name no parent
+	if parent := m.Parent.ID; parent == "" || parent == q.header.ID { // some front ends name no parent
 		select {
 		case q.answer <- text(m.Content["value"]):
 		default: // answered before

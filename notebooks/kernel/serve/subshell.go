@@ -106,9 +106,19 @@ func (l *living) standsAlone(code string) bool {
 	return true
 }
 
+// isAboutOutput reports whether a cell holds nothing but the magics that show what cells publish.
+// Such a cell does not wait for the cell that it is about.
+func isAboutOutput(code string) bool {
+	rest, lines := extractMagics(code)
+	return len(lines) > 0 && strings.TrimSpace(strings.Join(rest, "")) == "" &&
+		!slices.ContainsFunc(lines, func(line magicLine) bool {
+			return len(line.words) == 0 || line.words[0] != outputMagic
+		})
+}
+
 // runBeside runs a cell of magics beside the running cell.
 func (l *living) runBeside(m *gonb.Message) {
 	l.await(m)
 	_, lines := extractMagics(text(m.Content["code"]))
-	l.runNumbered(m, l.number(m), func(int) map[string]any { return l.runMagics(m, nil, lines) })
+	l.runNumbered(m, l.number(m), true, func(int) map[string]any { return l.runMagics(m, nil, lines) })
 }

@@ -171,8 +171,24 @@ func TestAnswersOfALivingKernel(t *testing.T) {
 	}
 }
 
-// subscribe returns a function that waits for the next published message.
+// subscribe returns a function that waits for the next message that is published from now on.
 func (k *served) subscribe(t *testing.T) (next func() gonb.Message) {
+	t.Helper()
+	began := time.Now().UTC()
+	all := k.subscribeLate(t)
+	return func() gonb.Message {
+		t.Helper()
+		for {
+			m := all()
+			if at, err := time.Parse(time.RFC3339Nano, m.Header.Date); err != nil || !at.Before(began) {
+				return m
+			}
+		}
+	}
+}
+
+// subscribeLate is subscribe with the messages before that the kernel sends to new subscribers.
+func (k *served) subscribeLate(t *testing.T) (next func() gonb.Message) {
 	t.Helper()
 	ctx, stop := contextFor(t)
 	sub := zmq4.NewSub(ctx)

@@ -1,63 +1,266 @@
 package serve
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"strconv"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
 
-// transcript holds what a living cell has written and shown, for a front end that was closed
-// meanwhile.
+// transcripts hold what the last cells of the main shell have published.
+type transcripts struct {
+	mu  sync.Mutex
+	all []*transcript // in the order of their requests
+}
+
+// transcript holds what a cell has published, for a front end that was closed meanwhile.
 type transcript struct {
+	request gonb.Message
+	number  int           // of the cell, valid when begun is closed
+	begun   chan struct{} // closed when the cell runs, or never will
+	ended   chan struct{} // closed when the cell is answered
+
 	mu        sync.Mutex
 	parts     []part
 	displays  map[string]int // places in parts by display id
 	length    int            // of all text, in bytes
-	followers []gonb.Message // that see what the cell still writes
+	clear     bool           // the next part replaces all others
+	followers []follower     // of a cell that has not ended
 }
 
-// part is a display, or text of one stream.
+// part is a message without a display id, a display with its latest content, or text of one stream.
 type part struct {
-	display map[string]any // the content of its message
+	kind    string
+	content map[string]any
 	id      string
-	stream  string
-	texts   []string
+	texts   []string // of a stream
 }
 
-// The bounds of what is remembered: cells, and parts and bytes of text of a cell.
+// follower is the request of a front end that sees what a cell publishes.
+type follower struct {
+	request gonb.Message
+	asCell  bool // the front end shows the messages below the cell itself
+}
+
+// The bounds of what is remembered: cells, and parts, bytes of text and followers of a cell.
 const (
 	transcribed   = 50
 	mostParts     = 2000
 	longestOutput = 1 << 20
+	mostFollowers = 16
 )
 
-// transcribe begins the transcript of a cell.
-func (l *living) transcribe(count int) *transcript {
-	t := &transcript{displays: map[string]int{}}
-	l.cellMu.Lock()
-	defer l.cellMu.Unlock()
-	if l.transcripts == nil {
-		l.transcripts = map[int]*transcript{}
+func newTranscript(m *gonb.Message) *transcript {
+	return &transcript{
+		request: *m, begun: make(chan struct{}), ended: make(chan struct{}), displays: map[string]int{},
 	}
-	l.transcripts[count] = t
-	delete(l.transcripts, count-transcribed)
-	return t
 }
 
-// stream adds text, and returns the requests that see it too.
-func (t *transcript) stream(name, text string) []gonb.Message {
+// begin begins the transcript of a cell that waits from now on. A cell that has no number of its
+// own has none, and neither has one of nothing but magics of this kernel.
+func (s *transcripts) begin(m *gonb.Message) {
+	rest, _ := extractMagics(text(m.Content["code"]))
+	if !isCounted(m) || strings.TrimSpace(strings.Join(rest, "")) == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, newTranscript(m))
+	for i, t := range s.all[:max(0, len(s.all)-transcribed)] {
+		if t.hasEnded() {
+			s.all = slices.Delete(s.all, i, i+1)
+			return
+		}
+	}
+}
+
+// of returns the transcript of a request, or nil.
+func (s *transcripts) of(id string) *transcript {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range slices.Backward(s.all) {
+		if t.request.Header.ID == id {
+			return t
+		}
+	}
+	return nil
+}
+
+// runs notes that the cell of a request runs, and has a number.
+func (s *transcripts) runs(id string, number int) {
+	if t := s.of(id); t != nil {
+		t.number = number
+		close(t.begun)
+	}
+}
+
+// end notes that the cell of a request is answered. A cell that never ran is forgotten.
+func (s *transcripts) end(id string) {
+	t := s.of(id)
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
+	t.followers = nil
+	t.mu.Unlock()
+	close(t.ended)
+	select {
+	case <-t.begun:
+	default:
+		s.mu.Lock()
+		s.all = slices.DeleteFunc(s.all, func(other *transcript) bool { return other == t })
+		s.mu.Unlock()
+		close(t.begun)
+	}
+}
+
+// numbered returns the transcript of the cell with a number. For 0 it returns that of the cell that
+// runs, of the one that runs next, or of the last one. It returns nil if there is none.
+func (s *transcripts) numbered(number int) *transcript {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.all {
+		if number == 0 && !t.hasEnded() {
+			return t
+		}
+	}
+	for _, t := range slices.Backward(s.all) {
+		if number == 0 || t.hasBegun() && t.number == number {
+			return t
+		}
+	}
+	return nil
+}
+
+// list returns the transcripts of the cells that run or have run.
+func (s *transcripts) list() (all []*transcript) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.all {
+		if t.hasBegun() {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+func (t *transcript) hasBegun() bool { return isClosed(t.begun) }
+
+func (t *transcript) hasEnded() bool { return isClosed(t.ended) }
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// record notes a published message of a request, and publishes it for those who follow the cell.
+func (l *living) record(id, kind string, content map[string]any) {
+	switch kind {
+	case "stream", "display_data", "update_display_data", "execute_result", "error", "clear_output":
+	default:
+		return
+	}
+	t := l.transcripts.of(id)
+	if t == nil {
+		return
+	}
+	t.mu.Lock() // also while publishing, so that followers see the order of the messages
 	defer t.mu.Unlock()
-	t.length += len(text)
-	if n := len(t.parts); n > 0 && t.parts[n-1].stream == name {
-		t.parts[n-1].texts = append(t.parts[n-1].texts, text)
+	p, isNew := t.note(kind, content)
+	if !isNew {
+		return // the display's id updates it everywhere
+	}
+	for _, f := range t.followers {
+		l.publish(f, p)
+	}
+}
+
+// publish publishes a part for a follower.
+func (l *living) publish(f follower, p part) {
+	kind, content := p.kind, p.content
+	if p.texts != nil {
+		content = maps.Clone(content)
+		content["text"] = strings.Join(p.texts, "")
+	}
+	switch {
+	case f.asCell:
+	case kind == "execute_result": // of another cell
+		kind, content = "display_data", map[string]any{
+			"data": content["data"], "metadata": content["metadata"], "transient": map[string]any{},
+		}
+	case kind == "error": // the cell that shows it has not failed
+		trace := ""
+		for _, line := range lines(content["traceback"]) {
+			trace += line + "\n"
+		}
+		kind, content = "stream", map[string]any{"name": "stderr", "text": trace}
+	}
+	l.answer(l.iopub, &f.request, kind, content)
+}
+
+// lines returns the texts of a list.
+func lines(list any) (all []string) {
+	switch list := list.(type) {
+	case []string:
+		return list
+	case []any:
+		for _, line := range list {
+			all = append(all, text(line))
+		}
+	}
+	return all
+}
+
+// note adds a message to the parts. isNew reports whether it is more than a display's new content.
+// The caller holds the lock.
+func (t *transcript) note(kind string, content map[string]any) (p part, isNew bool) {
+	if kind == "clear_output" {
+		if t.clear, _ = content["wait"].(bool); !t.clear {
+			t.empty()
+		}
+		return part{kind: kind, content: content}, true
+	}
+	if t.clear {
+		t.clear = false
+		t.empty()
+	}
+	if kind == "stream" {
+		p = part{kind: kind, content: map[string]any{"name": content["name"]}, texts: []string{text(content["text"])}}
+		t.write(p)
+		return p, true
+	}
+	transient, _ := content["transient"].(map[string]any)
+	p = part{kind: kind, content: content, id: text(transient["display_id"])}
+	if kind == "update_display_data" {
+		p.kind = "display_data"
+		if i, known := t.displays[p.id]; known {
+			t.parts[i].content = content
+			return p, false
+		}
+	}
+	t.add(p)
+	return p, true
+}
+
+// empty forgets all parts. The caller holds the lock.
+func (t *transcript) empty() {
+	t.parts, t.length = nil, 0
+	clear(t.displays)
+}
+
+// write adds text. Of too much text the end is kept. The caller holds the lock.
+func (t *transcript) write(p part) {
+	t.length += len(p.texts[0])
+	if n := len(t.parts); n > 0 && t.parts[n-1].texts != nil && t.parts[n-1].content["name"] == p.content["name"] {
+		t.parts[n-1].texts = append(t.parts[n-1].texts, p.texts[0])
 	} else {
-		t.add(part{stream: name, texts: []string{text}})
+		t.add(part{kind: p.kind, content: p.content, texts: slices.Clone(p.texts)})
 	}
 	for i := 0; t.length > longestOutput && i < len(t.parts); i++ {
 		p := &t.parts[i]
@@ -66,18 +269,6 @@ func (t *transcript) stream(name, text string) []gonb.Message {
 			p.texts = p.texts[1:]
 		}
 	}
-	return t.followers
-}
-
-// display adds a display, or replaces the one of its id.
-func (t *transcript) display(content map[string]any, id string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if i, known := t.displays[id]; known && id != "" {
-		t.parts[i].display = content
-		return
-	}
-	t.add(part{display: content, id: id})
 }
 
 // add adds a part. Of too many, the older half is dropped. The caller holds the lock.
@@ -89,7 +280,7 @@ func (t *transcript) add(p part) {
 			}
 		}
 		t.parts = append([]part{}, t.parts[mostParts/2:]...)
-		t.displays = map[string]int{}
+		clear(t.displays)
 		for i, kept := range t.parts {
 			if kept.id != "" {
 				t.displays[kept.id] = i
@@ -99,55 +290,4 @@ func (t *transcript) add(p part) {
 	if p.id != "" {
 		t.displays[p.id] = len(t.parts) - 1
 	}
-}
-
-// end lets nobody follow any more.
-func (t *transcript) end() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.followers = nil
-}
-
-// follow returns everything so far. The request sees what comes later, if the cell still runs.
-func (t *transcript) follow(m *gonb.Message, runs bool) []publication {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if m != nil && runs {
-		t.followers = append(t.followers[:len(t.followers):len(t.followers)], *m)
-	}
-	var all []publication
-	for _, p := range t.parts {
-		if p.stream == "" {
-			all = append(all, publication{"display_data", p.display})
-		} else if text := strings.Join(p.texts, ""); text != "" {
-			all = append(all, publication{"stream", map[string]any{"name": p.stream, "text": text}})
-		}
-	}
-	return all
-}
-
-// showOutput shows what a cell has written and shown: the cell of a number, or the latest one.
-func (l *living) showOutput(_ context.Context, args []string, out *Output) error {
-	l.cellMu.Lock()
-	defer l.cellMu.Unlock()
-	number := 0
-	for n := range l.transcripts {
-		number = max(number, n)
-	}
-	if len(args) > 1 {
-		return errors.New("it takes the number of one cell")
-	}
-	if len(args) == 1 {
-		var err error
-		if number, err = strconv.Atoi(args[0]); err != nil {
-			return fmt.Errorf("%q is no number of a cell", args[0])
-		}
-	}
-	t := l.transcripts[number]
-	if t == nil {
-		return errors.New("there is no output of such a cell; the last 50 cells with Go code have one")
-	}
-	out.Print(fmt.Sprintf("output of cell %d:\n", number))
-	out.messages = append(out.messages, t.follow(out.request, number == l.current)...)
-	return nil
 }

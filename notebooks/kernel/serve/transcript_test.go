@@ -50,29 +50,228 @@ func TestOutputOfARunningCell(t *testing.T) {
 	}
 }
 
-// A long transcript keeps its end, and few of many displays.
-func TestTranscriptIsBounded(t *testing.T) {
-	out := &transcript{displays: map[string]int{}}
-	line := strings.Repeat("a", 999) + "\n"
-	for range 3000 {
-		out.stream("stdout", line)
+// seen collects what the next messages that answer a request show, until one of them holds a text.
+// Displays stand in brackets.
+func seen(out func() gonb.Message, request, until string) string {
+	var all strings.Builder
+	for !strings.Contains(all.String(), until) {
+		p := out()
+		if p.Parent.ID != request {
+			continue
+		}
+		data, _ := p.Content["data"].(map[string]any)
+		switch p.Header.Type {
+		case "stream":
+			all.WriteString(text(p.Content["text"]))
+		case "error":
+			all.WriteString("!" + text(p.Content["evalue"]) + "\n")
+		case "display_data", "execute_result":
+			fmt.Fprintf(&all, "%s[%v%v]\n", p.Header.Type, data["text/html"], data["text/plain"])
+		}
 	}
-	out.display(map[string]any{"data": 1}, "x")
-	out.display(map[string]any{"data": 2}, "x")
-	parts := out.follow(&gonb.Message{}, false)
-	kept := text(parts[0].content["text"])
+	return all.String()
+}
+
+// In the notebook itself the line does not wait for the running cell, and needs no subshell. It
+// shows what is there, and then all that comes: text, new displays, and the error.
+func TestOutputBesideTheRunningCell(t *testing.T) {
+	k := serveLive(t)
+	k.live(t, context.Background(), "1")
+	out := k.subscribe(t)
+	k.begin(t, "!echo shell\nfmt.Println(\"early\")\n<-ctx.Done()\ngonbui.UpdateHTML(\"curve\", \"new\")\n"+
+		"fmt.Println(\"late\")\npanic(errors.New(\"no luck\"))")
+	k.begin(t, "\"aborted\"")
+	for !strings.Contains(text(out().Content["text"]), "early") {
+	}
+	began := time.Now()
+	for range mostFollowers / 2 { // pages that were left again
+		k.begin(t, "%eqflow output")
+	}
+	id, err := k.Send(k.Shell, "execute_request", map[string]any{"code": "%eqflow output 2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := contextFor(t)
+	defer stop()
+	if m, err := k.Reply(ctx, id); err != nil || m.Content["status"] != "ok" || time.Since(began) > 5*time.Second {
+		t.Fatalf("after %s: %v, %v", time.Since(began), m.Content, err)
+	}
+	cells, err := k.Send(k.Shell, "execute_request", map[string]any{"code": "%eqflow output --cells"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { k.control(t, "interrupt_request", nil) })
+	got := seen(out, id, "\x1b[31m")
+	const want = "output of cell 2:\nshell\nearly\ndisplay_data[new<nil>]\nlate\n\x1b[31m"
+	if !strings.HasPrefix(got, want) {
+		t.Errorf("the line shows %q, want %q", got, want)
+	}
+	if m, err := k.Reply(ctx, cells); err != nil || m.Content["status"] != "ok" {
+		t.Errorf("the list of cells: %v, %v", m.Content, err)
+	}
+	o := k.live(t, context.Background(), "%eqflow output --cells")
+	got = fmt.Sprint(o.out.Outputs())
+	if !strings.Contains(got, "cell 2 has ended: !echo shell") || strings.Contains(got, "aborted") {
+		t.Errorf("the cells are %s", got)
+	}
+	o = k.live(t, context.Background(), "%eqflow output 1")
+	if got := fmt.Sprint(o.out.Outputs()); !strings.Contains(got, "[text/plain:[1]]") {
+		t.Errorf("the first cell has shown %v", got)
+	}
+}
+
+// A page that shows a cell anew gets the cell's own messages, and the answer at the cell's end.
+func TestAttachedOutput(t *testing.T) {
+	k := serveLive(t)
+	k.live(t, context.Background(), "1")
+	out := k.subscribe(t)
+	k.begin(t, "fmt.Println(\"early\")\n<-ctx.Done()\n\"result\"")
+	for !strings.Contains(text(out().Content["text"]), "early") {
+	}
+	id, err := k.Send(k.Shell, "execute_request", map[string]any{
+		"code": "%eqflow output --attach 2", "store_history": false,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	interrupted := make(chan bool, 1)
+	time.AfterFunc(500*time.Millisecond, func() {
+		interrupted <- true
+		if _, err := k.Send(k.Control, "interrupt_request", nil); err != nil {
+			t.Error(err)
+		}
+	})
+	ctx, stop := contextFor(t)
+	defer stop()
+	if m, err := k.Reply(ctx, id); err != nil || m.Content["status"] != "ok" || len(interrupted) == 0 {
+		t.Errorf("before the cell's end: %v, %v", m.Content, err)
+	}
+	if got, want := seen(out, id, "]"), "early\nexecute_result[<nil>result]\n"; got != want {
+		t.Errorf("the page shows %q, want %q", got, want)
+	}
+}
+
+// A page that shows a cell anew answers the questions of the cell: the one that waits, and the
+// next.
+func TestAttachedInput(t *testing.T) {
+	k := serveLive(t)
+	k.live(t, context.Background(), "var first, second string")
+	out := k.subscribe(t)
+	_, err := k.Send(k.Shell, "execute_request", map[string]any{
+		"allow_stdin": true, "code": "fmt.Println(\"who?\")\nfmt.Scanln(&first)\nfmt.Scanln(&second)\nfirst + second",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(text(out().Content["text"]), "who?") {
+	}
+	page, err := gonb.Connect(context.Background(), k.folder, k.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Channels.Close()
+	answers := []string{"Ada", "Emmy"}
+	page.Type = func(string) string {
+		answer := answers[0]
+		answers = answers[1:]
+		return answer
+	}
+	ctx, stop := contextFor(t)
+	defer stop()
+	var result any
+	_, err = page.Execute(ctx, "%eqflow output --attach 2", func(m gonb.Message) {
+		if data, ok := m.Content["data"].(map[string]any); ok {
+			result = data["text/plain"]
+		}
+	})
+	if err != nil || result != "AdaEmmy" {
+		t.Errorf("the cell shows %v, %v; %d answers are left", result, err, len(answers))
+	}
+}
+
+// All messages of a kernel, also those of GoNB, name one session, which is not the front end's.
+// JupyterLab drops displays between messages of different sessions.
+func TestOneSession(t *testing.T) {
+	k := serveLive(t)
+	out := k.subscribe(t)
+	k.begin(t, "%%script cat\nx")
+	k.begin(t, "!echo of GoNB")
+	k.begin(t, "fmt.Println(1)")
+	sessions := map[string][]string{}
+	for idle := 0; idle < 3; {
+		m := out()
+		sessions[m.Header.Session] = append(sessions[m.Header.Session], m.Header.Type)
+		if m.Header.Session == m.Parent.Session {
+			t.Errorf("a %s has the front end's session", m.Header.Type)
+		}
+		if m.Content["execution_state"] == "idle" {
+			idle++
+		}
+	}
+	if len(sessions) != 1 {
+		t.Errorf("the sessions are %v", sessions)
+	}
+}
+
+// A long transcript keeps its end, and few of many displays. Cleared output is forgotten.
+func TestTranscriptIsBounded(t *testing.T) {
+	out := newTranscript(&gonb.Message{})
+	stream := map[string]any{"name": "stdout", "text": strings.Repeat("a", 999) + "\n"}
+	display := func(data any, id string) {
+		out.note("update_display_data", map[string]any{"data": data, "transient": map[string]any{"display_id": id}})
+	}
+	for range 3000 {
+		out.note("stream", stream)
+	}
+	display(1, "x")
+	display(2, "x")
+	kept := strings.Join(out.parts[0].texts, "")
 	if len(kept) > longestOutput || len(kept) < longestOutput-1000 || len(kept)%1000 != 0 {
 		t.Errorf("%d bytes are kept", len(kept))
 	}
-	if len(parts) != 2 || parts[1].content["data"] != 2 {
-		t.Errorf("%d parts", len(parts))
+	if len(out.parts) != 2 || out.parts[1].content["data"] != 2 || out.parts[1].kind != "display_data" {
+		t.Errorf("the parts are %v", out.parts[1:])
 	}
 	for i := range 3 * mostParts {
-		out.display(map[string]any{"data": i}, fmt.Sprint(i))
-		out.display(map[string]any{"data": -i}, fmt.Sprint(i))
+		display(i, fmt.Sprint(i))
+		display(-i, fmt.Sprint(i))
 	}
-	parts = out.follow(nil, false)
-	if n := len(parts); n > mostParts || n < mostParts/2 || parts[n-1].content["data"] != -(3*mostParts-1) {
+	if n := len(out.parts); n > mostParts || n < mostParts/2 || out.parts[n-1].content["data"] != -(3*mostParts-1) {
 		t.Errorf("%d displays are kept", n)
+	}
+	out.note("clear_output", map[string]any{"wait": true})
+	if len(out.parts) == 0 {
+		t.Error("a clear that waits for the next output has not waited")
+	}
+	out.note("stream", stream)
+	if len(out.parts) != 1 || out.length != 1000 || len(out.displays) != 0 {
+		t.Errorf("after the clear there are %d parts of %d bytes", len(out.parts), out.length)
+	}
+	if out.note("clear_output", map[string]any{"wait": false}); len(out.parts) != 0 || out.length != 0 {
+		t.Errorf("after a clear at once there are %d parts", len(out.parts))
+	}
+}
+
+// Of many cells the last ones are remembered, and the ones that still run.
+func TestTranscriptsAreBounded(t *testing.T) {
+	var s transcripts
+	request := func(i int) *gonb.Message {
+		return &gonb.Message{Header: gonb.Header{ID: fmt.Sprint(i)}, Content: map[string]any{"code": "x"}}
+	}
+	for i := range 3 * transcribed {
+		s.begin(request(i))
+		s.runs(fmt.Sprint(i), i+1)
+		if i > 0 {
+			s.end(fmt.Sprint(i))
+		}
+	}
+	s.begin(request(-1))
+	s.end("-1") // it never ran
+	if n := len(s.list()); n != transcribed || s.numbered(0).number != 1 || s.numbered(3*transcribed) == nil {
+		t.Errorf("%d are kept, and the running one is %d", n, s.numbered(0).number)
+	}
+	s.end("0")
+	if got := s.numbered(0).number; got != 3*transcribed || s.numbered(2) != nil {
+		t.Errorf("the latest one is %d", got)
 	}
 }

@@ -50,7 +50,8 @@ func TestKernelspec(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg"} {
+	for _, name := range []string{"kernel.json", "logo-32x32.png", "logo-64x64.png", "logo-svg.svg",
+		"../../labextensions/eqflow-kernel/package.json", "../../labextensions/eqflow-kernel/static/remoteEntry.js"} {
 		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
 			t.Error(err)
 		}
@@ -65,6 +66,9 @@ func TestKernelspec(t *testing.T) {
 	}
 	if _, found, err := Uninstall(prefix); !found || err != nil {
 		t.Errorf("uninstall: %t, %v", found, err)
+	}
+	if _, err := os.Stat(extensionFolder(folder)); err == nil {
+		t.Error("uninstalling leaves the extension of JupyterLab")
 	}
 	if _, found, err := Uninstall(prefix); found || err != nil {
 		t.Errorf("uninstall twice: %t, %v", found, err)

@@ -18,8 +18,8 @@ const describeLimit = 10 * time.Second
 func (l *living) magics() []Magic {
 	return []Magic{
 		{Name: "vars", Run: l.showValues, Beside: true, Help: "the living variables: type, value or shape, size, cell"},
-		{Name: "output", Usage: "[CELL]", Run: l.showOutput, Beside: true,
-			Help: "what a cell has written and shown so far, and goes on to write; alone: the latest cell"},
+		{Name: outputMagic, Usage: "[CELL]", Run: l.showOutput, Beside: true,
+			Help: "what a cell has written and shown so far, and goes on to write; alone: the running or latest cell"},
 		{Name: "keep", Usage: "[NAME…] [--restore|--drop]", Run: l.keep, Complete: l.keepable,
 			Help: "writes living values to disk, brings them back or removes them; alone lists them"},
 		{Name: "reset", Run: l.reset, Help: "forgets all variables, functions and types"},

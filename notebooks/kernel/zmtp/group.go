@@ -58,7 +58,7 @@ type Group struct {
 	verifying         sync.Mutex // one stranger's message at a time is verified
 	incoming, backlog *budget
 	refusals          refusals
-	greet             func(topic string) [][]byte // see Greet
+	greet             func(topic string, join func(), send func([][]byte)) // see Greet
 }
 
 // NewGroup returns a group without sockets. report receives one line for the first refusal of each
@@ -77,9 +77,11 @@ func strangersFor(files uint64) int {
 	return int(min(max(files/2/5, 4), mostStrangers))
 }
 
-// Greet lets a Publisher greet each new subscription: greet returns the message for a topic, or
-// nil. It is called before the first Listen.
-func (g *Group) Greet(greet func(topic string) [][]byte) { g.greet = greet }
+// Greet lets a Publisher greet each new subscription. greet must call join, from when on the peer
+// receives what is published, and may send messages to the peer.
+func (g *Group) Greet(greet func(topic string, join func(), send func(frames [][]byte))) {
+	g.greet = greet
+}
 
 // Refuse counts something that was refused, and reports it seldom. There must be few values of
 // what.

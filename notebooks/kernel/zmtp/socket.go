@@ -311,21 +311,24 @@ func (s *Socket) subscribe(p *peer, m message) error {
 	default:
 		topic, add = string(m.frames[0][1:]), m.frames[0][0] == 1
 	}
-	s.group.mu.Lock()
-	if add {
-		p.topics[topic] = struct{}{}
-	} else {
-		delete(p.topics, topic)
-	}
-	n := len(p.topics)
-	s.group.mu.Unlock()
-	if n > maxTopics {
-		return fmt.Errorf("%w: more than %d subscriptions", errMalformed, maxTopics)
+	n := 0
+	change := func() {
+		s.group.mu.Lock()
+		defer s.group.mu.Unlock()
+		if add {
+			p.topics[topic] = struct{}{}
+		} else {
+			delete(p.topics, topic)
+		}
+		n = len(p.topics)
 	}
 	if add && s.group.greet != nil {
-		if frames := s.group.greet(topic); frames != nil {
-			p.send(encode(frames))
-		}
+		s.group.greet(topic, change, func(frames [][]byte) { p.send(encode(frames)) })
+	} else {
+		change()
+	}
+	if n > maxTopics {
+		return fmt.Errorf("%w: more than %d subscriptions", errMalformed, maxTopics)
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ class EqflowTests(jupyter_kernel_test.KernelTests):
     code_history_pattern = "1 ? 2"
     supported_history_operations = ("tail", "range", "search")
     code_inspect_sample = "fmt.Println"
+    code_clear_output = "fmt.Println(1)\nclearOutput(true)\nfmt.Println(2)"
 
 
 class WelcomeTests(jupyter_kernel_test.IopubWelcomeTests):

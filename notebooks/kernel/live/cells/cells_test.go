@@ -91,6 +91,11 @@ var scripts = []struct {
 		"cell 2, line 1: cannot use \"a\" (untyped string constant) as int value"},
 	{"syntax", []string{"for {"}, "", "cell 1, line 1: the cell ends too early"},
 	{"a brace too many", []string{"x := 1\n}"}, "", "cell 1, line 2"},
+	{"nothing behind :=", []string{"x :="}, "", "cell 1, line 1: expected operand, found the end of the cell"},
+	{"a brace alone", []string{"}"}, "", "cell 1, line 1: a closing brace without an opening one"},
+	{"a strange letter", []string{"x := 1\ny := x ? 2"}, "", "cell 1, line 2: expected ';', found ?"},
+	{"two mains", []string{"%%\nfmt.Println(1)\n%%\nfmt.Println(2)"}, "", "cell 1, line 3: a cell has one line %%"},
+	{"a function in main", []string{"%%\nfunc f() {}"}, "", "line 2: a function with a name stands above the line %%"},
 	{"no new variable", []string{"x := 1\nx := 2"}, "", "cell 1, line 2: no new variables on left side of :="},
 	{"itself", []string{"x := x + 1"}, "", "cell 1, line 1: undefined: x"},
 	{"a method elsewhere", []string{"type p int", "func (a p) f() {}"}, "", "p is a type of cell 1"},
@@ -138,6 +143,21 @@ func TestNames(t *testing.T) {
 				t.Errorf("the names are %s, want %s", got, script.names)
 			}
 		})
+	}
+}
+
+// A script that GoNB shall run becomes declarations and a main.
+func TestForProgram(t *testing.T) {
+	for code, want := range map[string]string{
+		"// int two() { return 2; }\nimport \"C\"\nx := C.two()\nfmt.Println(x)\nfunc f() {}": "" +
+			"// int two() { return 2; }\nimport \"C\"\nfunc f() {}\n%%\nx := C.two()\nfmt.Println(x)\n",
+		"/*\nint i;\n*/\nimport \"C\"\nvar x = C.i\nx++": "/*\nint i;\n*/\nimport \"C\"\nvar x = C.i\n%%\nx++\n",
+		"import \"C\"\n%%\nfmt.Println(1)":               "import \"C\"\n%%\nfmt.Println(1)",
+		"import \"C\"\nfunc main() { f() }":              "import \"C\"\nfunc main() { f() }",
+	} {
+		if got := ForProgram(code); got != want {
+			t.Errorf("%q becomes %q, want %q", code, got, want)
+		}
 	}
 }
 

@@ -269,8 +269,10 @@ func (u *unit) insertLiving() {
 			insert(n, name+oldSuffix)
 		}
 	}
-	if n := u.state.contextVariable(); n != nil && m.names[ctxName] && !declared[ctxName] {
-		insert(n, ctxName)
+	for name := range predeclared {
+		if n := u.state.predeclared(name); n != nil && m.names[name] && !declared[name] {
+			insert(n, name)
+		}
 	}
 }
 

@@ -196,8 +196,10 @@ func (c *completer) names(part unfinished) {
 	for _, n := range c.state.Names() {
 		c.object(n.object)
 	}
-	if n := c.state.contextVariable(); n != nil {
-		c.object(n.object)
+	for name := range predeclared {
+		if n := c.state.predeclared(name); n != nil {
+			c.object(n.object)
+		}
 	}
 	if c.word == "" {
 		return // packages and keywords are too many

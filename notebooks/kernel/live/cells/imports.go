@@ -130,19 +130,25 @@ func (u *unit) choose(paths, selected []string) string {
 	return ""
 }
 
-// ctxName is the name of the running cell's context.
-const ctxName = "ctx"
+// predeclared are the names that every cell has, unless it declares them itself, with their names
+// in package values: the running cell's context, and the function that clears its output.
+var predeclared = map[string]string{"ctx": "Ctx", "clearOutput": "ClearOutput"}
 
-// contextVariable returns the variable that ctx means in a cell.
-func (s *State) contextVariable() *Name {
+// predeclared returns what a predeclared name means in a cell, or nil.
+func (s *State) predeclared(name string) *Name {
 	p, err := s.packages.Import(valuesPath)
 	if err != nil {
 		return nil
 	}
-	v, ok := p.Scope().Lookup("Ctx").(*types.Var)
-	if !ok {
+	var object types.Object
+	in := types.NewPackage(cellPackage, cellPackage)
+	switch known := p.Scope().Lookup(predeclared[name]).(type) {
+	case *types.Var:
+		object = types.NewVar(token.NoPos, in, name, known.Type())
+	case *types.Func:
+		object = types.NewFunc(token.NoPos, in, name, known.Signature())
+	default:
 		return nil
 	}
-	object := types.NewVar(token.NoPos, types.NewPackage(cellPackage, cellPackage), ctxName, v.Type())
-	return &Name{Name: ctxName, object: object, home: valuesPath}
+	return &Name{Name: name, object: object, home: valuesPath}
 }

@@ -69,11 +69,9 @@ func (u *unit) parseFile(before, part, after string) (*ast.File, error) {
 	}
 	failure := &Error{Cell: u.number}
 	for _, e := range list {
-		line := u.line(min(e.Pos.Offset-len(before), len(strings.TrimRight(u.code, " \t\n"))))
-		text := plain(e.Msg)
-		if strings.HasSuffix(text, "found 'EOF'") {
-			text = "the cell ends too early: a bracket is still open"
-		}
+		offset := e.Pos.Offset - len(before)
+		line := u.line(min(offset, len(strings.TrimRight(u.code, " \t\n"))))
+		text := u.explainSyntax(plain(e.Msg), offset, before == bodyStart)
 		failure.Problems = append(failure.Problems, Problem{line, text})
 	}
 	return nil, failure

@@ -44,7 +44,7 @@ func (u *unit) reference(n *Name) string {
 	switch n.home {
 	case u.path:
 	case valuesPath:
-		return u.alias(valuesPath) + ".Ctx"
+		return u.alias(valuesPath) + "." + predeclared[n.Name]
 	default:
 		text = u.alias(n.home) + "." + text
 	}

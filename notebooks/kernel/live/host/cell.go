@@ -35,33 +35,29 @@ func (h *host) run(ctx context.Context, r wire.Run) wire.Ended {
 	os.Args = append(os.Args[:1:1], r.Args...)
 	defer h.input.begin(r.Stdin)()
 	defer context.AfterFunc(ctx, h.input.end)()
-	defer h.input.begin(r.Stdin)()
-	defer context.AfterFunc(ctx, h.input.end)()
 	ended := make(chan wire.Ended, 1)
 	go func() {
 		h.origins.enter(ctx, r)
-		ended <- guard(ctx, entry)
+		guard(ctx, entry, ended)
 	}()
 	return <-ended
 }
 
-// guard runs a cell and says how it ended.
-func guard(ctx context.Context, entry func()) (ended wire.Ended) {
+// guard runs a cell and says how it ended. It does not return if the cell ends its goroutine.
+func guard(ctx context.Context, entry func(), ended chan<- wire.Ended) {
 	finished := false
 	defer func() {
-		r := recover()
-		if finished {
-			return
+		switch r := recover(); {
+		case finished:
+			ended <- wire.Ended{}
+		case r == nil:
+			ended <- wire.Ended{Kind: wire.Failed, Text: "runtime.Goexit ended the cell"}
+		default:
+			ended <- describeFailure(ctx, r)
 		}
-		if r == nil {
-			ended = wire.Ended{Kind: wire.Failed, Text: "runtime.Goexit ended the cell"}
-			return
-		}
-		ended = describeFailure(ctx, r)
 	}()
 	entry()
 	finished = true
-	return wire.Ended{}
 }
 
 // describeFailure says what a panic of a cell means, and where in which cell it happened.

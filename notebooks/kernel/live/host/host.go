@@ -16,8 +16,6 @@ import (
 	"os/signal"
 	"sync"
 
-	"github.com/janpfeifer/gonb/gonbui"
-
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/values"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
 )
@@ -29,9 +27,10 @@ type host struct {
 	mark    string
 	outputs [2]*os.File // a cell may set os.Stdout
 
-	loaded  func() // runs the cell that was loaded last
-	input   *keyboard
-	origins origins
+	loaded   func() // runs the cell that was loaded last
+	input    *keyboard
+	displays displays
+	origins  origins
 
 	mu       sync.Mutex
 	declared map[string]place
@@ -55,9 +54,11 @@ func Main(kept []any) {
 	}
 	h.input = &keyboard{file: os.Stdin, ask: func() { h.send(wire.Event{Asks: true}) }}
 	_ = os.Unsetenv(wire.EnvMark)
+	h.displays.open()
 	values.OnDeclare = h.declare
 	values.OnShow = h.show
 	h.listen(&values.OnPrint)
+	values.OnClear = clearOutput
 	values.OnLoad = func(run func()) { h.loaded = run }
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
@@ -127,18 +128,11 @@ func (h *host) runAll(runs <-chan job) {
 		h.mu.Lock()
 		h.stop = nil
 		h.mu.Unlock()
-		syncDisplays()
+		h.displays.settle()
 		for _, f := range h.outputs {
 			fmt.Fprint(f, h.mark)
 		}
 		h.send(wire.Event{Ended: &ended})
-	}
-}
-
-// syncDisplays waits until the kernel has received what the cell has displayed by gonbui.
-func syncDisplays() {
-	if gonbui.IsNotebook && gonbui.Error() == nil {
-		gonbui.Sync()
 	}
 }
 

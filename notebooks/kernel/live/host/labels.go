@@ -54,6 +54,7 @@ func (o *origins) earlier() (run int, ok bool) {
 
 // print writes what a cell prints. The text of an earlier cell goes to that cell.
 func (h *host) print(text string) (int, error) {
+	h.displays.settle()
 	run, earlier := h.origins.earlier()
 	if !earlier || os.Stdout != h.outputs[0] {
 		return os.Stdout.WriteString(text)
@@ -66,6 +67,7 @@ func (h *host) print(text string) (int, error) {
 type logWriter struct{ *host }
 
 func (w logWriter) Write(line []byte) (int, error) {
+	w.displays.settle()
 	run, earlier := w.origins.earlier()
 	if !earlier || os.Stderr != w.outputs[1] {
 		return os.Stderr.Write(line)

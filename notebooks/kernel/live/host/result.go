@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"reflect"
 
 	"github.com/eqflow/gonb-eqflow/eqflow/figure"
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/live/wire"
@@ -18,6 +19,7 @@ const longest = 20_000
 // show sends the results of a cell's last expression. A last result that is an error ends the cell,
 // and a nil error is not shown.
 func (h *host) show(results []any) {
+	h.displays.settle()
 	if n := len(results); n > 1 {
 		if err, ok := results[n-1].(error); ok && err != nil {
 			panic(returned{err})
@@ -44,7 +46,9 @@ func bundle(v any) map[string]any {
 	forms := map[string]any{"text/plain": plain(v)}
 	if own, err := figure.Bundle(v); err == nil && !isNumbers(v) {
 		for kind, data := range own {
-			forms[kind] = encoded(data)
+			if _, says := v.(fmt.Stringer); kind != "text/plain" || !says { // the value's own text says more
+				forms[kind] = encoded(data)
+			}
 		}
 	}
 	for kind, form := range methods {
@@ -133,6 +137,9 @@ func plain(v any) string {
 		return shorten(v)
 	case fmt.Stringer, error:
 		return shorten(fmt.Sprint(v))
+	}
+	if reflect.TypeOf(v).Kind() == reflect.Func { // its address says nothing
+		return reflect.TypeOf(v).String()
 	}
 	return shorten(fmt.Sprintf("%+v", v))
 }

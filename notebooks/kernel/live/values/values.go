@@ -12,10 +12,14 @@ var (
 	OnShow    func(results []any)
 	OnDeclare func(name string, pointer any, cell int)
 	OnLoad    func(run func())
+	OnClear   func(wait bool)
 )
 
 // Show shows the results of a cell's last expression.
 func Show(results ...any) { OnShow(results) }
+
+// ClearOutput removes what the running cell has shown, at once or when it shows something next.
+func ClearOutput(wait bool) { OnClear(wait) }
 
 // Declare tells the host the place of a living variable, and the number of the cell that declares
 // it.

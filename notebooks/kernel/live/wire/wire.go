@@ -14,6 +14,10 @@ const (
 // has ended, so that the kernel knows which output is the cell's.
 const EnvMark = "EQFLOW_LIVE_MARK"
 
+// MIMEClear marks a display that shows nothing and clears what the cell has shown. Its value says
+// whether that waits until the cell shows something next.
+const MIMEClear = "application/vnd.eqflow.clear+json"
+
 // Request asks the host for one thing: to run a cell, to interrupt it, to give it a line of input,
 // to describe the living values, or to change its environment.
 type Request struct {
