@@ -109,15 +109,21 @@ func Difference(share stats.Estimate) stats.Estimate {
 	return stats.Estimate{Value: math.Log((1 - p) / p), Error: share.Error / (p * (1 - p))}
 }
 
+// leastWeight is the share of a configuration below which a map leaves it out: it would stretch the
+// scale over hundreds of kT.
+const leastWeight = 1e-7
+
 // Ramachandran draws the free energy over the angles φ and ψ, in degrees.
 func Ramachandran(title string, phi, psi measure.Variable, x particle.Batch, logWeights []float64) figure.Figure {
-	a, b := make([]float64, x.Len()), make([]float64, x.Len())
-	for i := range a {
-		a[i], b[i] = phi.Value(x.At(i), 0), psi.Value(x.At(i), 0)
+	if logWeights == nil {
+		logWeights = make([]float64, x.Len())
 	}
-	var weights []float64
-	if logWeights != nil {
-		weights = stats.Weights(logWeights)
+	var a, b, weights []float64
+	for i, w := range stats.Weights(logWeights) {
+		if w >= leastWeight {
+			a, b = append(a, phi.Value(x.At(i), 0)), append(b, psi.Value(x.At(i), 0))
+			weights = append(weights, w)
+		}
 	}
 	circle := [2]float64{-180, 180}
 	axes := figure.Axes{Title: title, X: "φ / degrees", Y: "ψ / degrees", XRange: circle, YRange: circle}
