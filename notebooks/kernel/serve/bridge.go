@@ -57,7 +57,7 @@ func (l *living) openBridge(m *gonb.Message) *bridge {
 	request := *m
 	go func() {
 		defer close(b.ended)
-		l.lend(&request, fmt.Sprintf(bridgeCell, socket))
+		l.lend(&request, 0, fmt.Sprintf(bridgeCell, socket))
 	}()
 	go func() {
 		<-b.ended // without a program, if it does not compile or is interrupted

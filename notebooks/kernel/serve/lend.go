@@ -12,6 +12,7 @@ import (
 // lent is a request that GoNB runs for a cell.
 type lent struct {
 	id       string
+	count    int // number of the cell
 	replied  chan gonb.Message
 	idle     chan bool
 	failed   string    // what GoNB says of a line that has failed, which is no error for GoNB
@@ -21,11 +22,11 @@ type lent struct {
 // lend lets GoNB run code for a cell, and waits until it is idle again. The failure is the error
 // that GoNB has published. If GoNB ends meanwhile, nothing is published, and the proxy fails the
 // cell.
-func (l *living) lend(m *gonb.Message, code string) map[string]any {
+func (l *living) lend(m *gonb.Message, count int, code string) map[string]any {
 	request := *m
 	request.Content = maps.Clone(m.Content)
 	request.Content["code"] = code
-	job := &lent{id: m.Header.ID, replied: make(chan gonb.Message, 1), idle: make(chan bool, 1)}
+	job := &lent{id: m.Header.ID, count: count, replied: make(chan gonb.Message, 1), idle: make(chan bool, 1)}
 	l.cellMu.Lock()
 	l.lent = job
 	l.cellMu.Unlock()
@@ -49,19 +50,16 @@ func (l *living) lend(m *gonb.Message, code string) map[string]any {
 			return errorContent(gonb.ErrEnded)
 		}
 	}
-	if reply.Content["status"] != "error" {
-		l.cellMu.Lock()
-		defer l.cellMu.Unlock()
-		if job.failed != "" {
-			return l.fail(m, lineError(code, l.count, job.failed))
-		}
-		return nil
-	}
-	l.cellMu.Lock()
-	problems := job.problems
+	l.cellMu.Lock() // not while publishing, which takes locks of transcripts
+	failed, problems := job.failed, job.problems
 	l.cellMu.Unlock()
-	if len(problems) > 0 {
-		return l.fail(m, compilerError(text(m.Content["code"]), code, l.count, problems))
+	switch {
+	case reply.Content["status"] != "error" && failed == "":
+		return nil
+	case reply.Content["status"] != "error":
+		return l.fail(m, lineError(code, count, failed))
+	case len(problems) > 0:
+		return l.fail(m, compilerError(text(m.Content["code"]), code, count, problems))
 	}
 	failure := map[string]any{"ename": "GoNB", "evalue": "the cell failed", "traceback": []any{}}
 	for name := range failure {
@@ -78,7 +76,7 @@ func (l *living) kernelEnded() <-chan struct{} { return l.proxy.kernel.Ended() }
 // whether it belongs to a cell that this runner answers, and must not be passed on.
 func (l *living) takes(m *gonb.Message) (taken, changed bool) {
 	l.cellMu.Lock()
-	job, count := l.lent, l.count
+	job := l.lent
 	l.cellMu.Unlock()
 	if job == nil || m.Parent.ID != job.id {
 		return false, false
@@ -105,7 +103,7 @@ func (l *living) takes(m *gonb.Message) (taken, changed bool) {
 		return true, false
 	}
 	if m.Content["execution_count"] != nil {
-		m.Content["execution_count"] = count
+		m.Content["execution_count"] = job.count
 		return false, true
 	}
 	return false, false

@@ -91,12 +91,12 @@ func (l *living) perform(m *gonb.Message, count int, code string) map[string]any
 	}
 	code = strings.Join(rest, "\n")
 	if isForeign(code) || !l.lives(m, count) {
-		return l.lend(m, code)
+		return l.lend(m, count, code)
 	}
 	special, own := separate(code)
 	if special != "" {
 		l.follow(special)
-		if failure := l.lend(m, special); failure != nil {
+		if failure := l.lend(m, count, special); failure != nil {
 			return failure
 		}
 	}
@@ -135,7 +135,7 @@ func (l *living) runOwn(m *gonb.Message, count int, code string) map[string]any 
 		return nil
 	case errors.As(err, &foreign):
 		l.note(m, fmt.Sprintf("GoNB runs this cell, without the living values: %s\n", foreign.Why))
-		return l.lend(m, cells.ForProgram(code))
+		return l.lend(m, count, cells.ForProgram(code))
 	}
 	var failure *live.Failure
 	if errors.As(err, &failure) && failure.Dump != "" {

@@ -42,9 +42,9 @@ func (l *living) showOutput(ctx context.Context, args []string, out *Output) err
 			return fmt.Errorf("%q is no number of a cell", args[0])
 		}
 	}
-	t := l.transcripts.numbered(number)
+	t := l.transcripts.numbered(number, out.request.Header.ID)
 	if t == nil {
-		return errors.New("there is no output of such a cell; the last 50 cells have one")
+		return errors.New("there is no output of such a cell; the last 50 other cells have one")
 	}
 	select {
 	case <-t.begun:
@@ -74,6 +74,9 @@ func (l *living) showTo(t *transcript, f follower) {
 		if p.texts == nil || strings.Join(p.texts, "") != "" {
 			l.publish(f, p)
 		}
+	}
+	if t.clear {
+		l.answer(l.iopub, &f.request, "clear_output", map[string]any{"wait": true})
 	}
 	if q := l.openQuestion(t.request.Header.ID); q != nil && f.asCell {
 		_ = l.ask(q, &f.request)

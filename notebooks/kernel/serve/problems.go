@@ -56,11 +56,7 @@ func compilerError(code, compiled string, count int, problems []problem) map[str
 	for _, p := range problems {
 		line := p.line
 		if compiled != code && line >= 1 && line <= len(theirs) {
-			for i, own := range ours {
-				if own == theirs[line-1] {
-					line = i + 1
-				}
-			}
+			line = sameLine(ours, theirs[:line])
 		}
 		if first == 0 {
 			first = line
@@ -71,4 +67,25 @@ func compilerError(code, compiled string, count int, problems []problem) map[str
 	return map[string]any{
 		"ename": "CompileError", "evalue": sentences[0], "traceback": append(trace, sentences[1:]...),
 	}
+}
+
+// sameLine returns the number of the line of ours, from 1, that is the last one of theirs. The
+// lines of theirs are some of ours, in their order: of equal lines, the count decides. It returns
+// the line's number in theirs if ours lacks it.
+func sameLine(ours, theirs []string) int {
+	last, count := theirs[len(theirs)-1], 0
+	for _, line := range theirs {
+		if line == last {
+			count++
+		}
+	}
+	for i, line := range ours {
+		if line != last {
+			continue
+		}
+		if count--; count == 0 {
+			return i + 1
+		}
+	}
+	return len(theirs)
 }

@@ -113,13 +113,15 @@ func serveIn(t testing.TB, dir, temp, root string, launch Launch) *served {
 	return k
 }
 
-// begin requests a cell and does not wait for it.
-func (k *served) begin(t testing.TB, code string) {
+// begin requests a cell and does not wait for it. It returns the request's id.
+func (k *served) begin(t testing.TB, code string) (id string) {
 	t.Helper()
 	request := map[string]any{"code": code, "silent": false, "store_history": true}
-	if _, err := k.Send(k.Shell, "execute_request", request); err != nil {
+	id, err := k.Send(k.Shell, "execute_request", request)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return id
 }
 
 // cell runs a cell and returns its output, the echo of its code, and its failure.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
@@ -26,6 +27,7 @@ type transcript struct {
 	parts     []part
 	displays  map[string]int // places in parts by display id
 	length    int            // of all text, in bytes
+	bytes     int            // of all displays
 	clear     bool           // the next part replaces all others
 	followers []follower     // of a cell that has not ended
 }
@@ -44,10 +46,12 @@ type follower struct {
 	asCell  bool // the front end shows the messages below the cell itself
 }
 
-// The bounds of what is remembered: cells, and parts, bytes of text and followers of a cell.
+// The bounds of what is remembered: cells, and parts, bytes of displays and of text, and followers
+// of a cell.
 const (
 	transcribed   = 50
 	mostParts     = 2000
+	mostBytes     = 32 << 20
 	longestOutput = 1 << 20
 	mostFollowers = 16
 )
@@ -68,12 +72,14 @@ func (s *transcripts) begin(m *gonb.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, newTranscript(m))
-	for i, t := range s.all[:max(0, len(s.all)-transcribed)] {
-		if t.hasEnded() {
-			s.all = slices.Delete(s.all, i, i+1)
-			return
+	surplus := len(s.all) - transcribed
+	s.all = slices.DeleteFunc(s.all, func(t *transcript) bool {
+		old := surplus > 0 && t.hasEnded()
+		if old {
+			surplus--
 		}
-	}
+		return old
+	})
 }
 
 // of returns the transcript of a request, or nil.
@@ -117,17 +123,18 @@ func (s *transcripts) end(id string) {
 }
 
 // numbered returns the transcript of the cell with a number. For 0 it returns that of the cell that
-// runs, of the one that runs next, or of the last one. It returns nil if there is none.
-func (s *transcripts) numbered(number int) *transcript {
+// runs, of the one that runs next, or of the last one. The cell that asks cannot show itself. It
+// returns nil if there is none.
+func (s *transcripts) numbered(number int, asking string) *transcript {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.all {
-		if number == 0 && !t.hasEnded() {
+		if number == 0 && !t.hasEnded() && t.request.Header.ID != asking {
 			return t
 		}
 	}
 	for _, t := range slices.Backward(s.all) {
-		if number == 0 || t.hasBegun() && t.number == number {
+		if t.request.Header.ID != asking && (number == 0 || t.hasBegun() && t.number == number) {
 			return t
 		}
 	}
@@ -166,16 +173,16 @@ func (l *living) record(id, kind string, content map[string]any) {
 	default:
 		return
 	}
+	if kind == "update_display_data" && l.transcripts.update(content) {
+		return // the display's id updates it everywhere
+	}
 	t := l.transcripts.of(id)
 	if t == nil {
 		return
 	}
 	t.mu.Lock() // also while publishing, so that followers see the order of the messages
 	defer t.mu.Unlock()
-	p, isNew := t.note(kind, content)
-	if !isNew {
-		return // the display's id updates it everywhere
-	}
+	p := t.note(kind, content)
 	for _, f := range t.followers {
 		l.publish(f, p)
 	}
@@ -217,14 +224,42 @@ func lines(list any) (all []string) {
 	return all
 }
 
-// note adds a message to the parts. isNew reports whether it is more than a display's new content.
-// The caller holds the lock.
-func (t *transcript) note(kind string, content map[string]any) (p part, isNew bool) {
+// update gives a display its new content, in the transcripts of all cells that show it. It reports
+// whether there is one.
+func (s *transcripts) update(content map[string]any) (found bool) {
+	transient, _ := content["transient"].(map[string]any)
+	for _, t := range s.list() {
+		t.mu.Lock()
+		if i, known := t.displays[text(transient["display_id"])]; known {
+			t.bytes += dataSize(content) - dataSize(t.parts[i].content)
+			t.parts[i].content, found = content, true
+		}
+		t.mu.Unlock()
+	}
+	return found
+}
+
+// dataSize is the size of the data of a display, in bytes.
+func dataSize(content map[string]any) (bytes int) {
+	data, _ := content["data"].(map[string]any)
+	for _, v := range data {
+		switch v := v.(type) {
+		case string:
+			bytes += len(v)
+		case []byte:
+			bytes += len(v)
+		}
+	}
+	return bytes
+}
+
+// note adds a message to the parts. The caller holds the lock.
+func (t *transcript) note(kind string, content map[string]any) (p part) {
 	if kind == "clear_output" {
 		if t.clear, _ = content["wait"].(bool); !t.clear {
 			t.empty()
 		}
-		return part{kind: kind, content: content}, true
+		return part{kind: kind, content: content}
 	}
 	if t.clear {
 		t.clear = false
@@ -233,24 +268,20 @@ func (t *transcript) note(kind string, content map[string]any) (p part, isNew bo
 	if kind == "stream" {
 		p = part{kind: kind, content: map[string]any{"name": content["name"]}, texts: []string{text(content["text"])}}
 		t.write(p)
-		return p, true
+		return p
 	}
 	transient, _ := content["transient"].(map[string]any)
 	p = part{kind: kind, content: content, id: text(transient["display_id"])}
-	if kind == "update_display_data" {
+	if kind == "update_display_data" { // of a display that is forgotten
 		p.kind = "display_data"
-		if i, known := t.displays[p.id]; known {
-			t.parts[i].content = content
-			return p, false
-		}
 	}
 	t.add(p)
-	return p, true
+	return p
 }
 
 // empty forgets all parts. The caller holds the lock.
 func (t *transcript) empty() {
-	t.parts, t.length = nil, 0
+	t.parts, t.length, t.bytes = nil, 0, 0
 	clear(t.displays)
 }
 
@@ -265,29 +296,44 @@ func (t *transcript) write(p part) {
 	for i := 0; t.length > longestOutput && i < len(t.parts); i++ {
 		p := &t.parts[i]
 		for t.length > longestOutput && len(p.texts) > 0 {
-			t.length -= len(p.texts[0])
-			p.texts = p.texts[1:]
+			surplus := min(t.length-longestOutput, len(p.texts[0]))
+			for surplus < len(p.texts[0]) && !utf8.RuneStart(p.texts[0][surplus]) {
+				surplus++
+			}
+			t.length -= surplus
+			if p.texts[0] = p.texts[0][surplus:]; p.texts[0] == "" {
+				p.texts = p.texts[1:]
+			}
 		}
 	}
 }
 
-// add adds a part. Of too many, the older half is dropped. The caller holds the lock.
+// add adds a part. Of too many, or of too many bytes, the older half is dropped. The caller holds
+// the lock.
 func (t *transcript) add(p part) {
-	if t.parts = append(t.parts, p); len(t.parts) > mostParts {
-		for _, old := range t.parts[:mostParts/2] {
-			for _, text := range old.texts {
-				t.length -= len(text)
-			}
-		}
-		t.parts = append([]part{}, t.parts[mostParts/2:]...)
-		clear(t.displays)
-		for i, kept := range t.parts {
-			if kept.id != "" {
-				t.displays[kept.id] = i
-			}
-		}
+	t.bytes += dataSize(p.content)
+	t.parts = append(t.parts, p)
+	for (len(t.parts) > mostParts || t.bytes > mostBytes) && len(t.parts) > 1 {
+		t.drop(len(t.parts) / 2)
 	}
 	if p.id != "" {
 		t.displays[p.id] = len(t.parts) - 1
+	}
+}
+
+// drop drops the first parts. The caller holds the lock.
+func (t *transcript) drop(count int) {
+	for _, old := range t.parts[:count] {
+		t.bytes -= dataSize(old.content)
+		for _, text := range old.texts {
+			t.length -= len(text)
+		}
+	}
+	t.parts = append([]part{}, t.parts[count:]...)
+	clear(t.displays)
+	for i, kept := range t.parts {
+		if kept.id != "" {
+			t.displays[kept.id] = i
+		}
 	}
 }

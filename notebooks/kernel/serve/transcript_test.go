@@ -3,9 +3,11 @@ package serve
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/eqflow/gonb-eqflow/notebooks/kernel/gonb"
 )
@@ -216,9 +218,14 @@ func TestOneSession(t *testing.T) {
 // A long transcript keeps its end, and few of many displays. Cleared output is forgotten.
 func TestTranscriptIsBounded(t *testing.T) {
 	out := newTranscript(&gonb.Message{})
+	close(out.begun)
+	all := transcripts{all: []*transcript{out}}
 	stream := map[string]any{"name": "stdout", "text": strings.Repeat("a", 999) + "\n"}
 	display := func(data any, id string) {
-		out.note("update_display_data", map[string]any{"data": data, "transient": map[string]any{"display_id": id}})
+		content := map[string]any{"data": data, "transient": map[string]any{"display_id": id}}
+		if !all.update(content) {
+			out.note("update_display_data", content)
+		}
 	}
 	for range 3000 {
 		out.note("stream", stream)
@@ -226,7 +233,7 @@ func TestTranscriptIsBounded(t *testing.T) {
 	display(1, "x")
 	display(2, "x")
 	kept := strings.Join(out.parts[0].texts, "")
-	if len(kept) > longestOutput || len(kept) < longestOutput-1000 || len(kept)%1000 != 0 {
+	if len(kept) != longestOutput || !strings.HasSuffix(kept, "a\n") {
 		t.Errorf("%d bytes are kept", len(kept))
 	}
 	if len(out.parts) != 2 || out.parts[1].content["data"] != 2 || out.parts[1].kind != "display_data" {
@@ -250,6 +257,53 @@ func TestTranscriptIsBounded(t *testing.T) {
 	if out.note("clear_output", map[string]any{"wait": false}); len(out.parts) != 0 || out.length != 0 {
 		t.Errorf("after a clear at once there are %d parts", len(out.parts))
 	}
+	long := map[string]any{"name": "stdout", "text": strings.Repeat("é", longestOutput) + "end"}
+	out.note("stream", long)
+	kept = strings.Join(out.parts[0].texts, "")
+	if len(kept) > longestOutput || len(kept) < longestOutput-1 || !strings.HasSuffix(kept, "ééend") ||
+		!utf8.ValidString(kept) || out.length != len(kept) {
+		t.Errorf("of one long piece %d bytes are kept, counted as %d", len(kept), out.length)
+	}
+	large := map[string]any{"text/html": strings.Repeat("a", 1<<20)}
+	for range 100 {
+		out.note("display_data", map[string]any{"data": large})
+	}
+	if out.bytes > mostBytes || out.bytes != len(out.parts)<<20 || len(out.parts) < 2 {
+		t.Errorf("%d displays of %d bytes are kept", len(out.parts), out.bytes)
+	}
+}
+
+// A display has its latest content in the cell that showed it, whichever cell has changed it.
+func TestUpdatesReachTheCellOfTheDisplay(t *testing.T) {
+	k := serveLive(t)
+	k.live(t, context.Background(), "gonbui.UpdateHTML(\"shown\", \"first\")")
+	k.live(t, context.Background(), "gonbui.UpdateHTML(\"shown\", \"last\")\nfmt.Println(\"more\")")
+	out := k.subscribe(t)
+	for line, want := range map[string]string{
+		"%eqflow output 1": "output of cell 1:\ndisplay_data[last<nil>]\n",
+		"%eqflow output 2": "output of cell 2:\nmore\n",
+	} {
+		m := k.begin(t, line)
+		if got := seen(out, m, strings.TrimSpace(want[strings.Index(want, ":")+2:])); got != want {
+			t.Errorf("%s shows %q", line, got)
+		}
+	}
+}
+
+// A cell that asks for output and runs code besides sees the output of the cell before, never its
+// own. A clear that waits for the next output is passed on.
+func TestOutputInACellWithCode(t *testing.T) {
+	k := serveLive(t)
+	k.live(t, context.Background(), "fmt.Println(\"old\")\nclearOutput(true)")
+	o := k.live(t, context.Background(), "%eqflow output\nx := 1\nx")
+	if got := o.out.Stream("stdout"); got != "output of cell 1:\nold\n" || !slices.Contains(o.kinds, "clear_output") ||
+		!slices.Contains(o.kinds, "execute_result") {
+		t.Errorf("the cell shows %q, %v, %v", got, o.kinds, o.error)
+	}
+	o = k.live(t, context.Background(), "%eqflow output 3\nx")
+	if !strings.Contains(text(o.error["evalue"]), "no output of such a cell") {
+		t.Errorf("a cell shows itself: %v", o.error)
+	}
 }
 
 // Of many cells the last ones are remembered, and the ones that still run.
@@ -266,12 +320,22 @@ func TestTranscriptsAreBounded(t *testing.T) {
 		}
 	}
 	s.begin(request(-1))
-	s.end("-1") // it never ran
-	if n := len(s.list()); n != transcribed || s.numbered(0).number != 1 || s.numbered(3*transcribed) == nil {
-		t.Errorf("%d are kept, and the running one is %d", n, s.numbered(0).number)
+	s.end("-1") // it never ran, but took a place
+	if n := len(s.list()); n != transcribed-1 || s.numbered(0, "").number != 1 || s.numbered(3*transcribed, "") == nil {
+		t.Errorf("%d are kept, and the running one is %d", n, s.numbered(0, "").number)
 	}
 	s.end("0")
-	if got := s.numbered(0).number; got != 3*transcribed || s.numbered(2) != nil {
+	if got := s.numbered(0, "").number; got != 3*transcribed || s.numbered(2, "") != nil {
 		t.Errorf("the latest one is %d", got)
+	}
+	for i := range 4 * transcribed { // all wait, as after "Run all"
+		s.begin(request(1000 + i))
+	}
+	for i := range 4 * transcribed {
+		s.runs(fmt.Sprint(1000+i), 1000+i)
+		s.end(fmt.Sprint(1000 + i))
+	}
+	if s.begin(request(5000)); len(s.all) != transcribed {
+		t.Errorf("after a run of all cells %d are kept", len(s.all))
 	}
 }
