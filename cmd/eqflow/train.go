@@ -99,17 +99,19 @@ func (o *trainOptions) addSettings(cmd *cobra.Command) {
 	egnn := flow.Continuous{Field: dynamics.EGNN{}}
 	rich := train.Settings{}.SuitFlow(egnn)
 	paths := train.Settings{Objective: train.Likelihood{Path: true}}.SuitFlow(egnn)
+	molecule := train.Settings{Objective: train.Energy{Path: true}}.SuitFlow(flow.Internal{})
 	flags := cmd.Flags()
 	flags.IntVar(&s.Steps, "steps", 0,
-		fmt.Sprintf("optimiser steps (default %s, %d with --path-gradients)", byFlow(d.Steps, rich.Steps), paths.Steps))
+		fmt.Sprintf("optimiser steps (default %s, %d with --path-gradients; internal by energy: %d)",
+			byFlow(d.Steps, rich.Steps), paths.Steps, molecule.Steps))
 	flags.IntVar(&s.Batch, "batch", 0, fmt.Sprintf(
 		"configurations per step (default %d; egnn and onehop with --path-gradients: %d)", d.Batch, paths.Batch))
 	flags.StringVar((*string)(&s.Optimizer), "optimizer", "",
 		"adam, or muon for large matrices and adam for the rest (default "+byFlow(train.Adam, rich.Optimizer)+
 			", adam with --path-gradients)")
 	flags.Float64Var(&s.LearningRate, "learning-rate", 0,
-		fmt.Sprintf("of the optimiser, at its highest (default %s, %g with --path-gradients)",
-			byFlow(d.LearningRate, rich.LearningRate), paths.LearningRate))
+		fmt.Sprintf("of the optimiser, at its highest (default %s, %g with --path-gradients; internal by energy: %g)",
+			byFlow(d.LearningRate, rich.LearningRate), paths.LearningRate, molecule.LearningRate))
 	flags.BoolVar(&s.Augment, "augment", false, "rotate, reflect and relabel every configuration at random")
 	flags.BoolVar(&s.EarlyStop, "early-stop", false, "keep what does best on --validation")
 	flags.Uint64Var(&s.Seed, "seed", 1, "of the first parameters and the batches")

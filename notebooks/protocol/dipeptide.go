@@ -53,7 +53,7 @@ type Tempered struct {
 func (l *Lab) ReplicaExchange(name string, c *ensemble.Canonical, m mcmc.Replicas) Tempered {
 	recipe := map[string]any{
 		"betas": m.Betas, "ladders": m.Ladders, "burn": m.Burn, "thin": m.Thin, "keep": m.Keep, "step": m.TimeStep,
-		"sampler": "replica exchange with HMC",
+		"adapt": m.Adapt, "masses": m.Masses, "start": m.Start.X, "sampler": "replica exchange with HMC",
 	}
 	counts := name + "-counts"
 	x := l.session.Drawn(name, c, m.Seed, recipe,
@@ -64,7 +64,9 @@ func (l *Lab) ReplicaExchange(name string, c *ensemble.Canonical, m mcmc.Replica
 				return particle.Batch{}, mcmc.Info{}, err
 			}
 			l.session.Put(counts, []int64{run.Evaluations, run.RoundTrips})
-			return run.LadderSamples(), mcmc.Info{}, nil
+			steps := int(run.Trajectories)
+			accepted := mcmc.Info{Steps: steps, Accepted: int(run.Acceptance(0) * float64(steps))}
+			return run.LadderSamples(), accepted, nil
 		})
 	kept := session.Get[[]int64](l.session, counts)
 	return Tempered{X: x, Ladders: m.Ladders, Evaluations: kept[0], RoundTrips: kept[1]}
