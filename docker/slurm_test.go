@@ -141,6 +141,8 @@ func disturb(t *testing.T, c *cluster, program, array string) {
 			t.Fatalf("task %d is on %s, not on %s", k, node, want)
 		}
 	}
+	// Until Slurm misses node2 it would start other tasks there, which would begin once more.
+	c.run(t, "scontrol", "update", "nodename=node2", "state=drain", "reason=crash")
 	for k, s := range map[int]syscall.Signal{1: syscall.SIGKILL, 2: syscall.SIGTERM} {
 		if err := syscall.Kill(c.drawing(t, program, array, k), s); err != nil {
 			t.Fatalf("task %d: %v", k, err)

@@ -162,8 +162,8 @@ func TestAnErrorWithoutProblems(t *testing.T) {
 
 // Of GoNB's messages the proxy signs those anew that it changes: those with a cell's number.
 func TestMessagesOfALentCell(t *testing.T) {
-	job := &lent{id: "cell", replied: make(chan gonb.Message, 1), idle: make(chan bool, 1)}
-	l := &living{lent: job, count: 7}
+	job := &lent{id: "cell", count: 7, replied: make(chan gonb.Message, 1), idle: make(chan bool, 1)}
+	l := &living{lent: job, count: 9} // a cell beside it has a number too
 	for _, c := range []struct {
 		kind, parent   string
 		content        map[string]any
