@@ -119,8 +119,8 @@ function (id, scene) {
     hint.style.opacity = 0.6; hint.textContent = "Drag to turn.";
     box.replaceChildren(canvas, hint);
     draw();
-    // Another theme has another ink. A canvas that has left the page is not drawn, and the page holds
-    // it no longer. JupyterLab also takes cells out that are scrolled away, and puts them back.
+    // Another theme has another ink. A canvas that has left the page is not drawn, and the page
+    // holds it no longer. JupyterLab takes out cells that are scrolled away, and puts them back.
     let watched = false;
     const theme = new MutationObserver(() => {
       if (canvas.isConnected) { draw(); return; }

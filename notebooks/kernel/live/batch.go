@@ -82,8 +82,8 @@ func (b *batch) pass() {
 	}
 }
 
-// merged returns at most batchSize pieces, or one for each target if there are more targets. It cuts
-// too many pieces into stretches, and joins what a stretch has for one target.
+// merged returns at most batchSize pieces, or one for each target if there are more targets. It
+// cuts too many pieces into stretches, and joins what a stretch has for one target.
 func merged(pieces []piece) []piece {
 	if len(pieces) <= batchSize {
 		return pieces
