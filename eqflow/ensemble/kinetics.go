@@ -22,7 +22,8 @@ func (c *Canonical) KineticMasses() []float64 {
 	return out
 }
 
-// TimeStep returns a time step in fs (0: FirstTimeStep) in the units of mcmc.Replicas, nm √(u/kT).
+// TimeStep returns a time step in fs (0: FirstTimeStep) in the units of mcmc.Replicas, which are
+// nm √(u/kT).
 func (c *Canonical) TimeStep(fs float64) float64 {
 	return cmp.Or(fs, FirstTimeStep) * 1e-3 * math.Sqrt(c.KT())
 }

@@ -119,8 +119,21 @@ function (id, scene) {
     hint.style.opacity = 0.6; hint.textContent = "Drag to turn.";
     box.replaceChildren(canvas, hint);
     draw();
-    const theme = {attributes: true, attributeFilter: ["data-jp-theme-light", "class"]};
-    new MutationObserver(draw).observe(document.body, theme); // another theme has another ink
+    // Another theme has another ink. A canvas that has left the page is not drawn, and the page
+    // holds it no longer. JupyterLab takes out cells that are scrolled away, and puts them back.
+    let watched = false;
+    const theme = new MutationObserver(() => {
+      if (canvas.isConnected) { draw(); return; }
+      theme.disconnect(); watched = false;
+    });
+    const watch = () => {
+      theme.observe(document.body, {attributes: true, attributeFilter: ["data-jp-theme-light", "class"]});
+      watched = true;
+    };
+    watch();
+    new IntersectionObserver(() => {
+      if (canvas.isConnected && !watched) { draw(); watch(); }
+    }).observe(canvas);
   };
   for (const box of document.getElementsByClassName(id)) {
     if (!box.dataset.ready) { box.dataset.ready = "1"; install(box); }

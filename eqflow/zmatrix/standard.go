@@ -208,8 +208,8 @@ func Fit(z ZMatrix, circles []Circle, x particle.Batch) (Chart, error) {
 }
 
 // At makes the chart of a z-matrix about one configuration x [n*3], which gives the hands and the
-// centres, with given spreads [3n−6]. Spreads beyond the largest that a coordinate of its kind has
-// in a molecule are replaced by that.
+// centres, with given spreads [3n−6]. Spreads beyond the largest that a coordinate of its kind
+// has in a molecule are replaced by that.
 func At(z ZMatrix, circles []Circle, x, spreads []float64) (Chart, error) {
 	twice := particle.Batch{X: slices.Concat(x, x), N: len(z), D: 3}
 	c, err := Fit(z, circles, twice)

@@ -142,22 +142,27 @@ func (i Installation) spec() spec {
 }
 
 // Uninstall removes the kernelspec, JupyterLab's extension and the shared parts below a prefix, or
-// the former two from the user's own folder. found reports whether there was one.
+// the former two from the user's own folder, also if some are gone. found reports whether there was
+// one.
 func Uninstall(prefix string) (folder string, found bool, err error) {
 	if folder, err = SpecFolder(prefix); err != nil {
 		return "", false, err
 	}
-	if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
-		return folder, false, nil
-	}
-	err = errors.Join(os.RemoveAll(folder), os.RemoveAll(extensionFolder(folder)))
+	parts := []string{folder, extensionFolder(folder)}
 	if prefix != "" {
-		err = errors.Join(err, os.RemoveAll(shareFolder(prefix)))
+		parts = append(parts, shareFolder(prefix))
+	}
+	for _, part := range parts {
+		if _, missing := os.Lstat(part); errors.Is(missing, fs.ErrNotExist) {
+			continue
+		}
+		found = true
+		err = errors.Join(err, os.RemoveAll(part))
 	}
 	if err != nil {
-		return folder, true, fmt.Errorf("kernel: cannot remove the kernel: %w", err)
+		err = fmt.Errorf("kernel: cannot remove the kernel: %w", err)
 	}
-	return folder, true, nil
+	return folder, found, err
 }
 
 // FromEnvironment reads the kernelspec's settings from the environment, and adds go to the PATH if

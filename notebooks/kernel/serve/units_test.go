@@ -75,6 +75,29 @@ func TestKernelspec(t *testing.T) {
 	}
 }
 
+// Uninstalling removes what is left of a kernel, also if Jupyter has removed the kernelspec.
+func TestUninstallOfTheRest(t *testing.T) {
+	for name, part := range map[string]func(prefix, folder string) string{
+		"the extension":    func(_, folder string) string { return extensionFolder(folder) },
+		"the shared parts": func(prefix, _ string) string { return shareFolder(prefix) },
+	} {
+		prefix := t.TempDir()
+		folder, err := Installation{Prefix: prefix, Binary: prefix, Root: prefix}.Install()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.MkdirAll(shareFolder(prefix), 0o755), os.RemoveAll(folder)); err != nil {
+			t.Fatal(err)
+		}
+		if _, found, err := Uninstall(prefix); !found || err != nil {
+			t.Errorf("%s: %t, %v", name, found, err)
+		}
+		if _, err := os.Stat(part(prefix, folder)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("uninstalling leaves %s: %v", name, err)
+		}
+	}
+}
+
 // A kernelspec without a layout is broken only if its program is another program than this one.
 func TestKernelspecOfAnotherLayout(t *testing.T) {
 	prefix := t.TempDir()

@@ -128,7 +128,7 @@ func (h *host) runAll(runs <-chan job) {
 		h.mu.Lock()
 		h.stop = nil
 		h.mu.Unlock()
-		h.displays.settle()
+		h.displays.end()
 		for _, f := range h.outputs {
 			fmt.Fprint(f, h.mark)
 		}

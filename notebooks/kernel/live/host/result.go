@@ -19,7 +19,7 @@ const longest = 20_000
 // show sends the results of a cell's last expression. A last result that is an error ends the cell,
 // and a nil error is not shown.
 func (h *host) show(results []any) {
-	h.displays.settle()
+	h.displays.settleAll()
 	if n := len(results); n > 1 {
 		if err, ok := results[n-1].(error); ok && err != nil {
 			panic(returned{err})
