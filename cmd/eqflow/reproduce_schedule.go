@@ -10,7 +10,7 @@ import (
 var expected = map[string]struct{ full, quick float64 }{
 	"00": {60, 60}, "01": {60, 26}, "02": {30, 12}, "03": {420, 49}, "04": {480, 49}, "05": {120, 22},
 	"06": {420, 300}, "07": {660, 720}, "08": {280, 120}, "09": {380, 120}, "10": {560, 300}, // on one core, mostly
-	"11": {600, 150},
+	"11": {400, 150},
 }
 
 // schedule estimates the time left of a run of notebooks, from the expected times and the pace of
