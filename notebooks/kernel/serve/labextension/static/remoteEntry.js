@@ -95,8 +95,7 @@
       if (!widget || (widget.outputArea.future && widget.outputArea.future.msg.header.session === kernel.clientId)) {
         continue; // this page has started it
       }
-      // An equal number says nothing: after a restart of the kernel the numbers are given again.
-      const known = saved.of(session).includes(cell.number);
+      const known = widget.model.executionCount === cell.number || saved.of(session).includes(cell.number);
       if (cell.runs || (!known && widget.model.sharedModel.getSource() === cell.code)) {
         attach(widget, kernel, cell, ended).catch(console.warn);
       }
