@@ -386,18 +386,15 @@ func TestPartsOfTheFlow(t *testing.T) {
 // A choice that does not exist, or that does not compute the flow, gives an error that names the
 // choices.
 func TestImpossibleChoices(t *testing.T) {
-	backend := xlatest.OpenGo(t).Backend
-	system := flow.System{N: particles, D: dimensions}
-	for _, c := range []struct {
-		kind   Kind
-		config flow.Config
-	}{
-		{"gpu", flow.Continuous{}}, {Host, flow.Coupling{}}, {Host, flow.Continuous{Field: dynamics.OneHop{}}},
-		{Host, flow.Continuous{Unrolled: true}},
-	} {
-		_, err := New(c.kind, Flow{Config: c.config, System: system, Backend: backend, Parameters: NewParameters()})
+	backend, system := xlatest.OpenGo(t).Backend, flow.System{N: particles, D: dimensions}
+	try := func(kind Kind, config flow.Config) {
+		_, err := New(kind, Flow{Config: config, System: system, Backend: backend, Parameters: NewParameters()})
 		if !errors.Is(err, ErrChoice) {
-			t.Errorf("%q for %T: %v", c.kind, c.config, err)
+			t.Errorf("%q for %T: %v", kind, config, err)
 		}
 	}
+	try("gpu", flow.Continuous{})
+	try(Host, flow.Coupling{})
+	try(Host, flow.Continuous{Field: dynamics.OneHop{}})
+	try(Host, flow.Continuous{Unrolled: true})
 }

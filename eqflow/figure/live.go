@@ -97,7 +97,8 @@ func (l *LiveCurve) redraw(text string) {
 		if png.Encode(&buf, quantize(64, f.image(dpi))[0]) == nil {
 			data := base64.StdEncoding.EncodeToString(buf.Bytes())
 			// The picture has the title.
-			body = `<img alt="learning curve" style="max-width:100%" src="data:image/png;base64,` + data + `">` + pre(text)
+			body = `<img alt="learning curve" style="max-width:100%" src="data:image/png;base64,` + data + `">` +
+				pre(text)
 		}
 	}
 	if updateDisplay(l.id, body) != nil {

@@ -17,7 +17,8 @@ var playerScript string
 func playerHTML(film []byte, width int) string {
 	sum := sha256.Sum256(film)
 	id := "eqflow-film-" + hex.EncodeToString(sum[:6]) // equal films give equal notebooks
-	return fmt.Sprintf(`<div class="eqflow-film %s"><img alt="film" width="%d" style="max-width:100%%" src="data:image/png;base64,%s">
+	return fmt.Sprintf(`<div class="eqflow-film %s">
+<img alt="film" width="%d" style="max-width:100%%" src="data:image/png;base64,%s">
 <div style="opacity:.6">Run the cell for its buttons.</div></div>
 <script>(%s)(%q)</script>`, id, width, base64.StdEncoding.EncodeToString(film), playerScript, id)
 }

@@ -17,7 +17,7 @@ import (
 
 // Internal is a flow of a molecule in internal coordinates. Its density is
 //
-//	q(x) = 1/(8π²) · Π q(tⱼ | t₁ … tⱼ₋₁) · q(s | t) / |det ∂x/∂(orientation, t, s)|
+//	q(x) = 1/(8π²) · Π q(tⱼ | t₁ … tⱼ₋₁) · q(s | t) / |det ∂x/∂(α, cos β, γ, t, s)|
 //
 // on the mean-free subspace. The orientation is uniform over rotations. The soft angles t are on
 // the circle, each by a circular spline whose network sees those before. The stiff coordinates s

@@ -89,7 +89,8 @@ func TestTemperaturesOfATrap(t *testing.T) {
 		t.Errorf("%v instead of %s, %v", d.Free(), r.Method, r.Free)
 	}
 	text := d.String()
-	for _, part := range []string{"MBAR over 3 rungs", " ± ", "overlap of neighbouring rungs", "the methods agree: 4"} {
+	parts := []string{"MBAR over 3 rungs", " ± ", "overlap of neighbouring rungs", "the methods agree: 4"}
+	for _, part := range parts {
 		if !strings.Contains(text, part) || !d.Agree || len(d.Overlaps) != 2 {
 			t.Errorf("%q is missing in\n%s", part, text)
 		}

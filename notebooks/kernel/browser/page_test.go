@@ -174,7 +174,9 @@ func (p *page) pictures() int {
 		}
 		eval[bool](p, fmt.Sprintf("(panel.content.scrollToItem(%d), true)", i))
 		p.await(10*time.Second, fmt.Sprintf("the pictures of cell %d", i),
-			fmt.Sprintf(`[...panel.content.widgets[%d].node.querySelectorAll('.jp-OutputArea :is(img, .eqflow-turn canvas)')].filter(m => (m.tagName === 'CANVAS' || m.complete && m.naturalWidth > 100) && m.getBoundingClientRect().width > 100).length >= %d`, i, wanted))
+			fmt.Sprintf(`[...panel.content.widgets[%d].node.querySelectorAll('.jp-OutputArea :is(img, .eqflow-turn canvas)')]
+				.filter(m => (m.tagName === 'CANVAS' || m.complete && m.naturalWidth > 100) &&
+					m.getBoundingClientRect().width > 100).length >= %d`, i, wanted))
 		seen += wanted
 	}
 	return seen
